@@ -1,1 +1,21 @@
-//! model
+//! The DINOv3 trainer on libtorch.
+//!
+//! The same ops in the same order as `facebookresearch/dinov3` at commit `cb054165`, so that on the same machine, with
+//! the same seed and thread count, the same bits come out. Files follow the reference's own boundaries. Device and
+//! dtype come from the tensors given; random numbers are drawn on the host.
+//!
+//! Not here: goldens, verdicts, reports. The trainer shows its tensors to a [`tap::Tap`] and knows nothing of who looks.
+
+pub mod bytes;
+pub mod config;
+pub mod fault;
+mod init;
+pub mod layers;
+pub mod meta_arch;
+pub mod module;
+mod ragged;
+pub mod runtime;
+pub mod shim;
+pub mod tap;
+pub mod vit;
+pub mod weights;

@@ -1,0 +1,27 @@
+//! Compiles the C++ shim against the libtorch that `LIBTORCH` names, the same one that `torch-sys` links.
+
+use std::env;
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
+        eprintln!("error: LIBTORCH is not set, so there is no libtorch to compile against");
+        eprintln!("hint: use `cargo harness …` or `cargo ci …`, which set it up, or `eval \"$(cargo ci env)\"` once");
+        std::process::exit(1);
+    };
+    let include = libtorch.join("include");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .file("shim/shim.cpp")
+        .include(&include)
+        .include(include.join("torch/csrc/api/include"))
+        // libtorch 2.8's wheels use the new std::string ABI.
+        .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        .flag_if_supported("-Wno-unused-parameter")
+        .warnings(true)
+        .opt_level(1)
+        .compile("dinov3_shim");
+}

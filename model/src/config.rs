@@ -1,0 +1,275 @@
+//! The part of the reference's config that shapes the networks, read from the merged config
+//! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
+
+mod sizes;
+
+pub use sizes::VitSize;
+
+use serde::Deserialize;
+use tch::Kind;
+use thiserror::Error;
+
+use crate::fault::{Fault, Plant};
+use crate::layers::dino_head::HeadConfig;
+use crate::layers::ffn::FfnLayer;
+use crate::layers::norm::NormLayer;
+use crate::layers::rope::{NormalizeCoords, Periods, RopeConfig};
+
+/// Why a config cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// A key is missing or has a value of the wrong kind.
+    #[error("the config is not a merged DINOv3 config: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// `student.arch` is none of the builders.
+    #[error("`student.arch` is `{given}`; known are {known}")]
+    UnknownArch {
+        /// What the config says.
+        given: String,
+        /// The names of all sizes.
+        known: String,
+    },
+    /// An option that this trainer or the reference cannot honour.
+    #[error("`{option}` cannot be used: {reason}")]
+    Unsupported {
+        /// The key.
+        option: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+fn unsupported(option: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Unsupported { option, reason: reason.into() }
+}
+
+/// Everything that a vision transformer is built from: `DinoVisionTransformer.__init__`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VitConfig {
+    /// Width, depth, heads.
+    pub size: VitSize,
+    /// Pixels of a patch's side.
+    pub patch_size: i64,
+    /// Position embedding.
+    pub rope: RopeConfig,
+    /// Bias of the qkv projection.
+    pub qkv_bias: bool,
+    /// Bias of attention's output projection.
+    pub proj_bias: bool,
+    /// Bias of the feed-forward layers.
+    pub ffn_bias: bool,
+    /// Share of samples dropped by stochastic depth, the same in every block.
+    pub drop_path_rate: f64,
+    /// Initial value of LayerScale; none or zero means no LayerScale.
+    pub layerscale: Option<f64>,
+    /// The kind of all norms.
+    pub norm_layer: NormLayer,
+    /// The kind of feed-forward network.
+    pub ffn_layer: FfnLayer,
+    /// Storage tokens (registers), R.
+    pub n_storage_tokens: i64,
+    /// Whether keys go without a bias.
+    pub mask_k_bias: bool,
+    /// A last norm of its own for CLS and storage tokens.
+    pub untie_cls_and_patch_norms: bool,
+    /// A last norm of its own for CLS and storage tokens of local crops in training.
+    pub untie_global_and_local_cls_norm: bool,
+    /// A defect planted on purpose.
+    pub plant: Option<Plant>,
+}
+
+impl VitConfig {
+    /// The defect planted in block `i`.
+    pub fn fault_in(&self, i: usize) -> Option<Fault> {
+        self.plant.filter(|plant| plant.block == i).map(|plant| plant.fault)
+    }
+
+    /// The teacher's: the same without stochastic depth.
+    pub fn teacher(&self) -> Self {
+        Self { drop_path_rate: 0.0, ..self.clone() }
+    }
+}
+
+/// The part of the merged config that `SSLMetaArch` builds its networks from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SslConfig {
+    /// The student's backbone.
+    pub student: VitConfig,
+    /// DINO's head.
+    pub dino_head: HeadConfig,
+    /// iBOT's head.
+    pub ibot_head: HeadConfig,
+    /// `crops.local_crops_number`.
+    pub local_crops_number: i64,
+    /// `crops.rgb_mean`.
+    pub rgb_mean: [f32; 3],
+    /// `crops.rgb_std`.
+    pub rgb_std: [f32; 3],
+}
+
+impl SslConfig {
+    /// Reads a merged config.
+    ///
+    /// # Errors
+    /// When a key is missing, an architecture is unknown, or an option cannot be honoured.
+    pub fn from_merged(config: &serde_json::Value) -> Result<Self, ConfigError> {
+        let raw = RawConfig::deserialize(config)?;
+        if !raw.ibot.separate_head {
+            return Err(unsupported("ibot.separate_head", "the reference asserts that it is true"));
+        }
+        if raw.distillation.enabled {
+            return Err(unsupported("distillation.enabled", "distillation is not part of this trainer yet"));
+        }
+        if raw.crops.local_crops_number < 1 {
+            return Err(unsupported("crops.local_crops_number", "the reference asserts that it is above zero"));
+        }
+        let student = raw.student.resolve()?;
+        Ok(Self {
+            dino_head: raw.dino.resolve(student.size.embed_dim),
+            ibot_head: raw.ibot.head.resolve(student.size.embed_dim),
+            student,
+            local_crops_number: raw.crops.local_crops_number,
+            rgb_mean: raw.crops.rgb_mean,
+            rgb_std: raw.crops.rgb_std,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct RawConfig {
+    student: RawStudent,
+    dino: RawHead,
+    ibot: RawIbot,
+    crops: RawCrops,
+    distillation: RawDistillation,
+}
+
+#[derive(Deserialize)]
+struct RawDistillation {
+    enabled: bool,
+}
+
+#[derive(Deserialize)]
+struct RawIbot {
+    separate_head: bool,
+    #[serde(flatten)]
+    head: RawHead,
+}
+
+#[derive(Deserialize)]
+struct RawHead {
+    head_n_prototypes: i64,
+    head_bottleneck_dim: i64,
+    head_nlayers: i64,
+    head_hidden_dim: i64,
+}
+
+impl RawHead {
+    fn resolve(&self, in_dim: i64) -> HeadConfig {
+        HeadConfig {
+            in_dim,
+            prototypes: self.head_n_prototypes,
+            hidden_dim: self.head_hidden_dim,
+            bottleneck_dim: self.head_bottleneck_dim,
+            nlayers: self.head_nlayers,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RawCrops {
+    local_crops_number: i64,
+    rgb_mean: [f32; 3],
+    rgb_std: [f32; 3],
+}
+
+#[derive(Deserialize)]
+struct RawStudent {
+    arch: String,
+    patch_size: i64,
+    drop_path_rate: f64,
+    layerscale: Option<f64>,
+    ffn_layer: FfnLayer,
+    qkv_bias: bool,
+    proj_bias: bool,
+    ffn_bias: bool,
+    norm_layer: NormLayer,
+    n_storage_tokens: i64,
+    mask_k_bias: bool,
+    untie_cls_and_patch_norms: bool,
+    untie_global_and_local_cls_norm: bool,
+    in_chans: i64,
+    pos_embed_type: String,
+    pos_embed_rope_base: Option<f64>,
+    pos_embed_rope_min_period: Option<f64>,
+    pos_embed_rope_max_period: Option<f64>,
+    pos_embed_rope_normalize_coords: NormalizeCoords,
+    pos_embed_rope_shift_coords: Option<f64>,
+    pos_embed_rope_jitter_coords: Option<f64>,
+    pos_embed_rope_rescale_coords: Option<f64>,
+    pos_embed_rope_dtype: String,
+    fp8_enabled: bool,
+}
+
+impl RawStudent {
+    fn resolve(self) -> Result<VitConfig, ConfigError> {
+        self.refuse_what_is_never_read()?;
+        let size = VitSize::named(&self.arch)
+            .ok_or_else(|| ConfigError::UnknownArch { given: self.arch.clone(), known: VitSize::NAMES.join(", ") })?;
+        Ok(VitConfig {
+            rope: RopeConfig {
+                periods: self.periods()?,
+                normalize_coords: self.pos_embed_rope_normalize_coords,
+                shift_coords: self.pos_embed_rope_shift_coords,
+                jitter_coords: self.pos_embed_rope_jitter_coords,
+                rescale_coords: self.pos_embed_rope_rescale_coords,
+                dtype: Kind::BFloat16,
+            },
+            size,
+            patch_size: self.patch_size,
+            qkv_bias: self.qkv_bias,
+            proj_bias: self.proj_bias,
+            ffn_bias: self.ffn_bias,
+            drop_path_rate: self.drop_path_rate,
+            layerscale: self.layerscale,
+            norm_layer: self.norm_layer,
+            ffn_layer: self.ffn_layer,
+            n_storage_tokens: self.n_storage_tokens,
+            mask_k_bias: self.mask_k_bias,
+            untie_cls_and_patch_norms: self.untie_cls_and_patch_norms,
+            untie_global_and_local_cls_norm: self.untie_global_and_local_cls_norm,
+            plant: None,
+        })
+    }
+
+    /// Keys that the config has and the reference's builder at this commit does not pass on: any value but the one in
+    /// effect would be silently ignored.
+    fn refuse_what_is_never_read(&self) -> Result<(), ConfigError> {
+        let ignored = "the reference at this commit never passes it to the model, which always uses";
+        if self.in_chans != 3 {
+            return Err(unsupported("student.in_chans", format!("{ignored} 3")));
+        }
+        if self.pos_embed_rope_dtype != "bf16" {
+            return Err(unsupported("student.pos_embed_rope_dtype", format!("{ignored} bf16")));
+        }
+        if self.pos_embed_type != "rope" {
+            return Err(unsupported("student.pos_embed_type", format!("{ignored} rope")));
+        }
+        if self.fp8_enabled {
+            return Err(unsupported("student.fp8_enabled", "fp8 products need torch._scaled_mm on a Hopper GPU"));
+        }
+        Ok(())
+    }
+
+    fn periods(&self) -> Result<Periods, ConfigError> {
+        let range = self.pos_embed_rope_min_period.zip(self.pos_embed_rope_max_period);
+        match (self.pos_embed_rope_base, range) {
+            (Some(base), None) => Ok(Periods::Base(base)),
+            (None, Some((min, max))) => Ok(Periods::Range { min, max }),
+            (Some(_), Some(_)) | (None, None) => Err(unsupported(
+                "student.pos_embed_rope_base",
+                "give either it or both of pos_embed_rope_min_period and pos_embed_rope_max_period",
+            )),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The builders of `dinov3/models/vision_transformer.py`, as a table.
+
+/// Width, depth and heads of a named architecture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VitSize {
+    /// Features, D.
+    pub embed_dim: i64,
+    /// Blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub num_heads: i64,
+    /// Hidden width of the feed-forward network over D. `student.ffn_ratio` of the config is not read.
+    pub ffn_ratio: f64,
+}
+
+const fn size(embed_dim: i64, depth: usize, num_heads: i64, ffn_ratio: f64) -> VitSize {
+    VitSize { embed_dim, depth, num_heads, ffn_ratio }
+}
+
+/// `vit_micro` is ours: small enough for a test to hold every one of its tensors in full.
+const TABLE: [(&str, VitSize); 8] = [
+    ("vit_micro", size(64, 3, 2, 4.0)),
+    ("vit_small", size(384, 12, 6, 4.0)),
+    ("vit_base", size(768, 12, 12, 4.0)),
+    ("vit_large", size(1024, 24, 16, 4.0)),
+    ("vit_so400m", size(1152, 27, 18, 3.777777778)),
+    ("vit_huge2", size(1280, 32, 20, 4.0)),
+    ("vit_giant2", size(1536, 40, 24, 4.0)),
+    ("vit_7b", size(4096, 40, 32, 3.0)),
+];
+
+impl VitSize {
+    /// The names that [`VitSize::named`] knows.
+    pub const NAMES: [&'static str; 8] = {
+        let mut names = [""; 8];
+        let mut i = 0;
+        while i < 8 {
+            names[i] = TABLE[i].0;
+            i += 1;
+        }
+        names
+    };
+
+    /// The architecture that `student.arch` names.
+    pub fn named(name: &str) -> Option<Self> {
+        TABLE.iter().find(|(known, _)| *known == name).map(|(_, size)| size.clone())
+    }
+}

@@ -1,0 +1,119 @@
+//! Planted defects: the trainer broken on purpose, one known way at a time.
+//!
+//! A check that cannot fail proves nothing. Each of these is a mistake that a port of DINOv3 has made or could make;
+//! the suites must catch it and name the layer. Nothing plants one unless asked to by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// One known way to break the forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// GELU by its tanh approximation in place of the exact one.
+    GeluTanh,
+    /// LayerNorm with the other epsilon: 1e-5 for 1e-6, or the reverse.
+    LayerNormEps,
+    /// RoPE rotates the prefix tokens (CLS and storage) too.
+    RopeOnPrefix,
+    /// RoPE's tables and rotation in fp32 in place of `pos_embed_rope_dtype`.
+    RopeFp32,
+    /// `mask_k_bias` without its mask: the keys keep their bias.
+    NoKBiasMask,
+    /// Queries and keys taken from the qkv projection in the wrong order.
+    SwappedQkv,
+    /// LayerScale left out of the attention and MLP branches.
+    NoLayerScale,
+    /// Stochastic depth adds the kept branches without the scale that makes up for the dropped ones.
+    StochasticDepthScale,
+}
+
+impl Fault {
+    /// All of them, in the order of their names on the command line.
+    pub const ALL: [Fault; 8] = [
+        Fault::GeluTanh,
+        Fault::LayerNormEps,
+        Fault::RopeOnPrefix,
+        Fault::RopeFp32,
+        Fault::NoKBiasMask,
+        Fault::SwappedQkv,
+        Fault::NoLayerScale,
+        Fault::StochasticDepthScale,
+    ];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::GeluTanh => "gelu-tanh",
+            Fault::LayerNormEps => "layer-norm-eps",
+            Fault::RopeOnPrefix => "rope-on-prefix",
+            Fault::RopeFp32 => "rope-fp32",
+            Fault::NoKBiasMask => "no-k-bias-mask",
+            Fault::SwappedQkv => "swapped-qkv",
+            Fault::NoLayerScale => "no-layer-scale",
+            Fault::StochasticDepthScale => "stochastic-depth-scale",
+        }
+    }
+}
+
+/// A [`Fault`] and the block that has it, of the student and of the teacher alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plant {
+    /// What is broken.
+    pub fault: Fault,
+    /// The index of the broken block.
+    pub block: usize,
+}
+
+impl fmt::Display for Plant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.fault.name(), self.block)
+    }
+}
+
+/// A text that is not `FAULT[@BLOCK]`.
+#[derive(Debug, Error)]
+#[error("`{given}` is not a planted defect; known are {}, each with an optional `@BLOCK`", names())]
+pub struct UnknownFault {
+    given: String,
+}
+
+fn names() -> String {
+    Fault::ALL.map(Fault::name).join(", ")
+}
+
+impl FromStr for Plant {
+    type Err = UnknownFault;
+
+    /// `gelu-tanh` (in block 0) or `gelu-tanh@2`.
+    fn from_str(text: &str) -> Result<Self, UnknownFault> {
+        let unknown = || UnknownFault { given: text.to_owned() };
+        let (name, block) = match text.split_once('@') {
+            Some((name, block)) => (name, block.parse().map_err(|_| unknown())?),
+            None => (text, 0),
+        };
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
+        Ok(Plant { fault: fault.ok_or_else(unknown)?, block })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back() {
+        for fault in Fault::ALL {
+            let plant = Plant { fault, block: 2 };
+            assert_eq!(plant.to_string().parse::<Plant>().unwrap(), plant);
+        }
+        assert_eq!("gelu-tanh".parse::<Plant>().unwrap().block, 0);
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let error = "gelu@x".parse::<Plant>().unwrap_err().to_string();
+        assert!(error.contains("`gelu@x`") && error.contains("swapped-qkv"), "{error}");
+    }
+}

@@ -1,0 +1,87 @@
+//! The projection head of DINO and iBOT (`dinov3/layers/dino_head.py`).
+
+use tch::{Kind, Tensor};
+
+use crate::layers::ffn::gelu;
+use crate::layers::linear::Linear;
+use crate::module::{Module, Role};
+use crate::shim;
+use crate::tap::Taps;
+
+/// The `head_*` options of `dino` or `ibot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadConfig {
+    /// Backbone features, D.
+    pub in_dim: i64,
+    /// `head_n_prototypes`, K.
+    pub prototypes: i64,
+    /// `head_hidden_dim`.
+    pub hidden_dim: i64,
+    /// `head_bottleneck_dim`.
+    pub bottleneck_dim: i64,
+    /// `head_nlayers`; below 1 counts as 1.
+    pub nlayers: i64,
+}
+
+/// `DINOHead`: an MLP, an L2 normalisation, and the prototypes.
+#[derive(Debug)]
+pub struct DinoHead {
+    name: String,
+    /// The MLP's linear layers, GELU between them. Two module paths are counted per layer, since the reference's
+    /// `Sequential` holds the activations as well; a single layer is the MLP itself.
+    mlp: Vec<Linear>,
+    /// `[K, bottleneck]`, no bias.
+    last_layer: Linear,
+}
+
+impl DinoHead {
+    /// An uninitialised head at the module path `name`.
+    pub fn new(name: String, config: HeadConfig) -> Self {
+        let HeadConfig { in_dim, prototypes, hidden_dim, bottleneck_dim, nlayers } = config;
+        let last = nlayers.max(1) - 1;
+        let mlp = (0..=last)
+            .map(|i| {
+                let inputs = if i == 0 { in_dim } else { hidden_dim };
+                let outputs = if i == last { bottleneck_dim } else { hidden_dim };
+                let path = if last == 0 { format!("{name}.mlp") } else { format!("{name}.mlp.{}", 2 * i) };
+                Linear::new(path, inputs, outputs, true)
+            })
+            .collect();
+        let last_layer = Linear::new(format!("{name}.last_layer"), bottleneck_dim, prototypes, false);
+        Self { name, mlp, last_layer }
+    }
+
+    /// Initialises the linear layers from first to last.
+    pub fn init_weights(&mut self) {
+        self.mlp.iter_mut().for_each(Linear::init_weights);
+        self.last_layer.init_weights();
+    }
+
+    /// `[B, D] -> [B, K]`: logits over the prototypes.
+    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        let mut x = self.mlp[0].forward(x, taps);
+        for (i, layer) in self.mlp.iter().enumerate().skip(1) {
+            x = gelu(&x, false);
+            if taps.is_on() {
+                taps.output(&format!("{}.mlp.{}", self.name, 2 * i - 1), &x);
+            }
+            x = layer.forward(&x, taps);
+        }
+        let x = normalize(&x);
+        self.last_layer.tap_input(&x, taps);
+        self.last_layer.forward(&x, taps)
+    }
+}
+
+/// `nn.functional.normalize(x, dim=-1, p=2)` with the reference's epsilon.
+fn normalize(x: &Tensor) -> Tensor {
+    let eps = if x.kind() == Kind::Half { 1e-6 } else { 1e-12 };
+    let norm = shim::l2_norm(x, -1).expect("features are floating-point");
+    x / norm.clamp_min(eps).expand_as(x)
+}
+
+impl Module for DinoHead {
+    fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
+        Self { name: self.name.clone(), mlp: self.mlp.map_tensors(f), last_layer: self.last_layer.map_tensors(f) }
+    }
+}

@@ -1,0 +1,56 @@
+//! LayerScale (`dinov3/layers/layer_scale.py`; Touvron et al., 2021).
+
+use tch::Tensor;
+
+use crate::init;
+use crate::module::{Module, Role, uninitialised};
+use crate::tap::Taps;
+
+/// A learnt factor for each feature of a residual branch.
+#[derive(Debug)]
+pub struct LayerScale {
+    name: String,
+    init_value: f64,
+    /// `[D]`.
+    pub gamma: Tensor,
+    /// Planted defect: the factor is there and not applied.
+    skip: bool,
+}
+
+impl LayerScale {
+    /// Uninitialised; `init_value` is `student.layerscale`.
+    pub fn new(name: String, dim: i64, init_value: f64, skip: bool) -> Self {
+        Self { name, init_value, gamma: uninitialised(&[dim]), skip }
+    }
+
+    /// Every factor is the initial value.
+    pub fn init_weights(&mut self) {
+        init::constant_(&mut self.gamma, self.init_value);
+    }
+
+    /// `[.., D] -> [.., D]`.
+    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        let y = if self.skip { x.shallow_clone() } else { x * &self.gamma };
+        taps.output(&self.name, &y);
+        y
+    }
+}
+
+impl Module for LayerScale {
+    fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
+        Self {
+            name: self.name.clone(),
+            init_value: self.init_value,
+            gamma: f(&format!("{}.gamma", self.name), Role::Parameter, &self.gamma),
+            skip: self.skip,
+        }
+    }
+}
+
+/// `ls1` or `ls2` of a block: the identity, unseen by an observer, when the config has no LayerScale.
+pub fn scaled(scale: &Option<LayerScale>, x: Tensor, taps: &mut Taps) -> Tensor {
+    match scale {
+        Some(scale) => scale.forward(&x, taps),
+        None => x,
+    }
+}

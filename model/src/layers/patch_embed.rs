@@ -1,0 +1,66 @@
+//! Image to patch tokens (`dinov3/layers/patch_embed.py`).
+
+use tch::Tensor;
+
+use crate::init;
+use crate::module::{Module, Role, uninitialised};
+use crate::tap::Taps;
+
+/// A convolution whose kernel and stride are the patch.
+#[derive(Debug)]
+pub struct PatchEmbed {
+    name: String,
+    patch_size: i64,
+    /// `[D, 3, P, P]`.
+    pub weight: Tensor,
+    /// `[D]`.
+    pub bias: Tensor,
+}
+
+/// RGB: the reference's builder passes no other number.
+const IN_CHANNELS: i64 = 3;
+
+impl PatchEmbed {
+    /// Uninitialised; patches are `patch_size` pixels square.
+    pub fn new(name: String, patch_size: i64, embed_dim: i64) -> Self {
+        Self {
+            name,
+            patch_size,
+            weight: uninitialised(&[embed_dim, IN_CHANNELS, patch_size, patch_size]),
+            bias: uninitialised(&[embed_dim]),
+        }
+    }
+
+    /// Uniform within ±1/sqrt(fan-in), weight then bias: the convolution's default, not the linear layers'.
+    pub fn init_weights(&mut self) {
+        let fan_in = (IN_CHANNELS * self.patch_size * self.patch_size) as f64;
+        let bound = (1.0 / fan_in).sqrt();
+        init::uniform_(&mut self.weight, bound);
+        init::uniform_(&mut self.bias, bound);
+    }
+
+    /// `[B, 3, H, W] -> [B, H/P, W/P, D]`. Pixels beyond the last whole patch are dropped, as the reference does.
+    pub fn forward(&self, images: &Tensor, taps: &mut Taps) -> Tensor {
+        let patch = [self.patch_size, self.patch_size];
+        let x = images.conv2d(&self.weight, Some(&self.bias), patch, [0, 0], [1, 1], 1);
+        if taps.is_on() {
+            taps.output(&format!("{}.proj", self.name), &x);
+        }
+        let size = x.size();
+        let x = x.flatten(2, -1).transpose(1, 2).reshape([-1, size[2], size[3], size[1]]);
+        taps.output(&self.name, &x);
+        x
+    }
+}
+
+impl Module for PatchEmbed {
+    fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
+        let mut at = |key: &str, t: &Tensor| f(&format!("{}.proj.{key}", self.name), Role::Parameter, t);
+        Self {
+            name: self.name.clone(),
+            patch_size: self.patch_size,
+            weight: at("weight", &self.weight),
+            bias: at("bias", &self.bias),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Axial rotary position embedding (`dinov3/layers/rope_position_encoding.py`): tables of sines and cosines over the
+//! patch grid, randomly moved during training, and the rotation itself.
+
+use std::f64::consts::PI;
+
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor, no_grad};
+
+use crate::module::{Module, Role};
+use crate::tap::Taps;
+
+/// By what the coordinates of patch centres are divided (`student.pos_embed_rope_normalize_coords`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NormalizeCoords {
+    /// Both by the longer side.
+    Max,
+    /// Both by the shorter side.
+    Min,
+    /// Each by its own side.
+    Separate,
+}
+
+/// The wavelengths: a geometric series from 1 by a base, or between two periods.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Periods {
+    /// `pos_embed_rope_base`.
+    Base(f64),
+    /// `pos_embed_rope_min_period`, `pos_embed_rope_max_period`.
+    Range {
+        /// The shortest.
+        min: f64,
+        /// The longest.
+        max: f64,
+    },
+}
+
+/// Everything that `student.pos_embed_rope_*` says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RopeConfig {
+    /// The wavelengths.
+    pub periods: Periods,
+    /// The normalisation of coordinates.
+    pub normalize_coords: NormalizeCoords,
+    /// In training, both coordinates move by a uniform draw from ±this.
+    pub shift_coords: Option<f64>,
+    /// In training, each coordinate is multiplied by a log-uniform draw from [1/this, this].
+    pub jitter_coords: Option<f64>,
+    /// In training, both coordinates are multiplied by one log-uniform draw from [1/this, this].
+    pub rescale_coords: Option<f64>,
+    /// The dtype of the tables and of the rotation.
+    pub dtype: Kind,
+}
+
+impl RopeConfig {
+    /// Whether two calls in training mode can give different tables.
+    pub fn is_random(&self) -> bool {
+        self.shift_coords.or(self.jitter_coords).or(self.rescale_coords).is_some()
+    }
+}
+
+/// The tables of one patch grid.
+#[derive(Debug)]
+pub struct SinCos {
+    /// `[H W, D_head]`, in the rotation's dtype.
+    pub sin: Tensor,
+    /// `[H W, D_head]`, in the rotation's dtype.
+    pub cos: Tensor,
+}
+
+impl SinCos {
+    /// Shows the tables to the observer under the module's name.
+    pub fn tap(&self, name: &str, taps: &mut Taps) {
+        taps.port(name, "0", &self.sin);
+        taps.port(name, "1", &self.cos);
+    }
+
+    /// Rotates `x`, `[B, heads, H W, D_head]`, feature i of the first half against feature i of the second.
+    pub fn rotate(&self, x: &Tensor) -> Tensor {
+        let halves = x.chunk(2, -1);
+        let rotated = Tensor::cat(&[-&halves[1], halves[0].shallow_clone()], -1);
+        x * &self.cos + rotated * &self.sin
+    }
+
+    /// The number of patches that have a position.
+    pub fn patches(&self) -> i64 {
+        self.sin.size()[0]
+    }
+}
+
+/// `RopePositionEmbedding`.
+#[derive(Debug)]
+pub struct RopePositionEmbedding {
+    /// The module path.
+    pub name: String,
+    config: RopeConfig,
+    head_dim: i64,
+    /// `[D_head / 4]`, in the config's dtype; saved with the weights.
+    pub periods: Tensor,
+}
+
+impl RopePositionEmbedding {
+    /// The periods are computed at once, as the reference's constructor does.
+    pub fn new(name: String, head_dim: i64, config: RopeConfig) -> Self {
+        let periods = periods(&config, head_dim);
+        Self { name, config, head_dim, periods }
+    }
+
+    /// Computes the periods again: a buffer that a checkpoint or a fill overwrote.
+    pub fn init_weights(&mut self) {
+        self.periods = periods(&self.config, self.head_dim).to_device(self.periods.device());
+    }
+
+    /// Whether training draws new tables at every call.
+    pub fn is_random(&self) -> bool {
+        self.config.is_random()
+    }
+
+    /// The tables of a grid of `h` by `w` patches. In training the coordinates are shifted, jittered and rescaled, in
+    /// this order, as far as the config says so.
+    pub fn forward(&self, h: i64, w: i64, training: bool) -> SinCos {
+        self.forward_in(self.config.dtype, h, w, training)
+    }
+
+    /// `forward`, computing in `dtype`.
+    pub(crate) fn forward_in(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
+        let device = self.periods.device();
+        let mut coords = self.coords(dtype, h, w);
+        if training {
+            self.augment(&mut coords, dtype);
+        }
+        let periods = self.periods.to_kind(dtype);
+        let angles = coords.unsqueeze(-1) * (2.0 * PI) / periods.unsqueeze(0).unsqueeze(0);
+        let angles = angles.flatten(1, 2).tile([2]);
+        debug_assert_eq!(angles.device(), device);
+        SinCos { sin: angles.sin(), cos: angles.cos() }
+    }
+
+    /// Patch centres in [-1, 1], `[H W, 2]`.
+    fn coords(&self, dtype: Kind, h: i64, w: i64) -> Tensor {
+        let (over_h, over_w) = match self.config.normalize_coords {
+            NormalizeCoords::Max => (h.max(w), h.max(w)),
+            NormalizeCoords::Min => (h.min(w), h.min(w)),
+            NormalizeCoords::Separate => (h, w),
+        };
+        let options = (dtype, self.periods.device());
+        let centres = |n: i64, over: i64| Tensor::arange_start(0.5, n as f64, options) / over as f64;
+        let grid = Tensor::meshgrid_indexing(&[centres(h, over_h), centres(w, over_w)], "ij");
+        Tensor::stack(&grid, -1).flatten(0, 1) * 2.0 - 1.0
+    }
+
+    fn augment(&self, coords: &mut Tensor, dtype: Kind) {
+        if let Some(shift) = self.config.shift_coords {
+            *coords += self.draw(2, shift, dtype).unsqueeze(0);
+        }
+        if let Some(jitter) = self.config.jitter_coords {
+            *coords *= self.draw(2, jitter.ln(), dtype).exp().unsqueeze(0);
+        }
+        if let Some(rescale) = self.config.rescale_coords {
+            *coords *= self.draw(1, rescale.ln(), dtype).exp();
+        }
+    }
+
+    /// `count` uniform draws from ±`bound`. Drawn on the host, whatever the device, so that a run on an accelerator
+    /// consumes the stream that a run on the CPU does.
+    fn draw(&self, count: i64, bound: f64, dtype: Kind) -> Tensor {
+        let mut values = Tensor::empty([count], (dtype, Device::Cpu));
+        no_grad(|| {
+            let _ = values.uniform_(-bound, bound);
+        });
+        values.to_device(self.periods.device())
+    }
+}
+
+impl Module for RopePositionEmbedding {
+    fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
+        Self {
+            name: self.name.clone(),
+            config: self.config.clone(),
+            head_dim: self.head_dim,
+            periods: f(&format!("{}.periods", self.name), Role::Buffer, &self.periods),
+        }
+    }
+}
+
+fn periods(config: &RopeConfig, head_dim: i64) -> Tensor {
+    let options = (config.dtype, Device::Cpu);
+    match config.periods {
+        Periods::Base(base) => {
+            let exponents = Tensor::arange(head_dim / 4, options) * 2 / (head_dim / 2);
+            Tensor::pow_scalar(base, &exponents)
+        }
+        Periods::Range { min, max } => {
+            let base = max / min;
+            let exponents = Tensor::linspace(0.0, 1.0, head_dim / 4, options);
+            Tensor::pow_scalar(base, &exponents) / base * max
+        }
+    }
+}

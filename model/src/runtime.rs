@@ -1,0 +1,45 @@
+//! What libtorch is and how it computes here: the instruction set it is held to, its threads, its random stream.
+
+use std::env;
+
+/// The instruction set that a golden set was recorded under, as the three libraries below libtorch name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pins<'a> {
+    /// `ATEN_CPU_CAPABILITY`, `DNNL`'s and MKL's counterparts: (variable, value).
+    pub variables: &'a [(&'a str, &'a str)],
+}
+
+/// The pins of every committed golden set: AVX2, which all supported x86-64 machines have.
+pub const AVX2: Pins<'static> =
+    Pins { variables: &[("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")] };
+
+/// Holds libtorch's kernels to `pins`. Each library reads its variable once, at its first call.
+///
+/// # Safety
+/// To be called at the start of `main`, before any thread is started and before libtorch's first call.
+pub unsafe fn pin(pins: Pins) {
+    for (variable, value) in pins.variables {
+        // SAFETY: the caller promises that no other thread reads the environment now.
+        unsafe { env::set_var(variable, value) };
+    }
+}
+
+/// The value that a variable of [`AVX2`] has in this process.
+pub fn pinned(variable: &str) -> Option<String> {
+    env::var(variable).ok()
+}
+
+/// Threads of libtorch's intra-op pool: `torch.set_num_threads`.
+pub fn set_threads(threads: u32) {
+    tch::set_num_threads(threads.max(1) as i32);
+}
+
+/// `torch.get_num_threads()`.
+pub fn threads() -> u32 {
+    tch::get_num_threads().max(1) as u32
+}
+
+/// `torch.manual_seed`: the stream from which weights, stochastic depth and RoPE's augmentation draw.
+pub fn manual_seed(seed: u64) {
+    tch::manual_seed(seed as i64);
+}

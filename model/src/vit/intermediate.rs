@@ -1,0 +1,121 @@
+//! `get_intermediate_layers`: the features that evaluations read.
+
+use tch::Tensor;
+use thiserror::Error;
+
+use super::{Crops, VisionTransformer};
+use crate::layers::norm::Norm;
+use crate::tap::Taps;
+
+/// Which blocks' outputs to take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// The last so many.
+    Last(usize),
+    /// Those of these indices, given back in the order of the network.
+    Indices(Vec<usize>),
+}
+
+/// What to do with the outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntermediateOptions {
+    /// Patch tokens as `[B, D, H/P, W/P]`, not `[B, N, D]`.
+    pub reshape: bool,
+    /// Through the last norm.
+    pub norm: bool,
+}
+
+/// One block's output, in the parts that the reference gives back.
+#[derive(Debug)]
+pub struct IntermediateLayer {
+    /// `[B, N, D]`, or `[B, D, H/P, W/P]` reshaped.
+    pub patches: Tensor,
+    /// The CLS token, `[B, D]`.
+    pub class: Tensor,
+    /// The storage tokens, `[B, R, D]`.
+    pub extra: Tensor,
+}
+
+/// A block that the network does not have.
+#[derive(Debug, Error)]
+#[error("the network has {depth} blocks, so there is no way to take {wanted}")]
+pub struct NoSuchBlock {
+    depth: usize,
+    wanted: String,
+}
+
+impl VisionTransformer {
+    /// The outputs of some blocks for `images`, `[B, 3, H, W]`, in evaluation mode, never masked.
+    ///
+    /// # Errors
+    /// When `blocks` asks for more blocks than there are, or for one beyond the last.
+    pub fn get_intermediate_layers(
+        &self,
+        images: &Tensor,
+        blocks: &Blocks,
+        options: IntermediateOptions,
+        taps: &mut Taps,
+    ) -> Result<Vec<IntermediateLayer>, NoSuchBlock> {
+        let taken = self.taken(blocks)?;
+        let (mut x, grid) = self.prepare_tokens_with_masks(&Crops { images, masks: None }, taps);
+        let mut tables = Vec::new();
+        let mut outputs = Vec::new();
+        for (i, block) in self.blocks.iter().enumerate() {
+            tables = self.rope_tables(i, &[grid], tables, false, taps);
+            x = block.forward(&x, &tables[0], taps);
+            if taken.contains(&i) {
+                outputs.push(x.shallow_clone());
+            }
+        }
+        if options.norm {
+            outputs = outputs.iter().map(|x| self.norm_tokens(x, taps)).collect();
+        }
+        let layers: Vec<_> = outputs.iter().map(|x| self.split(x, options.reshape.then_some(grid))).collect();
+        self.tap_layers(&layers, taps);
+        Ok(layers)
+    }
+
+    fn taken(&self, blocks: &Blocks) -> Result<Vec<usize>, NoSuchBlock> {
+        let depth = self.blocks.len();
+        match blocks {
+            Blocks::Last(n) if *n <= depth => Ok((depth - n..depth).collect()),
+            Blocks::Indices(indices) if indices.iter().all(|i| *i < depth) => Ok(indices.clone()),
+            Blocks::Last(n) => Err(NoSuchBlock { depth, wanted: format!("the last {n}") }),
+            Blocks::Indices(indices) => Err(NoSuchBlock { depth, wanted: format!("{indices:?}") }),
+        }
+    }
+
+    /// The last norm over all tokens; with untied norms, the CLS and storage tokens have theirs.
+    fn norm_tokens(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        let Some(cls_norm) = &self.cls_norm else {
+            return self.norm.forward(x, taps);
+        };
+        let prefix = self.prefix_tokens();
+        let mut normed = |norm: &Norm, start, length| norm.forward(&x.narrow(1, start, length), taps);
+        let head = normed(cls_norm, 0, prefix);
+        let patches = normed(&self.norm, prefix, x.size()[1] - prefix);
+        Tensor::cat(&[head, patches], 1)
+    }
+
+    fn split(&self, x: &Tensor, grid: Option<(i64, i64)>) -> IntermediateLayer {
+        let prefix = self.prefix_tokens();
+        let patches = x.narrow(1, prefix, x.size()[1] - prefix);
+        let patches = match grid {
+            Some((h, w)) => patches.reshape([x.size()[0], h, w, -1]).permute([0, 3, 1, 2]).contiguous(),
+            None => patches,
+        };
+        IntermediateLayer { patches, class: x.select(1, 0), extra: x.narrow(1, 1, prefix - 1) }
+    }
+
+    fn tap_layers(&self, layers: &[IntermediateLayer], taps: &mut Taps) {
+        if !taps.is_on() {
+            return;
+        }
+        let name = format!("{}.get_intermediate_layers", self.name);
+        for (i, layer) in layers.iter().enumerate() {
+            taps.port(&name, &format!("{i}.patch"), &layer.patches);
+            taps.port(&name, &format!("{i}.class"), &layer.class);
+            taps.port(&name, &format!("{i}.extra"), &layer.extra);
+        }
+    }
+}
