@@ -21,14 +21,16 @@ pub struct Network {
 }
 
 impl Network {
-    /// Uninitialised, under the module path `root`.
+    /// All NaN, under the module path `root`.
     fn new(root: &str, config: &SslConfig, teacher: bool) -> Self {
         let backbone = if teacher { config.student.teacher() } else { config.student.clone() };
-        Self {
+        let network = Self {
             backbone: VisionTransformer::new(format!("{root}.backbone"), &backbone),
             dino_head: DinoHead::new(format!("{root}.dino_head"), config.dino_head),
             ibot_head: DinoHead::new(format!("{root}.ibot_head"), config.ibot_head),
-        }
+        };
+        network.fill_with_nan();
+        network
     }
 
     fn init_weights(&mut self) {
@@ -132,7 +134,7 @@ pub struct SslMetaArch {
 }
 
 impl SslMetaArch {
-    /// Builds both networks uninitialised, on the host, in fp32.
+    /// Builds both networks on the host, in fp32, every value NaN until it is initialised.
     pub fn new(config: &SslConfig) -> Self {
         Self { student: Network::new("student", config, false), teacher: Network::new("teacher", config, true) }
     }

@@ -47,6 +47,15 @@ pub trait Module: Sized {
         self.map_tensors(&mut |_, _, tensor| tensor.to_device(device))
     }
 
+    /// Fills every tensor with NaN, so that one whose initialisation was forgotten shows.
+    fn fill_with_nan(&self) {
+        no_grad(|| {
+            self.visit(|_, _, tensor| {
+                let _ = tensor.shallow_clone().fill_(f64::NAN);
+            });
+        });
+    }
+
     /// Overwrites this layer's values with those of `other`, which has the same architecture under another root name:
     /// `teacher.load_state_dict(student.state_dict())`.
     fn copy_values_from(&self, other: &Self) {
@@ -74,9 +83,10 @@ impl<M: Module> Module for Option<M> {
     }
 }
 
-/// A parameter that was not initialised yet, filled with NaN so that a forgotten initialisation shows.
+/// Memory for a tensor, its values undefined and its pages untouched: a network that is too large for this machine can
+/// still be built to ask for its names and shapes.
 pub(crate) fn uninitialised(shape: &[i64]) -> Tensor {
-    Tensor::full(shape, f64::NAN, (Kind::Float, Device::Cpu))
+    Tensor::empty(shape, (Kind::Float, Device::Cpu))
 }
 
 /// `x.float()`, with the meaning that the float64 truth gives it: at least single precision, and never narrower.

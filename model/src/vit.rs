@@ -152,7 +152,7 @@ impl VisionTransformer {
                 self.cls_token.shallow_clone()
             }
             // The mask token takes part even when nothing is masked, so that it always has a gradient.
-            None => &self.cls_token + &self.mask_token * 0,
+            None => &self.cls_token + self.mask_token.g_mul_scalar(0),
         };
         let mut parts = vec![cls_token.expand([b, -1, -1], false)];
         parts.extend(self.storage_tokens.iter().map(|t| t.expand([b, -1, -1], false)));
