@@ -1,0 +1,204 @@
+//! What all the checks together amount to.
+
+use crate::{Check, RunReport, SuiteResult, Verdict, exit, number};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Whether a run counts as passed. It does if no check failed, no check was vacuous without being allowed by name, and
+/// at least one passed: a run in which nothing passed has proved nothing, and must not turn a CI job green.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// The run counts as passed.
+    Pass,
+    /// It does not.
+    Fail,
+}
+
+impl Gate {
+    /// The process exit code: [`exit::PASS`] or [`exit::CHECK_FAILED`].
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Pass => exit::PASS,
+            Self::Fail => exit::CHECK_FAILED,
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+        })
+    }
+}
+
+/// How many checks reached each verdict. Shown as `12 passed, 1 failed, 1 skipped, 1 vacuous`, zeros left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Checks that hold.
+    pub passed: usize,
+    /// Checks that do not hold.
+    pub failed: usize,
+    /// Checks that were not made.
+    pub skipped: usize,
+    /// Checks that could not have failed, allowed or not.
+    pub vacuous: usize,
+}
+
+impl Counts {
+    /// Counts one more verdict.
+    pub fn add(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Pass => self.passed += 1,
+            Verdict::Fail { .. } => self.failed += 1,
+            Verdict::Skipped { .. } => self.skipped += 1,
+            Verdict::Vacuous { .. } => self.vacuous += 1,
+        }
+    }
+
+    /// Checks of any verdict.
+    pub fn total(&self) -> usize {
+        self.passed + self.failed + self.skipped + self.vacuous
+    }
+
+    /// Why `gate` is shut, where no failed check says so itself.
+    pub(crate) fn why_shut(&self, gate: Gate) -> Option<&'static str> {
+        match gate {
+            Gate::Pass => None,
+            Gate::Fail if self.failed > 0 => None,
+            Gate::Fail if self.passed == 0 => Some("nothing passed, so nothing was proved"),
+            Gate::Fail => Some("a vacuous check counts as a failure unless it is allowed by name"),
+        }
+    }
+
+    /// `12 passed, 1 failed in 23.4 s`.
+    pub fn in_time(&self, seconds: f64) -> String {
+        format!("{self} in {}", number::duration(seconds))
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} passed", self.passed)?;
+        let rest = [(self.failed, "failed"), (self.skipped, "skipped"), (self.vacuous, "vacuous")];
+        rest.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(formatter, ", {count} {what}"))
+    }
+}
+
+impl<'a> FromIterator<&'a Check> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'a Check>>(checks: I) -> Self {
+        let mut counts = Self::default();
+        checks.into_iter().for_each(|check| counts.add(&check.verdict));
+        counts
+    }
+}
+
+impl SuiteResult {
+    /// The verdicts of this suite.
+    pub fn counts(&self) -> Counts {
+        self.checks.iter().collect()
+    }
+}
+
+impl RunReport {
+    /// All checks of all suites, in the order in which they ran.
+    pub fn checks(&self) -> impl Iterator<Item = &Check> {
+        self.suites.iter().flat_map(|suite| &suite.checks)
+    }
+
+    /// The verdicts of all suites.
+    pub fn counts(&self) -> Counts {
+        self.checks().collect()
+    }
+
+    /// Whether the run counts as passed: see [`Gate`].
+    pub fn gate(&self) -> Gate {
+        match self.counts().passed > 0 && !self.checks().any(|check| self.gates_as_failure(check)) {
+            true => Gate::Pass,
+            false => Gate::Fail,
+        }
+    }
+
+    /// Whether this check alone makes the run fail: it failed, or it is vacuous and [`RunReport::allow_vacuous`] does not
+    /// name its id.
+    pub fn gates_as_failure(&self, check: &Check) -> bool {
+        match check.verdict {
+            Verdict::Pass | Verdict::Skipped { .. } => false,
+            Verdict::Fail { .. } => true,
+            Verdict::Vacuous { .. } => !self.allow_vacuous.contains(&check.id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn verdict(name: &str) -> Verdict {
+        let reason = String::new();
+        match name {
+            "pass" => Verdict::Pass,
+            "fail" => Verdict::Fail { reason },
+            "skipped" => Verdict::Skipped { reason },
+            _ => Verdict::Vacuous { reason },
+        }
+    }
+
+    /// A run of checks `0`, `1`, … with these verdicts.
+    fn run(verdicts: &[&str], allow: &[&str]) -> RunReport {
+        let mut report = fixture::report();
+        report.allow_vacuous = allow.iter().map(|&id| id.to_owned()).collect();
+        report.suites.truncate(1);
+        report.suites[0].checks =
+            verdicts.iter().enumerate().map(|(id, name)| Check::new(id.to_string(), "", verdict(name), "")).collect();
+        report
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        let cases: [(&[&str], &[&str], Gate); 11] = [
+            (&["pass"], &[], Gate::Pass),
+            (&["pass", "skipped"], &[], Gate::Pass),
+            (&["pass", "fail"], &[], Gate::Fail),
+            (&["fail", "pass"], &["0"], Gate::Fail),
+            (&["pass", "vacuous"], &[], Gate::Fail),
+            (&["pass", "vacuous"], &["1"], Gate::Pass),
+            (&["pass", "vacuous", "vacuous"], &["1"], Gate::Fail),
+            (&["pass", "vacuous"], &["vacuous", "", "11"], Gate::Fail),
+            (&["vacuous"], &["0"], Gate::Fail),
+            (&["skipped"], &[], Gate::Fail),
+            (&[], &[], Gate::Fail),
+        ];
+        for (verdicts, allow, gate) in cases {
+            assert_eq!(run(verdicts, allow).gate(), gate, "{verdicts:?} allowing {allow:?}");
+        }
+    }
+
+    #[test]
+    fn every_suite_counts() {
+        let mut report = run(&["pass"], &[]);
+        let mut second = report.suites[0].clone();
+        second.checks[0].verdict = verdict("fail");
+        report.suites.push(second);
+        assert_eq!(report.counts(), Counts { passed: 1, failed: 1, ..Counts::default() });
+        assert_eq!(report.gate(), Gate::Fail);
+    }
+
+    #[test]
+    fn exit_codes_follow_the_gate() {
+        assert_eq!(Gate::Pass.exit_code(), exit::PASS);
+        assert_eq!(Gate::Fail.exit_code(), exit::CHECK_FAILED);
+    }
+
+    #[test]
+    fn counts_read_as_a_sentence() {
+        let counts: Counts = Counts { passed: 12, failed: 1, skipped: 1, vacuous: 1 };
+        assert_eq!(counts.in_time(23.4), "12 passed, 1 failed, 1 skipped, 1 vacuous in 23.4 s");
+        assert_eq!(Counts { passed: 12, ..Counts::default() }.to_string(), "12 passed");
+        assert_eq!(Counts::default().to_string(), "0 passed");
+        assert_eq!(counts.total(), 15);
+    }
+}

@@ -1,0 +1,136 @@
+//! The report of a whole run: the JSON document, and what every renderer reads.
+
+use crate::{Check, Section, number};
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON form of [`RunReport`]. A change that an older reader would misread gets the next number.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Everything that a run found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema_version: u32,
+    /// The program that ran.
+    pub tool: Tool,
+    /// What it ran on.
+    pub environment: Environment,
+    /// Ids of the checks that may be vacuous without failing the run.
+    pub allow_vacuous: Vec<String>,
+    /// The suites, in the order in which they ran.
+    pub suites: Vec<SuiteResult>,
+}
+
+/// The program that made a report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The git revision that it was built from, where known.
+    pub revision: Option<String>,
+}
+
+impl std::fmt::Display for Tool {
+    /// `dinov3-harness 0.1.0 (3f2a9c1)`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} {}", self.name, self.version)?;
+        match &self.revision {
+            Some(revision) => write!(formatter, " ({revision})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a run ran on. Figures of two runs compare only where these agree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Version of libtorch.
+    pub libtorch: String,
+    /// The device as given: `cpu`, `cuda:0`, `npu:0`.
+    pub device: String,
+    /// Model name of the processor.
+    pub cpu: String,
+    /// The instruction set that libtorch uses, for example `AVX2`.
+    pub cpu_capability: String,
+    /// Threads of libtorch.
+    pub threads: u32,
+    /// Operating system.
+    pub os: String,
+    /// Processor architecture, for example `x86_64`.
+    pub architecture: String,
+    /// Environment variables that pin the arithmetic, with their values; an object in JSON.
+    #[serde(with = "pins")]
+    pub pins: Vec<(String, String)>,
+    /// When the run began, as RFC 3339.
+    pub started: Option<String>,
+    /// Wall-clock time of the whole run, in seconds.
+    #[serde(with = "number::float")]
+    pub seconds: f64,
+}
+
+/// What one suite found out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SuiteResult {
+    /// Name of the suite, for example `layers`.
+    pub suite: String,
+    /// The group that it belongs to, for example `precision`.
+    pub group: Option<String>,
+    /// What it proves when it passes, in one sentence.
+    pub proves: String,
+    /// Its checks, in the order in which they ran.
+    pub checks: Vec<Check>,
+    /// Tables and plots that belong to the suite as a whole.
+    pub sections: Vec<Section>,
+    /// Wall-clock time, in seconds.
+    #[serde(with = "number::float")]
+    pub seconds: f64,
+}
+
+impl SuiteResult {
+    /// `layers (precision)`, or `layers` where there is no group.
+    pub fn name_and_group(&self) -> String {
+        name_and_group(&self.suite, self.group.as_deref())
+    }
+}
+
+/// `layers (precision)`, or `layers` where there is no group.
+pub(crate) fn name_and_group(suite: &str, group: Option<&str>) -> String {
+    match group {
+        Some(group) => format!("{suite} ({group})"),
+        None => suite.to_owned(),
+    }
+}
+
+/// An ordered list of pairs as a JSON object.
+mod pins {
+    use serde::de::{Deserializer, MapAccess, Visitor};
+    use serde::ser::Serializer;
+
+    pub fn serialize<S: Serializer>(pins: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(pins.iter().map(|(name, value)| (name, value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+        deserializer.deserialize_map(Pins)
+    }
+
+    struct Pins;
+
+    impl<'de> Visitor<'de> for Pins {
+        type Value = Vec<(String, String)>;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object of strings")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut pins = Vec::new();
+            while let Some(pin) = map.next_entry()? {
+                pins.push(pin);
+            }
+            Ok(pins)
+        }
+    }
+}

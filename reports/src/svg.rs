@@ -1,0 +1,160 @@
+//! Plots as SVG.
+//!
+//! The same plot gives the same text, whatever fonts the machine has. No point vanishes: on a logarithmic axis zero and
+//! negative values stand at the bottom edge as open circles, and what is not finite stands there as a cross; a line below
+//! the plot counts them.
+
+mod axis;
+mod draw;
+
+use crate::{Plot, RunReport};
+use std::collections::HashSet;
+
+/// A plot could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot draw the plot `{title}`: {cause}\nhint: this is a fault of the program, please report it")]
+pub struct SvgError {
+    title: String,
+    cause: String,
+}
+
+/// The plot as a standalone SVG document on white, 960 pixels wide.
+///
+/// # Errors
+/// None that a plot can cause; the drawing library's are passed on.
+pub fn svg(plot: &Plot) -> Result<String, SvgError> {
+    draw::draw(plot).map_err(|cause| SvgError { title: plot.title.clone(), cause: cause.to_string() })
+}
+
+/// A plot of a report and the name of its file.
+#[derive(Clone, Debug)]
+pub struct PlotFile<'a> {
+    /// File name with extension: ASCII letters, digits, `-`, `_` and `.`; unique in the report, also where upper and lower
+    /// case are the same.
+    pub name: String,
+    /// The plot.
+    pub plot: &'a Plot,
+}
+
+/// Every plot of the report, in order, each under a name of its own.
+pub fn plot_files(report: &RunReport) -> Vec<PlotFile<'_>> {
+    let mut taken = HashSet::new();
+    let sections = report.suites.iter().flat_map(|suite| &suite.sections);
+    sections
+        .filter_map(|section| section.plot.as_ref())
+        .map(|plot| {
+            let stem = file_stem(&plot.file_stem);
+            let names = std::iter::once(stem.clone()).chain((2..).map(|number: usize| format!("{stem}-{number}")));
+            // The chain does not end, so there always is a free name.
+            let free = names.into_iter().find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem);
+            PlotFile { name: free + ".svg", plot }
+        })
+        .collect()
+}
+
+/// What is no plain file name character becomes `-`; no name is empty or hidden.
+fn file_stem(raw: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let stem: String = raw.chars().map(plain).collect();
+    match stem.trim_matches(['-', '.']) {
+        "" => "plot".to_owned(),
+        stem => stem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Series, fixture};
+
+    fn plot(points: &[f64], log_y: bool) -> Plot {
+        let points = points.iter().enumerate().map(|(x, y)| (x as f64, *y));
+        Plot { title: "a plot".to_owned(), log_y, series: vec![Series::new("s", points)], ..Plot::default() }
+    }
+
+    #[test]
+    fn an_error_growth() {
+        insta::assert_snapshot!(svg(&fixture::plot()).unwrap());
+    }
+
+    #[test]
+    fn a_linear_plot() {
+        let mut plot = plot(&[2.31, 2.0, f64::NAN, 1.62, 1.55, 1.57, 1.2], false);
+        plot.x_label = "step".to_owned();
+        plot.y_label = "loss".to_owned();
+        insta::assert_snapshot!(svg(&plot).unwrap());
+    }
+
+    #[test]
+    fn the_same_plot_gives_the_same_text() {
+        assert_eq!(svg(&fixture::plot()).unwrap(), svg(&fixture::plot()).unwrap());
+    }
+
+    /// Every point is a mark; a line alone would hide one between two breaks.
+    #[test]
+    fn no_point_vanishes() {
+        let text = svg(&plot(&[1e-7, 0.0, -1.0, f64::NAN, 1e-3, f64::INFINITY, 1e-5], true)).unwrap();
+        assert_eq!(
+            text.matches("<circle").count(),
+            3 + 2 * 2 + 1,
+            "three on the axis, two rings on white below it, one in the legend"
+        );
+        assert!(text.contains("1 zero"), "{text}");
+        assert!(text.contains("1 negative"), "{text}");
+        assert!(text.contains("2 not finite"), "{text}");
+    }
+
+    #[test]
+    fn odd_data_is_no_panic() {
+        let extremes = [f64::MAX, f64::MIN, f64::MIN_POSITIVE, 5e-324, 0.0, f64::NAN, f64::NEG_INFINITY];
+        let mut cases = vec![vec![], vec![0.0], vec![f64::NAN; 3], vec![7.0], vec![0.0, 1e-300], extremes.to_vec()];
+        cases.extend(extremes.map(|value| vec![value]));
+        cases.push(vec![1e16, 1e16 + 2.0]);
+        for points in cases {
+            for log_y in [false, true] {
+                let text = svg(&plot(&points, log_y)).unwrap();
+                assert!(text.ends_with("</svg>\n"), "{points:?}");
+                assert!(!text.contains("NaN") && !text.contains("-2147483648"), "{points:?}: {text}");
+            }
+        }
+        assert!(svg(&Plot::default()).unwrap().contains("no data"));
+    }
+
+    #[test]
+    fn an_x_that_is_not_finite_is_counted() {
+        let mut plot = plot(&[1.0, 2.0], false);
+        plot.series[0].points.push((f64::NAN, 1.0));
+        assert!(svg(&plot).unwrap().contains("1 without a place on the horizontal axis"));
+    }
+
+    #[test]
+    fn text_is_escaped() {
+        let mut plot = plot(&[1.0], false);
+        plot.title = "a < b & c \u{7}".to_owned();
+        let text = svg(&plot).unwrap();
+        assert!(text.contains("a &lt; b &amp; c"), "{text}");
+        assert!(!text.contains('\u{7}'));
+    }
+
+    #[test]
+    fn names_of_files_are_plain_and_unique() {
+        let mut report = fixture::report();
+        let section = report.suites[0].sections[0].clone();
+        for stem in ["error-growth-vit_small", "Error-Growth-vit_small", "../../etc", "日本"] {
+            let mut section = section.clone();
+            section.plot = section.plot.map(|plot| Plot { file_stem: stem.to_owned(), ..plot });
+            report.suites[0].sections.push(section);
+        }
+        let names: Vec<_> = plot_files(&report).into_iter().map(|file| file.name).collect();
+        assert_eq!(
+            names,
+            [
+                "error-growth-vit_small.svg",
+                "error-growth-vit_small-2.svg",
+                "Error-Growth-vit_small-3.svg",
+                "etc.svg",
+                "plot.svg"
+            ]
+        );
+    }
+}

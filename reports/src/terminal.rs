@@ -1,0 +1,212 @@
+//! The reporter for a person at a terminal: a line a check, and a progress bar for the one that runs.
+//!
+//! Colours are written always and taken away by the stream where nobody sees them (a pipe, `NO_COLOR`); the bar draws on
+//! standard error, and only if that is a terminal. What is written is readable without either.
+
+mod line;
+mod progress;
+mod table;
+
+pub use table::table;
+
+use crate::{Check, Counts, Event, Gate, Reporter, Verdict, ignore_broken_pipe};
+use indicatif::ProgressDrawTarget;
+use owo_colors::OwoColorize;
+use progress::Progress;
+use std::io::{self, Write};
+
+/// From so many checks on, the failed ones are listed once more below the count: their lines have scrolled away.
+const RECAP_FROM: usize = 20;
+
+/// Shows a run as it happens.
+pub struct Terminal<W> {
+    output: W,
+    progress: Progress,
+    counts: Counts,
+    /// Columns that an id takes: the longest so far, so that the summaries line up.
+    id_width: usize,
+    /// Checks that the running suite has announced, and how many of them are over.
+    planned: usize,
+    finished: usize,
+    failed: Vec<String>,
+}
+
+impl Terminal<anstream::Stderr> {
+    /// Everything on standard error: for runs whose standard output carries data (`--format json`).
+    pub fn on_stderr() -> Self {
+        Self::new(anstream::stderr(), ProgressDrawTarget::stderr())
+    }
+}
+
+impl Terminal<anstream::Stdout> {
+    /// Lines on standard output, the bar on standard error.
+    pub fn on_stdout() -> Self {
+        Self::new(anstream::stdout(), ProgressDrawTarget::stderr())
+    }
+}
+
+impl<W: Write> Terminal<W> {
+    /// Lines to `output`, which gets ANSI colours: wrap it in an [`anstream::AutoStream`] unless that is wanted. The bar
+    /// goes to `progress`; [`ProgressDrawTarget::hidden`] for none.
+    pub fn new(output: W, progress: ProgressDrawTarget) -> Self {
+        Self {
+            output,
+            progress: Progress::new(progress),
+            counts: Counts::default(),
+            id_width: 0,
+            planned: 0,
+            finished: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    /// The writer, with everything that has been written.
+    pub fn into_output(self) -> W {
+        self.output
+    }
+
+    /// Writes whole lines, the bar out of the way meanwhile.
+    fn lines(&mut self, text: &str) -> io::Result<()> {
+        let output = &mut self.output;
+        self.progress.suspend(|| {
+            output.write_all(text.as_bytes())?;
+            output.flush()
+        })
+    }
+
+    fn suite_started(&mut self, suite: &str, proves: &str, planned: &[String]) -> io::Result<()> {
+        self.id_width = planned.iter().map(|id| id.chars().count()).max().unwrap_or(0);
+        self.planned = planned.len();
+        self.finished = 0;
+        let checks = match planned.len() {
+            0 => String::new(),
+            1 => ", 1 check".to_owned(),
+            count => format!(", {count} checks"),
+        };
+        self.lines(&format!("\n{}{checks}: {proves}\n", suite.bold()))
+    }
+
+    fn check_finished(&mut self, check: &Check) -> io::Result<()> {
+        self.progress.clear();
+        self.finished += 1;
+        self.counts.add(&check.verdict);
+        self.id_width = self.id_width.max(check.id.chars().count());
+        let line = line::check(check, self.id_width);
+        if matches!(check.verdict, Verdict::Fail { .. }) {
+            self.failed.push(line.clone());
+        }
+        let details = line::details(check);
+        self.lines(&format!("{line}{details}"))
+    }
+
+    fn run_finished(&mut self, gate: Gate, seconds: f64) -> io::Result<()> {
+        let mut text = format!("\n{}", line::count(&self.counts, gate, seconds));
+        if self.counts.total() >= RECAP_FROM {
+            text.extend(self.failed.drain(..));
+        }
+        self.lines(&text)
+    }
+}
+
+impl<W: Write> Reporter for Terminal<W> {
+    /// A closed pipe is no error.
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        ignore_broken_pipe(match event {
+            Event::RunStarted { tool, environment } => self.lines(&line::run(tool, environment)),
+            Event::SuiteStarted { suite, group, proves, planned } => {
+                let name = crate::report::name_and_group(suite, group.as_deref());
+                self.suite_started(&name, proves, planned)
+            }
+            Event::CheckStarted { id, title: _, steps } => {
+                self.progress.start(id, *steps, self.finished + 1, self.planned);
+                Ok(())
+            }
+            Event::Progress { done } => {
+                self.progress.done(*done);
+                Ok(())
+            }
+            Event::CheckFinished(check) => self.check_finished(check),
+            Event::SuiteFinished { .. } => {
+                self.progress.clear();
+                Ok(())
+            }
+            Event::Note(text) => self.lines(&line::note(text)),
+            Event::RunFinished { gate, seconds } => {
+                self.progress.clear();
+                self.run_finished(*gate, *seconds)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{self, Refuses};
+
+    /// What the events write, without colour.
+    fn plain(events: &[Event]) -> String {
+        String::from_utf8(anstream::adapter::strip_bytes(coloured(events).as_bytes()).into_vec()).unwrap()
+    }
+
+    fn coloured(events: &[Event]) -> String {
+        let mut terminal = Terminal::new(Vec::new(), ProgressDrawTarget::hidden());
+        for event in events {
+            terminal.event(event).unwrap();
+        }
+        String::from_utf8(terminal.into_output()).unwrap()
+    }
+
+    #[test]
+    fn a_run() {
+        insta::assert_snapshot!(plain(&fixture::events(&fixture::report())));
+    }
+
+    #[test]
+    fn a_long_run_repeats_its_failures() {
+        let mut report = fixture::report();
+        report.suites.truncate(1);
+        let pass = report.suites[0].checks[0].clone();
+        report.suites[0].checks.resize(RECAP_FROM, pass);
+        let text = plain(&fixture::events(&report));
+        let (_, below) = text.split_once("18 passed").unwrap();
+        assert!(below.contains("FAIL [    1.20 s] layers/vit_small/fp32/forward"), "{below}");
+    }
+
+    #[test]
+    fn colours_vanish_in_a_pipe() {
+        let events = fixture::events(&fixture::report());
+        assert!(coloured(&events).contains('\u{1b}'));
+        // What the constructors do, on a stream that is no terminal.
+        let stream = anstream::AutoStream::auto(Vec::new());
+        let mut terminal = Terminal::new(stream, ProgressDrawTarget::hidden());
+        events.iter().for_each(|event| terminal.event(event).unwrap());
+        assert_eq!(String::from_utf8(terminal.into_output().into_inner()).unwrap(), plain(&events));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_error_and_a_full_disk_is() {
+        let mut closed = Terminal::new(Refuses(io::ErrorKind::BrokenPipe), ProgressDrawTarget::hidden());
+        let mut full = Terminal::new(Refuses(io::ErrorKind::StorageFull), ProgressDrawTarget::hidden());
+        for event in fixture::events(&fixture::report()) {
+            closed.event(&event).unwrap();
+        }
+        assert!(full.event(&Event::Note("text".to_owned())).is_err());
+    }
+
+    #[test]
+    fn the_last_line_says_why_the_gate_is_shut() {
+        let last = |counts: Counts| anstream::adapter::strip_str(&line::count(&counts, Gate::Fail, 1.0)).to_string();
+        insta::assert_snapshot!([
+            last(Counts { passed: 3, failed: 1, ..Counts::default() }),
+            last(Counts { passed: 3, vacuous: 1, ..Counts::default() }),
+            last(Counts { skipped: 2, ..Counts::default() }),
+        ].concat(), @"
+        FAIL 3 passed, 1 failed in 1.00 s
+        FAIL 3 passed, 1 vacuous in 1.00 s
+             a vacuous check counts as a failure unless it is allowed by name
+        FAIL 0 passed, 2 skipped in 1.00 s
+             nothing passed, so nothing was proved
+        ");
+    }
+}
