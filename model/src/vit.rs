@@ -2,7 +2,7 @@
 
 mod intermediate;
 
-pub use intermediate::{Blocks, IntermediateLayer, IntermediateOptions};
+pub use intermediate::{Blocks, IntermediateLayer, IntermediateOptions, NoSuchBlock};
 
 use tch::{Kind, Tensor};
 

@@ -1,0 +1,15 @@
+//! `suites`: what there is and what each proves.
+
+use anyhow::Result;
+use dinov3_reports::{Column, Table, exit, print, terminal};
+use dinov3_suites::CATALOGUE;
+
+/// Prints the catalogue.
+pub fn suites() -> Result<i32> {
+    let mut table = Table::new([Column::left("suite"), Column::left("group"), Column::left("proves, when it passes")]);
+    for suite in CATALOGUE {
+        table.push([suite.name, suite.group, suite.proves]);
+    }
+    print(&mut anstream::stdout(), &terminal::table(&table, super::width()))?;
+    Ok(exit::PASS)
+}

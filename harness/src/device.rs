@@ -1,0 +1,74 @@
+//! `--device`.
+
+use anyhow::{Result, bail};
+use tch::{Cuda, Device};
+
+use crate::failure::EnvironmentFailure;
+
+/// The device that `text` names, if this build can compute on it.
+///
+/// # Errors
+/// For a name that is none (usage), or a device that is not there (environment).
+pub fn parse(text: &str) -> Result<Device> {
+    let (kind, index) = match text.split_once(':') {
+        Some((kind, index)) => (kind, Some(index)),
+        None => (text, None),
+    };
+    let index: usize = match index.map(str::parse) {
+        None => 0,
+        Some(Ok(index)) => index,
+        Some(Err(_)) => bail!("`{text}` is not a device\nhint: use cpu, cuda, cuda:N, npu or npu:N"),
+    };
+    match kind {
+        "cpu" if !text.contains(':') => Ok(Device::Cpu),
+        "cuda" => cuda(index),
+        "npu" => Err(EnvironmentFailure(
+            "this build has no plugin for NPUs\nhint: record the Python reference on the device and judge it with \
+             `--candidate DIR` (golden/README.md)"
+                .to_owned(),
+        )
+        .into()),
+        _ => bail!("`{text}` is not a device\nhint: use cpu, cuda, cuda:N, npu or npu:N"),
+    }
+}
+
+fn cuda(index: usize) -> Result<Device> {
+    let count = Cuda::device_count().max(0) as usize;
+    if index < count {
+        return Ok(Device::Cuda(index));
+    }
+    let what = match count {
+        0 => "libtorch sees no CUDA device".to_owned(),
+        _ => format!("there is no cuda:{index}; libtorch sees {count}"),
+    };
+    let hint = "hint: with a CUDA PyTorch 2.8 installed, set DINOV3_LIBTORCH to its `torch` folder and build again";
+    Err(EnvironmentFailure(format!("{what}\n{hint}")).into())
+}
+
+/// How a report names the device.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_devices_are_devices() {
+        assert_eq!(parse("cpu").unwrap(), Device::Cpu);
+        for nonsense in ["gpu", "cpu:0", "cuda:x", ""] {
+            let error = parse(nonsense).unwrap_err();
+            assert!(!error.is::<EnvironmentFailure>(), "{nonsense}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_missing_is_the_environments_fault() {
+        assert!(parse("npu:0").unwrap_err().is::<EnvironmentFailure>());
+        assert!(parse("cuda:4096").unwrap_err().is::<EnvironmentFailure>());
+    }
+}

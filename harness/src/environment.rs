@@ -1,0 +1,38 @@
+//! What a run runs on, for its report.
+
+use std::time::SystemTime;
+
+use dinov3_model::runtime;
+use dinov3_reports::{Environment, Tool};
+use sysinfo::{CpuRefreshKind, RefreshKind, System};
+
+/// This program.
+pub fn tool() -> Tool {
+    Tool {
+        name: "dinov3-harness".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        revision: option_env!("DINOV3_REVISION").map(str::to_owned),
+    }
+}
+
+/// This machine, libtorch, and how it is held to reproducible arithmetic.
+pub fn environment(device: &str) -> Environment {
+    let cpu = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))
+        .ok()
+        .and_then(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()))
+        .filter(|brand| !brand.is_empty());
+    let pins =
+        runtime::AVX2.variables.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
+    Environment {
+        libtorch: dinov3_model::shim::torch_version(),
+        device: device.to_owned(),
+        cpu: cpu.unwrap_or_else(|| "unknown".to_owned()),
+        cpu_capability: dinov3_model::shim::cpu_capability(),
+        threads: runtime::threads(),
+        os: System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
+        architecture: std::env::consts::ARCH.to_owned(),
+        pins: pins.collect(),
+        started: Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
+        seconds: 0.0,
+    }
+}

@@ -1,0 +1,40 @@
+//! What suites there are and what each proves.
+
+/// A suite as the command line lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuiteInfo {
+    /// Its name: `run --suite NAME`.
+    pub name: &'static str,
+    /// The group that it belongs to: `run --suite GROUP` runs all members.
+    pub group: &'static str,
+    /// What a pass proves, in one sentence.
+    pub proves: &'static str,
+}
+
+/// `layers`.
+pub const LAYERS: SuiteInfo = SuiteInfo {
+    name: "layers",
+    group: "precision",
+    proves: "every layer's forward output is the reference's: the same bits where the machine can give them, \
+             elsewhere no further from the float64 truth than the reference's own rounding",
+};
+
+/// All suites, in the order in which a group runs them.
+pub const CATALOGUE: &[SuiteInfo] = &[LAYERS];
+
+/// The suites that `name` selects: one by its name, or a group's members. Empty when nothing has that name.
+pub fn select(name: &str) -> Vec<SuiteInfo> {
+    CATALOGUE.iter().filter(|suite| suite.name == name || suite.group == name).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_selects_its_members() {
+        assert_eq!(select("precision"), [LAYERS]);
+        assert_eq!(select("layers"), [LAYERS]);
+        assert_eq!(select("precison"), []);
+    }
+}

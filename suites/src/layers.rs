@@ -1,0 +1,247 @@
+//! Suite `layers`: every tensor of the forward pass, from initial weights to logits, against golden sets.
+//!
+//! For each set and precision, the set's recipe is replayed through our own trainer (or a set recorded elsewhere is
+//! read), each tensor is judged as it appears, and the first divergence in execution order is named.
+
+mod findings;
+mod inputs;
+pub mod replay;
+mod sections;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use dinov3_golden::manifest::Profile;
+use dinov3_golden::{
+    Expectation, Fingerprint, GoldenSet, Judge, JudgeError, Precision, SetJudgement, check_same_recipe,
+};
+use dinov3_model::fault::Plant;
+use dinov3_model::runtime;
+use dinov3_model::tap::Tap;
+use dinov3_reports::{Check, Event, Reporter};
+use tch::{Device, Tensor};
+
+use crate::catalogue::LAYERS;
+use crate::{SuiteError, sets};
+use replay::{Replay, with_view};
+
+/// What to judge, and against what.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Golden sets, or folders of them.
+    pub golden: Vec<PathBuf>,
+    /// How much.
+    pub profile: Profile,
+    /// Whose tensors.
+    pub source: Source,
+}
+
+/// Whose tensors are judged.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Our own trainer's.
+    Trainer {
+        /// Where it computes.
+        device: Device,
+        /// A defect planted on purpose.
+        plant: Option<Plant>,
+    },
+    /// Those of a set, or of a folder of sets, recorded elsewhere.
+    Candidate(PathBuf),
+}
+
+/// One comparison: a golden set at a precision, and a candidate for it.
+struct Case {
+    golden: GoldenSet,
+    precision: Precision,
+    candidate: Option<GoldenSet>,
+}
+
+impl Case {
+    fn id(&self) -> String {
+        format!("layers/{}/{}", self.golden.manifest().name, self.precision)
+    }
+
+    fn title(&self) -> String {
+        format!("every tensor of `{}` at {}", self.golden.manifest().name, self.precision)
+    }
+}
+
+/// Runs the suite. A tensor that is wrong is a failing check.
+///
+/// # Errors
+/// When a golden or candidate set cannot be read, is damaged, or does not fit; and when `reporter` fails.
+pub fn run(request: &Request, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
+    let started = Instant::now();
+    let cases = cases(request)?;
+    reporter.event(&Event::SuiteStarted {
+        suite: LAYERS.name.to_owned(),
+        group: Some(LAYERS.group.to_owned()),
+        proves: LAYERS.proves.to_owned(),
+        planned: cases.iter().map(Case::id).collect(),
+    })?;
+    let mut judgements = Vec::with_capacity(cases.len());
+    for case in &cases {
+        judgements.push(run_case(case, &request.source, reporter)?);
+    }
+    reporter.event(&Event::SuiteFinished {
+        suite: LAYERS.name.to_owned(),
+        sections: sections::sections(&judgements),
+        seconds: started.elapsed().as_secs_f64(),
+    })?;
+    Ok(())
+}
+
+/// All comparisons of a request, in the order of the sets' names, fp32 before bf16.
+fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
+    let mut cases = Vec::new();
+    match &request.source {
+        Source::Trainer { .. } => {
+            for golden in sets::of_profile(&request.golden, request.profile)? {
+                sets::sound(golden.dir(), &golden.manifest().name)?;
+                for precision in judged_precisions(&golden) {
+                    let golden = GoldenSet::open(golden.dir())?;
+                    cases.push(Case { golden, precision, candidate: None });
+                }
+            }
+        }
+        Source::Candidate(folder) => {
+            for candidate in sets::open_all(std::slice::from_ref(folder))? {
+                cases.extend(candidate_cases(&candidate, &request.golden)?);
+            }
+            if cases.is_empty() {
+                let wanted = "to judge".to_owned();
+                return Err(SuiteError::NoSet { wanted, roots: vec![folder.clone()] });
+            }
+        }
+    }
+    Ok(cases)
+}
+
+fn candidate_cases(candidate: &GoldenSet, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
+    let name = &candidate.manifest().name;
+    sets::sound(candidate.dir(), name)?;
+    let golden = sets::named(roots, name)?;
+    sets::sound(golden.dir(), name)?;
+    check_same_recipe(golden.manifest(), candidate.manifest())?;
+    let both = judged_precisions(candidate).filter(|it| golden.manifest().precisions.get(*it).is_some());
+    let cases: Result<Vec<Case>, SuiteError> = both
+        .map(|precision| {
+            let golden = GoldenSet::open(golden.dir())?;
+            Ok(Case { golden, precision, candidate: Some(GoldenSet::open(candidate.dir())?) })
+        })
+        .collect();
+    match cases {
+        Ok(cases) if cases.is_empty() => Err(SuiteError::NothingToJudge { name: name.clone() }),
+        cases => cases,
+    }
+}
+
+fn judged_precisions(set: &GoldenSet) -> impl Iterator<Item = Precision> {
+    let recorded = |precision: &Precision| set.manifest().precisions.get(*precision).is_some();
+    [Precision::Fp32, Precision::Bf16].into_iter().filter(recorded)
+}
+
+fn run_case(case: &Case, source: &Source, reporter: &mut dyn Reporter) -> Result<SetJudgement, SuiteError> {
+    let started = Instant::now();
+    let entries = case.golden.manifest().entries.len() as u64;
+    reporter.event(&Event::CheckStarted { id: case.id(), title: case.title(), steps: Some(entries) })?;
+    let judgement = match (&case.candidate, source) {
+        (Some(candidate), _) => judge_candidate(case, candidate, reporter)?,
+        (None, Source::Trainer { device, plant }) => judge_trainer(case, *device, *plant, reporter)?,
+        (None, Source::Candidate(_)) => unreachable!("every case of a candidate has one"),
+    };
+    let mut check = Check::new(case.id(), case.title(), findings::verdict(&judgement), findings::summary(&judgement));
+    (check.figure, check.limit) = findings::figure_and_limit(&judgement);
+    check.findings = findings::findings(&judgement);
+    check.seconds = started.elapsed().as_secs_f64();
+    reporter.event(&Event::CheckFinished(check))?;
+    Ok(judgement)
+}
+
+fn judge_trainer(
+    case: &Case,
+    device: Device,
+    plant: Option<Plant>,
+    reporter: &mut dyn Reporter,
+) -> Result<SetJudgement, SuiteError> {
+    let Case { golden, precision, .. } = case;
+    let recorded = fingerprint(golden, *precision);
+    if let Some(recorded) = recorded {
+        runtime::set_threads(recorded.threads);
+    }
+    let expectation = match recorded {
+        Some(recorded) => Expectation::of(recorded, &this_machine(device)),
+        None => Expectation::Yardstick { differences: Vec::new() },
+    };
+    let judge = Judge::new(golden, *precision, expectation)?;
+    let mut tap = JudgingTap { judge, reporter, done: 0, failed: None };
+    Replay { precision: *precision, device, plant }.run(golden, &mut tap)?;
+    match tap.failed {
+        Some(error) => Err(error),
+        None => Ok(tap.judge.finish()),
+    }
+}
+
+fn judge_candidate(
+    case: &Case,
+    candidate: &GoldenSet,
+    reporter: &mut dyn Reporter,
+) -> Result<SetJudgement, SuiteError> {
+    let Case { golden, precision, .. } = case;
+    let expectation = match (fingerprint(golden, *precision), fingerprint(candidate, *precision)) {
+        (Some(recorded), Some(theirs)) => Expectation::of(recorded, theirs),
+        _ => Expectation::Yardstick { differences: Vec::new() },
+    };
+    let mut judge = Judge::new(golden, *precision, expectation)?;
+    for (i, entry) in candidate.manifest().entries.iter().enumerate() {
+        if entry.records.get(*precision).is_some() {
+            judge.observe_recorded(&entry.name, candidate.recorded(entry, *precision)?)?;
+        }
+        reporter.event(&Event::Progress { done: i as u64 + 1 })?;
+    }
+    Ok(judge.finish())
+}
+
+fn fingerprint(set: &GoldenSet, precision: Precision) -> Option<&Fingerprint> {
+    set.manifest().precisions.get(precision).map(|file| &file.fingerprint)
+}
+
+/// The circumstances under which our own trainer computes here and now.
+pub fn this_machine(device: Device) -> Fingerprint {
+    Fingerprint {
+        torch: dinov3_model::shim::torch_version(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        device: if device == Device::Cpu { "cpu" } else { "cuda" }.to_owned(),
+        cpu_capability: dinov3_model::shim::cpu_capability(),
+        mkl_cbwr: runtime::pinned("MKL_CBWR"),
+        onednn_max_cpu_isa: runtime::pinned("ONEDNN_MAX_CPU_ISA"),
+        threads: runtime::threads(),
+    }
+}
+
+/// Judges every tensor that the trainer shows. A tap cannot fail, so the first failure is kept, and nothing is judged
+/// after it.
+struct JudgingTap<'a> {
+    judge: Judge<'a>,
+    reporter: &'a mut dyn Reporter,
+    done: u64,
+    failed: Option<SuiteError>,
+}
+
+impl JudgingTap<'_> {
+    fn judge(&mut self, name: &str, value: &Tensor) -> Result<(), SuiteError> {
+        with_view(value, |view| self.judge.observe(name, view).map(drop)).map_err(|error: JudgeError| error)?;
+        self.done += 1;
+        self.reporter.event(&Event::Progress { done: self.done })?;
+        Ok(())
+    }
+}
+
+impl Tap for JudgingTap<'_> {
+    fn tensor(&mut self, name: &str, value: &Tensor) {
+        if self.failed.is_none() {
+            self.failed = self.judge(name, value).err();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A judgement in words: the verdict, the one-line summary, and what went wrong.
+
+use dinov3_golden::tolerance::{Metric, tolerance};
+use dinov3_golden::{EntryJudgement, Expectation, Outcome, SetJudgement, Stage};
+use dinov3_reports::{Finding, Quantity, Verdict};
+
+/// How many failing tensors a report spells out; the tables have all of them.
+const SPELT_OUT: usize = 5;
+
+/// Pass, or fail with the first divergence.
+pub fn verdict(judgement: &SetJudgement) -> Verdict {
+    if judgement.passes() {
+        return Verdict::Pass;
+    }
+    let reason = match (first(judgement), judgement.unexpected.first()) {
+        (Some(entry), _) => format!("first divergence at `{}`: {}", entry.name, entry.outcome),
+        (None, Some(entry)) => format!("`{}` is not in the golden set", entry.name),
+        (None, None) => "the golden set has no entries at this precision".to_owned(),
+    };
+    Verdict::Fail { reason }
+}
+
+/// One line for the terminal.
+pub fn summary(judgement: &SetJudgement) -> String {
+    let total = judgement.entries.len();
+    let identical = judgement.identical();
+    let failing = judgement.entries.iter().filter(|entry| !entry.passes()).count() + judgement.unexpected.len();
+    let mut text = if identical == total {
+        format!("{total} tensors, all identical")
+    } else {
+        format!("{total} tensors, {identical} identical")
+    };
+    if let Expectation::Yardstick { differences } = &judgement.expectation
+        && !differences.is_empty()
+    {
+        let worst = judgement.worst().and_then(|entry| entry.ratio).unwrap_or(0.0);
+        text += &format!(", worst {worst:.2} x the reference's own error");
+    }
+    match first(judgement) {
+        Some(entry) if !judgement.passes() => text + &format!("; {failing} wrong, first `{}`", entry.name),
+        _ if failing > 0 => text + &format!("; {failing} wrong"),
+        _ => text,
+    }
+}
+
+/// The worst ratio to the yardstick of the forward pass, and what it may be.
+pub fn figure_and_limit(judgement: &SetJudgement) -> (Option<Quantity>, Option<Quantity>) {
+    let unit = "x the reference's own error";
+    let figure = judgement.worst().and_then(|entry| entry.ratio).map(|ratio| Quantity::new(ratio, unit));
+    let limit = tolerance(Stage::Forward, Metric::RelL2).map(|row| Quantity::new(row.k, unit));
+    (figure, limit)
+}
+
+/// What went wrong, in execution order, the first divergence first.
+pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
+    let failing: Vec<&EntryJudgement> = judgement.entries.iter().filter(|entry| !entry.passes()).collect();
+    let mut found: Vec<Finding> = failing.iter().take(SPELT_OUT).map(|entry| finding(entry)).collect();
+    if let (Some(finding), Some(entry)) = (found.first_mut(), first(judgement)) {
+        finding.hint = Some(hint(judgement, entry));
+    }
+    if failing.len() > SPELT_OUT {
+        let rest = failing.len() - SPELT_OUT;
+        found.push(Finding::new("…", format!("{rest} more tensors are wrong after these; the tables list them all")));
+    }
+    found.extend(judgement.unexpected.iter().take(SPELT_OUT).map(finding));
+    found
+}
+
+/// The first divergence. One that was computed and is wrong comes before one that was never shown: a candidate that
+/// recorded only some of the tensors is to be told about these.
+fn first(judgement: &SetJudgement) -> Option<&EntryJudgement> {
+    judgement.first_wrong().or(judgement.first_divergence())
+}
+
+fn finding(entry: &EntryJudgement) -> Finding {
+    let mut text = entry.outcome.to_string();
+    if let Some(reason) = &entry.reason {
+        text += &format!(": {reason}");
+    }
+    if let (Outcome::Beyond, Some(ratio)) = (entry.outcome, entry.ratio) {
+        text += &format!(" ({ratio:.3e} x the reference's own error)");
+    }
+    Finding::new(&entry.name, text)
+}
+
+fn hint(judgement: &SetJudgement, entry: &EntryJudgement) -> String {
+    let before = judgement.entries.iter().take_while(|other| other.name != entry.name).filter(|other| other.passes());
+    match before.last() {
+        Some(last) => format!("`{}` still agrees; look at what is computed between the two", last.name),
+        None => "it is the first tensor of all: compare versions, seed and recipe first".to_owned(),
+    }
+}

@@ -1,0 +1,121 @@
+//! Running a golden set's recipe through our own trainer, with every tap on.
+
+use dinov3_golden::manifest::Intermediate;
+use dinov3_golden::{GoldenSet, Precision};
+use dinov3_model::bytes::bytes_of;
+use dinov3_model::config::SslConfig;
+use dinov3_model::fault::Plant;
+use dinov3_model::meta_arch::{Batch, SslMetaArch};
+use dinov3_model::module::Module;
+use dinov3_model::runtime;
+use dinov3_model::tap::{Tap, Taps};
+use dinov3_model::vit::{Blocks, IntermediateOptions, NoSuchBlock};
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::inputs::Inputs;
+use crate::SuiteError;
+
+/// What to replay and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay {
+    /// In which arithmetic.
+    pub precision: Precision,
+    /// Where.
+    pub device: Device,
+    /// Broken on purpose, or not.
+    pub plant: Option<Plant>,
+}
+
+impl Replay {
+    /// Replays `set` from its seed and shows every tensor that the recording could hold to `tap`, under the names and in
+    /// the order of the set's entries: initial weights, inputs, forward pass.
+    ///
+    /// # Errors
+    /// When the recipe cannot be replayed, or an input is missing or misshapen.
+    pub fn run(&self, set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+        let recipe = &set.manifest().recipe;
+        let mut config = SslConfig::from_merged(&recipe.config)
+            .map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })?;
+        config.student.plant = self.plant;
+        let inputs = Inputs::read(set, &config)?;
+
+        runtime::manual_seed(recipe.seed);
+        let mut arch = SslMetaArch::new(&config);
+        arch.init_weights();
+        arch.student.visit(|name, _, tensor| tap.tensor(&format!("param:{name}"), tensor));
+        if recipe.warm > 0.0 {
+            runtime::manual_seed(recipe.seed + 1);
+            arch.student.warm(recipe.warm);
+            arch.teacher.copy_values_from(&arch.student);
+        }
+        let arch = arch.compute_copy(self.kind(), self.device);
+        let batch = inputs.batch.to(self.device, self.kind());
+        let image = inputs.intermediate.map(|image| image.to_device(self.device).to_kind(self.kind()));
+        tap_data(&batch, image.as_ref(), tap);
+
+        runtime::manual_seed(recipe.seed + 2);
+        let mut taps = Taps::to(tap);
+        arch.teacher_output(&batch, &mut taps);
+        arch.student_output(&batch, &mut taps);
+        if let (Some(image), Some(intermediate)) = (&image, &recipe.intermediate) {
+            intermediate_layers(&arch, image, intermediate, &mut taps)
+                .map_err(|source| SuiteError::Intermediate { set: set.manifest().name.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    /// The dtype of weights and activations.
+    pub fn kind(&self) -> Kind {
+        match self.precision {
+            Precision::Truth => Kind::Double,
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+fn tap_data(batch: &Batch, image: Option<&Tensor>, tap: &mut dyn Tap) {
+    tap.tensor("data:global_crops", &batch.global_crops);
+    tap.tensor("data:local_crops", &batch.local_crops);
+    tap.tensor("data:masks", &batch.masks);
+    tap.tensor("data:mask_indices_list", &batch.mask_indices);
+    tap.tensor("data:masks_weight", &batch.masks_weight);
+    if let Some(image) = image {
+        tap.tensor("data:intermediate", image);
+    }
+}
+
+fn intermediate_layers(
+    arch: &SslMetaArch,
+    image: &Tensor,
+    wanted: &Intermediate,
+    taps: &mut Taps,
+) -> Result<(), NoSuchBlock> {
+    let options = IntermediateOptions { reshape: true, norm: wanted.norm };
+    let blocks = Blocks::Indices(wanted.n.clone());
+    no_grad(|| arch.teacher.backbone.get_intermediate_layers(image, &blocks, options, taps)).map(drop)
+}
+
+/// The view of a tensor that the golden crate compares. `None` for a dtype that no set holds.
+pub fn dtype_of(kind: Kind) -> Option<dinov3_golden::Dtype> {
+    use dinov3_golden::Dtype;
+    Some(match kind {
+        Kind::Double => Dtype::F64,
+        Kind::Float => Dtype::F32,
+        Kind::Half => Dtype::F16,
+        Kind::BFloat16 => Dtype::Bf16,
+        Kind::Int64 => Dtype::I64,
+        Kind::Int => Dtype::I32,
+        Kind::Uint8 => Dtype::U8,
+        Kind::Bool => Dtype::Bool,
+        _ => return None,
+    })
+}
+
+/// Calls `f` with a view of `tensor` as the golden crate sees tensors.
+pub fn with_view<R>(tensor: &Tensor, f: impl FnOnce(dinov3_golden::TensorView<'_>) -> R) -> R {
+    let bytes = bytes_of(tensor);
+    let dtype = dtype_of(bytes.kind()).expect("the trainer computes in dtypes that golden sets have");
+    let view = dinov3_golden::TensorView::new(dtype, bytes.shape(), bytes.bytes());
+    f(view.expect("a contiguous tensor has as many bytes as its shape says"))
+}
