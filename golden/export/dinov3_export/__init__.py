@@ -1,0 +1,18 @@
+"""Records golden sets from a checkout of the reference; `golden/README.md` tells the story."""
+
+EXPORTER_VERSION = 1
+SCHEMA_VERSION = 1
+REPOSITORY = "facebookresearch/dinov3"
+COMMIT = "cb054165e9ec6bd86dbae674416eb36c8349adcb"
+
+# Exit codes of the whole project: 0 done, 1 a check failed, 2 wrong usage or input, 3 the environment lacks something.
+FAILED, USAGE, ENVIRONMENT = 1, 2, 3
+
+
+class ExportError(Exception):
+    """What went wrong, what to do about it, and the exit code that says which kind it is."""
+
+    def __init__(self, message: str, hint: str = "", code: int = USAGE):
+        super().__init__(message)
+        self.hint = hint
+        self.code = code

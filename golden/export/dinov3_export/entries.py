@@ -1,0 +1,81 @@
+"""Turns tensors into entries: statistics, a hash of every byte, and the elements that are stored."""
+
+import hashlib
+
+import numpy as np
+import torch
+
+from .sampling import stride
+
+DTYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    """The little-endian contiguous bytes of a tensor on the host."""
+    flat = tensor.reshape(-1)
+    if flat.numel() == 0:
+        return memoryview(b"")
+    return memoryview(flat.view(torch.uint8).numpy())
+
+
+def statistics(tensor: torch.Tensor) -> dict:
+    """Figures over all elements, in float64 over the finite ones; null where none is finite.
+
+    NumPy sums, not torch: its pairwise sum has one order on every machine, torch's depends on threads and vector width.
+    Adding 0.0 turns -0.0, of which min and max may return either, into 0.0.
+    """
+    values = tensor.reshape(-1).to(torch.float64).numpy()
+    finite = np.isfinite(values)
+    count = int(values.size - np.count_nonzero(finite))
+    if count:
+        values = values[finite]
+    if values.size == 0:
+        return {"non_finite": count, "min": None, "max": None, "mean": None, "l2": None}
+    return {
+        "non_finite": count,
+        "min": float(values.min() + 0.0),
+        "max": float(values.max() + 0.0),
+        "mean": float(values.sum() / values.size + 0.0),
+        "l2": float(np.sqrt(np.square(values).sum())),
+    }
+
+
+class Store:
+    """Collects the entries of one precision, and what of them is written to its file."""
+
+    def __init__(self, sample_limit: int) -> None:
+        self.sample_limit = sample_limit
+        self.entries: list[dict] = []
+        self.tensors: dict[str, torch.Tensor] = {}
+        self._known: dict[tuple, str] = {}
+
+    def add(self, name: str, stage: str, tensor: torch.Tensor) -> None:
+        """Records one tensor. Stages before the forward keep only statistics and hash: a seed reproduces them."""
+        value = tensor.detach().to("cpu").contiguous()
+        view = _bytes(value)
+        record = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "storage": "digest"}
+        if stage == "forward":
+            step = stride(value.numel(), self.sample_limit)
+            record["storage"] = "full" if step == 1 else "sample"
+            record["tensor"] = self._keep(name, value if step == 1 else value.reshape(-1)[::step].contiguous())
+        record["stats"] = statistics(value)
+        record["sha256"] = hashlib.sha256(view).hexdigest()
+        self.entries.append({"name": name, "stage": stage, "record": record})
+
+    def _keep(self, name: str, stored: torch.Tensor) -> str:
+        """The name under which these elements are stored: an earlier one where the same were stored before."""
+        key = (stored.dtype, tuple(stored.shape), hashlib.sha256(_bytes(stored)).digest())
+        if key not in self._known:
+            self._known[key] = name
+            # A copy: the module that made the tensor, or the next one, may write into it.
+            self.tensors[name] = stored.clone()
+        return self._known[key]

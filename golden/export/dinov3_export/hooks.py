@@ -1,0 +1,124 @@
+"""Watches the reference's own modules from outside, in execution order. None of its code is changed."""
+
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from .names import Names, ports
+
+# Modules whose input is recorded too: there the input is no other module's output.
+INPUTS = ("norm1", "norm2", "attn.proj", "mlp.w3", "last_layer")
+
+
+def _output_types() -> tuple[type, ...]:
+    from dinov3.layers import LayerScale, PatchEmbed, RMSNorm, RopePositionEmbedding, SelfAttentionBlock
+    from dinov3.models.vision_transformer import DinoVisionTransformer
+
+    return (nn.Linear, nn.LayerNorm, RMSNorm, nn.GELU, LayerScale, nn.Conv2d, PatchEmbed, RopePositionEmbedding,
+            SelfAttentionBlock, DinoVisionTransformer)
+
+
+class Taps:
+    """Hooks on student and teacher that hand `(name, tensor)` to `sink`."""
+
+    def __init__(self, model: nn.Module, sink) -> None:
+        self._model = model
+        self._sink = sink
+        self._names = Names()
+        self._block: list[str] = []
+
+    def emit(self, path: str, value, port: str | None = None) -> None:
+        """Records a value, or each tensor inside it, at a path."""
+        for inner, tensor in ports(value):
+            self._sink(self._names.next(path, inner if port is None else port), tensor)
+
+    def attach(self) -> None:
+        """Puts every hook on. They stay on: a recording process ends when its set is recorded."""
+        from dinov3.layers import SelfAttentionBlock
+        from dinov3.models.vision_transformer import DinoVisionTransformer
+
+        recorded = _output_types()
+        for root in ("teacher", "student"):
+            for path, module in getattr(self._model, root).named_modules(prefix=root):
+                if isinstance(module, SelfAttentionBlock):
+                    self._follow_block(path, module)
+                    self._wrap(module.attn, "apply_rope", f"{path}.attn.apply_rope", lambda result: result)
+                if isinstance(module, DinoVisionTransformer):
+                    self._wrap(module, "prepare_tokens_with_masks", f"{path}.prepare_tokens_with_masks", lambda r: r[0])
+                if isinstance(module, recorded):
+                    module.register_forward_hook(self._after(path))
+                if path.endswith(tuple(f".{name}" for name in INPUTS)):
+                    module.register_forward_pre_hook(self._before(path))
+
+    def _after(self, path: str):
+        def hook(_module, _inputs, output) -> None:
+            self.emit(path, output)
+
+        return hook
+
+    def _before(self, path: str):
+        def hook(_module, inputs) -> None:
+            self.emit(path, inputs[0], port="in")
+
+        return hook
+
+    def _follow_block(self, path: str, block: nn.Module) -> None:
+        """Remembers which block runs, so that a random draw can be named after it."""
+
+        def entered(_module, _inputs) -> None:
+            self._block.append(path)
+
+        def left(_module, _inputs, _output) -> None:
+            self._block.pop()
+
+        block.register_forward_pre_hook(entered)
+        block.register_forward_hook(left)
+
+    def _wrap(self, owner: nn.Module, method: str, path: str, select) -> None:
+        """An instance attribute that shadows a method, calls it and records its result."""
+        original = getattr(owner, method)
+
+        def watched(*arguments, **options):
+            result = original(*arguments, **options)
+            self.emit(path, select(result))
+            return result
+
+        setattr(owner, method, watched)
+
+    @contextmanager
+    def random_draws(self, device: str):
+        """Records `torch.randperm`, and draws on the host whatever the device, so that every device sees one stream."""
+        randperm, uniform = torch.randperm, torch.Tensor.uniform_
+
+        def drawn_permutation(n, *arguments, device=None, **options):
+            drawn = randperm(n, *arguments, **options)
+            if self._block:
+                self.emit(f"rng:{self._block[-1]}.randperm", drawn)
+            return drawn if device is None else drawn.to(device)
+
+        def drawn_uniform(tensor, *arguments, **options):
+            if tensor.device.type == "cpu":
+                return uniform(tensor, *arguments, **options)
+            host = torch.empty(tensor.shape, dtype=tensor.dtype)
+            return tensor.copy_(uniform(host, *arguments, **options))
+
+        torch.randperm = drawn_permutation
+        if device != "cpu":
+            torch.Tensor.uniform_ = drawn_uniform
+        try:
+            yield
+        finally:
+            torch.randperm, torch.Tensor.uniform_ = randperm, uniform
+
+
+@contextmanager
+def widened_casts(active: bool):
+    """While the truth is computed, a cast that the reference writes as `.float()` goes to float64."""
+    original = torch.Tensor.float
+    if active:
+        torch.Tensor.float = lambda tensor, *_, **__: tensor.double()
+    try:
+        yield
+    finally:
+        torch.Tensor.float = original

@@ -1,0 +1,35 @@
+"""Reads a safetensors file with NumPy alone, so that comparing two sets needs no torch."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from . import ExportError
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "u1"}
+
+
+class TensorFile:
+    """A safetensors file opened for reading; tensors come out flat, as float64."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._data = np.memmap(path, dtype=np.uint8, mode="r")
+            (length,) = struct.unpack("<Q", self._data[:8].tobytes())
+            self._header = json.loads(self._data[8 : 8 + length].tobytes())
+        except (OSError, ValueError, struct.error) as error:
+            raise ExportError(f"cannot read {path.name}: {error}", "record the set again") from error
+        self._start = 8 + length
+
+    def values(self, name: str) -> np.ndarray:
+        """The stored elements of a tensor."""
+        entry = self._header[name]
+        begin, end = entry["data_offsets"]
+        raw = self._data[self._start + begin : self._start + end].tobytes()
+        flat = np.frombuffer(raw, dtype=_DTYPES[entry["dtype"]])
+        if entry["dtype"] == "BF16":
+            # bfloat16 is the upper half of a float32.
+            flat = (flat.astype(np.uint32) << 16).view(np.float32)
+        return flat.astype(np.float64)

@@ -1,0 +1,200 @@
+"""Records one precision of one set, in a process of its own: the patches that it needs on torch end with it."""
+
+import json
+import platform
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import torch
+
+from . import entries, inputs
+from .build import add_micro_architecture, build, start_group
+from .config import as_json, load
+from .hooks import Taps, widened_casts
+from .pins import settings
+
+
+def prepare(reference: Path, device: str, threads: int) -> None:
+    """Makes the reference importable and quiet: no compilation, the thread count asked for, the device's plugin."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(reference))
+    if device == "npu":
+        import torch_npu  # noqa: F401
+    # With one process a local draw is the draw.
+    warnings.filterwarnings("ignore", message="DTensor random operators may not have complete support")
+    torch.set_num_threads(threads)
+    torch._dynamo.config.disable = True
+    import dinov3.train.ssl_meta_arch  # noqa: F401
+
+    # The reference's training program turns TF32 on as it is imported. A float32 recording is judged by float32's own
+    # rounding, so it is off here; the matrix products of mixed precision are bf16 and do not care.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    add_micro_architecture()
+
+
+def fingerprint(device: str) -> dict:
+    """What decides whether a replay may expect the same bits."""
+    return {
+        "torch": torch.__version__.split("+")[0],
+        "architecture": platform.machine(),
+        "device": device,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        **settings(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def versions() -> dict:
+    """The packages that the inputs depend on."""
+    import numpy
+    import PIL
+    import torchvision
+
+    return {
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "torchvision": torchvision.__version__.split("+")[0],
+        "pillow": PIL.__version__,
+    }
+
+
+def read_inputs(folder: Path) -> dict[str, torch.Tensor]:
+    """The stored inputs of another set."""
+    from safetensors.torch import load_file
+
+    return load_file(folder / "inputs.safetensors")
+
+
+class Session:
+    """One recording: the job, the merged config, the store that fills up."""
+
+    def __init__(self, job: dict) -> None:
+        self.job = job
+        self.recipe = job["recipe"]
+        self.store = entries.Store(self.recipe["sample_limit"])
+        self.cfg = load(Path(job["reference"]), self.recipe["config_file"], self.recipe["overrides"])
+        self.config = as_json(self.cfg)
+        self.dtype = {"truth": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}[job["precision"]]
+        if job["precision"] != "bf16":
+            self.cfg.compute_precision.param_dtype = "fp32"
+        self._started = time.monotonic()
+
+    def say(self, what: str) -> None:
+        """One line of progress on the terminal."""
+        passed = time.monotonic() - self._started
+        print(f"  {self.recipe['name']} {self.job['precision']}: {what} ({passed:.1f} s)", file=sys.stderr, flush=True)
+
+    def wants(self, stage: str) -> bool:
+        """Whether the recipe records this stage."""
+        return stage in self.recipe["stages"]
+
+    def record_init(self, model) -> None:
+        """Every parameter and buffer of the student as initialised; the truth's are the same numbers, widened."""
+        if not self.wants("init"):
+            return
+        for name, tensor in model.student.state_dict().items():
+            value = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+            if self.job["precision"] == "truth" and value.dtype == torch.float32:
+                value = value.double()
+            self.store.add(f"param:student.{name}", "init", value)
+
+    def build_inputs(self, model) -> dict[str, torch.Tensor]:
+        """What no seed reproduces on another machine: the pixels and masks, made here or taken from a recorded set."""
+        recipe, folder = self.recipe, Path(self.job["photographs"])
+        if self.job["inputs_from"]:
+            stored = read_inputs(Path(self.job["inputs_from"]))
+        else:
+            stored = inputs.augment(self.cfg, model, folder, recipe["photographs"], recipe["batch_size"], recipe["seed"])
+            if wanted := recipe["intermediate"]:
+                first = recipe["photographs"][0]
+                stored["intermediate"] = inputs.intermediate(folder, first, wanted["height"], wanted["width"])
+        return stored
+
+    def model_inputs(self, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The tensors that the model receives, recorded as stage `data`."""
+        mean, std = self.cfg.crops.rgb_mean, self.cfg.crops.rgb_std
+        indices, weights = inputs.mask_figures(stored["masks"])
+        fed = {
+            "global_crops": inputs.normalise(stored["global_crops"], mean, std).to(self.dtype),
+            "local_crops": inputs.normalise(stored["local_crops"], mean, std).to(self.dtype),
+            "masks": stored["masks"],
+            "mask_indices_list": indices,
+            "masks_weight": weights,
+        }
+        if self.recipe["intermediate"]:
+            fed["intermediate"] = inputs.normalise(stored["intermediate"], mean, std).to(self.dtype)
+        if self.wants("data"):
+            for name, tensor in fed.items():
+                self.store.add(f"data:{name}", "data", tensor)
+        return {name: tensor.to(self.job["device"]) for name, tensor in fed.items()}
+
+    def forward(self, model, fed: dict[str, torch.Tensor]) -> None:
+        """Teacher, student, intermediate layers: with every tap on."""
+        taps = Taps(model, lambda name, tensor: self.store.add(name, "forward", tensor))
+        taps.attach()
+        torch.manual_seed(self.recipe["seed"] + 2)
+        with widened_casts(self.job["precision"] == "truth"), taps.random_draws(self.job["device"]):
+            self._teacher_and_student(model, fed)
+            if wanted := self.recipe["intermediate"]:
+                self._intermediate(model, fed["intermediate"], wanted, taps)
+
+    def _teacher_and_student(self, model, fed: dict[str, torch.Tensor]) -> None:
+        global_crops = fed["global_crops"].unflatten(0, (2, -1))
+        local_crops = fed["local_crops"].unflatten(0, (-1, global_crops.shape[1]))
+        masked = fed["mask_indices_list"]
+        model.get_teacher_output(
+            global_crops,
+            upperbound=masked.numel(),
+            mask_indices_list=masked,
+            teacher_temp=self.cfg.teacher.warmup_teacher_temp,
+            n_masked_patches_tensor=torch.full((1,), masked.numel(), dtype=torch.long, device=masked.device),
+        )
+        self.say("teacher done")
+        model.get_student_output(
+            global_crops=global_crops,
+            local_crops=local_crops,
+            upperbound=masked.numel(),
+            masks=fed["masks"],
+            mask_indices_list=masked,
+        )
+        self.say("student done")
+
+    def _intermediate(self, model, image: torch.Tensor, wanted: dict, taps: Taps) -> None:
+        with torch.no_grad():
+            layers = model.teacher.backbone.get_intermediate_layers(
+                image, n=wanted["n"], reshape=True, return_class_token=True, return_extra_tokens=True,
+                norm=wanted["norm"],
+            )
+        path = "teacher.backbone.get_intermediate_layers"
+        for index, layer in enumerate(layers):
+            for kind, tensor in zip(("patch", "class", "extra"), layer):
+                taps.emit(path, tensor, port=f"{index}.{kind}")
+        self.say("intermediate layers done")
+
+
+def record(job: dict, out: Path) -> None:
+    """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`."""
+    from safetensors.torch import save_file
+
+    prepare(Path(job["reference"]), job["device"], job["threads"])
+    start_group(job["device"])
+    session = Session(job)
+    recipe, precision = session.recipe, job["precision"]
+    model = build(session.cfg, precision, job["device"], recipe["seed"], recipe["warm"], session.record_init,
+                  via_host=job.get("via_host"))
+    session.say("weights ready")
+    result = {"fingerprint": fingerprint(job["device"]), "versions": versions(), "config": session.config}
+    if session.wants("data") or session.wants("forward"):
+        stored = session.build_inputs(model)
+        save_file({name: tensor.contiguous() for name, tensor in stored.items()},
+                  out / f"{precision}.inputs.safetensors")
+        fed = session.model_inputs(stored)
+        if session.wants("forward"):
+            session.forward(model, fed)
+    save_file(session.store.tensors, out / f"{precision}.safetensors")
+    result["entries"] = session.store.entries
+    (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+    torch.distributed.destroy_process_group()

@@ -1,0 +1,136 @@
+"""Puts the recorded precisions together into a set's folder. Needs no torch."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from . import COMMIT, EXPORTER_VERSION, FAILED, REPOSITORY, SCHEMA_VERSION, ExportError
+from .recipe import Recipe
+
+MANIFEST, INPUTS, SUMS = "manifest.json", "inputs.safetensors", "SHA256SUMS"
+
+
+def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
+    """What each recording process wrote, in recording order."""
+    return {p: json.loads((folder / f"{p}.json").read_text(encoding="utf-8")) for p in precisions}
+
+
+def merge_entries(results: dict[str, dict]) -> list[dict]:
+    """One list of entries with a record for each precision; the lists must agree in names, stages and order."""
+    first = next(iter(results))
+    names = [(entry["name"], entry["stage"]) for entry in results[first]["entries"]]
+    for precision, result in results.items():
+        others = [(entry["name"], entry["stage"]) for entry in result["entries"]]
+        for index, (ours, theirs) in enumerate(zip(names, others)):
+            if ours != theirs:
+                raise ExportError(f"entry {index} is {ours[0]} at {first} but {theirs[0]} at {precision}", "", FAILED)
+        if len(names) != len(others):
+            raise ExportError(f"{len(names)} entries at {first} but {len(others)} at {precision}", "", FAILED)
+    if len(set(names)) != len(names):
+        raise ExportError("two entries have the same name", "", FAILED)
+    return [
+        {"name": name, "stage": stage, "records": {p: r["entries"][index]["record"] for p, r in results.items()}}
+        for index, (name, stage) in enumerate(names)
+    ]
+
+
+def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) -> dict:
+    """The manifest, its keys in the order that the format fixes."""
+    first = next(iter(results.values()))
+    for name in ("config", "versions"):
+        if any(result[name] != first[name] for result in results.values()):
+            raise ExportError(f"the recording processes disagree about their {name}", "", FAILED)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": recipe.name,
+        "description": recipe.description,
+        "profile": recipe.profile,
+        "reference": {"repository": REPOSITORY, "commit": COMMIT},
+        "recorder": {"exporter": EXPORTER_VERSION, **first["versions"]},
+        "recipe": {
+            "config_file": recipe.config_file,
+            "overrides": list(recipe.overrides),
+            "seed": recipe.seed,
+            "world_size": 1,
+            "batch_size": recipe.batch_size,
+            "warm": recipe.warm,
+            "stages": list(recipe.stages),
+            "photographs": photographs,
+            "intermediate": recipe.intermediate,
+            "config": first["config"],
+        },
+        "sample_limit": recipe.sample_limit or None,
+        "precisions": {
+            p: {"file": f"{p}.safetensors", "fingerprint": r["fingerprint"]} for p, r in results.items()
+        },
+        "entries": merge_entries(results),
+    }
+
+
+def check_paths(value, machine_paths: list[str], where: str = "manifest") -> None:
+    """Raises where a text in the manifest holds a path of this machine: a set must not depend on where it was made."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_paths(item, machine_paths, f"{where}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            check_paths(item, machine_paths, f"{where}[{index}]")
+    elif isinstance(value, str):
+        for path in machine_paths:
+            # A path of one short component (`/`, `/root`) would match texts that are no paths of this machine.
+            if len(path) > 5 and path in value:
+                raise ExportError(f"a path of this machine got into {where}: {value}", "give relative paths")
+
+
+def write_manifest(folder: Path, content: dict) -> None:
+    """manifest.json: indent 1, LF, a newline at the end."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_bytes(text.encode("utf-8") + b"\n")
+
+
+def write_sums(folder: Path) -> None:
+    """SHA256SUMS over every other file of the folder, in the format of `sha256sum -c`."""
+    lines = []
+    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+        if path.name != SUMS:
+            with path.open("rb") as handle:
+                lines.append(f"{hashlib.file_digest(handle, 'sha256').hexdigest()}  {path.name}\n")
+    (folder / SUMS).write_bytes("".join(lines).encode("ascii"))
+
+
+def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list[dict], machine_paths: list[str]) -> Path:
+    """Builds the finished set inside `work`; returns its folder."""
+    results = load_results(work, precisions)
+    folder = work / "set"
+    folder.mkdir()
+    inputs = [work / f"{p}.inputs.safetensors" for p in precisions]
+    if inputs[0].exists():
+        if any(other.read_bytes() != inputs[0].read_bytes() for other in inputs[1:]):
+            raise ExportError("the recording processes made different inputs from the same seed", "", FAILED)
+        shutil.copyfile(inputs[0], folder / INPUTS)
+    for precision in precisions:
+        # A copy, not a move: the library makes its files readable by their owner alone.
+        shutil.copyfile(work / f"{precision}.safetensors", folder / f"{precision}.safetensors")
+    content = manifest(recipe, results, photographs)
+    check_paths(content, machine_paths)
+    write_manifest(folder, content)
+    write_sums(folder)
+    return folder
+
+
+def install(folder: Path, target: Path) -> None:
+    """Moves a finished set into place; an interrupt on the way puts the old set back."""
+    for path in folder.iterdir():
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+    previous = folder.with_name("previous")
+    try:
+        if target.exists():
+            os.rename(target, previous)
+        os.rename(folder, target)
+    except BaseException:
+        if previous.exists() and not target.exists():
+            os.rename(previous, target)
+        raise

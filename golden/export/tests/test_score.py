@@ -1,0 +1,67 @@
+"""The scored difference between two sets."""
+
+import importlib.util
+import json
+import struct
+import tempfile
+import unittest
+from pathlib import Path
+
+HAS_NUMPY = importlib.util.find_spec("numpy") is not None
+
+
+def write_set(folder: Path, tensors: dict[str, list[float]], hashes: dict[str, str] | None = None) -> Path:
+    """A folder with the parts of a set that a comparison reads; `hashes` replaces what stands for the full hash."""
+    folder.mkdir()
+    header, data, entries = {}, b"", []
+    for name, values in tensors.items():
+        raw = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": [len(values)], "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+        digest = (hashes or {}).get(name, raw.hex())
+        record = {"dtype": "F32", "shape": [len(values)], "storage": "full", "tensor": name, "sha256": digest}
+        entries.append({"name": name, "stage": "forward", "records": {"fp32": record}})
+    text = json.dumps(header).encode()
+    (folder / "fp32.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    (folder / "manifest.json").write_text(json.dumps({"name": folder.name, "entries": entries}))
+    return folder
+
+
+@unittest.skipUnless(HAS_NUMPY, "needs NumPy")
+class ScoreTest(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.old = write_set(Path(self._folder.name) / "old", {"a": [3.0, 4.0], "b": [1.0], "c": [1.0], "gone": [1.0]})
+
+    def tearDown(self):
+        self._folder.cleanup()
+
+    def compare(self, tensors, hashes=None):
+        from dinov3_export import score
+
+        new = write_set(Path(self._folder.name) / "new", tensors, hashes)
+        rows, changes = score.compare(score.GoldenFolder(self.old), score.GoldenFolder(new))
+        return rows, changes, score.report(self.old, new)
+
+    def test_added_removed_identical_and_changed_are_told_apart(self):
+        rows, changes, text = self.compare({"a": [3.0, 4.5], "b": [1.0], "c": [1.0, 2.0], "came": [1.0]})
+        self.assertEqual(rows, [("forward", 4, 1, 1, 1)])
+        self.assertEqual([(c.name, c.rel_l2) for c in changes], [("a", 0.1), ("c", None)])
+        self.assertIn("shape [1] -> [2]", text)
+        self.assertIn("1.000e-01", text)
+
+    def test_a_difference_outside_the_sample_is_not_called_identical(self):
+        rows, changes, text = self.compare({"a": [3.0, 4.0], "b": [1.0], "c": [1.0], "gone": [1.0]}, {"b": "other"})
+        self.assertEqual(rows, [("forward", 4, 0, 0, 3)])
+        self.assertIn("differs outside the sample", text)
+
+    def test_same_bytes(self):
+        from dinov3_export import score
+
+        self.assertTrue(score.same_bytes(self.old, self.old))
+        new = write_set(Path(self._folder.name) / "new", {"a": [3.0, 4.0]})
+        self.assertFalse(score.same_bytes(self.old, new))
+
+
+if __name__ == "__main__":
+    unittest.main()
