@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import COMMIT, ENVIRONMENT, REPOSITORY, ExportError
 
-CLONE = f"git clone https://github.com/{REPOSITORY} && git -C dinov3 checkout {COMMIT}"
+WANTED = f"give the path of a git checkout of {REPOSITORY} at commit {COMMIT}"
 
 
 def _git(path: Path, *arguments: str) -> str:
@@ -20,7 +20,7 @@ def _git(path: Path, *arguments: str) -> str:
         raise ExportError("git is not installed", "it is needed to check the reference's commit", ENVIRONMENT) from None
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()
-        raise ExportError(f"{path} is no usable git checkout: {reason[0] if reason else 'git failed'}", CLONE)
+        raise ExportError(f"{path} is no usable git checkout: {reason[0] if reason else 'git failed'}", WANTED)
     return done.stdout
 
 
@@ -40,13 +40,13 @@ def check(path: Path, commit: str = COMMIT) -> Path:
     """The resolved path of a clean checkout at `commit`; raises otherwise."""
     path = path.expanduser()
     if not path.is_dir():
-        raise ExportError(f"the reference's checkout does not exist: {path}", CLONE)
+        raise ExportError(f"the reference's checkout does not exist: {path}", WANTED)
     path = path.resolve()
     head = _git(path, "rev-parse", "HEAD").strip()
     if head != commit:
         raise ExportError(
             f"the reference is at commit {head}, golden sets are recorded from {commit}",
-            f"git -C {path} checkout {commit}",
+            f"check out commit {commit} there",
         )
     if not (path / "dinov3" / "__init__.py").is_file() and not (path / "dinov3" / "train").is_dir():
         raise ExportError(f"{path} has no dinov3 package", "give the top folder of the checkout")

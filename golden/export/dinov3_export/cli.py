@@ -160,7 +160,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ExportError("--threads must be at least 1")
     wanted = [] if arguments.architectures else recipes(arguments)
     if arguments.reference is None:
-        raise ExportError("--reference PATH is missing", checkout.CLONE)
+        raise ExportError("--reference PATH is missing", checkout.WANTED)
     reference = checkout.check(arguments.reference)
     pins.require_packages(arguments.device)
     if arguments.architectures:

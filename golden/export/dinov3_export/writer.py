@@ -79,7 +79,7 @@ def check_paths(value, machine_paths: list[str], where: str = "manifest") -> Non
             check_paths(item, machine_paths, f"{where}[{index}]")
     elif isinstance(value, str):
         for path in machine_paths:
-            # A path of one short component (`/`, `/root`) would match texts that are no paths of this machine.
+            # A path of one short component (`/`, `/home`) would match texts that are no paths of this machine.
             if len(path) > 5 and path in value:
                 raise ExportError(f"a path of this machine got into {where}: {value}", "give relative paths")
 
