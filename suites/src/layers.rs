@@ -8,13 +8,12 @@ mod inputs;
 pub mod replay;
 mod sections;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{
-    Expectation, Fingerprint, GoldenSet, Judge, JudgeError, Precision, SetJudgement, check_same_recipe,
-};
+use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Precision, SetJudgement, check_same_recipe};
 use dinov3_model::fault::Plant;
 use dinov3_model::runtime;
 use dinov3_model::tap::Tap;
@@ -174,9 +173,24 @@ fn judge_trainer(
         Some(recorded) => Expectation::of(recorded, &this_machine(device)),
         None => Expectation::Yardstick { differences: Vec::new() },
     };
-    let judge = Judge::new(golden, *precision, expectation)?;
-    let mut tap = JudgingTap { judge, reporter, done: 0, failed: None };
-    Replay { precision: *precision, device, plant }.run(golden, &mut tap)?;
+    let replay = Replay { precision: *precision, device, plant };
+    judge(golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
+}
+
+/// Replays a set and judges every tensor as it appears, expecting what `expectation` says. `progress` is told how many
+/// were judged.
+///
+/// # Errors
+/// When the set cannot be replayed or read, or `progress` fails. A wrong tensor is no error.
+pub fn judge(
+    golden: &GoldenSet,
+    replay: Replay,
+    expectation: Expectation,
+    progress: &mut dyn FnMut(u64) -> io::Result<()>,
+) -> Result<SetJudgement, SuiteError> {
+    let judge = Judge::new(golden, replay.precision, expectation)?;
+    let mut tap = JudgingTap { judge, progress, done: 0, failed: None };
+    replay.run(golden, &mut tap)?;
     match tap.failed {
         Some(error) => Err(error),
         None => Ok(tap.judge.finish()),
@@ -224,17 +238,16 @@ pub fn this_machine(device: Device) -> Fingerprint {
 /// after it.
 struct JudgingTap<'a> {
     judge: Judge<'a>,
-    reporter: &'a mut dyn Reporter,
+    progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
     done: u64,
     failed: Option<SuiteError>,
 }
 
 impl JudgingTap<'_> {
     fn judge(&mut self, name: &str, value: &Tensor) -> Result<(), SuiteError> {
-        with_view(value, |view| self.judge.observe(name, view).map(drop)).map_err(|error: JudgeError| error)?;
+        with_view(value, |view| self.judge.observe(name, view).map(drop))?;
         self.done += 1;
-        self.reporter.event(&Event::Progress { done: self.done })?;
-        Ok(())
+        Ok((self.progress)(self.done)?)
     }
 }
 

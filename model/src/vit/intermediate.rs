@@ -16,6 +16,21 @@ pub enum Blocks {
     Indices(Vec<usize>),
 }
 
+impl Blocks {
+    /// The indices of the blocks in a network of `depth`.
+    ///
+    /// # Errors
+    /// When it has no such blocks.
+    pub fn check(&self, depth: usize) -> Result<Vec<usize>, NoSuchBlock> {
+        match self {
+            Blocks::Last(n) if *n <= depth => Ok((depth - n..depth).collect()),
+            Blocks::Indices(indices) if indices.iter().all(|i| *i < depth) => Ok(indices.clone()),
+            Blocks::Last(n) => Err(NoSuchBlock { depth, wanted: format!("the last {n}") }),
+            Blocks::Indices(indices) => Err(NoSuchBlock { depth, wanted: format!("{indices:?}") }),
+        }
+    }
+}
+
 /// What to do with the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntermediateOptions {
@@ -56,7 +71,7 @@ impl VisionTransformer {
         options: IntermediateOptions,
         taps: &mut Taps,
     ) -> Result<Vec<IntermediateLayer>, NoSuchBlock> {
-        let taken = self.taken(blocks)?;
+        let taken = blocks.check(self.blocks.len())?;
         let (mut x, grid) = self.prepare_tokens_with_masks(&Crops { images, masks: None }, taps);
         let mut tables = Vec::new();
         let mut outputs = Vec::new();
@@ -73,16 +88,6 @@ impl VisionTransformer {
         let layers: Vec<_> = outputs.iter().map(|x| self.split(x, options.reshape.then_some(grid))).collect();
         self.tap_layers(&layers, taps);
         Ok(layers)
-    }
-
-    fn taken(&self, blocks: &Blocks) -> Result<Vec<usize>, NoSuchBlock> {
-        let depth = self.blocks.len();
-        match blocks {
-            Blocks::Last(n) if *n <= depth => Ok((depth - n..depth).collect()),
-            Blocks::Indices(indices) if indices.iter().all(|i| *i < depth) => Ok(indices.clone()),
-            Blocks::Last(n) => Err(NoSuchBlock { depth, wanted: format!("the last {n}") }),
-            Blocks::Indices(indices) => Err(NoSuchBlock { depth, wanted: format!("{indices:?}") }),
-        }
     }
 
     /// The last norm over all tokens; with untied norms, the CLS and storage tokens have theirs.

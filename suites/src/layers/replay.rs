@@ -9,7 +9,7 @@ use dinov3_model::meta_arch::{Batch, SslMetaArch};
 use dinov3_model::module::Module;
 use dinov3_model::runtime;
 use dinov3_model::tap::{Tap, Taps};
-use dinov3_model::vit::{Blocks, IntermediateOptions, NoSuchBlock};
+use dinov3_model::vit::{Blocks, IntermediateOptions};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::inputs::Inputs;
@@ -33,9 +33,22 @@ impl Replay {
     /// # Errors
     /// When the recipe cannot be replayed, or an input is missing or misshapen.
     pub fn run(&self, set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+        let prepared = self.prepare(set, tap)?;
+        tap_data(&prepared.batch, prepared.image.as_ref().map(|(image, _)| image), tap);
+        prepared.forward(&mut Taps::to(tap));
+        Ok(())
+    }
+
+    /// Everything before the forward pass: initialises the networks from the seed, showing the student's fresh weights to
+    /// `tap`, and reads the inputs.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn prepare(&self, set: &GoldenSet, tap: &mut dyn Tap) -> Result<Prepared, SuiteError> {
         let recipe = &set.manifest().recipe;
-        let mut config = SslConfig::from_merged(&recipe.config)
-            .map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })?;
+        let name = || set.manifest().name.clone();
+        let mut config =
+            SslConfig::from_merged(&recipe.config).map_err(|source| SuiteError::Config { set: name(), source })?;
         config.student.plant = self.plant;
         let inputs = Inputs::read(set, &config)?;
 
@@ -48,20 +61,19 @@ impl Replay {
             arch.student.warm(recipe.warm);
             arch.teacher.copy_values_from(&arch.student);
         }
-        let arch = arch.compute_copy(self.kind(), self.device);
-        let batch = inputs.batch.to(self.device, self.kind());
-        let image = inputs.intermediate.map(|image| image.to_device(self.device).to_kind(self.kind()));
-        tap_data(&batch, image.as_ref(), tap);
-
-        runtime::manual_seed(recipe.seed + 2);
-        let mut taps = Taps::to(tap);
-        arch.teacher_output(&batch, &mut taps);
-        arch.student_output(&batch, &mut taps);
-        if let (Some(image), Some(intermediate)) = (&image, &recipe.intermediate) {
-            intermediate_layers(&arch, image, intermediate, &mut taps)
-                .map_err(|source| SuiteError::Intermediate { set: set.manifest().name.clone(), source })?;
+        let on_device = |image: Tensor| image.to_device(self.device).to_kind(self.kind());
+        let image = inputs.intermediate.map(on_device).zip(recipe.intermediate.clone());
+        if let Some((_, Intermediate { n, .. })) = &image {
+            Blocks::Indices(n.clone())
+                .check(config.student.size.depth)
+                .map_err(|source| SuiteError::Intermediate { set: name(), source })?;
         }
-        Ok(())
+        Ok(Prepared {
+            arch: arch.compute_copy(self.kind(), self.device),
+            batch: inputs.batch.to(self.device, self.kind()),
+            image,
+            seed: recipe.seed + 2,
+        })
     }
 
     /// The dtype of weights and activations.
@@ -70,6 +82,32 @@ impl Replay {
             Precision::Truth => Kind::Double,
             Precision::Fp32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// A set's networks and inputs, ready for the forward pass.
+#[derive(Debug)]
+pub struct Prepared {
+    arch: SslMetaArch,
+    batch: Batch,
+    image: Option<(Tensor, Intermediate)>,
+    seed: u64,
+}
+
+impl Prepared {
+    /// Teacher, student, and the teacher's intermediate layers where the recipe asks for them. The same every time.
+    pub fn forward(&self, taps: &mut Taps) {
+        runtime::manual_seed(self.seed);
+        self.arch.teacher_output(&self.batch, taps);
+        self.arch.student_output(&self.batch, taps);
+        if let Some((image, Intermediate { n, norm, .. })) = &self.image {
+            let options = IntermediateOptions { reshape: true, norm: *norm };
+            let layers = no_grad(|| {
+                let blocks = Blocks::Indices(n.clone());
+                self.arch.teacher.backbone.get_intermediate_layers(image, &blocks, options, taps)
+            });
+            layers.expect("`prepare` checked that there are such blocks");
         }
     }
 }
@@ -83,17 +121,6 @@ fn tap_data(batch: &Batch, image: Option<&Tensor>, tap: &mut dyn Tap) {
     if let Some(image) = image {
         tap.tensor("data:intermediate", image);
     }
-}
-
-fn intermediate_layers(
-    arch: &SslMetaArch,
-    image: &Tensor,
-    wanted: &Intermediate,
-    taps: &mut Taps,
-) -> Result<(), NoSuchBlock> {
-    let options = IntermediateOptions { reshape: true, norm: wanted.norm };
-    let blocks = Blocks::Indices(wanted.n.clone());
-    no_grad(|| arch.teacher.backbone.get_intermediate_layers(image, &blocks, options, taps)).map(drop)
 }
 
 /// The view of a tensor that the golden crate compares. `None` for a dtype that no set holds.

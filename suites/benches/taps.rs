@@ -1,0 +1,48 @@
+//! What observing costs: the forward pass of a golden set's recipe with no tap, with every tap on, and judged.
+//!
+//! The claim to check: nothing when absent, and at most half as much again when every one is on.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
+use dinov3_model::runtime;
+use dinov3_model::tap::Taps;
+use dinov3_suites::layers::replay::{Replay, with_view};
+use tch::{Device, Tensor};
+
+fn taps(criterion: &mut Criterion) {
+    runtime::set_threads(2);
+    for name in ["micro", "vit_small"] {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/sets")).join(name);
+        let set = GoldenSet::open(&folder).expect("the committed sets are sound");
+        let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None };
+        let prepared = replay.prepare(&set, &mut |_: &str, _: &Tensor| ()).expect("the committed sets can be replayed");
+        let mut group = criterion.benchmark_group(name);
+        group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
+        group.bench_function("no tap", |bencher| bencher.iter(|| prepared.forward(&mut Taps::none())));
+        group.bench_function("every tap", |bencher| {
+            bencher.iter(|| {
+                prepared.forward(&mut Taps::to(&mut |name: &str, value: &Tensor| {
+                    black_box((name, value));
+                }))
+            });
+        });
+        group.bench_function("every tap, judged", |bencher| {
+            bencher.iter(|| {
+                let here = Expectation::Yardstick { differences: Vec::new() };
+                let mut judge = Judge::new(&set, Precision::Fp32, here).expect("the set has fp32");
+                prepared.forward(&mut Taps::to(&mut |name: &str, value: &Tensor| {
+                    with_view(value, |view| judge.observe(name, view).map(drop)).expect("the set can be read");
+                }));
+                judge
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, taps);
+criterion_main!(benches);

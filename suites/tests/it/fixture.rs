@@ -1,0 +1,49 @@
+//! The committed sets, libtorch held to the instruction set that they were recorded under, and one random stream.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
+use dinov3_model::fault::Plant;
+use dinov3_model::runtime;
+use dinov3_suites::layers::{self, replay::Replay};
+use tch::Device;
+
+/// Held by every test that computes: libtorch has one random stream a process, and `cargo test` runs many tests in one.
+pub fn libtorch() -> MutexGuard<'static, ()> {
+    static PINNED: Once = Once::new();
+    static STREAM: Mutex<()> = Mutex::new(());
+    // SAFETY: every test that calls libtorch comes through here first, so nothing has read the environment for libtorch
+    // yet, and nothing else in this binary writes it.
+    PINNED.call_once(|| unsafe { runtime::pin(runtime::AVX2) });
+    STREAM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The folder of the committed sets.
+pub fn sets() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/sets"))
+}
+
+/// A committed set.
+pub fn set(name: &str) -> GoldenSet {
+    GoldenSet::open(&sets().join(name)).expect("the committed sets are sound")
+}
+
+/// What is expected of this machine.
+pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
+    let recorded = &set.manifest().precisions.get(precision).expect("recorded").fingerprint;
+    runtime::set_threads(recorded.threads);
+    Expectation::of(recorded, &layers::this_machine(Device::Cpu))
+}
+
+/// What is expected of a machine that cannot give the same bits.
+pub fn another_machine() -> Expectation {
+    Expectation::Yardstick { differences: vec!["a test asks for the yardstick alone".to_owned()] }
+}
+
+/// Replays `set` and judges it.
+pub fn judged(set: &GoldenSet, precision: Precision, plant: Option<Plant>, expectation: Expectation) -> SetJudgement {
+    runtime::set_threads(set.manifest().precisions.get(precision).expect("recorded").fingerprint.threads);
+    let replay = Replay { precision, device: Device::Cpu, plant };
+    layers::judge(set, replay, expectation, &mut |_| Ok(())).expect("the committed sets can be replayed")
+}

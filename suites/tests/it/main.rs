@@ -1,0 +1,6 @@
+//! The suites against the committed golden sets. One binary: linking against libtorch is slow.
+
+mod candidates;
+mod fixture;
+mod identity;
+mod plants;
