@@ -1,0 +1,396 @@
+//! Applying the rule of [`crate::tolerance`] to a candidate.
+
+use std::collections::HashMap;
+
+use crate::digest::{sha256_hex, stats};
+use crate::fingerprint::Fingerprint;
+use crate::manifest::Storage;
+use crate::metrics::{CompareError, Metrics, compare};
+use crate::names::{Precision, Stage};
+use crate::sample::sample;
+use crate::set::{GoldenSet, Recorded, SetError};
+use crate::tensor::TensorView;
+use crate::tolerance::{Metric, SMALL};
+
+mod candidate;
+mod result;
+mod role;
+mod rule;
+
+pub use result::{Check, EntryJudgement, Outcome, SetJudgement};
+
+use candidate::{Candidate, matching_part, resolution};
+use role::role;
+use rule::{Borrowed, Yardstick};
+
+/// What is expected of a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expectation {
+    /// The fingerprints match: nothing less than the same bits.
+    Identical,
+    /// They do not: errors within the yardstick.
+    Yardstick {
+        /// Why the same bits cannot be expected, one sentence each.
+        differences: Vec<String>,
+    },
+}
+
+impl Expectation {
+    /// What `here` allows to expect of a value recorded under `recorded`.
+    pub fn of(recorded: &Fingerprint, here: &Fingerprint) -> Self {
+        let differences = recorded.differences(here);
+        if differences.is_empty() { Self::Identical } else { Self::Yardstick { differences } }
+    }
+}
+
+/// Why a candidate cannot be judged at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JudgeError {
+    /// The golden set or the candidate set is at fault.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// The golden set's own records of an entry do not fit together.
+    #[error("the records of `{entry}` in the golden set do not fit together: {source}")]
+    Golden {
+        /// The entry.
+        entry: String,
+        /// Why they cannot be compared.
+        source: CompareError,
+    },
+    /// The candidate set keeps other elements of a large tensor.
+    #[error(
+        "`{entry}` cannot be compared: the golden set was recorded with sample limit {}, the candidate with {}",
+        limit(*golden), limit(*candidate)
+    )]
+    SampleLimit {
+        /// The entry.
+        entry: String,
+        /// Limit of the golden set.
+        golden: Option<usize>,
+        /// Limit of the candidate.
+        candidate: Option<usize>,
+    },
+    /// The candidate set keeps nothing of a tensor that must be compared.
+    #[error("`{entry}` cannot be compared: the candidate recorded its statistics alone")]
+    NothingStored {
+        /// The entry.
+        entry: String,
+    },
+    /// The table of tolerances has no row for a stage.
+    #[error("there is no tolerance for the {metric} of stage `{stage}` (entry `{entry}`)")]
+    NoTolerance {
+        /// The entry.
+        entry: String,
+        /// Its stage.
+        stage: Stage,
+        /// What would have been limited.
+        metric: Metric,
+    },
+    /// The truth was to be judged by its own error.
+    #[error("the truth has no rounding error to serve as a yardstick")]
+    TruthHasNoYardstick,
+}
+
+fn limit(limit: Option<usize>) -> String {
+    limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
+}
+
+impl JudgeError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Set(error) => error.hint(),
+            Self::Golden { .. } => "record the golden set again",
+            Self::SampleLimit { .. } => "record the candidate again with the golden set's sample limit, or with none",
+            Self::NothingStored { .. } => "record the candidate again with this version's exporter",
+            Self::NoTolerance { .. } => "use a version of this program that judges the stage",
+            Self::TruthHasNoYardstick => "judge at fp32 or bf16, or where the fingerprints match",
+        }
+    }
+}
+
+/// Judges one candidate at one precision against a golden set, entry by entry as the values come. Keeps figures, no tensors.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    golden: &'a GoldenSet,
+    precision: Precision,
+    expectation: Expectation,
+    index: HashMap<&'a str, usize>,
+    judged: Vec<Option<EntryJudgement>>,
+    unexpected: Vec<EntryJudgement>,
+    /// Error of the reference at each entry, once it has been needed.
+    reference: HashMap<usize, Option<Metrics>>,
+    /// The entry of each role that the reference rounds most coarsely, once it has been needed.
+    peers: HashMap<String, Option<Borrowed>>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge who has seen nothing yet.
+    ///
+    /// # Errors
+    /// If the golden set has no such precision, or the truth is to be judged by a yardstick.
+    pub fn new(golden: &'a GoldenSet, precision: Precision, expectation: Expectation) -> Result<Self, JudgeError> {
+        golden.file(precision)?;
+        if precision == Precision::Truth && expectation != Expectation::Identical {
+            return Err(JudgeError::TruthHasNoYardstick);
+        }
+        let entries = &golden.manifest().entries;
+        let expected = entries.iter().enumerate().filter(|(_, entry)| entry.records.get(precision).is_some());
+        let index = expected.map(|(index, entry)| (entry.name.as_str(), index)).collect();
+        let judged = vec![None; entries.len()];
+        Ok(Self { golden, precision, expectation, index, judged, unexpected: Vec::new(), reference: HashMap::new(), peers: HashMap::new() })
+    }
+
+    /// Judges a whole tensor of our own.
+    ///
+    /// # Errors
+    /// If the golden set cannot be read or says nothing of how to judge the entry. What is wrong with the candidate is no
+    /// error but the judgement's outcome.
+    pub fn observe(&mut self, name: &str, view: TensorView<'_>) -> Result<&EntryJudgement, JudgeError> {
+        let Some(recorded) = self.expected(name)? else { return Ok(self.refuse(name)) };
+        let same_kind = view.dtype() == recorded.record.dtype && view.shape() == recorded.record.shape;
+        let sample_shape = recorded.stored.map_or(&[][..], |stored| stored.shape());
+        let sampled = match (recorded.record.storage, recorded.sample_limit) {
+            (Storage::Sample, Some(limit)) if same_kind => Some(sample(view, limit)),
+            _ => None,
+        };
+        let stored = match (&sampled, recorded.record.storage) {
+            (Some(bytes), _) => TensorView::new(view.dtype(), sample_shape, bytes).ok(),
+            (None, Storage::Full) => Some(view),
+            (None, _) => None,
+        };
+        let sha256 = sha256_hex(view.bytes());
+        let stats = || stats(view);
+        let candidate = Candidate { dtype: view.dtype(), shape: view.shape(), sha256: &sha256, stats: &stats, stored };
+        self.judge(recorded, &candidate)
+    }
+
+    /// Judges what another set recorded. Its own consistency is [`fn@crate::verify`]'s business.
+    ///
+    /// # Errors
+    /// As [`Judge::observe`]; and if the two sets keep different elements of the tensor.
+    pub fn observe_recorded(&mut self, name: &str, theirs: Recorded<'_>) -> Result<&EntryJudgement, JudgeError> {
+        let Some(ours) = self.expected(name)? else { return Ok(self.refuse(name)) };
+        let same_kind = theirs.record.dtype == ours.record.dtype && theirs.record.shape == ours.record.shape;
+        let mut sampled = Vec::new();
+        let stored = if same_kind { matching_part(ours, theirs, &mut sampled)? } else { None };
+        let candidate = Candidate {
+            dtype: theirs.record.dtype,
+            shape: &theirs.record.shape,
+            sha256: &theirs.record.sha256,
+            stats: &|| theirs.record.stats,
+            stored,
+        };
+        self.judge(ours, &candidate)
+    }
+
+    /// Closes the case: what was not observed is missing.
+    pub fn finish(self) -> SetJudgement {
+        let Self { golden, precision, expectation, index, mut judged, unexpected, .. } = self;
+        let mut expected: Vec<usize> = index.into_values().collect();
+        expected.sort_unstable();
+        let entries = expected
+            .into_iter()
+            .map(|index| {
+                let entry = &golden.manifest().entries[index];
+                judged[index].take().unwrap_or_else(|| EntryJudgement {
+                    index: Some(index),
+                    reason: Some("it was never observed".into()),
+                    ..EntryJudgement::new(&entry.name, Some(entry.stage), Outcome::Missing)
+                })
+            })
+            .collect();
+        SetJudgement { set: golden.manifest().name.clone(), precision, expectation, entries, unexpected }
+    }
+
+    /// The golden record for a name; `None` if there is none, or it was judged already.
+    fn expected(&self, name: &str) -> Result<Option<Recorded<'a>>, SetError> {
+        match self.index.get(name) {
+            Some(&index) if self.judged[index].is_none() => {
+                self.golden.recorded(&self.golden.manifest().entries[index], self.precision).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn refuse(&mut self, name: &str) -> &EntryJudgement {
+        let known = self.index.get(name).map(|&index| self.golden.manifest().entries[index].stage);
+        let reason = match known {
+            Some(_) => "it was observed a second time",
+            None => "the golden set has no entry of this name at this precision",
+        };
+        self.unexpected.push(EntryJudgement {
+            reason: Some(reason.into()),
+            ..EntryJudgement::new(name, known, Outcome::Unexpected)
+        });
+        &self.unexpected[self.unexpected.len() - 1]
+    }
+
+    fn judge(&mut self, golden: Recorded<'a>, candidate: &Candidate<'_>) -> Result<&EntryJudgement, JudgeError> {
+        let index = self.index[golden.entry.name.as_str()];
+        let mut judgement = EntryJudgement::new(&golden.entry.name, Some(golden.entry.stage), Outcome::Identical);
+        judgement.index = Some(index);
+        if candidate.dtype != golden.record.dtype {
+            judgement
+                .fail(Outcome::DtypeDiffers, format!("golden {}, candidate {}", golden.record.dtype, candidate.dtype));
+        } else if candidate.shape != golden.record.shape {
+            judgement.fail(
+                Outcome::ShapeDiffers,
+                format!("golden {:?}, candidate {:?}", golden.record.shape, candidate.shape),
+            );
+        } else {
+            self.judge_values(&mut judgement, index, golden, candidate)?;
+        }
+        Ok(self.judged[index].insert(judgement))
+    }
+
+    /// Dtype and shape agree: are the values right?
+    fn judge_values(
+        &mut self,
+        judgement: &mut EntryJudgement,
+        index: usize,
+        golden: Recorded<'a>,
+        candidate: &Candidate<'_>,
+    ) -> Result<(), JudgeError> {
+        judgement.reference = self.reference_error(index)?;
+        if candidate.sha256 == golden.record.sha256 {
+            judgement.identical = true;
+            judgement.metrics = judgement.reference;
+            judgement.ratio = judgement.reference.filter(|it| it.error_l2 > 0.0).map(|_| 1.0);
+            return Ok(());
+        }
+        let against = if golden.record.dtype.is_float() { self.truth(index)? } else { Some(golden) };
+        judgement.metrics = match (candidate.stored, against.and_then(|it| it.stored)) {
+            (Some(ours), Some(reference)) => Some(self.compared(index, ours, reference)?),
+            _ => None,
+        };
+        let verdict = if !golden.record.dtype.is_float() {
+            Ok(rule::whole_numbers(judgement.metrics.as_ref()))
+        } else if matches!(golden.entry.stage, Stage::Init | Stage::Data) {
+            rule::seeded(golden, &(candidate.stats)())
+        } else if self.precision == Precision::Truth {
+            // Only where the same bits are expected: there is nothing to excuse other ones.
+            Ok(rule::Verdict::Within { checks: Vec::new() })
+        } else {
+            let borrowed = self.borrowed(index)?;
+            judgement.borrowed_from = borrowed.as_ref().map(|it| it.from.clone());
+            let resolution = resolution(golden, candidate);
+            judgement.resolution = Some(resolution);
+            let yardstick = Yardstick { golden, truth: against, reference: judgement.reference, borrowed, resolution };
+            judgement.ratio = judgement.metrics.as_ref().and_then(|it| yardstick.ratio(it));
+            rule::rounding(&yardstick, judgement.metrics.as_ref(), candidate.stats)
+        };
+        let verdict = verdict.map_err(|metric| JudgeError::NoTolerance {
+            entry: golden.entry.name.clone(),
+            stage: golden.entry.stage,
+            metric,
+        })?;
+        judgement.conclude(verdict, &self.expectation);
+        Ok(())
+    }
+
+    /// The truth's record of an entry, if it was recorded.
+    fn truth(&self, index: usize) -> Result<Option<Recorded<'a>>, SetError> {
+        let entry = &self.golden.manifest().entries[index];
+        match entry.records.get(Precision::Truth) {
+            Some(_) => self.golden.recorded(entry, Precision::Truth).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn compared(&self, index: usize, a: TensorView<'_>, b: TensorView<'_>) -> Result<Metrics, JudgeError> {
+        let entry = || self.golden.manifest().entries[index].name.clone();
+        compare(a, b).map_err(|source| JudgeError::Golden { entry: entry(), source })
+    }
+
+    /// The reference's own error at this precision; `None` where nothing is stored or no truth was recorded.
+    fn reference_error(&mut self, index: usize) -> Result<Option<Metrics>, JudgeError> {
+        if let Some(known) = self.reference.get(&index) {
+            return Ok(*known);
+        }
+        let recorded = self.golden.recorded(&self.golden.manifest().entries[index], self.precision)?;
+        let error = match (recorded.stored, self.truth(index)?.and_then(|truth| truth.stored)) {
+            (Some(reference), Some(truth)) => Some(self.compared(index, reference, truth)?),
+            _ => None,
+        };
+        self.reference.insert(index, error);
+        Ok(error)
+    }
+
+    /// The yardstick that an entry borrows: see [`crate::tolerance`].
+    fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+        let peer = self.peer(index)?;
+        if self.reference_error(index)?.is_some_and(|own| own.count >= SMALL as u64) {
+            return Ok(peer);
+        }
+        let lender = self.nearest_larger(index)?;
+        Ok(peer.into_iter().chain(lender).reduce(|a, b| if b.rel_l2 > a.rel_l2 { b } else { a }))
+    }
+
+    /// Of the entries in `index`'s role and stage, the one with the largest error of the reference.
+    fn peer(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+        let entries = &self.golden.manifest().entries;
+        let (stage, wanted) = (entries[index].stage, role(&entries[index].name));
+        if let Some(known) = self.peers.get(&wanted) {
+            return Ok(known.clone());
+        }
+        let mut worst: Option<Borrowed> = None;
+        for (peer, entry) in entries.iter().enumerate().filter(|(_, it)| it.stage == stage && role(&it.name) == wanted) {
+            if entry.records.get(self.precision).is_none_or(|record| !record.dtype.is_float()) {
+                continue;
+            }
+            if let Some(lent) = self.reference_error(peer)?.and_then(|error| Borrowed::of(&entry.name, &error)) {
+                worst = Some(match worst {
+                    Some(worst) => worst.at_least(lent),
+                    None => lent,
+                });
+            }
+        }
+        self.peers.insert(wanted, worst.clone());
+        Ok(worst)
+    }
+
+    /// The nearest entry before `index` in its stage that has elements enough and is not exact.
+    fn nearest_larger(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+        let entries = &self.golden.manifest().entries;
+        for lender in (0..index).rev() {
+            let entry = &entries[lender];
+            let float = entry.records.get(self.precision).is_some_and(|record| record.dtype.is_float());
+            if !float || entry.stage != entries[index].stage {
+                continue;
+            }
+            if let Some(error) = self.reference_error(lender)?
+                && error.count >= SMALL as u64
+                && let Some(lent) = Borrowed::of(&entry.name, &error)
+            {
+                return Ok(Some(lent));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Judges all that `candidate` recorded at `precision`; see [`Judge`]. Whether the recipes agree is for the caller to ask
+/// first ([`crate::check_same_recipe`]).
+///
+/// # Errors
+/// As [`Judge::new`] and [`Judge::observe_recorded`].
+pub fn judge_set(
+    golden: &GoldenSet,
+    candidate: &GoldenSet,
+    precision: Precision,
+    expectation: Expectation,
+) -> Result<SetJudgement, JudgeError> {
+    candidate.file(precision)?;
+    let mut judge = Judge::new(golden, precision, expectation)?;
+    for entry in &candidate.manifest().entries {
+        if entry.records.get(precision).is_some() {
+            judge.observe_recorded(&entry.name, candidate.recorded(entry, precision)?)?;
+        }
+    }
+    Ok(judge.finish())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! What a judge says.
+
+use std::fmt;
+
+use crate::metrics::Metrics;
+use crate::names::{Dtype, Precision, Stage};
+use crate::tolerance::Metric;
+
+use super::Expectation;
+use super::rule::Verdict;
+
+/// What became of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The same bits. Passes.
+    Identical,
+    /// Other bits, explained by rounding, where the same could not be expected. Passes.
+    WithinYardstick,
+    /// Other bits, explained by rounding, where the fingerprints match and the same were expected. Fails.
+    NotIdentical,
+    /// Further from the truth than rounding explains. Fails.
+    Beyond,
+    /// NaN or infinities where the truth has none, or the other way round. Fails.
+    NonFinite,
+    /// Another shape. Fails.
+    ShapeDiffers,
+    /// Another dtype. Fails.
+    DtypeDiffers,
+    /// The candidate has no such value. Fails.
+    Missing,
+    /// The golden set has no such entry, or the candidate showed it twice. Fails.
+    Unexpected,
+}
+
+impl Outcome {
+    /// Whether the entry may stand.
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Identical | Self::WithinYardstick)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Identical => "identical",
+            Self::WithinYardstick => "within the yardstick",
+            Self::NotIdentical => "not identical",
+            Self::Beyond => "beyond the yardstick",
+            Self::NonFinite => "not finite",
+            Self::ShapeDiffers => "shape differs",
+            Self::DtypeDiffers => "dtype differs",
+            Self::Missing => "missing",
+            Self::Unexpected => "unexpected",
+        })
+    }
+}
+
+/// One metric held against its limit. All three figures are relative to the metric's scale ([`Metric`]), or in the unit of the
+/// values where that scale is zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Check {
+    /// What was measured.
+    pub metric: Metric,
+    /// Error of the candidate.
+    pub error: f64,
+    /// Error of the reference at this precision, or the borrowed one.
+    pub yardstick: f64,
+    /// Largest error that passes.
+    pub limit: f64,
+}
+
+impl Check {
+    /// Whether the limit is kept. A NaN never is.
+    pub fn passes(&self) -> bool {
+        self.error <= self.limit
+    }
+
+    /// The part of the limit that is used up: at most 1 where the check passes, infinite for a NaN.
+    pub fn share(&self) -> f64 {
+        match (self.passes(), self.limit > 0.0) {
+            (true, true) => self.error / self.limit,
+            (true, false) => 0.0,
+            (false, true) if !self.error.is_nan() => self.error / self.limit,
+            _ => f64::INFINITY,
+        }
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, error, yardstick, limit } = self;
+        write!(f, "{metric}: error {error:.2e}, limit {limit:.2e} (the reference's own error is {yardstick:.2e})")
+    }
+}
+
+/// What became of one entry, and the figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryJudgement {
+    /// Name of the entry.
+    pub name: String,
+    /// Part of the training step; `None` if the golden set does not know the name.
+    pub stage: Option<Stage>,
+    /// Index in the golden manifest's entries; `None` if it is not there, or was shown twice.
+    pub index: Option<usize>,
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Whether the bits of the whole tensor are the reference's.
+    pub identical: bool,
+    /// Candidate against truth (integers: against the reference), on the stored elements.
+    pub metrics: Option<Metrics>,
+    /// Reference at this precision against truth, on the stored elements.
+    pub reference: Option<Metrics>,
+    /// Error norm of the candidate over the yardstick; `None` where that is zero or unknown. 1 is as good as the reference.
+    pub ratio: Option<f64>,
+    /// The metrics held against their limits; empty where the bits or something else decided.
+    pub checks: Vec<Check>,
+    /// The type whose eps the floors are in; `None` where no floor was needed.
+    pub resolution: Option<Dtype>,
+    /// The entry whose yardstick this one borrowed, having too few elements for its own.
+    pub borrowed_from: Option<String>,
+    /// Why it fails.
+    pub reason: Option<String>,
+}
+
+impl EntryJudgement {
+    pub(super) fn new(name: &str, stage: Option<Stage>, outcome: Outcome) -> Self {
+        Self {
+            name: name.to_owned(),
+            stage,
+            index: None,
+            outcome,
+            identical: false,
+            metrics: None,
+            reference: None,
+            ratio: None,
+            checks: Vec::new(),
+            resolution: None,
+            borrowed_from: None,
+            reason: None,
+        }
+    }
+
+    pub(super) fn fail(&mut self, outcome: Outcome, reason: String) {
+        self.outcome = outcome;
+        self.reason = Some(reason);
+    }
+
+    /// Turns what the figures say into an outcome, given what was expected.
+    pub(super) fn conclude(&mut self, verdict: Verdict, expectation: &Expectation) {
+        match verdict {
+            Verdict::Within { checks } => {
+                self.checks = checks;
+                match expectation {
+                    Expectation::Yardstick { .. } => self.outcome = Outcome::WithinYardstick,
+                    Expectation::Identical => {
+                        self.fail(
+                            Outcome::NotIdentical,
+                            "the fingerprints match, so the same bits were expected".into(),
+                        );
+                    }
+                }
+            }
+            Verdict::Beyond { checks, reason } => {
+                self.checks = checks;
+                self.fail(Outcome::Beyond, reason);
+            }
+            Verdict::NonFinite { reason } => self.fail(Outcome::NonFinite, reason),
+        }
+    }
+
+    /// Whether the entry may stand.
+    pub fn passes(&self) -> bool {
+        self.outcome.passes()
+    }
+
+    /// The largest part of a limit that is used up; `None` where nothing was held against one.
+    pub fn share(&self) -> Option<f64> {
+        self.checks.iter().map(Check::share).reduce(f64::max)
+    }
+}
+
+/// What became of a candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SetJudgement {
+    /// Name of the golden set.
+    pub set: String,
+    /// The precision judged.
+    pub precision: Precision,
+    /// What was expected.
+    pub expectation: Expectation,
+    /// Every entry recorded at this precision, in execution order.
+    pub entries: Vec<EntryJudgement>,
+    /// What the golden set does not have, in the order observed.
+    pub unexpected: Vec<EntryJudgement>,
+}
+
+impl SetJudgement {
+    /// Whether every entry stands and nothing was unexpected. A set without entries proves nothing and does not pass.
+    pub fn passes(&self) -> bool {
+        !self.entries.is_empty() && self.unexpected.is_empty() && self.entries.iter().all(EntryJudgement::passes)
+    }
+
+    /// The first entry in execution order that fails.
+    pub fn first_divergence(&self) -> Option<&EntryJudgement> {
+        self.entries.iter().find(|entry| !entry.passes())
+    }
+
+    /// The first that fails though it was observed: where to look when a candidate recorded only some of the entries.
+    pub fn first_wrong(&self) -> Option<&EntryJudgement> {
+        self.entries.iter().find(|entry| !entry.passes() && entry.outcome != Outcome::Missing)
+    }
+
+    /// The entry before the first divergence, or the last one where there is none.
+    pub fn last_agreeing(&self) -> Option<&EntryJudgement> {
+        self.entries.iter().take_while(|entry| entry.passes()).last()
+    }
+
+    /// The entry with the largest ratio to its yardstick.
+    pub fn worst(&self) -> Option<&EntryJudgement> {
+        let ratio =
+            |entry: &&EntryJudgement| entry.ratio.map(|ratio| if ratio.is_nan() { f64::INFINITY } else { ratio });
+        self.entries
+            .iter()
+            .filter(|entry| entry.ratio.is_some())
+            .max_by(|a, b| ratio(a).unwrap_or(0.0).total_cmp(&ratio(b).unwrap_or(0.0)))
+    }
+
+    /// How many entries have this outcome.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.entries.iter().filter(|entry| entry.outcome == outcome).count()
+    }
+
+    /// How many entries have the reference's bits.
+    pub fn identical(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.identical).count()
+    }
+}

@@ -1,0 +1,38 @@
+//! Which entries are the same place in different blocks.
+
+/// The place within a block or head that an entry's value comes from: its name without the network, the number of the
+/// block, and the number of the call. `student.backbone.blocks.3.attn.proj#1:in` is `backbone.blocks.*.attn.proj:in`.
+pub(super) fn role(name: &str) -> String {
+    let (path, port) = match name.rsplit_once(':') {
+        Some((path, port)) => (path, port),
+        None => (name, ""),
+    };
+    let path = path.split_once('#').map_or(path, |(path, _)| path);
+    let path = path.split_once('.').map_or(path, |(_, inside)| inside);
+    let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let starred = |(before, part)| if before == "blocks" && is_number(&part) { "*" } else { part };
+    let parts: Vec<&str> = path.split('.').collect();
+    let before = std::iter::once("").chain(parts.iter().copied());
+    let path = before.zip(parts.iter().copied()).map(starred).collect::<Vec<_>>().join(".");
+    if port.is_empty() { path } else { format!("{path}:{port}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_is_left_out_and_the_place_is_kept() {
+        let roles = [
+            ("student.backbone.blocks.3.attn.proj#1:in", "backbone.blocks.*.attn.proj:in"),
+            ("teacher.backbone.blocks.12.attn.proj:in", "backbone.blocks.*.attn.proj:in"),
+            ("teacher.backbone.blocks.12.attn.proj", "backbone.blocks.*.attn.proj"),
+            ("student.backbone.blocks.0:1", "backbone.blocks.*:1"),
+            ("student.dino_head.mlp.2", "dino_head.mlp.2"),
+            ("student.backbone:0.x_prenorm", "backbone:0.x_prenorm"),
+        ];
+        for (name, expected) in roles {
+            assert_eq!(role(name), expected, "{name}");
+        }
+    }
+}

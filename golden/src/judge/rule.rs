@@ -1,0 +1,234 @@
+//! The rule itself, one function a kind of value. The numbers are in [`crate::tolerance`].
+
+use crate::digest::Stats;
+use crate::manifest::Storage;
+use crate::metrics::Metrics;
+use crate::names::Dtype;
+use crate::set::Recorded;
+use crate::tolerance::{Metric, tolerance};
+
+use super::result::Check;
+
+/// What the figures say, whatever was expected.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Nothing that rounding would not explain.
+    Within { checks: Vec<Check> },
+    /// Something beyond.
+    Beyond { checks: Vec<Check>, reason: String },
+    /// NaN or infinities where there should be none, or none where there should be.
+    NonFinite { reason: String },
+}
+
+/// The relative error of one entry, lent to another.
+#[derive(Debug, Clone)]
+pub(super) struct Borrowed {
+    pub(super) from: String,
+    pub(super) rel_l2: f64,
+    /// Relative to the root mean square of the truth.
+    pub(super) rel_max: f64,
+}
+
+impl Borrowed {
+    /// What the entry `from` lends, given the reference's error there; nothing where the reference is exact.
+    pub(super) fn of(from: &str, error: &Metrics) -> Option<Self> {
+        let lends = error.error_l2 > 0.0 && error.reference_l2 > 0.0;
+        lends.then(|| Self { from: from.to_owned(), rel_l2: error.rel_l2, rel_max: error.rel_max() })
+    }
+
+    /// The larger of each figure, named after the entry with the larger norm.
+    pub(super) fn at_least(self, other: Self) -> Self {
+        let rel_max = self.rel_max.max(other.rel_max);
+        let larger = if other.rel_l2 > self.rel_l2 { other } else { self };
+        Self { rel_max, ..larger }
+    }
+}
+
+/// All that is known of an entry before a candidate comes.
+pub(super) struct Yardstick<'a> {
+    pub(super) golden: Recorded<'a>,
+    pub(super) truth: Option<Recorded<'a>>,
+    /// Error of the reference on the stored elements.
+    pub(super) reference: Option<Metrics>,
+    pub(super) borrowed: Option<Borrowed>,
+    /// The type that the values have been rounded to, narrower perhaps than the one that holds them.
+    pub(super) resolution: Dtype,
+}
+
+impl Yardstick<'_> {
+    /// Relative error norm that a correct implementation has.
+    fn rel_l2(&self) -> f64 {
+        let own = self.reference.filter(|it| it.reference_l2 > 0.0).map_or(0.0, |it| it.rel_l2);
+        own.max(self.borrowed.as_ref().map_or(0.0, |it| it.rel_l2))
+    }
+
+    /// Error norm that a correct implementation has on the stored elements, where the truth has norm `truth_l2`.
+    fn error_l2(&self, truth_l2: f64) -> f64 {
+        self.reference.map_or(0.0, |it| it.error_l2).max(self.rel_l2() * truth_l2)
+    }
+
+    fn max_abs(&self, truth_rms: f64) -> f64 {
+        let borrowed = self.borrowed.as_ref().map_or(0.0, |it| it.rel_max * truth_rms);
+        self.reference.map_or(0.0, |it| it.max_abs).max(borrowed)
+    }
+
+    /// The candidate's error norm over the yardstick; `None` where that is zero.
+    pub(super) fn ratio(&self, candidate: &Metrics) -> Option<f64> {
+        let yardstick = self.error_l2(candidate.reference_l2);
+        (yardstick > 0.0).then(|| candidate.error_l2 / yardstick)
+    }
+}
+
+/// Integers and booleans that are not the same: there is no such thing as rounding.
+pub(super) fn whole_numbers(metrics: Option<&Metrics>) -> Verdict {
+    let size = metrics.map(|it| format!(", the largest difference is {}", it.max_abs)).unwrap_or_default();
+    Verdict::Beyond { checks: Vec::new(), reason: format!("whole numbers must be equal{size}") }
+}
+
+/// Initial weights and data that are not the same bits: their statistics must be. `Err` names a missing tolerance.
+pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict, Metric> {
+    let expected = &golden.record.stats;
+    if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
+        return Ok(verdict);
+    }
+    let extent = expected.min.unwrap_or(0.0).abs().max(expected.max.unwrap_or(0.0).abs());
+    let (norm, root) = (expected.l2.unwrap_or(0.0), elements(golden).sqrt());
+    let quantities = [
+        (Metric::Norm, candidate.l2, expected.l2, norm, root),
+        (Metric::Mean, candidate.mean, expected.mean, norm / root, 1.0),
+        (Metric::Min, candidate.min, expected.min, extent, 1.0),
+        (Metric::Max, candidate.max, expected.max, extent, 1.0),
+    ];
+    let mut checks = Vec::new();
+    for (metric, ours, theirs, scale, flushes) in quantities {
+        let place = (golden, golden.record.dtype);
+        checks.extend(statistic(place, metric, (ours, theirs), 0.0, scale, flushes)?);
+    }
+    Ok(concluded(checks))
+}
+
+/// Values that went through the model. `Err` names a missing tolerance.
+pub(super) fn rounding(
+    yardstick: &Yardstick<'_>,
+    metrics: Option<&Metrics>,
+    stats: &dyn Fn() -> Stats,
+) -> Result<Verdict, Metric> {
+    let golden = yardstick.golden;
+    let Some(truth) = yardstick.truth else {
+        let reason = "no truth was recorded to measure rounding against, and the bits differ".to_owned();
+        return Ok(Verdict::Beyond { checks: Vec::new(), reason });
+    };
+    let mut checks = Vec::new();
+    if let Some(metrics) = metrics {
+        if metrics.non_finite > 0 {
+            let reason = format!("NaN or infinite unlike the truth in {} stored elements", metrics.non_finite);
+            return Ok(Verdict::NonFinite { reason });
+        }
+        checks.extend(on_stored_elements(yardstick, metrics)?);
+    } else if golden.record.storage != Storage::Digest {
+        let reason = "the stored elements were not compared".to_owned();
+        return Ok(Verdict::Beyond { checks, reason });
+    }
+    if golden.record.storage != Storage::Full {
+        let (candidate, expected) = (stats(), &truth.record.stats);
+        if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
+            return Ok(verdict);
+        }
+        checks.extend(on_all_elements(yardstick, &candidate, expected)?);
+    }
+    Ok(concluded(checks))
+}
+
+fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[Check; 2], Metric> {
+    let root = (metrics.count.max(1) as f64).sqrt();
+    let norm = Figures {
+        error: metrics.error_l2,
+        yardstick: yardstick.error_l2(metrics.reference_l2),
+        scale: metrics.reference_l2,
+        flushes: root,
+    };
+    let largest = Figures {
+        error: metrics.max_abs,
+        yardstick: yardstick.max_abs(metrics.reference_l2 / root),
+        scale: metrics.reference_max_abs,
+        flushes: 1.0,
+    };
+    let place = (yardstick.golden, yardstick.resolution);
+    Ok([check(place, Metric::RelL2, norm)?, check(place, Metric::MaxAbs, largest)?])
+}
+
+/// Norm and mean over the whole tensor, of which a sample alone is stored.
+fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) -> Result<Vec<Check>, Metric> {
+    let golden = yardstick.golden;
+    let reference = &golden.record.stats;
+    let root = elements(golden).sqrt();
+    let norm = truth.l2.unwrap_or(0.0);
+    let expected = yardstick.rel_l2() * norm;
+    // How far the reference itself is off, over all elements: more than the sample shows, perhaps.
+    let own = |ours: Option<f64>, theirs: Option<f64>| match (ours, theirs) {
+        (Some(ours), Some(theirs)) => (ours - theirs).abs(),
+        _ => 0.0,
+    };
+    let norm_yardstick = expected.max(own(reference.l2, truth.l2));
+    let mean_yardstick = (expected / root).max(own(reference.mean, truth.mean));
+    let place = (golden, yardstick.resolution);
+    let mut checks = Vec::new();
+    checks.extend(statistic(place, Metric::Norm, (candidate.l2, truth.l2), norm_yardstick, norm, root)?);
+    checks.extend(statistic(place, Metric::Mean, (candidate.mean, truth.mean), mean_yardstick, norm / root, 1.0)?);
+    Ok(checks)
+}
+
+/// `None` where neither side has the statistic; where one side alone has it, an error that no limit allows.
+fn statistic(
+    place: (Recorded<'_>, Dtype),
+    metric: Metric,
+    (ours, theirs): (Option<f64>, Option<f64>),
+    yardstick: f64,
+    scale: f64,
+    flushes: f64,
+) -> Result<Option<Check>, Metric> {
+    let error = match (ours, theirs) {
+        (None, None) => return Ok(None),
+        (Some(ours), Some(theirs)) => (ours - theirs).abs(),
+        _ => f64::INFINITY,
+    };
+    check(place, metric, Figures { error, yardstick, scale, flushes }).map(Some)
+}
+
+/// The figures of one check, in the unit of the values.
+struct Figures {
+    error: f64,
+    yardstick: f64,
+    scale: f64,
+    /// How many subnormals' worth hardware may flush, in this metric.
+    flushes: f64,
+}
+
+/// The rule of the table, in the unit of the scale where there is one.
+fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figures) -> Result<Check, Metric> {
+    let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
+    let Figures { error, yardstick, scale, flushes } = figures;
+    let limit = row.k * yardstick + row.floor * dtype.eps() * scale + dtype.flush() * flushes;
+    let unit = if scale > 0.0 { scale } else { 1.0 };
+    Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, limit: limit / unit })
+}
+
+fn elements(golden: Recorded<'_>) -> f64 {
+    golden.record.numel().unwrap_or(usize::MAX).max(1) as f64
+}
+
+fn count_differs(candidate: u64, expected: u64) -> Option<Verdict> {
+    (candidate != expected).then(|| Verdict::NonFinite {
+        reason: format!("{candidate} elements are NaN or infinite, {expected} should be"),
+    })
+}
+
+fn concluded(checks: Vec<Check>) -> Verdict {
+    match checks.iter().find(|check| !check.passes()) {
+        Some(check) => {
+            let reason = check.to_string();
+            Verdict::Beyond { checks, reason }
+        }
+        None => Verdict::Within { checks },
+    }
+}

@@ -1,0 +1,261 @@
+//! `manifest.json`, field for field.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::digest::Stats;
+use crate::fingerprint::Fingerprint;
+use crate::names::{Dtype, Precision, Stage};
+
+/// The version of the format that this crate reads and writes.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// File name of the manifest within a set.
+pub const MANIFEST: &str = "manifest.json";
+
+/// File name of the inputs within a set.
+pub const INPUTS: &str = "inputs.safetensors";
+
+/// All that a set says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Always [`SCHEMA_VERSION`].
+    pub schema_version: u64,
+    /// Name of the set, and of its folder.
+    pub name: String,
+    /// One line for a person.
+    pub description: String,
+    /// Which run profile replays it: `quick` or `full` (`full` runs both).
+    pub profile: Profile,
+    /// Whose code was run.
+    pub reference: Reference,
+    /// With what it was recorded.
+    pub recorder: Recorder,
+    /// All that a replay needs to know.
+    pub recipe: Recipe,
+    /// Tensors with more elements than this are sampled; `None`: everything is stored in full.
+    #[serde(deserialize_with = "required")]
+    pub sample_limit: Option<usize>,
+    /// The recorded precisions.
+    pub precisions: PerPrecision<PrecisionFile>,
+    /// The recorded values in execution order.
+    pub entries: Vec<Entry>,
+}
+
+impl Manifest {
+    /// Finds an entry and its index by name. Linear: for single look-ups.
+    pub fn entry(&self, name: &str) -> Option<(usize, &Entry)> {
+        self.entries.iter().enumerate().find(|(_, entry)| entry.name == name)
+    }
+
+    /// Indented by one space, ending in a newline, as the format asks.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut out = Vec::new();
+        let indent = serde_json::ser::PrettyFormatter::with_indent(b" ");
+        self.serialize(&mut serde_json::Serializer::with_formatter(&mut out, indent))?;
+        out.push(b'\n');
+        Ok(out)
+    }
+}
+
+/// A value that may be null but not absent: without this, serde reads an absent field as null.
+pub(crate) fn required<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
+}
+
+/// Which run profile replays a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// Replayed by both profiles.
+    Quick,
+    /// Replayed by `full` alone.
+    Full,
+}
+
+/// Whose code was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// `owner/name` of the repository.
+    pub repository: String,
+    /// Full commit hash.
+    pub commit: String,
+}
+
+/// What recorded a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorder {
+    /// Version of the recording program.
+    pub exporter: u32,
+    /// Versions of the software it used, by name.
+    #[serde(flatten)]
+    pub software: Map<String, Value>,
+}
+
+/// What a replay needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The reference's YAML, relative to its checkout; `None`: its defaults.
+    #[serde(deserialize_with = "required")]
+    pub config_file: Option<String>,
+    /// `key=value` pairs on top of it.
+    pub overrides: Vec<String>,
+    /// Seed of weights, data and draws.
+    pub seed: u64,
+    /// Number of ranks.
+    pub world_size: u32,
+    /// Images a rank.
+    pub batch_size: usize,
+    /// Standard deviation of the noise added to the weights; 0: as initialised.
+    pub warm: f64,
+    /// Stages recorded.
+    pub stages: Vec<Stage>,
+    /// The photographs that the inputs were cut from, in order.
+    pub photographs: Vec<Photograph>,
+    /// How `get_intermediate_layers` was called; `None`: it was not.
+    #[serde(deserialize_with = "required")]
+    pub intermediate: Option<Intermediate>,
+    /// The full merged config.
+    pub config: Value,
+}
+
+/// A photograph that the inputs were cut from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Photograph {
+    /// File name.
+    pub file: String,
+    /// Hash of the file, in hex.
+    pub sha256: String,
+}
+
+/// How `get_intermediate_layers` was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intermediate {
+    /// Height of the image in pixels.
+    pub height: usize,
+    /// Width of the image in pixels.
+    pub width: usize,
+    /// Indices of the blocks returned.
+    pub n: Vec<usize>,
+    /// Whether the final norm was applied.
+    pub norm: bool,
+}
+
+/// One value for each recorded precision, kept in the order truth, fp32, bf16.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PerPrecision<T> {
+    /// The one of the float64 truth.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub truth: Option<T>,
+    /// The one of float32.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub fp32: Option<T>,
+    /// The one of mixed precision.
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    pub bf16: Option<T>,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl<T> Default for PerPrecision<T> {
+    fn default() -> Self {
+        Self { truth: None, fp32: None, bf16: None }
+    }
+}
+
+impl<T> PerPrecision<T> {
+    /// The one of `precision`, if recorded.
+    pub fn get(&self, precision: Precision) -> Option<&T> {
+        match precision {
+            Precision::Truth => self.truth.as_ref(),
+            Precision::Fp32 => self.fp32.as_ref(),
+            Precision::Bf16 => self.bf16.as_ref(),
+        }
+    }
+
+    /// The place of `precision`'s value.
+    pub fn slot(&mut self, precision: Precision) -> &mut Option<T> {
+        match precision {
+            Precision::Truth => &mut self.truth,
+            Precision::Fp32 => &mut self.fp32,
+            Precision::Bf16 => &mut self.bf16,
+        }
+    }
+
+    /// Those that are recorded, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (Precision, &T)> {
+        Precision::ALL.iter().filter_map(|&precision| Some((precision, self.get(precision)?)))
+    }
+}
+
+/// The file of one precision and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrecisionFile {
+    /// File name within the set.
+    pub file: String,
+    /// Circumstances of the recording.
+    pub fingerprint: Fingerprint,
+}
+
+/// One recorded value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// `path[#call][:port]`.
+    pub name: String,
+    /// Part of the training step.
+    pub stage: Stage,
+    /// What was recorded at each precision.
+    pub records: PerPrecision<Record>,
+}
+
+/// One value at one precision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Element type of the whole tensor and of what is stored.
+    pub dtype: Dtype,
+    /// Shape of the whole tensor.
+    pub shape: Vec<usize>,
+    /// How much is stored.
+    pub storage: Storage,
+    /// Key in the precision's file; absent for [`Storage::Digest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tensor: Option<String>,
+    /// Statistics over all elements.
+    pub stats: Stats,
+    /// Hash of the whole tensor's little-endian contiguous bytes, in hex.
+    pub sha256: String,
+}
+
+impl Record {
+    /// Number of elements of the whole tensor; `None` if it does not fit the address space.
+    pub fn numel(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1usize, |product, &extent| product.checked_mul(extent))
+    }
+}
+
+/// How much of a tensor is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    /// All of it, in its shape.
+    Full,
+    /// Flat elements 0, s, 2s, … ([`crate::stride`]), one-dimensional.
+    Sample,
+    /// Nothing but statistics and hash.
+    Digest,
+}

@@ -1,0 +1,170 @@
+//! Whether two sets were recorded from the same recipe.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::manifest::{Intermediate, Manifest};
+
+/// Paths within the merged config that say where a run takes place, not what it computes.
+const PLACE: &[&str] = &["train.output_dir", "MODEL.DEVICE", "device"];
+
+/// One field in which two recipes differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Path of the field within the manifest.
+    pub field: String,
+    /// Its value in the golden set.
+    pub golden: String,
+    /// Its value in the candidate.
+    pub candidate: String,
+}
+
+/// A candidate that was recorded from another recipe, so that comparing values would mean nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipeMismatch {
+    /// Name of the golden set.
+    pub golden: String,
+    /// Every field that differs; never empty.
+    pub differences: Vec<Difference>,
+}
+
+impl fmt::Display for RecipeMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the candidate was not recorded from the recipe of `{}`:", self.golden)?;
+        for Difference { field, golden, candidate } in &self.differences {
+            write!(f, "\n  {field}: golden {golden}, candidate {candidate}")?;
+        }
+        Ok(())
+    }
+}
+
+impl RecipeMismatch {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        "record the candidate again with the golden set's recipe and sample limit"
+    }
+}
+
+impl std::error::Error for RecipeMismatch {}
+
+/// Checks that `candidate` was recorded from `golden`'s recipe: seed, ranks, batch, noise, photographs, merged config, and
+/// (unless it stores everything in full) sample limit. Where it ran, which stages it recorded, and how the config was
+/// written down (file and overrides, as against what they merge to) may differ.
+///
+/// # Errors
+/// Every field that differs.
+pub fn check_same_recipe(golden: &Manifest, candidate: &Manifest) -> Result<(), RecipeMismatch> {
+    let mut found = Differences(Vec::new());
+    let (g, c) = (&golden.recipe, &candidate.recipe);
+    found.unless_equal("recipe.seed", g.seed, c.seed);
+    found.unless_equal("recipe.world_size", g.world_size, c.world_size);
+    found.unless_equal("recipe.batch_size", g.batch_size, c.batch_size);
+    found.unless_equal("recipe.warm", g.warm, c.warm);
+    found.unless_equal("recipe.photographs.length", g.photographs.len(), c.photographs.len());
+    for (index, (ours, theirs)) in g.photographs.iter().zip(&c.photographs).enumerate() {
+        // The content counts: a copy under another name is the same photograph.
+        found.unless_equal(&format!("recipe.photographs.{index}.sha256"), &ours.sha256, &theirs.sha256);
+    }
+    found.unless_equal("recipe.intermediate", describe(&g.intermediate), describe(&c.intermediate));
+    found.config("", &g.config, &c.config);
+    if candidate.sample_limit.is_some() {
+        let text = |limit: Option<usize>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
+        found.unless_equal("sample_limit", text(golden.sample_limit), text(candidate.sample_limit));
+    }
+    if found.0.is_empty() { Ok(()) } else { Err(RecipeMismatch { golden: golden.name.clone(), differences: found.0 }) }
+}
+
+fn describe(call: &Option<Intermediate>) -> String {
+    call.as_ref().map_or_else(
+        || "none".to_owned(),
+        |it| format!("{}x{}, blocks {:?}, norm {}", it.height, it.width, it.n, it.norm),
+    )
+}
+
+struct Differences(Vec<Difference>);
+
+impl Differences {
+    fn unless_equal<T: PartialEq + fmt::Display>(&mut self, field: &str, golden: T, candidate: T) {
+        if golden != candidate {
+            self.0.push(Difference {
+                field: field.to_owned(),
+                golden: golden.to_string(),
+                candidate: candidate.to_string(),
+            });
+        }
+    }
+
+    /// Walks two configs together. Numbers compare by value: YAML's `0` and `0.0` configure the same run.
+    fn config(&mut self, path: &str, golden: &Value, candidate: &Value) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        if PLACE.contains(&path) {
+            return;
+        }
+        match (golden, candidate) {
+            (Value::Object(g), Value::Object(c)) => {
+                let added = c.keys().filter(|key| !g.contains_key(*key));
+                for key in g.keys().chain(added) {
+                    match (g.get(key), c.get(key)) {
+                        (Some(g), Some(c)) => self.config(&below(key), g, c),
+                        (g, c) if !PLACE.contains(&below(key).as_str()) => {
+                            let text = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+                            self.unless_equal(&format!("recipe.config.{}", below(key)), text(g), text(c));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            (Value::Array(g), Value::Array(c)) if g.len() == c.len() => {
+                for (index, (g, c)) in g.iter().zip(c).enumerate() {
+                    self.config(&below(&index.to_string()), g, c);
+                }
+            }
+            (Value::Number(g), Value::Number(c)) if g.as_f64() == c.as_f64() => {}
+            (g, c) => self.unless_equal(&format!("recipe.config.{path}"), g, c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::manifest::Photograph;
+    use crate::testing::header;
+
+    #[test]
+    fn place_and_stages_do_not_matter() {
+        let golden = header("tiny");
+        let mut candidate = header("theirs");
+        candidate.recipe.config["train"]["output_dir"] = json!("/elsewhere");
+        candidate.recipe.config["MODEL"] = json!({"DEVICE": "npu"});
+        candidate.recipe.config["optim"]["lr"] = json!(1.0);
+        candidate.recipe.overrides.clear();
+        candidate.recipe.stages.clear();
+        candidate.sample_limit = None;
+        // The golden config has no MODEL at all: that is a difference, and it names the whole of it.
+        let mismatch = check_same_recipe(&golden, &candidate).unwrap_err();
+        assert_eq!(mismatch.differences.len(), 1);
+        assert_eq!(mismatch.differences[0].field, "recipe.config.MODEL");
+        let mut golden = golden;
+        golden.recipe.config["MODEL"] = json!({"DEVICE": "cuda"});
+        assert_eq!(check_same_recipe(&golden, &candidate), Ok(()));
+    }
+
+    #[test]
+    fn every_field_that_matters_is_named() {
+        let golden = header("tiny");
+        let mut candidate = golden.clone();
+        candidate.sample_limit = Some(1024);
+        let recipe = &mut candidate.recipe;
+        (recipe.seed, recipe.world_size, recipe.batch_size, recipe.warm) = (1, 2, 3, 0.5);
+        recipe.photographs = vec![Photograph { file: "cat.jpg".into(), sha256: "0".repeat(64) }];
+        recipe.intermediate = Some(Intermediate { height: 48, width: 32, n: vec![0, 2], norm: true });
+        recipe.config["student"] = json!({"arch": "vit_large", "drop": [0.0, 0.1]});
+        recipe.config["optim"] = json!({});
+        let error = check_same_recipe(&golden, &candidate).unwrap_err();
+        insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()));
+    }
+}

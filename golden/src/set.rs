@@ -1,0 +1,264 @@
+//! Reading a golden set.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, Storage};
+use crate::names::Precision;
+use crate::sample::{sample_len, stride};
+use crate::sums::{is_file_name, is_hash};
+use crate::tensor::TensorView;
+use crate::tensor_file::TensorFile;
+use crate::verify::{Problems, Verified};
+
+mod error;
+
+pub use error::SetError;
+
+/// A golden set on disk. Opening reads the manifest; tensors are mapped when first asked for, and never collected.
+#[derive(Debug)]
+pub struct GoldenSet {
+    dir: PathBuf,
+    manifest: Manifest,
+    files: PerPrecision<OnceLock<TensorFile>>,
+    inputs: OnceLock<TensorFile>,
+}
+
+/// What a set recorded of one entry at one precision.
+#[derive(Debug, Clone, Copy)]
+pub struct Recorded<'a> {
+    /// Name and stage.
+    pub entry: &'a Entry,
+    /// Shape, dtype, statistics and hash of the whole tensor.
+    pub record: &'a Record,
+    /// The stored part: the whole tensor, or its sample as a one-dimensional tensor; `None` for a digest.
+    pub stored: Option<TensorView<'a>>,
+    /// The set's sample limit, which says what elements a sample holds.
+    pub sample_limit: Option<usize>,
+}
+
+impl GoldenSet {
+    /// Opens the set in the folder `dir`: reads the manifest and checks that the files it names are there.
+    /// Reads no tensor and checks no hash: that is [`GoldenSet::verify`].
+    ///
+    /// # Errors
+    /// The [`SetError`] that says what is missing or malformed.
+    pub fn open(dir: &Path) -> Result<Self, SetError> {
+        if !dir.is_dir() {
+            return Err(SetError::MissingFolder { path: dir.to_owned() });
+        }
+        let manifest = read_manifest(&dir.join(MANIFEST))?;
+        check_manifest(dir, &manifest)?;
+        let mut files = PerPrecision::default();
+        for (precision, named) in manifest.precisions.iter() {
+            let path = dir.join(&named.file);
+            if !path.is_file() {
+                return Err(SetError::MissingFile { path });
+            }
+            *files.slot(precision) = Some(OnceLock::new());
+        }
+        Ok(Self { dir: dir.to_owned(), manifest, files, inputs: OnceLock::new() })
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What the set says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The recorded inputs by name; `None` if the set has none.
+    ///
+    /// # Errors
+    /// If their file is malformed.
+    pub fn inputs(&self) -> Result<Option<&TensorFile>, SetError> {
+        let path = self.dir.join(INPUTS);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        opened(&self.inputs, &path).map(Some)
+    }
+
+    /// The tensors stored for `precision`.
+    ///
+    /// # Errors
+    /// If the precision is not recorded or its file is malformed.
+    pub fn file(&self, precision: Precision) -> Result<&TensorFile, SetError> {
+        match (self.files.get(precision), self.manifest.precisions.get(precision)) {
+            (Some(cell), Some(named)) => opened(cell, &self.dir.join(&named.file)),
+            _ => Err(SetError::NoPrecision { set: self.manifest.name.clone(), precision }),
+        }
+    }
+
+    /// The record of `entry` (one of this set's) at `precision`, with what is stored of the tensor.
+    ///
+    /// # Errors
+    /// If there is no such record, or the stored tensor is missing or is not what the record says.
+    pub fn recorded<'a>(&'a self, entry: &'a Entry, precision: Precision) -> Result<Recorded<'a>, SetError> {
+        let record =
+            entry.records.get(precision).ok_or_else(|| SetError::NoRecord { entry: entry.name.clone(), precision })?;
+        let sample_limit = self.manifest.sample_limit;
+        let Some(expected) = self.stored_shape(entry, record)? else {
+            return Ok(Recorded { entry, record, stored: None, sample_limit });
+        };
+        let file = self.file(precision)?;
+        let key = record.tensor.as_deref().unwrap_or(&entry.name);
+        let stored = file.get(key).ok_or_else(|| SetError::TensorMissing {
+            file: file.path().to_owned(),
+            tensor: key.to_owned(),
+            entry: entry.name.clone(),
+        })?;
+        if stored.dtype() != record.dtype {
+            return Err(SetError::DtypeDiffers {
+                entry: entry.name.clone(),
+                recorded: record.dtype,
+                stored: stored.dtype(),
+            });
+        }
+        if stored.shape() != expected {
+            return Err(SetError::ShapeDiffers {
+                entry: entry.name.clone(),
+                recorded: expected,
+                stored: stored.shape().to_vec(),
+            });
+        }
+        Ok(Recorded { entry, record, stored: Some(stored), sample_limit })
+    }
+
+    /// The shape that the stored part must have; `None` if nothing is stored.
+    fn stored_shape(&self, entry: &Entry, record: &Record) -> Result<Option<Vec<usize>>, SetError> {
+        let invalid = |problem: &str| SetError::ManifestInvalid {
+            path: self.dir.join(MANIFEST),
+            field: format!("entries.{}", entry.name),
+            problem: problem.to_owned(),
+        };
+        let numel = record.numel().ok_or_else(|| invalid("the shape has more elements than can be addressed"))?;
+        match (record.storage, self.manifest.sample_limit) {
+            (Storage::Digest, _) => Ok(None),
+            (Storage::Full, _) => Ok(Some(record.shape.clone())),
+            (Storage::Sample, Some(limit)) if stride(numel, limit) > 1 => Ok(Some(vec![sample_len(numel, limit)])),
+            (Storage::Sample, _) => Err(invalid("is stored as a sample though the sample limit does not ask for it")),
+        }
+    }
+
+    /// Checks every byte of the set; see [`fn@crate::verify`].
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn verify(&self) -> Result<Verified, Problems> {
+        crate::verify::verify(&self.dir)
+    }
+}
+
+fn opened<'a>(cell: &'a OnceLock<TensorFile>, path: &Path) -> Result<&'a TensorFile, SetError> {
+    if let Some(file) = cell.get() {
+        return Ok(file);
+    }
+    let file = TensorFile::open(path)?;
+    // Where two threads come here at once, the first one's map is kept.
+    Ok(cell.get_or_init(|| file))
+}
+
+/// Reads and parses a manifest; the version is looked at before anything else.
+fn read_manifest(path: &Path) -> Result<Manifest, SetError> {
+    let text = std::fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => SetError::NoManifest { path: path.to_owned() },
+        _ => SetError::Io { path: path.to_owned(), source },
+    })?;
+    let json: Value = serde_json::from_slice(&text)
+        .map_err(|source| SetError::ManifestNotJson { path: path.to_owned(), problem: source.to_string() })?;
+    match json.get("schema_version").and_then(Value::as_u64) {
+        Some(SCHEMA_VERSION) => {}
+        Some(found) => return Err(SetError::SchemaVersion { path: path.to_owned(), found }),
+        None => {
+            return Err(SetError::ManifestInvalid {
+                path: path.to_owned(),
+                field: "schema_version".into(),
+                problem: "is missing or not a whole number".into(),
+            });
+        }
+    }
+    // From the text, not from `json`: duplicate fields are errors here, and silently merged there.
+    let mut json = serde_json::Deserializer::from_slice(&text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| SetError::ManifestInvalid {
+        path: path.to_owned(),
+        field: match error.path().to_string().as_str() {
+            "." => "top level".to_owned(),
+            field => field.to_owned(),
+        },
+        problem: error.into_inner().to_string(),
+    })
+}
+
+/// What serde cannot check.
+fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
+    let invalid = |field: String, problem: &str| SetError::ManifestInvalid {
+        path: dir.join(MANIFEST),
+        field,
+        problem: problem.to_owned(),
+    };
+    let mut files = HashSet::from([MANIFEST, INPUTS, crate::sums::SUMS]);
+    for (precision, named) in manifest.precisions.iter() {
+        if !is_file_name(&named.file) || !files.insert(&named.file) {
+            return Err(invalid(format!("precisions.{precision}.file"), "does not name a file of its own in the set"));
+        }
+    }
+    let mut names = HashSet::new();
+    for entry in &manifest.entries {
+        if !names.insert(entry.name.as_str()) {
+            return Err(SetError::DuplicateEntry { entry: entry.name.clone() });
+        }
+        for (precision, record) in entry.records.iter() {
+            let field = || format!("entries.{}.records.{precision}", entry.name);
+            if manifest.precisions.get(precision).is_none() {
+                return Err(invalid(field(), "belongs to a precision that `precisions` does not list"));
+            }
+            if !is_hash(&record.sha256) {
+                return Err(invalid(field() + ".sha256", "is not 64 lower-case hexadecimal digits"));
+            }
+            if record.tensor.is_some() == (record.storage == Storage::Digest) {
+                return Err(invalid(field() + ".tensor", "must be there, except where the storage is `digest`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folders of all sets at or below `root`, sorted. Hidden folders are not looked into.
+///
+/// # Errors
+/// [`SetError::MissingFolder`] if `root` is no folder, [`SetError::Io`] if one cannot be listed.
+pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
+    if !root.is_dir() {
+        return Err(SetError::MissingFolder { path: root.to_owned() });
+    }
+    let mut found = Vec::new();
+    let mut pending = vec![root.to_owned()];
+    while let Some(dir) = pending.pop() {
+        if dir.join(MANIFEST).is_file() {
+            found.push(dir);
+            continue;
+        }
+        let io = |source| SetError::Io { path: dir.clone(), source };
+        for item in std::fs::read_dir(&dir).map_err(io)? {
+            let item = item.map_err(io)?;
+            let hidden = item.file_name().to_string_lossy().starts_with('.');
+            // The entry's own type: a link is not followed, so there are no cycles.
+            if !hidden && item.file_type().map_err(io)?.is_dir() {
+                pending.push(item.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

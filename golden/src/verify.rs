@@ -1,0 +1,211 @@
+//! Checking every byte of a set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use crate::digest::{Stats, digest, sha256_hex};
+use crate::manifest::{Record, Storage};
+use crate::names::Precision;
+use crate::set::{GoldenSet, Recorded, SetError};
+use crate::sums::{self, SUMS};
+use crate::tolerance::STATISTICS_AGREEMENT;
+
+/// What was checked and found right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Files hashed, `SHA256SUMS` not counted.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Records checked against their tensors.
+    pub records: usize,
+}
+
+/// Everything that is wrong with a set; never empty.
+#[derive(Debug)]
+pub struct Problems(Vec<SetError>);
+
+impl Problems {
+    /// The problems in the order found.
+    pub fn iter(&self) -> impl Iterator<Item = &SetError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}\nhint: {}", problem.hint())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Checks every byte of the set in `dir`: that `SHA256SUMS` lists each file and nothing else, that each has the hash
+/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full).
+///
+/// # Errors
+/// All that is wrong, not the first thing alone. Contents are looked into only where every hash is right, since a wrong hash
+/// explains whatever else is wrong.
+pub fn verify(dir: &Path) -> Result<Verified, Problems> {
+    let mut problems = Vec::new();
+    let (files, bytes) = check_files(dir, &mut problems);
+    let mut records = 0;
+    if problems.is_empty() {
+        match GoldenSet::open(dir) {
+            Ok(set) => records = check_contents(&set, &mut problems),
+            Err(error) => problems.push(error),
+        }
+    }
+    if problems.is_empty() { Ok(Verified { files, bytes, records }) } else { Err(Problems(problems)) }
+}
+
+/// Checks the folder against `SHA256SUMS`; returns the number of files and of bytes hashed.
+fn check_files(dir: &Path, problems: &mut Vec<SetError>) -> (usize, u64) {
+    let (listed, mut present) = match read_sums(dir).and_then(|listed| Ok((listed, list(dir, problems)?))) {
+        Ok(both) => both,
+        Err(error) => {
+            problems.push(error);
+            return (0, 0);
+        }
+    };
+    present.remove(SUMS);
+    let (mut files, mut bytes) = (0, 0);
+    for (name, hash) in listed {
+        let path = dir.join(&name);
+        if !present.remove(&name) {
+            problems.push(SetError::MissingFile { path });
+            continue;
+        }
+        match hash_file(&path) {
+            Ok((found, length)) => {
+                files += 1;
+                bytes += length;
+                if found != hash {
+                    problems.push(SetError::HashMismatch { path, listed: hash, found });
+                }
+            }
+            Err(source) => problems.push(SetError::Io { path, source }),
+        }
+    }
+    problems.extend(present.into_iter().map(|name| SetError::UnknownFile { path: dir.join(name) }));
+    (files, bytes)
+}
+
+fn read_sums(dir: &Path) -> Result<BTreeMap<String, String>, SetError> {
+    if !dir.is_dir() {
+        return Err(SetError::MissingFolder { path: dir.to_owned() });
+    }
+    let path = dir.join(SUMS);
+    match std::fs::read(&path) {
+        Ok(text) => sums::parse(&text).map_err(|source| SetError::SumsMalformed { path, source }),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(SetError::MissingFile { path }),
+        Err(source) => Err(SetError::Io { path, source }),
+    }
+}
+
+/// Names of all plain files in the folder; anything else in it (a folder, a link) is a problem.
+fn list(dir: &Path, problems: &mut Vec<SetError>) -> Result<BTreeSet<String>, SetError> {
+    let io = |source| SetError::Io { path: dir.to_owned(), source };
+    let mut names = BTreeSet::new();
+    for item in std::fs::read_dir(dir).map_err(io)? {
+        let item = item.map_err(io)?;
+        let plain = item.file_type().map_err(io)?.is_file();
+        match item.file_name().into_string() {
+            Ok(name) if plain => drop(names.insert(name)),
+            _ => problems.push(SetError::UnknownFile { path: item.path() }),
+        }
+    }
+    Ok(names)
+}
+
+/// Hash and length of a file, through a map so that a large one is not read into memory.
+pub(crate) fn hash_file(path: &Path) -> io::Result<(String, u64)> {
+    let file = File::open(path)?;
+    // SAFETY: read-only, dropped before this function returns; see `TensorFile::open`.
+    let map = unsafe { Mmap::map(&file) }?;
+    Ok((sha256_hex(&map), map.len() as u64))
+}
+
+/// Checks that manifest and tensors agree; returns the number of records checked.
+fn check_contents(set: &GoldenSet, problems: &mut Vec<SetError>) -> usize {
+    if let Err(error) = set.inputs() {
+        problems.push(error);
+    }
+    let mut records = 0;
+    for (precision, _) in set.manifest().precisions.iter() {
+        let file = match set.file(precision) {
+            Ok(file) => file,
+            Err(error) => {
+                problems.push(error);
+                continue;
+            }
+        };
+        let mut unused: BTreeSet<&str> = file.names().collect();
+        for entry in &set.manifest().entries {
+            let Some(record) = entry.records.get(precision) else { continue };
+            records += 1;
+            unused.remove(record.tensor.as_deref().unwrap_or_default());
+            match set.recorded(entry, precision).and_then(|it| check_record(set, it, precision)) {
+                Ok(()) => {}
+                Err(error) => problems.push(error),
+            }
+        }
+        problems.extend(
+            unused
+                .into_iter()
+                .map(|tensor| SetError::TensorUnused { file: file.path().to_owned(), tensor: tensor.to_owned() }),
+        );
+    }
+    records
+}
+
+fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -> Result<(), SetError> {
+    let Recorded { entry, record, stored, .. } = recorded;
+    let wrong = |problem: String| SetError::RecordWrong { entry: entry.name.clone(), precision, problem };
+    if let Some((other, _)) = entry.records.iter().find(|(_, other)| other.shape != record.shape) {
+        return Err(wrong(format!("its shape is not the one at {other}")));
+    }
+    let (Storage::Full, Some(stored)) = (record.storage, stored) else { return Ok(()) };
+    if set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
+        return Err(wrong("it has more elements than the sample limit and is stored in full".into()));
+    }
+    let digest = digest(stored);
+    if digest.sha256 != record.sha256 {
+        return Err(wrong(format!("its SHA-256 is {}, the record says {}", digest.sha256, record.sha256)));
+    }
+    match statistic_off(&digest.stats, record, stored.numel()) {
+        Some(name) => Err(wrong(format!("`{name}` in the record is not that of the tensor"))),
+        None => Ok(()),
+    }
+}
+
+/// The first statistic that disagrees. Count and extremes must be equal; the sums may have been taken in another order.
+fn statistic_off(ours: &Stats, record: &Record, numel: usize) -> Option<&'static str> {
+    let theirs = &record.stats;
+    let slack = STATISTICS_AGREEMENT * ours.l2.unwrap_or(0.0);
+    let near = |a: Option<f64>, b: Option<f64>, slack: f64| match (a, b) {
+        (Some(a), Some(b)) => (a - b).abs() <= slack,
+        (a, b) => a == b,
+    };
+    let checks = [
+        ("non_finite", ours.non_finite == theirs.non_finite),
+        ("min", ours.min == theirs.min),
+        ("max", ours.max == theirs.max),
+        ("l2", near(ours.l2, theirs.l2, slack)),
+        // |mean| <= l2 / sqrt(n), so this is the same relative slack.
+        ("mean", near(ours.mean, theirs.mean, slack / (numel.max(1) as f64).sqrt())),
+    ];
+    checks.into_iter().find(|(_, agrees)| !agrees).map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests;
