@@ -10,9 +10,10 @@ use crate::names::{Precision, Stage};
 use crate::sample::sample;
 use crate::set::{GoldenSet, Recorded, SetError};
 use crate::tensor::TensorView;
-use crate::tolerance::{Metric, SMALL};
+use crate::tolerance::Metric;
 
 mod candidate;
+mod lenders;
 mod result;
 mod role;
 mod rule;
@@ -20,7 +21,6 @@ mod rule;
 pub use result::{Check, EntryJudgement, Outcome, SetJudgement};
 
 use candidate::{Candidate, matching_part, resolution};
-use role::role;
 use rule::{Borrowed, Yardstick};
 
 /// What is expected of a candidate.
@@ -139,7 +139,16 @@ impl<'a> Judge<'a> {
         let expected = entries.iter().enumerate().filter(|(_, entry)| entry.records.get(precision).is_some());
         let index = expected.map(|(index, entry)| (entry.name.as_str(), index)).collect();
         let judged = vec![None; entries.len()];
-        Ok(Self { golden, precision, expectation, index, judged, unexpected: Vec::new(), reference: HashMap::new(), peers: HashMap::new() })
+        Ok(Self {
+            golden,
+            precision,
+            expectation,
+            index,
+            judged,
+            unexpected: Vec::new(),
+            reference: HashMap::new(),
+            peers: HashMap::new(),
+        })
     }
 
     /// Judges a whole tensor of our own.
@@ -274,7 +283,8 @@ impl<'a> Judge<'a> {
             Ok(rule::Verdict::Within { checks: Vec::new() })
         } else {
             let borrowed = self.borrowed(index)?;
-            judgement.borrowed_from = borrowed.as_ref().map(|it| it.from.clone());
+            judgement.borrowed_from =
+                borrowed.as_ref().map(|it| it.from.clone()).filter(|from| *from != golden.entry.name);
             let resolution = resolution(golden, candidate);
             judgement.resolution = Some(resolution);
             let yardstick = Yardstick { golden, truth: against, reference: judgement.reference, borrowed, resolution };
@@ -302,72 +312,6 @@ impl<'a> Judge<'a> {
     fn compared(&self, index: usize, a: TensorView<'_>, b: TensorView<'_>) -> Result<Metrics, JudgeError> {
         let entry = || self.golden.manifest().entries[index].name.clone();
         compare(a, b).map_err(|source| JudgeError::Golden { entry: entry(), source })
-    }
-
-    /// The reference's own error at this precision; `None` where nothing is stored or no truth was recorded.
-    fn reference_error(&mut self, index: usize) -> Result<Option<Metrics>, JudgeError> {
-        if let Some(known) = self.reference.get(&index) {
-            return Ok(*known);
-        }
-        let recorded = self.golden.recorded(&self.golden.manifest().entries[index], self.precision)?;
-        let error = match (recorded.stored, self.truth(index)?.and_then(|truth| truth.stored)) {
-            (Some(reference), Some(truth)) => Some(self.compared(index, reference, truth)?),
-            _ => None,
-        };
-        self.reference.insert(index, error);
-        Ok(error)
-    }
-
-    /// The yardstick that an entry borrows: see [`crate::tolerance`].
-    fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
-        let peer = self.peer(index)?;
-        if self.reference_error(index)?.is_some_and(|own| own.count >= SMALL as u64) {
-            return Ok(peer);
-        }
-        let lender = self.nearest_larger(index)?;
-        Ok(peer.into_iter().chain(lender).reduce(|a, b| if b.rel_l2 > a.rel_l2 { b } else { a }))
-    }
-
-    /// Of the entries in `index`'s role and stage, the one with the largest error of the reference.
-    fn peer(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
-        let entries = &self.golden.manifest().entries;
-        let (stage, wanted) = (entries[index].stage, role(&entries[index].name));
-        if let Some(known) = self.peers.get(&wanted) {
-            return Ok(known.clone());
-        }
-        let mut worst: Option<Borrowed> = None;
-        for (peer, entry) in entries.iter().enumerate().filter(|(_, it)| it.stage == stage && role(&it.name) == wanted) {
-            if entry.records.get(self.precision).is_none_or(|record| !record.dtype.is_float()) {
-                continue;
-            }
-            if let Some(lent) = self.reference_error(peer)?.and_then(|error| Borrowed::of(&entry.name, &error)) {
-                worst = Some(match worst {
-                    Some(worst) => worst.at_least(lent),
-                    None => lent,
-                });
-            }
-        }
-        self.peers.insert(wanted, worst.clone());
-        Ok(worst)
-    }
-
-    /// The nearest entry before `index` in its stage that has elements enough and is not exact.
-    fn nearest_larger(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
-        let entries = &self.golden.manifest().entries;
-        for lender in (0..index).rev() {
-            let entry = &entries[lender];
-            let float = entry.records.get(self.precision).is_some_and(|record| record.dtype.is_float());
-            if !float || entry.stage != entries[index].stage {
-                continue;
-            }
-            if let Some(error) = self.reference_error(lender)?
-                && error.count >= SMALL as u64
-                && let Some(lent) = Borrowed::of(&entry.name, &error)
-            {
-                return Ok(Some(lent));
-            }
-        }
-        Ok(None)
     }
 }
 

@@ -33,7 +33,7 @@ mod ulp;
 pub use digest::{Digest, Stats, digest, sha256_hex};
 pub use fingerprint::Fingerprint;
 pub use judge::{Check, EntryJudgement, Expectation, Judge, JudgeError, Outcome, SetJudgement, judge_set};
-pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Storage};
+pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
 pub use metrics::{CompareError, Metrics, compare};
 pub use names::{Dtype, Precision, Stage, UnknownName};
 pub use recipe::{RecipeMismatch, check_same_recipe};

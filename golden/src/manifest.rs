@@ -239,6 +239,23 @@ pub struct Record {
     pub stats: Stats,
     /// Hash of the whole tensor's little-endian contiguous bytes, in hex.
     pub sha256: String,
+    /// How far from the truth the reference came when it was run again with operands moved by an ulp; absent where that was
+    /// not tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+}
+
+/// The largest error of several runs of the reference, each with every weight and pixel moved by one ulp at random: what
+/// rounding can do to a value, where the recorded run alone is one sample of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// The number of runs.
+    pub runs: u32,
+    /// Largest ‖run - truth‖ / ‖truth‖ over the stored elements.
+    pub rel_l2: f64,
+    /// Largest max |run - truth| over the root mean square of the truth, over the stored elements.
+    pub rel_max: f64,
 }
 
 impl Record {

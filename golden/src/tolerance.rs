@@ -12,11 +12,12 @@
 //! decides now and then which way a value falls, and one that falls the other way is off by eps of bfloat16. `scale` is the size of the truth in the metric's unit ([`Metric`] says which).
 //! `flush` is the smallest normal number of the dtype, an element: hardware that flushes subnormals is not wrong.
 //!
-//! The yardstick is one sample of a random quantity, and a lucky one may be far too small: where q and k pass through
+//! The recorded run is one sample of a random quantity, and a lucky one may be far too small: where q and k pass through
 //! bfloat16, one value in thousands falls the other way, and attention carries that on, in one block and not in the next. The
 //! reference's own error is therefore the largest relative error that it makes at the same place of any block of either
-//! network (`attn.proj:in`, say). And an entry with fewer than [`SMALL`] stored elements borrows that of the nearest earlier
-//! entry of its stage that is larger and not exact, if it is greater still.
+//! network (`attn.proj:in`, say), in the recorded run or in those beside it, whose weights and pixels were moved by one ulp
+//! ([`crate::Spread`]). And an entry with fewer than [`SMALL`] stored elements borrows that of the nearest earlier entry of its
+//! stage that is larger and not exact, if it is greater still.
 //!
 //! Integers and booleans, whatever the stage, have no rounding: they must be equal. NaN and infinities must stand where
 //! the truth has them.

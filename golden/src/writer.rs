@@ -182,6 +182,7 @@ impl SetWriter {
             tensor,
             stats: digest.stats,
             sha256: digest.sha256,
+            spread: None,
         });
         Ok(())
     }

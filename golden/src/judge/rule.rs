@@ -1,7 +1,7 @@
 //! The rule itself, one function a kind of value. The numbers are in [`crate::tolerance`].
 
 use crate::digest::Stats;
-use crate::manifest::Storage;
+use crate::manifest::{Spread, Storage};
 use crate::metrics::Metrics;
 use crate::names::Dtype;
 use crate::set::Recorded;
@@ -30,10 +30,13 @@ pub(super) struct Borrowed {
 }
 
 impl Borrowed {
-    /// What the entry `from` lends, given the reference's error there; nothing where the reference is exact.
-    pub(super) fn of(from: &str, error: &Metrics) -> Option<Self> {
-        let lends = error.error_l2 > 0.0 && error.reference_l2 > 0.0;
-        lends.then(|| Self { from: from.to_owned(), rel_l2: error.rel_l2, rel_max: error.rel_max() })
+    /// What the entry `from` lends, given the reference's error there and in runs beside the recorded one; nothing where the
+    /// reference is exact in all of them.
+    pub(super) fn of(from: &str, error: &Metrics, spread: Option<&Spread>) -> Option<Self> {
+        let own = Self { from: from.to_owned(), rel_l2: error.rel_l2, rel_max: error.rel_max() };
+        let spread = spread.map(|it| Self { from: from.to_owned(), rel_l2: it.rel_l2, rel_max: it.rel_max });
+        let worst = spread.into_iter().fold(own, Self::at_least);
+        (worst.rel_l2 > 0.0 && error.reference_l2 > 0.0).then_some(worst)
     }
 
     /// The larger of each figure, named after the entry with the larger norm.

@@ -114,6 +114,40 @@ fn a_small_entry_borrows_the_yardstick_of_a_large_one() {
     assert_eq!(case.judge().entries[1].outcome, Outcome::Beyond);
 }
 
+/// A block where the reference was lucky, beside one where it was not.
+#[test]
+fn the_same_place_of_another_block_lends_its_yardstick() {
+    let place = ["student.backbone.blocks.0.attn.proj:in", "student.backbone.blocks.1.attn.proj:in"];
+    let unlucky = |names: [&'static str; 2]| {
+        let mut case = Case::new(None, &[(names[0], 500), (names[1], 500)]);
+        let (truth, noise) = (case.values[1].truth.clone(), &mut Noise(8));
+        case.values[1].fp32 = rounded(&truth, 40.0, noise);
+        std::fs::remove_dir_all(case.dir()).unwrap();
+        case.write(None);
+        case.candidate[0] = rounded(&case.values[0].truth, 40.0, noise);
+        case.judge().entries.remove(0)
+    };
+    let entry = unlucky(place);
+    assert_eq!((entry.outcome, entry.borrowed_from.as_deref()), (Outcome::WithinYardstick, Some(place[1])));
+    let entry = unlucky([place[0], "student.backbone.blocks.1.attn.proj"]);
+    assert_eq!((entry.outcome, entry.borrowed_from), (Outcome::Beyond, None), "another place is no peer");
+}
+
+/// The recorded run was lucky, and runs beside it were not.
+#[test]
+fn the_spread_of_the_reference_is_part_of_its_yardstick() {
+    let mut case = Case::new(None, &[("a", 500)]);
+    case.candidate[0] = rounded(&case.values[0].truth, 40.0, &mut Noise(8));
+    assert_eq!(case.judge().entries[0].outcome, Outcome::Beyond);
+    let path = case.dir().join("manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut manifest: crate::Manifest = serde_json::from_str(&text).unwrap();
+    let record = manifest.entries[0].records.fp32.as_mut().unwrap();
+    record.spread = Some(crate::Spread { runs: 8, rel_l2: 30.0 * EPS, rel_max: 100.0 * EPS });
+    std::fs::write(&path, manifest.to_json().unwrap()).unwrap();
+    assert_eq!(case.judge().entries[0].outcome, Outcome::WithinYardstick);
+}
+
 #[test]
 fn the_truths_own_infinities_are_no_fault() {
     let mut truth = Noise(4).take(100);
