@@ -1,0 +1,98 @@
+//! `cargo ci lint`, `test` and `bench`.
+
+use xshell::{Cmd, Shell, cmd};
+
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::{libtorch, workspace};
+
+/// A shell in the workspace's root, with libtorch in its environment.
+struct Workspace {
+    shell: Shell,
+    environment: Environment,
+}
+
+impl Workspace {
+    /// Brings libtorch here first.
+    fn set_up() -> Result<Self, Failure> {
+        let environment = Environment::of(&libtorch::provide()?);
+        let shell = Shell::new().map_err(|error| {
+            Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
+        })?;
+        shell.change_dir(workspace::root());
+        for (name, value) in &environment.set {
+            shell.set_var(name, value);
+        }
+        // Read by rustdoc alone, so that no other step builds anew because of it.
+        shell.set_var("RUSTDOCFLAGS", "--deny warnings");
+        Ok(Self { shell, environment })
+    }
+
+    /// A cargo command line, words separated by spaces.
+    fn cargo(&self, arguments: &str) -> Cmd<'_> {
+        let cargo = workspace::cargo();
+        let words = arguments.split_whitespace();
+        let mut command = cmd!(self.shell, "{cargo} {words...}").quiet();
+        for name in &self.environment.remove {
+            command = command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs a cargo command line and shows it first, so that a person can run it alone.
+    fn step(&self, arguments: &str, otherwise: impl FnOnce() -> Failure) -> Result<(), Failure> {
+        eprintln!("$ cargo {arguments}");
+        // What went wrong is in cargo's own output.
+        self.cargo(arguments).run().map_err(|_| otherwise())
+    }
+
+    /// Whether `cargo SUBCOMMAND` is installed.
+    fn has(&self, subcommand: &str) -> bool {
+        self.cargo(&format!("{subcommand} --version")).ignore_stdout().ignore_stderr().run().is_ok()
+    }
+}
+
+/// Format, clippy and documentation.
+pub fn lint() -> Result<(), Failure> {
+    lint_in(&Workspace::set_up()?)
+}
+
+/// Lint, then every test; the test runner's summary is the last output.
+pub fn test() -> Result<(), Failure> {
+    let workspace = Workspace::set_up()?;
+    lint_in(&workspace)?;
+    if !workspace.has("nextest") {
+        return workspace.step("test --workspace --no-fail-fast", Failure::check_said_by_tool);
+    }
+    // nextest runs no doc tests; they come first because its summary comes last.
+    if workspace::has_doc_tests(&workspace::root()) {
+        let failed = || Failure::check("a doc test fails", "its output is above");
+        workspace.step("test --workspace --doc --quiet", failed)?;
+    }
+    workspace.step("nextest run --workspace --no-fail-fast", Failure::check_said_by_tool)
+}
+
+/// All benchmarks, or the bench target `name`.
+pub fn bench(name: Option<&str>) -> Result<(), Failure> {
+    let failed = || Failure::check("a benchmark does not build or run", "cargo's output above says why");
+    let workspace = Workspace::set_up()?;
+    workspace.step(&format!("bench --workspace --bench {}", name.unwrap_or("*")), failed)
+}
+
+fn lint_in(workspace: &Workspace) -> Result<(), Failure> {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !workspace.has(subcommand) {
+            return Err(Failure::environment(
+                format!("`cargo {subcommand}` is not installed"),
+                format!("rustup component add {component}"),
+            ));
+        }
+    }
+    workspace.step("fmt --all --check", || Failure::check("the code is not formatted", "run `cargo fmt --all`"))?;
+    workspace.step("clippy --workspace --all-targets -- --deny warnings", || {
+        Failure::check("clippy complains", "its messages above say where, and often what to write")
+    })?;
+    workspace.step("doc --workspace --no-deps", || {
+        Failure::check("the documentation has faults", "rustdoc's messages above say where")
+    })
+}
