@@ -6,10 +6,16 @@ fn main() {
     for file in ["../.git/HEAD", "../.git/refs/heads"] {
         println!("cargo:rerun-if-changed={file}");
     }
-    let output = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=10"]).output();
-    if let Ok(output) = output
-        && output.status.success()
-    {
-        println!("cargo:rustc-env=DINOV3_REVISION={}", String::from_utf8_lossy(&output.stdout).trim());
+    let mut version = env!("CARGO_PKG_VERSION").to_owned();
+    if let Some(revision) = revision() {
+        println!("cargo:rustc-env=DINOV3_REVISION={revision}");
+        version += &format!(" ({revision})");
     }
+    println!("cargo:rustc-env=DINOV3_VERSION={version}");
+}
+
+fn revision() -> Option<String> {
+    let output = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=10"]).output().ok()?;
+    let revision = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| revision.trim().to_owned())
 }

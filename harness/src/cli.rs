@@ -4,30 +4,41 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dinov3_golden::manifest::Profile;
-use dinov3_model::fault::Plant;
+use dinov3_model::fault::Fault;
+use dinov3_reports::Format;
 
 /// Tells whether a DINOv3 pre-training run on this machine, or recorded elsewhere, is the reference run.
 #[derive(Debug, Parser)]
-#[command(name = "dinov3-harness", version, after_help = EXIT_CODES)]
+#[command(name = "dinov3-harness", version = env!("DINOV3_VERSION"), after_help = EXIT_CODES)]
 pub struct Cli {
-    /// Let libtorch use all that this processor has, not the instruction set that the golden sets were recorded under.
-    /// The bits then differ from the reference's, and the yardstick alone decides.
-    #[arg(long, global = true)]
-    pub no_pins: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 all checks pass; 1 a check failed; 2 wrong usage or input; 3 the environment is \
-                          missing something.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  every check passes
+  1  a check failed, or nothing was proved
+  2  wrong usage or input
+  3  the environment lacks something, such as the device";
+
+const EXAMPLES: &str = "\
+Examples:
+  run --suite precision
+          Is our own trainer on this machine the reference?
+  run --suite precision --candidate DIR --report report.md --report junit.xml
+          Is what was recorded in DIR, on another machine perhaps, the reference?
+  run --suite layers --golden golden/sets/micro --plant gelu-tanh@1
+          Does the harness notice a wrong GELU in block 1?";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run suites, and report.
+    /// Run suites and report.
+    #[command(after_help = EXAMPLES)]
     Run(RunArgs),
-    /// Look at golden sets.
+    /// Look at golden sets, the recorded reference.
     #[command(subcommand)]
     Golden(GoldenCommand),
     /// List the suites and what each proves.
@@ -37,72 +48,96 @@ pub enum Command {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// A suite, or a group of suites; repeatable.
+    /// A suite, or a group of suites; repeatable. `suites` lists them.
     #[arg(long, value_name = "NAME", required = true)]
     pub suite: Vec<String>,
-    /// How much to run: `quick` leaves out the sets that take minutes.
+    /// How much to run.
     #[arg(long, value_enum, default_value_t = ProfileArg::Quick)]
     pub profile: ProfileArg,
-    /// Where to compute: `cpu`, `cuda`, `cuda:N`, `npu` or `npu:N`.
+    /// Where to compute: cpu, cuda, cuda:N, npu or npu:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// A folder of golden sets, or one set; repeatable. Default: the sets of this repository.
-    #[arg(long, value_name = "DIR")]
-    pub golden: Vec<PathBuf>,
-    /// Judge a set recorded elsewhere (or a folder of sets) in place of our own trainer.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "plant"])]
+    /// Where golden sets are.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
+    /// Judge a set recorded elsewhere (or a folder of sets, all of them) in place of our own trainer.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "plant", "no_pins"])]
     pub candidate: Option<PathBuf>,
-    /// Write the report here; the ending says in which format: .md, .json or .xml. Repeatable.
+    /// Write the report to this file; its ending gives the format: .md, .json, .xml (JUnit) or .csv. Repeatable.
     #[arg(long, value_name = "FILE")]
     pub report: Vec<PathBuf>,
-    /// Print the report in this format on standard output as well.
+    /// Print the report on standard output, and what is meant for people on standard error.
     #[arg(long, value_enum)]
     pub format: Option<FormatArg>,
     /// Let this check pass although it could not have failed here; repeatable.
     #[arg(long, value_name = "CHECK")]
     pub allow_vacuous: Vec<String>,
-    /// Break our own trainer on purpose, to see that the harness notices: FAULT or FAULT@BLOCK, such as `gelu-tanh@1`.
-    #[arg(long, value_name = "FAULT")]
-    pub plant: Option<Plant>,
+    /// Break our own trainer on purpose in one block (0 unless given), to see that the harness notices.
+    #[arg(long, value_name = "FAULT[@BLOCK]", long_help = plant_help())]
+    pub plant: Option<String>,
+    /// Let libtorch use all that this processor has, not the instruction set that the golden sets were recorded under.
+    /// The bits then differ from the reference's, and the yardstick alone decides.
+    #[arg(long)]
+    pub no_pins: bool,
+}
+
+fn plant_help() -> String {
+    format!(
+        "Break our own trainer on purpose in one block (0 unless given), to see that the harness notices.\n\
+         Faults: {}",
+        Fault::ALL.map(Fault::name).join(", ")
+    )
 }
 
 /// `golden`.
 #[derive(Debug, Subcommand)]
 pub enum GoldenCommand {
-    /// List the sets: their size, precisions and profile.
-    List(GoldenPlace),
+    /// List the sets: their profile, precisions and size.
+    List(ManySets),
     /// Check every byte of the sets against their hashes and records.
-    Verify(GoldenPlace),
-    /// Show what one set holds: its recipe, or one of its tensors.
-    Show(ShowArgs),
+    Verify(ManySets),
+    /// Show what one set holds: how it was recorded, or some of its tensors.
+    Show(OneSet),
 }
 
-/// Where sets are.
+/// Where golden sets are.
 #[derive(Debug, Args)]
 pub struct GoldenPlace {
-    /// A folder of golden sets, or one set. Default: the sets of this repository.
-    #[arg(value_name = "DIR")]
+    /// A folder of golden sets, or one set; repeatable. Default: what DINOV3_GOLDEN names, or this repository's sets.
+    #[arg(long, value_name = "DIR")]
     pub golden: Vec<PathBuf>,
+}
+
+/// `golden list` and `golden verify`.
+#[derive(Debug, Args)]
+pub struct ManySets {
+    /// Same as `--golden DIR`.
+    #[arg(value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// The same, as an option.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
 }
 
 /// `golden show`.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub struct OneSet {
     /// The set: its name, or its folder.
     pub set: String,
-    /// Only entries whose name contains this.
-    pub name: Option<String>,
-    /// A folder of golden sets. Default: the sets of this repository.
-    #[arg(long, value_name = "DIR")]
-    pub golden: Vec<PathBuf>,
+    /// Show the tensors whose name contains this, in place of the recipe.
+    #[arg(value_name = "PART")]
+    pub part: Option<String>,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
 }
 
 /// `--profile`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProfileArg {
-    /// Seconds.
+    /// The small sets, in seconds.
     Quick,
-    /// Minutes: ViT-L/16 as well.
+    /// Every set, ViT-L/16 too, in minutes.
     Full,
 }
 
@@ -118,10 +153,35 @@ impl From<ProfileArg> for Profile {
 /// `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatArg {
-    /// For programs.
+    /// Everything, for programs.
     Json,
-    /// For people.
+    /// For people, and for a job summary.
     Markdown,
     /// For CI.
     Junit,
+    /// A line a check.
+    Csv,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Json => Format::Json,
+            FormatArg::Markdown => Format::Markdown,
+            FormatArg::Junit => Format::Junit,
+            FormatArg::Csv => Format::Csv,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,25 +1,91 @@
 //! The commands, each from its arguments to an exit code.
 
-pub mod golden;
-pub mod run;
-pub mod suites;
+mod golden;
+mod run;
+mod suites;
 
 use std::path::{Path, PathBuf};
 
-/// The folders of golden sets: those given, or `DINOV3_GOLDEN`, or this repository's.
-fn golden_roots(given: &[PathBuf]) -> Vec<PathBuf> {
-    if !given.is_empty() {
-        return given.to_vec();
+use anyhow::{Context, Result};
+use dinov3_reports::{Table, terminal};
+
+use crate::cli::Command;
+use crate::failure::EnvironmentFailure;
+
+/// Runs a command; gives the exit code.
+///
+/// # Errors
+/// For wrong input, output that cannot be written, and an environment that lacks something.
+pub fn run(command: Command) -> Result<i32> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Golden(command) => golden::golden(command),
+        Command::Suites => suites::suites(),
     }
-    if let Some(root) = std::env::var_os("DINOV3_GOLDEN") {
-        return vec![root.into()];
-    }
-    let here = Path::new("golden/sets");
-    let built_from = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/sets"));
-    vec![if here.is_dir() { here } else { built_from }.to_owned()]
 }
 
-/// The width of the terminal that standard output is, if it is one.
-fn width() -> Option<u16> {
-    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0)
+/// Prints data.
+///
+/// # Errors
+/// When standard output takes no more; a closed pipe is no error.
+pub fn print(text: &str) -> Result<()> {
+    dinov3_reports::print(&mut anstream::stdout(), text).context(
+        "standard output cannot be written\nhint: see where it is redirected to, and whether that disk is full",
+    )
+}
+
+/// Prints a table, fitted to the terminal if there is one.
+fn print_table(table: &Table) -> Result<()> {
+    let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
+    print(&terminal::table(table, width))
+}
+
+/// Where golden sets are: the folders given, or what `DINOV3_GOLDEN` names, or the sets that this program came with.
+fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>, EnvironmentFailure> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    match std::env::var_os("DINOV3_GOLDEN").filter(|root| !root.is_empty()) {
+        Some(root) => Ok(vec![root.into()]),
+        None => own_sets(&own_places()).map(|folder| vec![folder]),
+    }
+}
+
+/// Where this repository's sets may be: below the current folder, or where the program was built.
+fn own_places() -> [PathBuf; 2] {
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let repository = built_in.parent().unwrap_or(built_in);
+    ["golden/sets".into(), repository.join("golden/sets")]
+}
+
+fn own_sets(places: &[PathBuf]) -> Result<PathBuf, EnvironmentFailure> {
+    places.iter().find(|place| place.is_dir()).cloned().ok_or_else(|| {
+        let places: Vec<_> = places.iter().map(|place| format!("no folder {}\n", place.display())).collect();
+        EnvironmentFailure(format!(
+            "this repository's golden sets are not here:\n{}\
+             hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN",
+            places.concat()
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sets_come_with_the_program_or_are_missed() {
+        assert!(own_sets(&own_places()).is_ok());
+        insta::assert_snapshot!(own_sets(&["nowhere".into(), "/no/where".into()]).unwrap_err(), @"
+        this repository's golden sets are not here:
+        no folder nowhere
+        no folder /no/where
+        hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN
+        ");
+    }
+
+    #[test]
+    fn folders_given_come_before_all_others() {
+        assert_eq!(golden_roots(vec!["here".into()]).unwrap(), [PathBuf::from("here")]);
+    }
 }

@@ -3,11 +3,13 @@
 
 mod cli;
 mod commands;
+mod destination;
 mod device;
 mod environment;
 mod failure;
+mod similar;
 
-use anyhow::Error;
+use anyhow::Result;
 use clap::Parser;
 use dinov3_reports::exit;
 
@@ -19,22 +21,33 @@ use cli::{Cli, Command};
 /// Only as the first statement of the program's `main`: it holds libtorch to an instruction set by changing the
 /// environment, which no other thread may read meanwhile.
 pub unsafe fn main() -> i32 {
-    let cli = Cli::parse();
-    if !cli.no_pins {
-        // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
-        unsafe { dinov3_model::runtime::pin(dinov3_model::runtime::AVX2) };
-    }
-    let result = match cli.command {
-        Command::Run(args) => commands::run::run(args),
-        Command::Golden(command) => commands::golden::golden(command),
-        Command::Suites => commands::suites::suites(),
+    let result = match Cli::try_parse() {
+        Ok(cli) => {
+            if matches!(&cli.command, Command::Run(args) if !args.no_pins) {
+                // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
+                unsafe { dinov3_model::runtime::pin(dinov3_model::runtime::AVX2) };
+            }
+            commands::run(cli.command)
+        }
+        Err(error) => without_command(&error),
     };
-    result.unwrap_or_else(|error| report(&error))
+    result.unwrap_or_else(|error| {
+        failure::show(&error);
+        failure::exit_code(&error)
+    })
 }
 
-/// Shows an error with its causes, and says which exit code it means.
-fn report(error: &Error) -> i32 {
-    let text = failure::describe(error);
-    anstream::eprintln!("{}: {text}", owo_colors::OwoColorize::red(&"error"));
-    if error.is::<failure::EnvironmentFailure>() { exit::ENVIRONMENT } else { exit::USAGE }
+/// Help and version, which clap hands over as errors, and wrong arguments.
+fn without_command(error: &clap::Error) -> Result<i32> {
+    use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand as NoCommand;
+    if error.kind() == NoCommand {
+        // Nothing but the help says what is missing, and it is no data.
+        error.print()?;
+        return Ok(exit::USAGE);
+    }
+    if error.use_stderr() {
+        return Err(failure::usage(error));
+    }
+    commands::print(&error.render().ansi().to_string())?;
+    Ok(exit::PASS)
 }

@@ -1,97 +1,51 @@
 //! `run`: suites, their events to the terminal and the report, the gate to the exit code.
 
-use std::path::PathBuf;
+mod request;
+
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use dinov3_golden::manifest::Profile;
-use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, print, render, write::Format, write_report};
-use dinov3_suites::catalogue::{self, SuiteInfo};
+use anyhow::{Context, Result, bail};
+use dinov3_reports::{Collector, Event, Gate, Reporter, RunReport, Terminal, render, write_report};
+use dinov3_suites::catalogue::SuiteInfo;
 use dinov3_suites::layers;
 
-use crate::cli::{FormatArg, RunArgs};
-use crate::{device, environment};
-
-/// What to run, with nothing left to doubt.
-struct Request {
-    suites: Vec<SuiteInfo>,
-    golden: Vec<PathBuf>,
-    profile: Profile,
-    source: layers::Source,
-    device: String,
-    reports: Vec<PathBuf>,
-    format: Option<Format>,
-    allow_vacuous: Vec<String>,
-}
+use crate::cli::RunArgs;
+use crate::environment;
+use request::Request;
 
 /// Runs the suites asked for and reports; the exit code is the gate's.
 pub fn run(args: RunArgs) -> Result<i32> {
-    let request = resolve(args)?;
+    let request = Request::of(args)?;
     let started = Instant::now();
-    let mut environment = environment::environment(&request.device);
+    let mut environment = environment::environment(&request.device());
     // What a program reads goes to standard output alone.
     let mut terminal: Box<dyn Reporter> = match request.format {
         Some(_) => Box::new(Terminal::on_stderr()),
         None => Box::new(Terminal::on_stdout()),
     };
     let mut collector = Collector::default();
-    terminal.event(&Event::RunStarted { tool: environment::tool(), environment: environment.clone() })?;
+    tell(&mut terminal, &Event::RunStarted { tool: environment::tool(), environment: environment.clone() })?;
     for suite in &request.suites {
         run_suite(suite, &request, &mut (&mut terminal, &mut collector))?;
     }
+    // Known now: a golden set brings its own number of threads.
     environment.threads = dinov3_model::runtime::threads();
     environment.seconds = started.elapsed().as_secs_f64();
     let report = collector.into_report(environment::tool(), environment, request.allow_vacuous.clone());
     let gate = report.gate();
-    let seconds = report.environment.seconds;
-    deliver(&report, &request, &mut terminal)?;
-    terminal.event(&Event::RunFinished { gate, seconds })?;
-    Ok(gate.exit_code())
+    for remark in remarks(&report, &request) {
+        tell(&mut terminal, &Event::Note(remark))?;
+    }
+    // A report that cannot be written costs neither the other ones nor the last line.
+    let delivered = deliver(&report, &request, &mut terminal);
+    tell(&mut terminal, &Event::RunFinished { gate, seconds: report.environment.seconds })?;
+    delivered.map(|()| gate.exit_code())
 }
 
-fn resolve(args: RunArgs) -> Result<Request> {
-    let mut suites: Vec<SuiteInfo> = Vec::new();
-    for name in &args.suite {
-        let selected = catalogue::select(name);
-        if selected.is_empty() {
-            bail!("there is no suite `{name}`\nhint: {}", nearest(name));
-        }
-        suites.extend(selected.into_iter().filter(|suite| !suites.contains(suite)).collect::<Vec<_>>());
-    }
-    for path in &args.report {
-        Format::of_path(path)?;
-    }
-    let (source, device) = match args.candidate {
-        Some(folder) => (layers::Source::Candidate(folder), "the candidate's own".to_owned()),
-        None => {
-            let device = device::parse(&args.device)?;
-            (layers::Source::Trainer { device, plant: args.plant }, device::name(device))
-        }
-    };
-    Ok(Request {
-        suites,
-        golden: super::golden_roots(&args.golden),
-        profile: args.profile.into(),
-        source,
-        device,
-        reports: args.report,
-        format: args.format.map(|format| match format {
-            FormatArg::Json => Format::Json,
-            FormatArg::Markdown => Format::Markdown,
-            FormatArg::Junit => Format::Junit,
-        }),
-        allow_vacuous: args.allow_vacuous,
-    })
-}
-
-/// The suite or group whose name is most like the one given, or where to find all of them.
-fn nearest(name: &str) -> String {
-    let names = catalogue::CATALOGUE.iter().flat_map(|suite| [suite.name, suite.group]);
-    let similar = names.map(|known| (strsim::jaro_winkler(name, known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match similar {
-        Some((similarity, known)) if similarity > 0.7 => format!("did you mean `{known}`?"),
-        _ => "`dinov3-harness suites` lists them".to_owned(),
-    }
+fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
+    terminal.event(event).context(
+        "the results cannot be shown\nhint: see where the output is redirected to, and whether that disk is full",
+    )
 }
 
 fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) -> Result<()> {
@@ -105,13 +59,33 @@ fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) 
     }
 }
 
+/// What was asked for and turned out to mean nothing.
+fn remarks(report: &RunReport, request: &Request) -> Vec<String> {
+    let ran = |id: &String| report.checks().any(|check| check.id == *id);
+    let idle = request.allow_vacuous.iter().filter(|id| !ran(id));
+    let mut remarks: Vec<String> = idle.map(|id| format!("--allow-vacuous {id}: no check of that name ran")).collect();
+    if let (layers::Source::Trainer { plant: Some(plant), .. }, Gate::Pass) = (&request.source, report.gate()) {
+        remarks.push(format!(
+            "--plant {plant}: nothing came out wrong. Does a network of these sets have a block {}, and use in it what was broken?",
+            plant.block
+        ));
+    }
+    remarks
+}
+
+/// Writes and prints the report wherever it is wanted; the first failure is returned after everything was tried.
 fn deliver(report: &RunReport, request: &Request, terminal: &mut impl Reporter) -> Result<()> {
+    let mut delivered = Ok(());
     for path in &request.reports {
-        write_report(path, report)?;
-        terminal.event(&Event::Note(format!("report: {}", path.display())))?;
+        let written = write_report(path, report).map_err(Into::into);
+        delivered = delivered.and(match written {
+            Ok(()) => tell(terminal, &Event::Note(format!("report: {}", path.display()))),
+            failed => failed,
+        });
     }
     if let Some(format) = request.format {
-        print(&mut anstream::stdout(), &render(report, format)?)?;
+        let text = render(report, format)?;
+        delivered = delivered.and(super::print(&text));
     }
-    Ok(())
+    delivered
 }

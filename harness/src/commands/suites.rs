@@ -1,7 +1,7 @@
 //! `suites`: what there is and what each proves.
 
 use anyhow::Result;
-use dinov3_reports::{Column, Table, exit, print, terminal};
+use dinov3_reports::{Column, Table, exit};
 use dinov3_suites::CATALOGUE;
 
 /// Prints the catalogue.
@@ -10,6 +10,6 @@ pub fn suites() -> Result<i32> {
     for suite in CATALOGUE {
         table.push([suite.name, suite.group, suite.proves]);
     }
-    print(&mut anstream::stdout(), &terminal::table(&table, super::width()))?;
+    super::print_table(&table)?;
     Ok(exit::PASS)
 }

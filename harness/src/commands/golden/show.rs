@@ -1,0 +1,126 @@
+//! `golden show`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use dinov3_golden::manifest::{Manifest, Record};
+use dinov3_golden::{Entry, GoldenSet, Precision};
+use dinov3_reports::exit;
+
+use crate::cli::OneSet;
+use crate::commands::{golden_roots, print};
+use crate::similar::most_like;
+
+/// Shows one set's recipe, or those of its tensors that were asked for.
+pub fn show(args: OneSet) -> Result<i32> {
+    let set = find(&args.set, args.golden.golden)?;
+    match &args.part {
+        None => print(&recipe(set.manifest()))?,
+        Some(part) => print(&entries(set.manifest(), part)?)?,
+    }
+    Ok(exit::PASS)
+}
+
+/// The set of this name or folder. Other sets may be damaged as they will.
+fn find(name: &str, given: Vec<PathBuf>) -> Result<GoldenSet> {
+    let folder = Path::new(name);
+    if folder.join("manifest.json").is_file() {
+        return GoldenSet::open(folder).map_err(super::in_words);
+    }
+    let mut names = Vec::new();
+    for folder in super::folders(&golden_roots(given)?)? {
+        match GoldenSet::open(&folder) {
+            Ok(set) if set.manifest().name == name => return Ok(set),
+            Ok(set) => names.push(set.manifest().name.clone()),
+            Err(error) if super::is_called(&folder, name) => return Err(super::in_words(error)),
+            Err(_) => {}
+        }
+    }
+    let known = names.iter().map(String::as_str);
+    let hint = match most_like(name, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the sets here are {}; `--golden DIR` names another place", names.join(", ")),
+    };
+    bail!("there is no golden set `{name}`\nhint: {hint}")
+}
+
+fn recipe(manifest: &Manifest) -> String {
+    let recipe = &manifest.recipe;
+    let mut text = format!("{}: {}\n", manifest.name, manifest.description);
+    let mut line = |key: &str, value: &str| text += &format!("  {key:<12} {value}\n");
+    line("reference", &format!("{} at {}", manifest.reference.repository, manifest.reference.commit));
+    line("config", recipe.config_file.as_deref().unwrap_or("the reference's defaults"));
+    for (i, pair) in recipe.overrides.iter().enumerate() {
+        line(if i == 0 { "overrides" } else { "" }, pair);
+    }
+    line("seed", &recipe.seed.to_string());
+    line("batch", &format!("{} images a rank, world size {}", recipe.batch_size, recipe.world_size));
+    line(
+        "weights",
+        &match recipe.warm {
+            0.0 => "as initialised".to_owned(),
+            warm => format!("as initialised, plus noise of standard deviation {warm}"),
+        },
+    );
+    let photographs: Vec<_> = recipe.photographs.iter().map(|photograph| photograph.file.as_str()).collect();
+    line("photographs", &photographs.join(" "));
+    let stages: Vec<_> = recipe.stages.iter().map(ToString::to_string).collect();
+    line("stages", &stages.join(" "));
+    for (precision, file) in manifest.precisions.iter() {
+        let made = &file.fingerprint;
+        line(
+            precision.as_str(),
+            &format!(
+                "recorded with torch {} on {} ({}, {}, {} threads)",
+                made.torch, made.device, made.architecture, made.cpu_capability, made.threads
+            ),
+        );
+    }
+    let entries = manifest.entries.len();
+    line(
+        "entries",
+        &match manifest.sample_limit {
+            Some(limit) => {
+                format!("{entries}; of a tensor of more than {limit} elements, evenly spaced ones are stored")
+            }
+            None => format!("{entries}; every tensor is stored in full"),
+        },
+    );
+    text
+}
+
+/// One line a record below the entry's own.
+fn entries(manifest: &Manifest, part: &str) -> Result<String> {
+    let asked = manifest.entries.iter().filter(|entry| entry.name.contains(part));
+    let blocks: Vec<String> = asked.map(block).collect();
+    if blocks.is_empty() {
+        let hint = match manifest.entries.get(manifest.entries.len() / 2) {
+            Some(entry) => format!("a name looks like `{}`; a shorter part of one finds more", entry.name),
+            None => "the set has no entries at all".to_owned(),
+        };
+        bail!("no entry of `{}` has `{part}` in its name\nhint: {hint}", manifest.name);
+    }
+    let figures = ["min", "max", "mean", "l2"].map(|head| format!("{head:>10}")).join("  ");
+    Ok(format!("         dtype  stored  {figures}  sha256\n{}", blocks.concat()))
+}
+
+fn block(entry: &Entry) -> String {
+    let shape = entry.records.iter().next().map(|(_, record)| format!(" {:?}", record.shape)).unwrap_or_default();
+    let records = entry.records.iter().map(|(precision, record)| line(precision, record));
+    format!("{} ({}){shape}\n{}", entry.name, entry.stage, records.collect::<String>())
+}
+
+/// Fits 80 columns; the hash is cut short, to be compared by eye.
+fn line(precision: Precision, record: &Record) -> String {
+    let stats = &record.stats;
+    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3e}"));
+    let figures = [stats.min, stats.max, stats.mean, stats.l2].map(|value| format!("{:>10}", figure(value)));
+    let stored = format!("{:?}", record.storage).to_lowercase();
+    let non_finite = match stats.non_finite {
+        0 => String::new(),
+        count => format!("  {count} not finite"),
+    };
+    let hash: String = record.sha256.chars().take(8).collect();
+    let figures = figures.join("  ");
+    format!("  {precision:<5}  {:<5}  {stored:<6}  {figures}  {hash}{non_finite}\n", record.dtype)
+}

@@ -1,0 +1,8 @@
+//! The program as its users see it: what they type, and the exit code, standard output and standard error they get.
+
+mod errors;
+mod golden;
+mod help;
+mod regression;
+mod run;
+mod support;

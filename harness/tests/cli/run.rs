@@ -1,0 +1,153 @@
+//! `run`: verdicts, candidates and reports.
+
+use std::fs;
+
+use dinov3_reports::{Verdict, json};
+
+use crate::support::{Outcome, Place, check};
+
+/// On the architecture of the recording, pinned to its instruction set, nothing less than its bits.
+fn assert_identical(outcome: &Outcome) {
+    if cfg!(target_arch = "x86_64") {
+        assert_eq!(outcome.stdout.matches("tensors, all identical").count(), 2, "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn our_own_trainer_passes() {
+    let outcome = Place::empty().run("run --suite precision --golden REFERENCE/opt_plain");
+    assert_identical(&outcome);
+    check("run", &[outcome]);
+}
+
+#[test]
+fn a_planted_fault_is_found_and_its_place_named() {
+    let outcome = Place::empty().run("run --suite layers --golden REFERENCE/micro --plant gelu-tanh@1");
+    assert_eq!(outcome.code, 1);
+    let first = "first divergence at `teacher.backbone.blocks.1.mlp.act`";
+    assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
+    // How many tensors are identical, and the figures, are this architecture's.
+    if cfg!(target_arch = "x86_64") {
+        check("run-plant", &[outcome]);
+    }
+}
+
+#[test]
+fn a_fault_that_could_not_show_is_remarked_on() {
+    let outcome = Place::empty().run("run --suite layers --golden REFERENCE/opt_plain --plant gelu-tanh@99");
+    assert!(outcome.stdout.contains("note --plant gelu-tanh@99: nothing came out wrong"), "{}", outcome.stdout);
+}
+
+#[test]
+fn without_pins_the_yardstick_decides() {
+    let outcome = Place::empty().run("run --suite layers --golden REFERENCE/opt_plain --no-pins --format json");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(json::from_json(&outcome.stdout).unwrap().environment.pins, []);
+}
+
+#[test]
+fn a_candidate_of_the_same_bits_passes() {
+    let place = Place::with_sets(&["candidate"]);
+    let outcome = place.run("run --suite precision --golden REFERENCE --candidate candidate");
+    assert_identical(&outcome);
+    check("run-candidate", &[outcome]);
+}
+
+#[test]
+fn a_candidate_of_another_recipe_is_refused() {
+    let place = Place::with_sets(&["candidate"]);
+    place.edit_manifest("candidate", "\"seed\": 0,", "\"seed\": 1,");
+    let outcome = place.run("run --suite layers --golden REFERENCE --candidate candidate");
+    let said =
+        "error: the candidate was not recorded from the recipe of `opt_plain`:\n  recipe.seed: golden 0, candidate 1\n";
+    assert!(outcome.code == 2 && outcome.stderr.starts_with(said), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_incomplete_candidate_is_refused() {
+    let place = Place::with_sets(&["candidate"]);
+    fs::remove_file(place.path("candidate/bf16.safetensors")).unwrap();
+    check("run-candidate-incomplete", &[place.run("run --suite layers --golden REFERENCE --candidate candidate")]);
+}
+
+#[test]
+fn a_damaged_golden_set_is_refused() {
+    let place = Place::with_sets(&["sets/opt_plain"]);
+    place.flip_a_bit("sets/opt_plain/truth.safetensors");
+    let outcome = place.run("run --suite layers --golden sets");
+    assert_eq!(outcome.code, 2);
+    assert!(
+        outcome.stderr.starts_with("error: ") && outcome.stderr.contains("truth.safetensors"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!outcome.stdout.contains("PASS"), "{}", outcome.stdout);
+}
+
+/// Data alone on standard output, whatever the format, and people are still told.
+#[test]
+fn every_format_parses() {
+    let place = Place::with_sets(&["candidate"]);
+    let print = |format: &str| {
+        let outcome =
+            place.run(&format!("run --suite layers --golden REFERENCE --candidate candidate --format {format}"));
+        assert_eq!(outcome.code, 0, "{format}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("PASS 2 passed"), "{format}: {}", outcome.stderr);
+        outcome.stdout
+    };
+    let report = json::from_json(&print("json")).unwrap();
+    assert!(report.checks().all(|check| check.verdict == Verdict::Pass));
+    assert_eq!(report.environment.device, "recordings in candidate");
+    let junit = quick_junit::Report::deserialize_from_str(&print("junit")).unwrap();
+    assert_eq!((junit.tests, junit.failures), (2, 0));
+    assert!(print("markdown").starts_with("# dinov3-harness: PASS\n"));
+    assert_eq!(print("csv").lines().count(), 3);
+}
+
+#[test]
+fn a_failing_run_fails_in_every_format() {
+    let place = Place::empty();
+    let outcome = place
+        .run("run --suite layers --golden REFERENCE/opt_plain --plant rope-on-prefix --report r.xml --format json");
+    assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+    let report = json::from_json(&outcome.stdout).unwrap();
+    assert!(report.checks().any(|check| matches!(check.verdict, Verdict::Fail { .. })));
+    let junit = fs::read_to_string(place.path("r.xml")).unwrap();
+    assert!(quick_junit::Report::deserialize_from_str(&junit).unwrap().failures > 0, "{junit}");
+    // A run that was broken on purpose cannot be taken for another.
+    assert_eq!(report.environment.device, "cpu with rope-on-prefix@0 planted");
+}
+
+#[test]
+fn reports_are_written_where_asked() {
+    let place = Place::with_sets(&["candidate"]);
+    let names = ["new/folder/r.md", "r.json", "r.xml", "R.CSV"];
+    let outcome = place.run(&format!(
+        "run --suite layers --golden REFERENCE --candidate candidate --report {}",
+        names.join(" --report ")
+    ));
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    let read = |name| fs::read_to_string(place.path(name)).unwrap();
+    for name in names {
+        assert!(outcome.stdout.contains(&format!("report: {name}\n")), "{}", outcome.stdout);
+    }
+    assert!(read(names[0]).contains("![") && place.path("new/folder/r_files").is_dir());
+    assert_eq!(json::from_json(&read(names[1])).unwrap().checks().count(), 2);
+    assert_eq!(quick_junit::Report::deserialize_from_str(&read(names[2])).unwrap().tests, 2);
+    assert_eq!(read(names[3]).lines().count(), 3);
+}
+
+/// The folder of pictures cannot be made, which shows only when the report is there.
+#[test]
+fn a_report_that_fails_costs_neither_the_others_nor_the_verdict() {
+    let place = Place::with_sets(&["candidate"]);
+    fs::write(place.path("a_files"), "mine").unwrap();
+    let line = "run --suite layers --golden REFERENCE --candidate candidate --report a.md --report b.json --format csv";
+    let outcome = place.run(line);
+    assert_eq!(outcome.code, 2);
+    assert!(place.path("b.json").is_file());
+    assert_eq!(outcome.stdout.lines().count(), 3);
+    let (shown, error) = outcome.stderr.split_once("error: ").unwrap();
+    assert!(shown.contains("PASS 2 passed"), "{shown}");
+    assert!(error.starts_with("cannot write `a_files`") && error.contains("\nhint: "), "{error}");
+}
