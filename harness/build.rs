@@ -1,10 +1,15 @@
-//! Notes the git revision that the program is built from, where there is one.
+//! Notes the git revision that the program is built from, where there is one, and where the libtorch is that it was linked
+//! with, so that it can be started without `LD_LIBRARY_PATH`.
 
 use std::process::Command;
 
 fn main() {
     for file in ["../.git/HEAD", "../.git/refs/heads"] {
         println!("cargo:rerun-if-changed={file}");
+    }
+    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
+        println!("cargo:rustc-link-arg-bins=-Wl,-rpath,{}/lib", libtorch.display());
     }
     let mut version = env!("CARGO_PKG_VERSION").to_owned();
     if let Some(revision) = revision() {

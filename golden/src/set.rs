@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, Storage};
 use crate::names::Precision;
 use crate::sample::{sample_len, stride};
-use crate::sums::{is_file_name, is_hash};
+use crate::sums::{SUMS, is_file_name, is_hash};
 use crate::tensor::TensorView;
 use crate::tensor_file::TensorFile;
 use crate::verify::{Problems, Verified};
@@ -242,7 +242,8 @@ pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
     let mut found = Vec::new();
     let mut pending = vec![root.to_owned()];
     while let Some(dir) = pending.pop() {
-        if dir.join(MANIFEST).is_file() {
+        // Either file makes it a set: one whose manifest was lost is damaged, not gone.
+        if dir.join(MANIFEST).is_file() || dir.join(SUMS).is_file() {
             found.push(dir);
             continue;
         }

@@ -33,6 +33,11 @@ pub fn parse(text: &str) -> Result<Device> {
 }
 
 fn cuda(index: usize) -> Result<Device> {
+    dinov3_model::runtime::load_cuda().map_err(|error| {
+        EnvironmentFailure(format!(
+            "libtorch's CUDA library cannot be loaded: {error}\nhint: check the driver with nvidia-smi"
+        ))
+    })?;
     let count = Cuda::device_count().max(0) as usize;
     if index < count {
         return Ok(Device::Cuda(index));

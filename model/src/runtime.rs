@@ -1,6 +1,7 @@
 //! What libtorch is and how it computes here: the instruction set it is held to, its threads, its random stream.
 
 use std::env;
+use std::error::Error;
 
 /// The instruction set that a golden set was recorded under, as the three libraries below libtorch name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,4 +43,26 @@ pub fn threads() -> u32 {
 /// `torch.manual_seed`: the stream from which weights, stochastic depth and RoPE's augmentation draw.
 pub fn manual_seed(seed: u64) {
     tch::manual_seed(seed as i64);
+}
+
+/// Loads libtorch's CUDA half, where this libtorch has one: the linker leaves it out, since nothing refers to it by name, and
+/// its kernels register themselves when it is loaded. Does nothing on a libtorch for the CPU alone.
+///
+/// # Errors
+/// When the library is there and cannot be loaded (a driver or another library is missing): the loader's message.
+pub fn load_cuda() -> Result<(), String> {
+    const LIBRARY: &str = "libtorch_cuda.so";
+    // SAFETY: the library is libtorch's own; its initialisers register kernels and are made to run at load time.
+    match unsafe { libloading::Library::new(LIBRARY) } {
+        Ok(library) => {
+            // Kernels stay registered for good, so the library must stay.
+            std::mem::forget(library);
+            Ok(())
+        }
+        Err(error) => {
+            let message = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            let absent = message.contains(&format!("{LIBRARY}: cannot open shared object file"));
+            if absent { Ok(()) } else { Err(message) }
+        }
+    }
 }

@@ -14,18 +14,21 @@ pub enum SuiteError {
     /// A golden or candidate set cannot be read.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Set(#[from] SetError),
-    /// A golden set is damaged.
-    #[error(
-        "the golden set `{name}` is damaged:\n{problems}\nhint: restore it from version control, or record it again (golden/README.md)"
-    )]
+    /// A golden set or a candidate is damaged.
+    #[error("the {what} `{name}` is damaged:\n{problems}")]
     Damaged {
+        /// `golden set` or `candidate`.
+        what: &'static str,
         /// The set.
         name: String,
-        /// What is wrong, a line each.
+        /// What is wrong and what to do, a line each.
         problems: String,
     },
+    /// The candidate's folder has no set in it.
+    #[error("there is no candidate under {}\nhint: give a folder that `golden/export/record.py` has written, or one with several of them", .0.display())]
+    NoCandidate(PathBuf),
     /// There is nothing to judge against.
-    #[error("no golden set {wanted} under {}\nhint: `dinov3-harness golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
+    #[error("no golden set {wanted} under {}\nhint: `golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
     NoSet {
         /// Which one was looked for.
         wanted: String,
@@ -33,7 +36,7 @@ pub enum SuiteError {
         roots: Vec<PathBuf>,
     },
     /// The candidate was recorded from another recipe.
-    #[error(transparent)]
+    #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Recipe(#[from] RecipeMismatch),
     /// The candidate has none of the precisions that are judged.
     #[error(
@@ -44,7 +47,9 @@ pub enum SuiteError {
         name: String,
     },
     /// A set's recipe cannot be replayed by this trainer.
-    #[error("the golden set `{set}` cannot be replayed: {source}")]
+    #[error(
+        "the golden set `{set}` cannot be replayed: {source}\nhint: leave it out with `--golden DIR`, or record it from another recipe"
+    )]
     Config {
         /// The set.
         set: String,
@@ -52,7 +57,9 @@ pub enum SuiteError {
         source: ConfigError,
     },
     /// A set's recipe asks for a block that its network lacks.
-    #[error("the golden set `{set}` cannot be replayed: {source}")]
+    #[error(
+        "the golden set `{set}` cannot be replayed: {source}\nhint: record it again with blocks that its network has"
+    )]
     Intermediate {
         /// The set.
         set: String,

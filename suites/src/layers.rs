@@ -97,7 +97,7 @@ fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
     match &request.source {
         Source::Trainer { .. } => {
             for golden in sets::of_profile(&request.golden, request.profile)? {
-                sets::sound(golden.dir(), &golden.manifest().name)?;
+                sets::sound("golden set", &golden)?;
                 for precision in judged_precisions(&golden) {
                     let golden = GoldenSet::open(golden.dir())?;
                     cases.push(Case { golden, precision, candidate: None });
@@ -109,8 +109,7 @@ fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
                 cases.extend(candidate_cases(&candidate, &request.golden)?);
             }
             if cases.is_empty() {
-                let wanted = "to judge".to_owned();
-                return Err(SuiteError::NoSet { wanted, roots: vec![folder.clone()] });
+                return Err(SuiteError::NoCandidate(folder.clone()));
             }
         }
     }
@@ -119,9 +118,9 @@ fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
 
 fn candidate_cases(candidate: &GoldenSet, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
     let name = &candidate.manifest().name;
-    sets::sound(candidate.dir(), name)?;
+    sets::sound("candidate", candidate)?;
     let golden = sets::named(roots, name)?;
-    sets::sound(golden.dir(), name)?;
+    sets::sound("golden set", &golden)?;
     check_same_recipe(golden.manifest(), candidate.manifest())?;
     let both = judged_precisions(candidate).filter(|it| golden.manifest().precisions.get(*it).is_some());
     let cases: Result<Vec<Case>, SuiteError> = both

@@ -1,9 +1,10 @@
 //! Finding golden sets, and making sure of them.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{GoldenSet, find_sets, verify};
+use dinov3_golden::{GoldenSet, Problems, find_sets, verify};
 
 use crate::SuiteError;
 
@@ -12,13 +13,21 @@ use crate::SuiteError;
 /// # Errors
 /// When a root is missing, or a set's manifest cannot be read.
 pub fn open_all(roots: &[PathBuf]) -> Result<Vec<GoldenSet>, SuiteError> {
-    let mut sets = Vec::new();
+    folders(roots)?.iter().map(|folder| Ok(GoldenSet::open(folder)?)).collect()
+}
+
+/// The folders of all sets under `roots`, each once even where the roots overlap.
+fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
+    let (mut seen, mut folders) = (HashSet::new(), Vec::new());
     for root in roots {
         for folder in find_sets(root)? {
-            sets.push(GoldenSet::open(&folder)?);
+            // A folder that cannot be resolved is told apart by its path; opening it will say what is wrong.
+            if seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
+                folders.push(folder);
+            }
         }
     }
-    Ok(sets)
+    Ok(folders)
 }
 
 /// The sets that `profile` replays; at least one.
@@ -35,21 +44,27 @@ pub fn of_profile(roots: &[PathBuf], profile: Profile) -> Result<Vec<GoldenSet>,
     Ok(sets)
 }
 
-/// The set of this name.
+/// The set of this name. Sets of other names need not be sound.
 ///
 /// # Errors
-/// As [`open_all`], and when no set has the name.
+/// When a root is missing, the set cannot be read, or no set has the name.
 pub fn named(roots: &[PathBuf], name: &str) -> Result<GoldenSet, SuiteError> {
-    let found = open_all(roots)?.into_iter().find(|set| set.manifest().name == name);
-    found.ok_or_else(|| SuiteError::NoSet { wanted: format!("`{name}`"), roots: roots.to_vec() })
+    for folder in folders(roots)? {
+        match GoldenSet::open(&folder) {
+            Ok(set) if set.manifest().name == name => return Ok(set),
+            Err(error) if folder.file_name().is_some_and(|folder| folder == name) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Err(SuiteError::NoSet { wanted: format!("`{name}`"), roots: roots.to_vec() })
 }
 
-/// Refuses a damaged set: a verdict against wrong numbers is worse than none.
+/// Refuses a damaged set (`what`: golden set or candidate): a verdict against wrong numbers is worse than none.
 ///
 /// # Errors
 /// When a byte of the set is not what its hashes and records say.
-pub fn sound(folder: &Path, name: &str) -> Result<(), SuiteError> {
-    verify(folder)
-        .map(drop)
-        .map_err(|problems| SuiteError::Damaged { name: name.to_owned(), problems: problems.to_string() })
+pub fn sound(what: &'static str, set: &GoldenSet) -> Result<(), SuiteError> {
+    let name = || set.manifest().name.clone();
+    let damaged = |problems: Problems| SuiteError::Damaged { what, name: name(), problems: problems.to_string() };
+    verify(set.dir()).map(drop).map_err(damaged)
 }

@@ -60,5 +60,5 @@ fn a_damaged_candidate_is_refused() {
 fn an_empty_folder_is_no_candidate() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path()).unwrap_err();
-    assert!(matches!(error, SuiteError::NoSet { .. }), "{error}");
+    assert!(matches!(error, SuiteError::NoCandidate(_)), "{error}");
 }
