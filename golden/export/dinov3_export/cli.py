@@ -43,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     adhoc.add_argument("--warm", type=float, default=0.0, help="standard deviation of noise on the fresh weights")
     adhoc.add_argument("--stages", default="init,data,forward", metavar="A,B,…")
     adhoc.add_argument("--sample-limit", type=int, default=4096, help="elements kept of a tensor; 0 keeps all")
+    adhoc.add_argument("--replicas", type=int, default=8, metavar="N", help="runs for the spread of fp32; 0 for none")
     adhoc.add_argument("--profile", choices=PROFILES, default="full")
     adhoc.add_argument("--photograph", action="append", metavar="FILE", help="of golden/photographs (default: all)")
     return p
@@ -57,7 +58,7 @@ def recipes(arguments: argparse.Namespace) -> list[Recipe]:
             config_file=arguments.config_file, overrides=tuple(arguments.words), seed=arguments.seed,
             batch_size=arguments.batch_size, warm=arguments.warm, stages=tuple(arguments.stages.split(",")),
             precisions=tuple(arguments.precision or ("truth", "fp32")), sample_limit=arguments.sample_limit,
-            photographs=tuple(files),
+            photographs=tuple(files), replicas=arguments.replicas,
         )]
     known = load_sets(SETS_FILE)
     if not arguments.words:
@@ -136,7 +137,8 @@ def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> No
             "inputs_from": str(source) if source else None,
         }
         for precision in precisions:
-            run_worker({**job, "precision": precision}, work, not arguments.no_pins)
+            replicas = recipe.replicas_of(precision, precisions)
+            run_worker({**job, "precision": precision, "replicas": replicas}, work, not arguments.no_pins)
         finished = writer.collect(work, precisions, recipe, pictures, machine_paths)
         target = out / recipe.name
         if target.exists() and not _may_replace(target, finished, arguments.yes):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .sampling import stride
+from .spread import Spread
 
 DTYPES = {
     torch.float64: "F64",
@@ -49,6 +50,12 @@ def statistics(tensor: torch.Tensor) -> dict:
     }
 
 
+def stored_part(tensor: torch.Tensor, sample_limit: int) -> torch.Tensor:
+    """What is stored of a contiguous tensor: all of it in its shape, or a flat sample."""
+    step = stride(tensor.numel(), sample_limit)
+    return tensor if step == 1 else tensor.reshape(-1)[::step].contiguous()
+
+
 class Store:
     """Collects the entries of one precision, and what of them is written to its file."""
 
@@ -64,12 +71,18 @@ class Store:
         view = _bytes(value)
         record = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "storage": "digest"}
         if stage == "forward":
-            step = stride(value.numel(), self.sample_limit)
-            record["storage"] = "full" if step == 1 else "sample"
-            record["tensor"] = self._keep(name, value if step == 1 else value.reshape(-1)[::step].contiguous())
+            stored = stored_part(value, self.sample_limit)
+            record["storage"] = "full" if stored is value else "sample"
+            record["tensor"] = self._keep(name, stored)
         record["stats"] = statistics(value)
         record["sha256"] = hashlib.sha256(view).hexdigest()
         self.entries.append({"name": name, "stage": stage, "record": record})
+
+    def add_spread(self, spread: Spread) -> None:
+        """Puts the spread beside each forward entry of floating numbers that has one."""
+        for entry in self.entries:
+            if entry["stage"] == "forward" and (found := spread.of(entry["name"])):
+                entry["record"]["spread"] = found
 
     def _keep(self, name: str, stored: torch.Tensor) -> str:
         """The name under which these elements are stored: an earlier one where the same were stored before."""

@@ -28,6 +28,11 @@ class Taps:
         self._names = Names()
         self._block: list[str] = []
 
+    def restart(self, sink) -> None:
+        """Hands what another run of the model records to another sink, the calls counted from the first again."""
+        self._sink = sink
+        self._names = Names()
+
     def emit(self, path: str, value, port: str | None = None) -> None:
         """Records a value, or each tensor inside it, at a path."""
         for inner, tensor in ports(value):

@@ -16,7 +16,8 @@ NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a set's values, apart from the machine. `sample_limit` 0 stores every tensor in full."""
+    """Everything that decides a set's values, apart from the machine. `sample_limit` 0 stores every tensor in full.
+    `replicas` is how often float32 is run again for the spread; it stands in each spread, not in the manifest's recipe."""
 
     name: str
     description: str
@@ -31,6 +32,7 @@ class Recipe:
     sample_limit: int = 4096
     photographs: tuple[str, ...] = field(default=())
     intermediate: dict | None = None
+    replicas: int = 8
 
     def __post_init__(self) -> None:
         _require(bool(NAME.match(self.name)), f"`{self.name}` is no name for a set", "use a-z, 0-9 and _")
@@ -42,8 +44,15 @@ class Recipe:
         _require(self.batch_size > 0, f"{self.name}: batch_size must be positive", "")
         _require(self.warm >= 0, f"{self.name}: warm must not be negative", "0 keeps the weights as initialised")
         _require(self.sample_limit >= 0, f"{self.name}: sample_limit must not be negative", "0 stores in full")
+        _require(self.replicas >= 0, f"{self.name}: replicas must not be negative", "0 records no spread")
         for override in self.overrides:
             _require("=" in override, f"{self.name}: `{override}` is no override", "write key=value")
+
+    def replicas_of(self, precision: str, recorded: list[str]) -> int:
+        """How many replicas a precision is run for, where `recorded` are the precisions of this recording: only float32
+        is, and only beside its truth."""
+        wanted = precision == "fp32" and "truth" in recorded and "forward" in self.stages
+        return self.replicas if wanted else 0
 
     def ordered_precisions(self, subset: list[str] | None) -> list[str]:
         """The recipe's precisions, or those of them that `subset` names, in recording order."""

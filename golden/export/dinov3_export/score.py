@@ -95,6 +95,12 @@ def compare(old: GoldenFolder, new: GoldenFolder) -> tuple[list[tuple], list[Cha
     return rows, changes
 
 
+def changed_spreads(old: GoldenFolder, new: GoldenFolder) -> int:
+    """How many records that both sets have carry another spread, or have gained or lost one."""
+    before = dict(old.records())
+    return sum(key in before and before[key].get("spread") != record.get("spread") for key, record in new.records())
+
+
 def _changed_keys(old: dict, new: dict, prefix: str = "") -> list[str]:
     found = []
     for key in dict.fromkeys([*old, *new]):
@@ -131,6 +137,8 @@ def report(old_folder: Path, new_folder: Path) -> str:
         worst = f"{max(figures):.3e}" if figures else "-"
         changed = sum(c.stage == stage for c in changes)
         lines.append(f"  {stage:<10}{records:>9}{added:>7}{removed:>9}{identical:>11}{changed:>9}{worst:>12}")
+    if spreads := changed_spreads(old, new):
+        lines.append(f"  spread changed in {spreads} records")
     if changes:
         ranked = sorted(changes, key=_gravity)
         lines.append(f"  first in execution order: {changes[0].precision} {changes[0].name}")

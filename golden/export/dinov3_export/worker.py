@@ -14,6 +14,8 @@ from .build import add_micro_architecture, build, start_group
 from .config import as_json, load
 from .hooks import Taps, widened_casts
 from .pins import settings
+from .replicas import replicas
+from .spread import Spread
 
 
 def prepare(reference: Path, device: str, threads: int) -> None:
@@ -81,11 +83,12 @@ class Session:
         if job["precision"] != "bf16":
             self.cfg.compute_precision.param_dtype = "fp32"
         self._started = time.monotonic()
+        self._run = ""
 
     def say(self, what: str) -> None:
         """One line of progress on the terminal."""
         passed = time.monotonic() - self._started
-        print(f"  {self.recipe['name']} {self.job['precision']}: {what} ({passed:.1f} s)", file=sys.stderr, flush=True)
+        print(f"  {self.recipe['name']} {self.job['precision']}: {self._run}{what} ({passed:.1f} s)", file=sys.stderr, flush=True)
 
     def wants(self, stage: str) -> bool:
         """Whether the recipe records this stage."""
@@ -131,10 +134,31 @@ class Session:
                 self.store.add(f"data:{name}", "data", tensor)
         return {name: tensor.to(self.job["device"]) for name, tensor in fed.items()}
 
-    def forward(self, model, fed: dict[str, torch.Tensor]) -> None:
-        """Teacher, student, intermediate layers: with every tap on."""
+    def forward(self, model, fed: dict[str, torch.Tensor]) -> Taps:
+        """Teacher, student, intermediate layers: with every tap on. Returns the taps, which stay on."""
         taps = Taps(model, lambda name, tensor: self.store.add(name, "forward", tensor))
         taps.attach()
+        self._forward_once(model, fed, taps)
+        return taps
+
+    def spread(self, model, fed: dict[str, torch.Tensor], taps: Taps, truth: Path, count: int) -> None:
+        """Runs the forward again `count` times, every weight and pixel moved by one ulp, and records how far from the
+        truth in the folder `truth` each entry got."""
+        spread = Spread(truth)
+
+        def see(name: str, tensor: torch.Tensor) -> None:
+            stored = entries.stored_part(tensor.detach().to("cpu").contiguous(), self.recipe["sample_limit"])
+            spread.see(name, entries.DTYPES[stored.dtype], stored.reshape(-1).to(torch.float64).numpy())
+
+        for moved in replicas(model, fed, self.recipe["seed"], count):
+            self._run = f"run {spread.runs + 1} of {count} for the spread, "
+            taps.restart(see)
+            self._forward_once(model, moved, taps)
+            spread.end_run()
+        self._run = ""
+        self.store.add_spread(spread)
+
+    def _forward_once(self, model, fed: dict[str, torch.Tensor], taps: Taps) -> None:
         torch.manual_seed(self.recipe["seed"] + 2)
         with widened_casts(self.job["precision"] == "truth"), taps.random_draws(self.job["device"]):
             self._teacher_and_student(model, fed)
@@ -176,7 +200,8 @@ class Session:
 
 
 def record(job: dict, out: Path) -> None:
-    """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`."""
+    """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`.
+    Where the job asks for replicas, `out` holds the truth already."""
     from safetensors.torch import save_file
 
     prepare(Path(job["reference"]), job["device"], job["threads"])
@@ -193,7 +218,9 @@ def record(job: dict, out: Path) -> None:
                   out / f"{precision}.inputs.safetensors")
         fed = session.model_inputs(stored)
         if session.wants("forward"):
-            session.forward(model, fed)
+            taps = session.forward(model, fed)
+            if job["replicas"]:
+                session.spread(model, fed, taps, out, job["replicas"])
     save_file(session.store.tensors, out / f"{precision}.safetensors")
     result["entries"] = session.store.entries
     (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")

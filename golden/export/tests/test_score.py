@@ -36,6 +36,18 @@ class ScoreTest(unittest.TestCase):
     def tearDown(self):
         self._folder.cleanup()
 
+    def test_another_spread_is_counted(self):
+        from dinov3_export import score
+
+        tensors = {"a": [3.0, 4.0], "b": [1.0], "c": [1.0], "gone": [1.0]}
+        new = write_set(Path(self._folder.name) / "spread", tensors)
+        self.assertNotIn("spread changed", score.report(self.old, new))
+        manifest = json.loads((new / "manifest.json").read_text())
+        manifest["entries"][0]["records"]["fp32"]["spread"] = {"runs": 1, "rel_l2": 0.5, "rel_max": 0.5}
+        (new / "manifest.json").write_text(json.dumps(manifest))
+        self.assertIn("spread changed in 1 records", score.report(self.old, new))
+        self.assertIn("spread changed in 1 records", score.report(new, self.old))
+
     def compare(self, tensors, hashes=None):
         from dinov3_export import score
 
