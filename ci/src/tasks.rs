@@ -61,6 +61,7 @@ pub fn lint() -> Result<(), Failure> {
 pub fn test() -> Result<(), Failure> {
     let workspace = Workspace::set_up()?;
     lint_in(&workspace)?;
+    exporter_tests(&workspace.shell)?;
     if !workspace.has("nextest") {
         return workspace.step("test --workspace --no-fail-fast", Failure::check_said_by_tool);
     }
@@ -70,6 +71,32 @@ pub fn test() -> Result<(), Failure> {
         workspace.step("test --workspace --doc --quiet", failed)?;
     }
     workspace.step("nextest run --workspace --no-fail-fast", Failure::check_said_by_tool)
+}
+
+/// The tests of the Python exporter. They need NumPy and nothing else, which is brought into the target folder.
+fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
+    let root = workspace::root();
+    let (exporter, packages) = (root.join("golden/export"), root.join("target/exporter-tests"));
+    if !packages.join("numpy").is_dir() {
+        let requirements = shell.read_file(exporter.join("requirements.txt")).unwrap_or_default();
+        let numpy = requirements.lines().find(|line| line.starts_with("numpy==")).unwrap_or("numpy");
+        cmd!(shell, "python3 -m pip install --quiet --no-deps --target {packages} {numpy}").quiet().run().map_err(
+            |_| {
+                Failure::environment(
+                    "NumPy, which the exporter's tests need, cannot be installed",
+                    "pip's output is above",
+                )
+            },
+        )?;
+    }
+    eprintln!("$ python3 -m unittest (in golden/export)");
+    let _folder = shell.push_dir(&exporter);
+    cmd!(shell, "python3 -m unittest --quiet")
+        .quiet()
+        .env("PYTHONPATH", &packages)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .run()
+        .map_err(|_| Failure::check("a test of the exporter fails", "its output is above"))
 }
 
 /// All benchmarks, or the bench target `name`.

@@ -26,10 +26,10 @@ impl Inputs {
         };
         let file = set.inputs()?.ok_or_else(|| missing("inputs.safetensors", "the set has no such file"))?;
         let image = |input: &str| -> Result<Tensor, SuiteError> {
-            let pixels = read(&file, input, Dtype::U8, 4).map_err(|reason| missing(input, &reason))?;
+            let pixels = read(file, input, Dtype::U8, 4).map_err(|reason| missing(input, &reason))?;
             Ok(normalised(&pixels, config))
         };
-        let masks = read(&file, "masks", Dtype::Bool, 2).map_err(|reason| missing("masks", &reason))?;
+        let masks = read(file, "masks", Dtype::Bool, 2).map_err(|reason| missing("masks", &reason))?;
         let batch = Batch::new(image("global_crops")?, image("local_crops")?, masks);
         let intermediate = match set.manifest().recipe.intermediate {
             Some(_) => Some(image("intermediate")?),
