@@ -1,7 +1,7 @@
 //! A judgement in words: the verdict, the one-line summary, and what went wrong.
 
 use dinov3_golden::tolerance::{Metric, tolerance};
-use dinov3_golden::{EntryJudgement, Expectation, Outcome, SetJudgement, Stage};
+use dinov3_golden::{EntryJudgement, Expectation, SetJudgement, Stage};
 use dinov3_reports::{Finding, Quantity, Verdict};
 
 /// How many failing tensors a report spells out; the tables have all of them.
@@ -13,7 +13,7 @@ pub fn verdict(judgement: &SetJudgement) -> Verdict {
         return Verdict::Pass;
     }
     let reason = match (first(judgement), judgement.unexpected.first()) {
-        (Some(entry), _) => format!("first divergence at `{}`: {}", entry.name, entry.outcome),
+        (Some(entry), _) => format!("first divergence at `{}`", entry.name),
         (None, Some(entry)) => format!("`{}` is not in the golden set", entry.name),
         (None, None) => "the golden set has no entries at this precision".to_owned(),
     };
@@ -76,9 +76,6 @@ fn finding(entry: &EntryJudgement) -> Finding {
     let mut text = entry.outcome.to_string();
     if let Some(reason) = &entry.reason {
         text += &format!(": {reason}");
-    }
-    if let (Outcome::Beyond, Some(ratio)) = (entry.outcome, entry.ratio) {
-        text += &format!(" ({ratio:.3e} x the reference's own error)");
     }
     Finding::new(&entry.name, text)
 }
