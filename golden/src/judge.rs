@@ -121,7 +121,7 @@ pub struct Judge<'a> {
     unexpected: Vec<EntryJudgement>,
     /// Error of the reference at each entry, once it has been needed.
     reference: HashMap<usize, Option<Metrics>>,
-    /// The entry of each role that the reference rounds most coarsely, once it has been needed.
+    /// The largest error at a place of any block, once it has been needed.
     peers: HashMap<String, Option<Borrowed>>,
 }
 
@@ -266,7 +266,9 @@ impl<'a> Judge<'a> {
         if candidate.sha256 == golden.record.sha256 {
             judgement.identical = true;
             judgement.metrics = judgement.reference;
-            judgement.ratio = judgement.reference.filter(|it| it.error_l2 > 0.0).map(|_| 1.0);
+            let error = judgement.reference.filter(|it| it.reference_l2 > 0.0 && golden.record.dtype.is_float());
+            let yardstick = self.borrowed(index)?.map_or(0.0, |it| it.rel_l2);
+            judgement.ratio = error.filter(|_| yardstick > 0.0).map(|error| error.rel_l2 / yardstick);
             return Ok(());
         }
         let against = if golden.record.dtype.is_float() { self.truth(index)? } else { Some(golden) };

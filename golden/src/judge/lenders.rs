@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::names::Precision;
 use crate::tolerance::SMALL;
 
-use super::role::role;
+use super::role::{follows_rotation, role};
 use super::rule::Borrowed;
 use super::{Judge, JudgeError};
 
@@ -25,39 +25,42 @@ impl Judge<'_> {
         Ok(error)
     }
 
-    /// The yardstick that an entry borrows: see [`crate::tolerance`].
+    /// What counts beside the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
-        let peer = self.peer(index)?;
-        if self.reference_error(index)?.is_some_and(|own| own.count >= SMALL as u64) {
-            return Ok(peer);
+        let entry = &self.golden.manifest().entries[index];
+        let own = if self.precision == Precision::Fp32 && follows_rotation(&entry.name) {
+            self.of_all_blocks(index)?
+        } else {
+            self.of_all_runs(index)?
+        };
+        if self.reference_error(index)?.is_some_and(|error| error.count >= SMALL as u64) {
+            return Ok(own);
         }
         let lender = self.nearest_larger(index)?;
-        Ok(peer.into_iter().chain(lender).reduce(|a, b| if b.rel_l2 > a.rel_l2 { b } else { a }))
+        Ok(own.into_iter().chain(lender).reduce(Borrowed::at_least))
     }
 
-    /// Of the entries in `index`'s role and stage, the one with the largest error of the reference.
-    fn peer(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+    /// The largest error of the recorded run and those beside it.
+    fn of_all_runs(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+        let entry = &self.golden.manifest().entries[index];
+        let error = self.reference_error(index)?;
+        Ok(error.and_then(|error| Borrowed::of(&entry.name, &error, spread(entry, self.precision))))
+    }
+
+    /// The largest error of all runs at the same place of any block.
+    fn of_all_blocks(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entries = &self.golden.manifest().entries;
         let (stage, wanted) = (entries[index].stage, role(&entries[index].name));
         if let Some(known) = self.peers.get(&wanted) {
             return Ok(known.clone());
         }
-        let mut worst: Option<Borrowed> = None;
-        for (peer, entry) in entries.iter().enumerate().filter(|(_, it)| it.stage == stage && role(&it.name) == wanted)
-        {
-            if entry.records.get(self.precision).is_none_or(|record| !record.dtype.is_float()) {
-                continue;
-            }
-            if let Some(lent) = self
-                .reference_error(peer)?
-                .and_then(|error| Borrowed::of(&entry.name, &error, spread(entry, self.precision)))
-            {
-                worst = Some(match worst {
-                    Some(worst) => worst.at_least(lent),
-                    None => lent,
-                });
+        let mut lent = Vec::new();
+        for (peer, entry) in entries.iter().enumerate() {
+            if entry.stage == stage && role(&entry.name) == wanted {
+                lent.extend(self.of_all_runs(peer)?);
             }
         }
+        let worst = lent.into_iter().reduce(Borrowed::at_least);
         self.peers.insert(wanted, worst.clone());
         Ok(worst)
     }

@@ -63,7 +63,7 @@ pub struct Check {
     pub metric: Metric,
     /// Error of the candidate.
     pub error: f64,
-    /// Error of the reference at this precision, or the borrowed one.
+    /// The reference's own error at this precision: the largest of the recorded run and those beside it, or a borrowed one.
     pub yardstick: f64,
     /// Largest error that passes.
     pub limit: f64,
@@ -89,7 +89,7 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metric, error, yardstick, limit } = self;
-        write!(f, "{metric}: error {error:.2e}, limit {limit:.2e} (the reference's own error is {yardstick:.2e})")
+        write!(f, "{metric}: error {error:.2e}, limit {limit:.2e} (yardstick {yardstick:.2e})")
     }
 }
 
@@ -110,13 +110,14 @@ pub struct EntryJudgement {
     pub metrics: Option<Metrics>,
     /// Reference at this precision against truth, on the stored elements.
     pub reference: Option<Metrics>,
-    /// Error norm of the candidate over the yardstick; `None` where that is zero or unknown. 1 is as good as the reference.
+    /// Error norm of the candidate over the yardstick, which is the reference's largest in several runs; `None` where that is
+    /// zero or unknown.
     pub ratio: Option<f64>,
     /// The metrics held against their limits; empty where the bits or something else decided.
     pub checks: Vec<Check>,
     /// The type whose eps the floors are in; `None` where no floor was needed.
     pub resolution: Option<Dtype>,
-    /// The entry whose yardstick this one borrowed, having too few elements for its own.
+    /// The larger entry whose yardstick this one borrowed, having too few elements for its own.
     pub borrowed_from: Option<String>,
     /// Why it fails.
     pub reason: Option<String>,

@@ -94,7 +94,7 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
         return Ok(verdict);
     }
-    let extent = expected.min.unwrap_or(0.0).abs().max(expected.max.unwrap_or(0.0).abs());
+    let extent = extent(expected);
     let (norm, root) = (expected.l2.unwrap_or(0.0), elements(golden).sqrt());
     let quantities = [
         (Metric::Norm, candidate.l2, expected.l2, norm, root),
@@ -105,7 +105,7 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     let mut checks = Vec::new();
     for (metric, ours, theirs, scale, flushes) in quantities {
         let place = (golden, golden.record.dtype);
-        checks.extend(statistic(place, metric, (ours, theirs), 0.0, scale, flushes)?);
+        checks.extend(statistic(place, metric, (ours, theirs), 0.0, (scale, 0.0), flushes)?);
     }
     Ok(concluded(checks))
 }
@@ -148,12 +148,14 @@ fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[C
         error: metrics.error_l2,
         yardstick: yardstick.error_l2(metrics.reference_l2),
         scale: metrics.reference_l2,
+        largest: metrics.reference_max_abs,
         flushes: root,
     };
     let largest = Figures {
         error: metrics.max_abs,
         yardstick: yardstick.max_abs(metrics.reference_l2 / root),
         scale: metrics.reference_max_abs,
+        largest: 0.0,
         flushes: 1.0,
     };
     let place = (yardstick.golden, yardstick.resolution);
@@ -166,6 +168,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     let reference = &golden.record.stats;
     let root = elements(golden).sqrt();
     let norm = truth.l2.unwrap_or(0.0);
+    let largest = extent(truth);
     let expected = yardstick.rel_l2() * norm;
     // How far the reference itself is off, over all elements: more than the sample shows, perhaps.
     let own = |ours: Option<f64>, theirs: Option<f64>| match (ours, theirs) {
@@ -176,8 +179,15 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     let mean_yardstick = (expected / root).max(own(reference.mean, truth.mean));
     let place = (golden, yardstick.resolution);
     let mut checks = Vec::new();
-    checks.extend(statistic(place, Metric::Norm, (candidate.l2, truth.l2), norm_yardstick, norm, root)?);
-    checks.extend(statistic(place, Metric::Mean, (candidate.mean, truth.mean), mean_yardstick, norm / root, 1.0)?);
+    checks.extend(statistic(place, Metric::Norm, (candidate.l2, truth.l2), norm_yardstick, (norm, largest), root)?);
+    checks.extend(statistic(
+        place,
+        Metric::Mean,
+        (candidate.mean, truth.mean),
+        mean_yardstick,
+        (norm / root, largest / root),
+        1.0,
+    )?);
     Ok(checks)
 }
 
@@ -187,7 +197,7 @@ fn statistic(
     metric: Metric,
     (ours, theirs): (Option<f64>, Option<f64>),
     yardstick: f64,
-    scale: f64,
+    (scale, largest): (f64, f64),
     flushes: f64,
 ) -> Result<Option<Check>, Metric> {
     let error = match (ours, theirs) {
@@ -195,7 +205,7 @@ fn statistic(
         (Some(ours), Some(theirs)) => (ours - theirs).abs(),
         _ => f64::INFINITY,
     };
-    check(place, metric, Figures { error, yardstick, scale, flushes }).map(Some)
+    check(place, metric, Figures { error, yardstick, scale, largest, flushes }).map(Some)
 }
 
 /// The figures of one check, in the unit of the values.
@@ -203,6 +213,8 @@ struct Figures {
     error: f64,
     yardstick: f64,
     scale: f64,
+    /// The largest element, where one that is off by a whole step may outweigh all others; else zero.
+    largest: f64,
     /// How many subnormals' worth hardware may flush, in this metric.
     flushes: f64,
 }
@@ -210,10 +222,15 @@ struct Figures {
 /// The rule of the table, in the unit of the scale where there is one.
 fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figures) -> Result<Check, Metric> {
     let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
-    let Figures { error, yardstick, scale, flushes } = figures;
-    let limit = row.k * yardstick + row.floor * dtype.eps() * scale + dtype.flush() * flushes;
+    let Figures { error, yardstick, scale, largest, flushes } = figures;
+    let limit = row.k * yardstick + row.floor * dtype.eps() * (scale + largest) + dtype.flush() * flushes;
     let unit = if scale > 0.0 { scale } else { 1.0 };
     Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, limit: limit / unit })
+}
+
+/// The largest magnitude.
+fn extent(stats: &Stats) -> f64 {
+    stats.min.unwrap_or(0.0).abs().max(stats.max.unwrap_or(0.0).abs())
 }
 
 fn elements(golden: Recorded<'_>) -> f64 {

@@ -1,7 +1,6 @@
 //! A judgement in words: the verdict, the one-line summary, and what went wrong.
 
-use dinov3_golden::tolerance::{Metric, tolerance};
-use dinov3_golden::{EntryJudgement, Expectation, SetJudgement, Stage};
+use dinov3_golden::{EntryJudgement, SetJudgement};
 use dinov3_reports::{Finding, Quantity, Verdict};
 
 /// How many failing tensors a report spells out; the tables have all of them.
@@ -30,11 +29,8 @@ pub fn summary(judgement: &SetJudgement) -> String {
     } else {
         format!("{total} tensors, {identical} identical")
     };
-    if let Expectation::Yardstick { differences } = &judgement.expectation
-        && !differences.is_empty()
-    {
-        let worst = judgement.worst().and_then(|entry| entry.ratio).unwrap_or(0.0);
-        text += &format!(", worst {worst:.2} x the reference's own error");
+    if let Some(share) = worst_share(judgement) {
+        text += &format!(", at most {share:.2} of the limit");
     }
     match first(judgement) {
         Some(entry) if !judgement.passes() => text + &format!("; {failing} wrong, first `{}`", entry.name),
@@ -43,12 +39,14 @@ pub fn summary(judgement: &SetJudgement) -> String {
     }
 }
 
-/// The worst ratio to the yardstick of the forward pass, and what it may be.
+/// The largest part of a limit that any tensor uses up, and the whole. Nothing where all bits are the reference's.
 pub fn figure_and_limit(judgement: &SetJudgement) -> (Option<Quantity>, Option<Quantity>) {
-    let unit = "x the reference's own error";
-    let figure = judgement.worst().and_then(|entry| entry.ratio).map(|ratio| Quantity::new(ratio, unit));
-    let limit = tolerance(Stage::Forward, Metric::RelL2).map(|row| Quantity::new(row.k, unit));
-    (figure, limit)
+    let quantity = |value| Quantity::new(value, "of the limit");
+    (worst_share(judgement).map(quantity), worst_share(judgement).map(|_| quantity(1.0)))
+}
+
+fn worst_share(judgement: &SetJudgement) -> Option<f64> {
+    judgement.entries.iter().filter_map(EntryJudgement::share).reduce(f64::max)
 }
 
 /// What went wrong, in execution order, the first divergence first.

@@ -46,7 +46,7 @@ fn stage_table(judgements: &[SetJudgement], stage: Stage) -> Option<Section> {
         match stage {
             Stage::Init => "Weights and buffers after initialisation from the seed. Nothing is rounded on the way: they are the same, or wrong.",
             Stage::Data => "What the model receives: normalised crops, masks and their weights.",
-            _ => "The ratio is the error against the float64 truth over the reference's own error at the same precision.",
+            _ => "The ratio is the error against the float64 truth over the yardstick: the reference's own largest error, in several runs, at the same precision.",
         }
         .to_owned(),
     );
@@ -88,7 +88,7 @@ fn layer_table(judgement: &SetJudgement) -> Table {
         Column::right("identical"),
         Column::right("wrong"),
         Column::right("error"),
-        Column::right("reference's own"),
+        Column::right("reference"),
         Column::right("worst ratio"),
         Column::right("ulp"),
     ]);

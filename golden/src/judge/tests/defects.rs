@@ -12,13 +12,16 @@ fn an_exact_reference_leaves_one_more_rounding() {
     // Float32 holds the truth exactly, so the yardstick is zero.
     let truth: Vec<f64> = (1..=200).map(|it| f64::from(it as f32 / 3.0)).collect();
     let value = Value::forward("copied", truth);
-    let off = |by: f64| {
-        let candidate = value.fp32.iter().map(|&it| (f64::from(it) * (1.0 + by * EPS)) as f32).collect();
-        judged(value.clone(), candidate)
+    let off = |by: f64, every: usize| {
+        let moved =
+            |(at, &it): (usize, &f32)| if at % every == 0 { (f64::from(it) * (1.0 + by * EPS)) as f32 } else { it };
+        judged(value.clone(), value.fp32.iter().enumerate().map(moved).collect())
     };
-    assert_eq!(off(0.6).outcome, Outcome::WithinYardstick);
-    assert_eq!(off(0.6).ratio, None, "there is no yardstick to relate it to");
-    assert_eq!(off(4.0).outcome, Outcome::Beyond);
+    // A third of the values fall on the neighbour.
+    assert_eq!(off(0.6, 3).outcome, Outcome::WithinYardstick);
+    assert_eq!(off(0.6, 3).ratio, None, "there is no yardstick to relate it to");
+    assert_eq!(off(0.6, 1).outcome, Outcome::Beyond, "rounding to nearest does not move all of them by a whole step");
+    assert_eq!(off(4.0, 3).outcome, Outcome::Beyond);
 }
 
 /// As the reference's RoPE: computed in bfloat16 and widened, in the truth as well.
@@ -116,8 +119,7 @@ fn a_small_entry_borrows_the_yardstick_of_a_large_one() {
 
 /// A block where the reference was lucky, beside one where it was not.
 #[test]
-fn the_same_place_of_another_block_lends_its_yardstick() {
-    let place = ["student.backbone.blocks.0.attn.proj:in", "student.backbone.blocks.1.attn.proj:in"];
+fn after_the_rotation_another_block_lends_its_yardstick() {
     let unlucky = |names: [&'static str; 2]| {
         let mut case = Case::new(None, &[(names[0], 500), (names[1], 500)]);
         let (truth, noise) = (case.values[1].truth.clone(), &mut Noise(8));
@@ -125,12 +127,13 @@ fn the_same_place_of_another_block_lends_its_yardstick() {
         std::fs::remove_dir_all(case.dir()).unwrap();
         case.write(None);
         case.candidate[0] = rounded(&case.values[0].truth, 40.0, noise);
-        case.judge().entries.remove(0)
+        case.judge().entries.remove(0).outcome
     };
-    let entry = unlucky(place);
-    assert_eq!((entry.outcome, entry.borrowed_from.as_deref()), (Outcome::WithinYardstick, Some(place[1])));
-    let entry = unlucky([place[0], "student.backbone.blocks.1.attn.proj"]);
-    assert_eq!((entry.outcome, entry.borrowed_from), (Outcome::Beyond, None), "another place is no peer");
+    let (first, second) = ("student.backbone.blocks.0.attn.proj:in", "student.backbone.blocks.1.attn.proj:in");
+    assert_eq!(unlucky([first, second]), Outcome::WithinYardstick);
+    assert_eq!(unlucky([first, "student.backbone.blocks.1.attn.proj"]), Outcome::Beyond, "another place");
+    let (first, second) = ("student.backbone.blocks.0.mlp.fc1", "student.backbone.blocks.1.mlp.fc1");
+    assert_eq!(unlucky([first, second]), Outcome::Beyond, "no rotation there");
 }
 
 /// The recorded run was lucky, and runs beside it were not.
