@@ -12,6 +12,10 @@ pub struct Fingerprint {
     pub architecture: String,
     /// Kind of device (`cpu`).
     pub device: String,
+    /// Maker of the processor, as it names itself (`GenuineIntel`); `None` where it does not. MKL keeps its promises about
+    /// instruction sets to its own maker's processors alone.
+    #[serde(deserialize_with = "crate::manifest::required")]
+    pub cpu_vendor: Option<String>,
     /// Instruction set that libtorch's own kernels were pinned to.
     pub cpu_capability: String,
     /// Instruction set that MKL was pinned to; `None` where it is not used.
@@ -32,6 +36,7 @@ impl Fingerprint {
             ("torch", self.torch.clone(), other.torch.clone()),
             ("architecture", self.architecture.clone(), other.architecture.clone()),
             ("device", self.device.clone(), other.device.clone()),
+            ("cpu vendor", text(&self.cpu_vendor), text(&other.cpu_vendor)),
             ("cpu capability", self.cpu_capability.clone(), other.cpu_capability.clone()),
             ("MKL_CBWR", text(&self.mkl_cbwr), text(&other.mkl_cbwr)),
             ("ONEDNN_MAX_CPU_ISA", text(&self.onednn_max_cpu_isa), text(&other.onednn_max_cpu_isa)),
@@ -61,6 +66,7 @@ mod tests {
             torch: "2.9.0".into(),
             architecture: "aarch64".into(),
             device: "npu".into(),
+            cpu_vendor: None,
             cpu_capability: "DEFAULT".into(),
             mkl_cbwr: None,
             onednn_max_cpu_isa: None,
@@ -70,6 +76,7 @@ mod tests {
         torch: recorded with 2.8.0, here 2.9.0
         architecture: recorded with x86_64, here aarch64
         device: recorded with cpu, here npu
+        cpu vendor: recorded with GenuineIntel, here none
         cpu capability: recorded with AVX2, here DEFAULT
         MKL_CBWR: recorded with AVX2, here none
         ONEDNN_MAX_CPU_ISA: recorded with AVX2, here none

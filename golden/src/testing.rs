@@ -26,6 +26,7 @@ pub fn fingerprint() -> Fingerprint {
         torch: "2.8.0".into(),
         architecture: "x86_64".into(),
         device: "cpu".into(),
+        cpu_vendor: Some("GenuineIntel".into()),
         cpu_capability: "AVX2".into(),
         mkl_cbwr: Some("AVX2".into()),
         onednn_max_cpu_isa: Some("AVX2".into()),

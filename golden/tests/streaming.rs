@@ -44,7 +44,7 @@ const BUDGET: usize = 4 << 20;
 
 fn header() -> Manifest {
     let fingerprint = serde_json::json!({
-        "torch": "2.8.0", "architecture": "x86_64", "device": "cpu", "cpu_capability": "AVX2",
+        "torch": "2.8.0", "architecture": "x86_64", "device": "cpu", "cpu_vendor": null, "cpu_capability": "AVX2",
         "mkl_cbwr": null, "onednn_max_cpu_isa": null, "threads": 2,
     });
     serde_json::from_value(serde_json::json!({

@@ -30,6 +30,18 @@ pub fn pinned(variable: &str) -> Option<String> {
     env::var(variable).ok()
 }
 
+/// The maker of this processor as it names itself, such as `GenuineIntel`; `None` on processors that have no such name.
+pub fn cpu_vendor() -> Option<String> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let leaf = std::arch::x86_64::__cpuid(0);
+        let name: Vec<u8> = [leaf.ebx, leaf.edx, leaf.ecx].into_iter().flat_map(u32::to_le_bytes).collect();
+        String::from_utf8(name).ok()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    None
+}
+
 /// Threads of libtorch's intra-op pool: `torch.set_num_threads`.
 pub fn set_threads(threads: u32) {
     tch::set_num_threads(threads.max(1) as i32);

@@ -226,6 +226,7 @@ pub fn this_machine(device: Device) -> Fingerprint {
         torch: dinov3_model::shim::torch_version(),
         architecture: std::env::consts::ARCH.to_owned(),
         device: if device == Device::Cpu { "cpu" } else { "cuda" }.to_owned(),
+        cpu_vendor: runtime::cpu_vendor(),
         cpu_capability: dinov3_model::shim::cpu_capability(),
         mkl_cbwr: runtime::pinned("MKL_CBWR"),
         onednn_max_cpu_isa: runtime::pinned("ONEDNN_MAX_CPU_ISA"),

@@ -39,6 +39,18 @@ def settings() -> dict[str, str | None]:
     }
 
 
+def cpu_vendor(cpuinfo: str = "/proc/cpuinfo") -> str | None:
+    """The maker of the processor as it names itself (`GenuineIntel`), for MKL treats those of others differently."""
+    try:
+        with open(cpuinfo, encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("vendor_id"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return None
+
+
 def require_packages(device: str) -> None:
     """Fails with exit code 3 when a package is not installed, before any work is done."""
     wanted = dict(PACKAGES)

@@ -13,7 +13,7 @@ from . import entries, inputs
 from .build import add_micro_architecture, build, start_group
 from .config import as_json, load
 from .hooks import Taps, widened_casts
-from .pins import settings
+from .pins import cpu_vendor, settings
 from .replicas import replicas
 from .spread import Spread
 
@@ -43,6 +43,7 @@ def fingerprint(device: str) -> dict:
         "torch": torch.__version__.split("+")[0],
         "architecture": platform.machine(),
         "device": device,
+        "cpu_vendor": cpu_vendor(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         **settings(),
         "threads": torch.get_num_threads(),
