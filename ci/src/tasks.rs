@@ -75,19 +75,23 @@ pub fn test() -> Result<(), Failure> {
 
 /// The tests of the Python exporter. They need NumPy and nothing else, which is brought into the target folder.
 fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
+    let no_numpy =
+        || Failure::environment("NumPy, which the exporter's tests need, cannot be installed", "pip's output is above");
+    let no_python = || Failure::environment("python3 cannot be run", "install Python 3.11 with pip");
     let root = workspace::root();
-    let (exporter, packages) = (root.join("golden/export"), root.join("target/exporter-tests"));
-    if !packages.join("numpy").is_dir() {
-        let requirements = shell.read_file(exporter.join("requirements.txt")).unwrap_or_default();
-        let numpy = requirements.lines().find(|line| line.starts_with("numpy==")).unwrap_or("numpy");
-        cmd!(shell, "python3 -m pip install --quiet --no-deps --target {packages} {numpy}").quiet().run().map_err(
-            |_| {
-                Failure::environment(
-                    "NumPy, which the exporter's tests need, cannot be installed",
-                    "pip's output is above",
-                )
-            },
-        )?;
+    let exporter = root.join("golden/export");
+    let requirements = shell.read_file(exporter.join("requirements.txt")).unwrap_or_default();
+    let numpy = requirements.lines().find(|line| line.starts_with("numpy==")).unwrap_or("numpy");
+    let version = "import sys; print(f'{sys.version_info.major}.{sys.version_info.minor}')";
+    let python = cmd!(shell, "python3 -c {version}").quiet().read().map_err(|_| no_python())?;
+    let packages = root.join(format!("target/exporter-tests/python-{python}-{numpy}"));
+    if !packages.is_dir() {
+        // Under another name until it is whole.
+        let partial = packages.with_extension("partial");
+        shell.remove_path(&partial).map_err(|_| no_numpy())?;
+        let install = cmd!(shell, "python3 -m pip install --quiet --no-deps --target {partial} {numpy}");
+        install.quiet().run().map_err(|_| no_numpy())?;
+        std::fs::rename(&partial, &packages).map_err(|_| no_numpy())?;
     }
     eprintln!("$ python3 -m unittest (in golden/export)");
     let _folder = shell.push_dir(&exporter);

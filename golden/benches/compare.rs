@@ -1,9 +1,13 @@
 //! Throughput of comparing, on one core: bytes of candidate and reference together a second.
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use dinov3_golden::{Dtype, TensorView, compare, digest};
+use dinov3_golden::{
+    Dtype, Existing, Expectation, GoldenSet, Manifest, Precision, SetWriter, Stage, TensorView, compare, digest,
+    judge_set,
+};
 
 /// 16 Mi elements: 64 MiB of float32, beyond any cache.
 const ELEMENTS: usize = 16 << 20;
@@ -67,5 +71,42 @@ fn digesting(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, comparing, digesting);
+/// Two sets on disk, from end to end: every tensor of the candidate has other bits, so that every metric is computed, and so is
+/// the reference's own error. The bytes are those of candidate, reference and truth.
+fn judging_sets(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let micro = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/sets/micro"));
+    let micro = GoldenSet::open(micro).expect("the committed sets are sound");
+    let write = |name: &str, error: f64| {
+        let mut precisions = micro.manifest().precisions.clone();
+        precisions.bf16 = None;
+        let header = Manifest { entries: Vec::new(), precisions, sample_limit: None, ..micro.manifest().clone() };
+        let dir = folder.path().join(name);
+        let mut writer = SetWriter::create(&dir, header, Existing::Refuse).expect("a new folder");
+        let shape = [ELEMENTS];
+        for entry in ["a.mlp.fc1", "a.mlp.fc2"] {
+            for (precision, dtype, error) in [(Precision::Truth, Dtype::F64, 0.0), (Precision::Fp32, Dtype::F32, error)]
+            {
+                let bytes = bytes(dtype, error);
+                let view = TensorView::new(dtype, &shape, &bytes).expect("as many bytes as elements");
+                writer.record(precision, entry, Stage::Forward, view).expect("space in the temporary folder");
+            }
+        }
+        writer.finish().expect("space in the temporary folder");
+        GoldenSet::open(&dir).expect("just written")
+    };
+    let (golden, candidate) = (write("golden", 1e-7), write("candidate", 2e-7));
+    let mut group = criterion.benchmark_group("judge_set");
+    group.sample_size(10).throughput(Throughput::Bytes((2 * ELEMENTS * (4 + 4 + 8)) as u64));
+    group.bench_function("two sets of two tensors", |bencher| {
+        bencher.iter(|| {
+            let here = Expectation::Yardstick { differences: Vec::new() };
+            let judgement = judge_set(&golden, &candidate, Precision::Fp32, here).expect("both have fp32");
+            assert!(judgement.identical() == 0 && judgement.entries.iter().all(|entry| entry.metrics.is_some()));
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, comparing, digesting, judging_sets);
 criterion_main!(benches);

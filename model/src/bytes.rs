@@ -26,15 +26,17 @@ impl TensorBytes {
         if length == 0 {
             return &[];
         }
-        // SAFETY: `bytes_of` made the tensor contiguous and put it on the host, `self` keeps it alive, and its
-        // storage holds `length` bytes from `data_ptr` on. Nothing writes to it while `self` is borrowed: a tensor
-        // that was handed to an observer is not changed in place by the trainer.
+        // SAFETY: `bytes_of` made the tensor contiguous and put it on the host, `self` keeps it alive, and its storage holds
+        // `length` bytes from `data_ptr` on. That nothing writes to it meanwhile is the promise of whoever called `bytes_of`.
         unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast(), length) }
     }
 }
 
 /// The bytes of `tensor`: copied only if it is on a device or not contiguous.
-pub fn bytes_of(tensor: &Tensor) -> TensorBytes {
+///
+/// # Safety
+/// While the result lives, nothing may write to the storage of `tensor`, which other tensors may share.
+pub unsafe fn bytes_of(tensor: &Tensor) -> TensorBytes {
     let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
     let shape = tensor.size().into_iter().map(|n| n as usize).collect();
     TensorBytes { tensor, shape }

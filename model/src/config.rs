@@ -1,6 +1,7 @@
 //! The part of the reference's config that shapes the networks, read from the merged config
 //! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
 
+mod refusals;
 mod sizes;
 
 pub use sizes::VitSize;
@@ -105,6 +106,9 @@ pub struct SslConfig {
     pub rgb_mean: [f32; 3],
     /// `crops.rgb_std`.
     pub rgb_std: [f32; 3],
+    /// What the config asks for and the reference at this commit never reads, a sentence each: it has no effect there, and
+    /// none here.
+    pub without_effect: Vec<String>,
 }
 
 impl SslConfig {
@@ -114,23 +118,16 @@ impl SslConfig {
     /// When a key is missing, an architecture is unknown, or an option cannot be honoured.
     pub fn from_merged(config: &serde_json::Value) -> Result<Self, ConfigError> {
         let raw = RawConfig::deserialize(config)?;
-        if !raw.ibot.separate_head {
-            return Err(unsupported("ibot.separate_head", "the reference asserts that it is true"));
-        }
-        if raw.distillation.enabled {
-            return Err(unsupported("distillation.enabled", "distillation is not part of this trainer yet"));
-        }
-        if raw.crops.local_crops_number < 1 {
-            return Err(unsupported("crops.local_crops_number", "the reference asserts that it is above zero"));
-        }
+        refusals::refuse(config)?;
         let student = raw.student.resolve()?;
         Ok(Self {
             dino_head: raw.dino.resolve(student.size.embed_dim),
-            ibot_head: raw.ibot.head.resolve(student.size.embed_dim),
+            ibot_head: raw.ibot.resolve(student.size.embed_dim),
             student,
             local_crops_number: raw.crops.local_crops_number,
             rgb_mean: raw.crops.rgb_mean,
             rgb_std: raw.crops.rgb_std,
+            without_effect: refusals::without_effect(config),
         })
     }
 }
@@ -139,21 +136,8 @@ impl SslConfig {
 struct RawConfig {
     student: RawStudent,
     dino: RawHead,
-    ibot: RawIbot,
+    ibot: RawHead,
     crops: RawCrops,
-    distillation: RawDistillation,
-}
-
-#[derive(Deserialize)]
-struct RawDistillation {
-    enabled: bool,
-}
-
-#[derive(Deserialize)]
-struct RawIbot {
-    separate_head: bool,
-    #[serde(flatten)]
-    head: RawHead,
 }
 
 #[derive(Deserialize)]
@@ -198,8 +182,6 @@ struct RawStudent {
     mask_k_bias: bool,
     untie_cls_and_patch_norms: bool,
     untie_global_and_local_cls_norm: bool,
-    in_chans: i64,
-    pos_embed_type: String,
     pos_embed_rope_base: Option<f64>,
     pos_embed_rope_min_period: Option<f64>,
     pos_embed_rope_max_period: Option<f64>,
@@ -207,13 +189,10 @@ struct RawStudent {
     pos_embed_rope_shift_coords: Option<f64>,
     pos_embed_rope_jitter_coords: Option<f64>,
     pos_embed_rope_rescale_coords: Option<f64>,
-    pos_embed_rope_dtype: String,
-    fp8_enabled: bool,
 }
 
 impl RawStudent {
     fn resolve(self) -> Result<VitConfig, ConfigError> {
-        self.refuse_what_is_never_read()?;
         let size = VitSize::named(&self.arch)
             .ok_or_else(|| ConfigError::UnknownArch { given: self.arch.clone(), known: VitSize::NAMES.join(", ") })?;
         Ok(VitConfig {
@@ -240,25 +219,6 @@ impl RawStudent {
             untie_global_and_local_cls_norm: self.untie_global_and_local_cls_norm,
             plant: None,
         })
-    }
-
-    /// Keys that the config has and the reference's builder at this commit does not pass on: any value but the one in
-    /// effect would be silently ignored.
-    fn refuse_what_is_never_read(&self) -> Result<(), ConfigError> {
-        let ignored = "the reference at this commit never passes it to the model, which always uses";
-        if self.in_chans != 3 {
-            return Err(unsupported("student.in_chans", format!("{ignored} 3")));
-        }
-        if self.pos_embed_rope_dtype != "bf16" {
-            return Err(unsupported("student.pos_embed_rope_dtype", format!("{ignored} bf16")));
-        }
-        if self.pos_embed_type != "rope" {
-            return Err(unsupported("student.pos_embed_type", format!("{ignored} rope")));
-        }
-        if self.fp8_enabled {
-            return Err(unsupported("student.fp8_enabled", "fp8 products need torch._scaled_mm on a Hopper GPU"));
-        }
-        Ok(())
     }
 
     fn periods(&self) -> Result<Periods, ConfigError> {

@@ -51,14 +51,17 @@ pub enum WeightsError {
     },
 }
 
-/// Writes every tensor of `module` to `path`, under a temporary name first.
+/// Writes every tensor of `module` to `path`, under a temporary name first. In the file, names are relative to `root`:
+/// `student.backbone` for a backbone's own (`blocks.0.norm1.weight`), an empty one for the names in full.
 ///
 /// # Errors
 /// When the file cannot be written; an existing one is then left as it was.
-pub fn save(module: &impl Module, path: &Path) -> Result<(), WeightsError> {
+pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
+    // SAFETY: `module` is borrowed for the whole call, and nothing here writes to its tensors.
+    let bytes = |tensor: &Tensor| unsafe { bytes_of(tensor) };
     let named: Vec<(String, TensorBytes)> =
-        module.state_dict().into_iter().map(|(name, _, tensor)| (name, bytes_of(&tensor))).collect();
+        module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), bytes(&tensor))).collect();
     let mut views = Vec::with_capacity(named.len());
     for (name, tensor) in &named {
         let view = TensorView::new(dtype(tensor.kind()), tensor.shape().to_vec(), tensor.bytes())
@@ -74,19 +77,21 @@ pub fn save(module: &impl Module, path: &Path) -> Result<(), WeightsError> {
     Ok(())
 }
 
-/// Reads `path` into `module`, whose tensors keep their devices. Strict: every key, shape and dtype must match.
+/// Reads `path`, whose names are relative to `root`, into `module`, whose tensors keep their devices. Strict: every key, shape and
+/// dtype must match.
 ///
 /// # Errors
 /// When the file cannot be read or does not fit; the module is then unchanged.
-pub fn load(module: &impl Module, path: &Path) -> Result<(), WeightsError> {
+pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     let bytes = fs::read(path).map_err(|source| WeightsError::Io { path: path.to_owned(), source })?;
     let file =
         SafeTensors::deserialize(&bytes).map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
     let mut found: HashMap<String, TensorView> = file.tensors().into_iter().collect();
     let (mut pairs, mut missing) = (Vec::new(), Vec::new());
     for (name, _, tensor) in module.state_dict() {
+        let name = within(root, name);
         match found.remove(&name) {
-            Some(view) => pairs.push((fitting(&name, &tensor, &view)?, tensor)),
+            Some(view) => pairs.push((name, view, tensor)),
             None => missing.push(name),
         }
     }
@@ -95,12 +100,21 @@ pub fn load(module: &impl Module, path: &Path) -> Result<(), WeightsError> {
         unexpected.sort();
         return Err(WeightsError::Keys { missing, unexpected });
     }
+    let values: Result<Vec<_>, _> = pairs.iter().map(|(name, view, tensor)| fitting(name, tensor, view)).collect();
     no_grad(|| {
-        for (value, mut tensor) in pairs {
-            tensor.copy_(&value);
+        for (value, (_, _, tensor)) in values?.iter().zip(&pairs) {
+            tensor.shallow_clone().copy_(value);
         }
-    });
-    Ok(())
+        Ok(())
+    })
+}
+
+/// A tensor's name relative to the module path `root`.
+fn within(root: &str, name: String) -> String {
+    match name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')) {
+        Some(rest) if !root.is_empty() => rest.to_owned(),
+        _ => name,
+    }
 }
 
 fn fitting(name: &str, tensor: &Tensor, view: &TensorView) -> Result<Tensor, WeightsError> {

@@ -1,6 +1,7 @@
 //! What observing costs: the forward pass of a golden set's recipe with no tap, with every tap on, and judged.
 //!
-//! The claim to check: nothing when absent, and at most half as much again when every one is on.
+//! The claim to check: at most half as much again when every one is on. That an absent tap costs nothing is below what can be
+//! measured: it is one branch, some three hundred times in a forward pass. Unpinned, as all timings are.
 
 use std::hint::black_box;
 use std::path::Path;

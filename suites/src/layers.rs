@@ -17,7 +17,7 @@ use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Precision, SetJu
 use dinov3_model::fault::Plant;
 use dinov3_model::runtime;
 use dinov3_model::tap::Tap;
-use dinov3_reports::{Check, Event, Reporter};
+use dinov3_reports::{Check, Event, Reporter, Verdict};
 use tch::{Device, Tensor};
 
 use crate::catalogue::LAYERS;
@@ -149,7 +149,15 @@ fn run_case(case: &Case, source: &Source, reporter: &mut dyn Reporter) -> Result
         (None, Source::Trainer { device, plant }) => judge_trainer(case, *device, *plant, reporter)?,
         (None, Source::Candidate(_)) => unreachable!("every case of a candidate has one"),
     };
-    let mut check = Check::new(case.id(), case.title(), findings::verdict(&judgement), findings::summary(&judgement));
+    let verdict = match source {
+        Source::Trainer { plant: Some(plant), .. } if judgement.passes() => Verdict::Vacuous {
+            reason: format!(
+                "`{plant}` changes nothing here: no such block, or it does not use what is broken, or rounding hides it"
+            ),
+        },
+        _ => findings::verdict(&judgement),
+    };
+    let mut check = Check::new(case.id(), case.title(), verdict, findings::summary(&judgement));
     (check.figure, check.limit) = findings::figure_and_limit(&judgement);
     check.findings = findings::findings(&judgement);
     check.seconds = started.elapsed().as_secs_f64();
@@ -164,6 +172,9 @@ fn judge_trainer(
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
     let Case { golden, precision, .. } = case;
+    for remark in replay::without_effect(golden)? {
+        reporter.event(&Event::Note(format!("{}: {remark}", golden.manifest().name)))?;
+    }
     let recorded = fingerprint(golden, *precision);
     if let Some(recorded) = recorded {
         runtime::set_threads(recorded.threads);

@@ -5,7 +5,7 @@ mod request;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use dinov3_reports::{Collector, Event, Gate, Reporter, RunReport, Terminal, render, write_report};
+use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
 use dinov3_suites::layers;
 
@@ -63,14 +63,7 @@ fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) 
 fn remarks(report: &RunReport, request: &Request) -> Vec<String> {
     let ran = |id: &String| report.checks().any(|check| check.id == *id);
     let idle = request.allow_vacuous.iter().filter(|id| !ran(id));
-    let mut remarks: Vec<String> = idle.map(|id| format!("--allow-vacuous {id}: no check of that name ran")).collect();
-    if let (layers::Source::Trainer { plant: Some(plant), .. }, Gate::Pass) = (&request.source, report.gate()) {
-        remarks.push(format!(
-            "--plant {plant}: nothing came out wrong. Does a network of these sets have a block {}, and use in it what was broken?",
-            plant.block
-        ));
-    }
-    remarks
+    idle.map(|id| format!("--allow-vacuous {id}: no check of that name ran")).collect()
 }
 
 /// Writes and prints the report wherever it is wanted; the first failure is returned after everything was tried.

@@ -123,6 +123,17 @@ fn tap_data(batch: &Batch, image: Option<&Tensor>, tap: &mut dyn Tap) {
     }
 }
 
+/// What the config of `set` asks for in vain; see [`SslConfig::without_effect`].
+///
+/// # Errors
+/// When the config cannot be honoured.
+pub fn without_effect(set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    let name = set.manifest().name.clone();
+    SslConfig::from_merged(&set.manifest().recipe.config)
+        .map(|config| config.without_effect)
+        .map_err(|source| SuiteError::Config { set: name, source })
+}
+
 /// The view of a tensor that the golden crate compares. `None` for a dtype that no set holds.
 pub fn dtype_of(kind: Kind) -> Option<dinov3_golden::Dtype> {
     use dinov3_golden::Dtype;
@@ -141,7 +152,9 @@ pub fn dtype_of(kind: Kind) -> Option<dinov3_golden::Dtype> {
 
 /// Calls `f` with a view of `tensor` as the golden crate sees tensors.
 pub fn with_view<R>(tensor: &Tensor, f: impl FnOnce(dinov3_golden::TensorView<'_>) -> R) -> R {
-    let bytes = bytes_of(tensor);
+    // SAFETY: `tensor` is borrowed for the whole call, and `f` sees nothing of it but bytes to read. The trainer never writes in
+    // place to a tensor that it has shown.
+    let bytes = unsafe { bytes_of(tensor) };
     let dtype = dtype_of(bytes.kind()).expect("the trainer computes in dtypes that golden sets have");
     let view = dinov3_golden::TensorView::new(dtype, bytes.shape(), bytes.bytes());
     f(view.expect("a contiguous tensor has as many bytes as its shape says"))

@@ -4,9 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use dinov3_golden::manifest::Profile;
+use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stage};
+use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
+use dinov3_suites::layers::replay::{Replay, with_view};
 use dinov3_suites::layers::{self, Request, Source};
+use tch::{Device, Tensor};
 
 use crate::fixture;
 
@@ -61,4 +65,45 @@ fn an_empty_folder_is_no_candidate() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path()).unwrap_err();
     assert!(matches!(error, SuiteError::NoCandidate(_)), "{error}");
+}
+
+/// Writes what our own trainer computes for a committed set, on a device that says it is another one.
+fn recorded_elsewhere(name: &str, plant: Option<Plant>, to: &Path) {
+    let golden = fixture::set(name);
+    let mut fp32 = golden.manifest().precisions.get(Precision::Fp32).unwrap().clone();
+    fp32.fingerprint.device = "npu".to_owned();
+    let precisions = PerPrecision { fp32: Some(fp32), ..PerPrecision::default() };
+    let header = Manifest { entries: Vec::new(), precisions, ..golden.manifest().clone() };
+    let mut writer = SetWriter::create(to, header, Existing::Refuse).unwrap();
+    let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Forward, |(_, entry)| entry.stage);
+    let mut tap = |name: &str, value: &Tensor| {
+        with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
+    };
+    Replay { precision: Precision::Fp32, device: Device::Cpu, plant }.run(&golden, &mut tap).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_sound_recording_of_a_correct_run_passes() {
+    let _stream = fixture::libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("opt_storage");
+    recorded_elsewhere("opt_storage", None, &set);
+    let result = run(&set).unwrap();
+    assert_eq!(result.checks.len(), 1);
+    assert_eq!(result.checks[0].verdict, Verdict::Pass, "{:?}", result.checks[0].findings);
+}
+
+#[test]
+fn a_sound_recording_of_a_wrong_run_fails_and_names_the_layer() {
+    let _stream = fixture::libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("opt_storage");
+    recorded_elsewhere("opt_storage", Some(Plant { fault: Fault::NoKBiasMask, block: 2 }), &set);
+    let result = run(&set).unwrap();
+    assert!(matches!(result.checks[0].verdict, Verdict::Fail { .. }));
+    let finding = &result.checks[0].findings[0];
+    assert_eq!(finding.subject, "teacher.backbone.blocks.2.attn.qkv");
+    let hint = finding.hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("`teacher.backbone.blocks.2.norm1` still agrees"), "{hint}");
 }

@@ -1,0 +1,70 @@
+//! Options that are not what they seem: those that this trainer cannot honour, and those that nothing reads.
+
+use serde_json::{Value, json};
+
+use super::{ConfigError, unsupported};
+
+/// What the reference asserts, and what is not part of this trainer: key, the one value that is taken, why no other.
+fn required() -> [(&'static str, Value, &'static str); 6] {
+    [
+        ("ibot.separate_head", json!(true), "the reference asserts that it is true"),
+        ("distillation.enabled", json!(false), "distillation is not part of this trainer yet"),
+        ("multidistillation.enabled", json!(false), "distillation is not part of this trainer yet"),
+        ("gram.use_loss", json!(false), "the Gram teacher is not part of this trainer yet"),
+        ("student.fp8_enabled", json!(false), "fp8 products need torch._scaled_mm on a Hopper GPU"),
+        ("student.resume_from_teacher_chkpt", json!(""), "weights are initialised from the seed"),
+    ]
+}
+
+/// What the config has and nothing in the reference at this commit reads: key, and the value that is always in effect.
+fn never_read() -> [(&'static str, Value); 12] {
+    [
+        ("student.in_chans", json!(3)),
+        ("teacher.in_chans", json!(3)),
+        ("student.pos_embed_type", json!("rope")),
+        ("student.pos_embed_rope_dtype", json!("bf16")),
+        ("student.patch_drop", json!(0.0)),
+        ("student.ffn_ratio", json!(4.0)),
+        ("dino.head_norm_last_layer", json!(false)),
+        ("ibot.head_norm_last_layer", json!(false)),
+        ("dino.force_weight_norm", json!(false)),
+        ("train.use_teacher_head", json!(true)),
+        ("student.pretrained_weights", json!("")),
+        ("hrft.enabled", json!(false)),
+    ]
+}
+
+/// Refuses a config that asks for what cannot be honoured.
+pub(super) fn refuse(config: &Value) -> Result<(), ConfigError> {
+    for (key, only, reason) in required() {
+        if at(config, key).is_some_and(|given| !same(given, &only)) {
+            return Err(unsupported(key, reason));
+        }
+    }
+    match at(config, "crops.local_crops_number").and_then(Value::as_i64) {
+        Some(number) if number < 1 => {
+            Err(unsupported("crops.local_crops_number", "the reference asserts that it is above zero"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a config asks for in vain.
+pub(super) fn without_effect(config: &Value) -> Vec<String> {
+    let unread = never_read().into_iter().filter_map(|(key, always)| {
+        let given = at(config, key).filter(|given| !same(given, &always))?;
+        let instead = if key == "student.ffn_ratio" { "that of `student.arch`".to_owned() } else { always.to_string() };
+        Some(format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses {instead}"))
+    });
+    unread.collect()
+}
+
+/// The value at a dotted key.
+fn at<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
+    key.split('.').try_fold(config, |value, part| value.get(part))
+}
+
+/// Whether two values are equal, 0 and 0.0 being so.
+fn same(a: &Value, b: &Value) -> bool {
+    a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64())
+}
