@@ -3,7 +3,8 @@
 use crate::tensor::TensorView;
 
 /// Distance between the stored elements of a tensor with `numel` elements: `ceil(numel / limit)`, one more if that is
-/// even. An even stride would visit only some channels of a width that is a power of two. 1 if nothing is left out.
+/// even. An even stride would visit only some channels of a width that is a power of two; of other widths an odd one may skip
+/// some too (every third of 384, say), where the statistics and the hash over all elements stand in. 1 if nothing is left out.
 ///
 /// A limit of 0 is read as 1.
 pub fn stride(numel: usize, limit: usize) -> usize {
