@@ -6,9 +6,20 @@ use dinov3_reports::{Verdict, json};
 
 use crate::support::{Outcome, Place, check};
 
-/// On the architecture of the recording, pinned to its instruction set, nothing less than its bits.
+/// Whether this machine, pinned to AVX2, has the fingerprint of the committed sets.
+fn is_like_the_recording() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx2")
+            && dinov3_model::runtime::cpu_vendor().as_deref() == Some("GenuineIntel")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// On a machine like that of the recording, nothing less than its bits.
 fn assert_identical(outcome: &Outcome) {
-    if cfg!(target_arch = "x86_64") {
+    if is_like_the_recording() {
         assert_eq!(outcome.stdout.matches("tensors, all identical").count(), 2, "{}", outcome.stdout);
     }
 }
@@ -25,9 +36,9 @@ fn a_planted_fault_is_found_and_its_place_named() {
     let outcome = Place::empty().run("run --suite layers --golden REFERENCE/micro --plant gelu-tanh@1");
     assert_eq!(outcome.code, 1);
     let first = "first divergence at `teacher.backbone.blocks.1.mlp.act`";
-    assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
-    // How many tensors are identical, and the figures, are this architecture's.
-    if cfg!(target_arch = "x86_64") {
+    assert!(outcome.stdout.contains(first), "{}", outcome.stdout);
+    // How many tensors are identical, and that the bits alone betray it in bf16, is for machines like that of the recording.
+    if is_like_the_recording() {
         check("run-plant", &[outcome]);
     }
 }
