@@ -18,7 +18,7 @@ mod result;
 mod role;
 mod rule;
 
-pub use result::{Check, EntryJudgement, Outcome, SetJudgement};
+pub use result::{Check, EntryJudgement, Outcome, SetJudgement, worst};
 
 use candidate::{Candidate, matching_part, resolution};
 use rule::{Borrowed, Yardstick};

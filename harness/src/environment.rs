@@ -21,8 +21,7 @@ pub fn environment(device: &str) -> Environment {
         .ok()
         .and_then(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()))
         .filter(|brand| !brand.is_empty());
-    let pins =
-        runtime::AVX2.variables.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
+    let pins = runtime::AVX2.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
     Environment {
         libtorch: dinov3_model::shim::torch_version(),
         device: device.to_owned(),

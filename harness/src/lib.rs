@@ -25,7 +25,7 @@ pub unsafe fn main() -> i32 {
         Ok(cli) => {
             if matches!(&cli.command, Command::Run(args) if !args.no_pins) {
                 // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
-                unsafe { dinov3_model::runtime::pin(dinov3_model::runtime::AVX2) };
+                unsafe { dinov3_model::runtime::pin(&dinov3_model::runtime::AVX2) };
             }
             commands::run(cli.command)
         }

@@ -3,23 +3,16 @@
 use std::env;
 use std::error::Error;
 
-/// The instruction set that a golden set was recorded under, as the three libraries below libtorch name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pins<'a> {
-    /// `ATEN_CPU_CAPABILITY`, `DNNL`'s and MKL's counterparts: (variable, value).
-    pub variables: &'a [(&'a str, &'a str)],
-}
+/// The pins of every committed golden set, as ATen, MKL and oneDNN name them: AVX2, which all supported x86-64 machines have.
+pub const AVX2: [(&str, &str); 3] =
+    [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")];
 
-/// The pins of every committed golden set: AVX2, which all supported x86-64 machines have.
-pub const AVX2: Pins<'static> =
-    Pins { variables: &[("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")] };
-
-/// Holds libtorch's kernels to `pins`. Each library reads its variable once, at its first call.
+/// Holds libtorch's kernels to an instruction set. Each library reads its variable once, at its first call.
 ///
 /// # Safety
 /// To be called at the start of `main`, before any thread is started and before libtorch's first call.
-pub unsafe fn pin(pins: Pins) {
-    for (variable, value) in pins.variables {
+pub unsafe fn pin(variables: &[(&str, &str)]) {
+    for (variable, value) in variables {
         // SAFETY: the caller promises that no other thread reads the environment now.
         unsafe { env::set_var(variable, value) };
     }

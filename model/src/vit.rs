@@ -131,11 +131,6 @@ impl VisionTransformer {
         list
     }
 
-    /// The module path.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     fn prefix_tokens(&self) -> i64 {
         1 + self.config.n_storage_tokens
     }
@@ -182,7 +177,7 @@ impl VisionTransformer {
                 Some(Fault::RopeFp32) => Kind::Float,
                 _ => self.config.rope.dtype,
             };
-            grids.iter().map(|(h, w)| self.rope_embed.forward_in(dtype, *h, *w, training)).collect()
+            grids.iter().map(|(h, w)| self.rope_embed.forward(dtype, *h, *w, training)).collect()
         } else {
             kept
         };

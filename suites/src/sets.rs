@@ -17,7 +17,10 @@ pub fn open_all(roots: &[PathBuf]) -> Result<Vec<GoldenSet>, SuiteError> {
 }
 
 /// The folders of all sets under `roots`, each once even where the roots overlap.
-fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
+///
+/// # Errors
+/// When a root is missing or cannot be listed.
+pub fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
     let (mut seen, mut folders) = (HashSet::new(), Vec::new());
     for root in roots {
         for folder in find_sets(root)? {

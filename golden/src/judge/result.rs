@@ -218,12 +218,7 @@ impl SetJudgement {
 
     /// The entry with the largest ratio to its yardstick.
     pub fn worst(&self) -> Option<&EntryJudgement> {
-        let ratio =
-            |entry: &&EntryJudgement| entry.ratio.map(|ratio| if ratio.is_nan() { f64::INFINITY } else { ratio });
-        self.entries
-            .iter()
-            .filter(|entry| entry.ratio.is_some())
-            .max_by(|a, b| ratio(a).unwrap_or(0.0).total_cmp(&ratio(b).unwrap_or(0.0)))
+        worst(&self.entries)
     }
 
     /// How many entries have this outcome.
@@ -235,4 +230,11 @@ impl SetJudgement {
     pub fn identical(&self) -> usize {
         self.entries.iter().filter(|entry| entry.identical).count()
     }
+}
+
+/// The entry with the largest ratio to its yardstick, a NaN being the largest of all; the first of several equal ones.
+pub fn worst<'a>(entries: impl IntoIterator<Item = &'a EntryJudgement>) -> Option<&'a EntryJudgement> {
+    let rank = |entry: &EntryJudgement| entry.ratio.map(|ratio| if ratio.is_nan() { f64::INFINITY } else { ratio });
+    let known = entries.into_iter().filter(|entry| entry.ratio.is_some());
+    known.reduce(|worst, entry| if rank(entry) > rank(worst) { entry } else { worst })
 }

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, bail};
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{GoldenSet, SetError, find_sets, verify};
+use dinov3_golden::{GoldenSet, SetError, verify};
 use dinov3_reports::{Column, Table, exit};
-use dinov3_suites::SuiteError;
+use dinov3_suites::{SuiteError, sets};
 
 use crate::cli::{GoldenCommand, ManySets};
 use crate::failure;
@@ -26,14 +26,7 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
 
 /// The folders of all sets at or below the roots, each once; at least one.
 fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for root in roots {
-        for folder in find_sets(root).map_err(in_words)? {
-            if !folders.iter().any(|known| same(known, &folder)) {
-                folders.push(folder);
-            }
-        }
-    }
+    let folders = sets::folders(roots)?;
     if folders.is_empty() {
         let places: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
         bail!(
@@ -42,13 +35,6 @@ fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
         );
     }
     Ok(folders)
-}
-
-fn same(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
-    }
 }
 
 /// What is wrong with a set, and what to do.

@@ -116,15 +116,9 @@ impl RopePositionEmbedding {
         self.config.is_random()
     }
 
-    /// The tables of a grid of `h` by `w` patches. In training the coordinates are shifted, jittered and rescaled, in
-    /// this order, as far as the config says so.
-    pub fn forward(&self, h: i64, w: i64, training: bool) -> SinCos {
-        self.forward_in(self.config.dtype, h, w, training)
-    }
-
-    /// `forward`, computing in `dtype`.
-    pub(crate) fn forward_in(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
-        let device = self.periods.device();
+    /// The tables of a grid of `h` by `w` patches, computed in `dtype`. In training the coordinates are shifted, jittered and
+    /// rescaled, in this order, as far as the config says so.
+    pub fn forward(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
         let mut coords = self.coords(dtype, h, w);
         if training {
             self.augment(&mut coords, dtype);
@@ -132,7 +126,6 @@ impl RopePositionEmbedding {
         let periods = self.periods.to_kind(dtype);
         let angles = coords.unsqueeze(-1) * (2.0 * PI) / periods.unsqueeze(0).unsqueeze(0);
         let angles = angles.flatten(1, 2).tile([2]);
-        debug_assert_eq!(angles.device(), device);
         SinCos { sin: angles.sin(), cos: angles.cos() }
     }
 

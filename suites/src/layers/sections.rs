@@ -1,5 +1,6 @@
 //! The tables and plots of the suite: one table a stage, and the growth of the error through the layers.
 
+use dinov3_golden::judge::worst;
 use dinov3_golden::{EntryJudgement, Expectation, SetJudgement, Stage};
 use dinov3_reports::{Column, Plot, Section, Series, Table};
 
@@ -52,15 +53,6 @@ fn stage_table(judgements: &[SetJudgement], stage: Stage) -> Option<Section> {
     );
     section.table = Some(table);
     Some(section)
-}
-
-/// The entry with the largest ratio, a NaN being the largest of all; the first of several equal ones.
-fn worst<'a>(entries: impl Iterator<Item = &'a EntryJudgement>) -> Option<&'a EntryJudgement> {
-    let rank = |entry: &EntryJudgement| entry.ratio.map(|it| if it.is_nan() { f64::INFINITY } else { it });
-    entries.filter(|entry| entry.ratio.is_some()).fold(None, |worst: Option<&EntryJudgement>, entry| match worst {
-        Some(worst) if rank(worst) >= rank(entry) => Some(worst),
-        _ => Some(entry),
-    })
 }
 
 /// Error through the network: a plot over the residual stream, and a table with a row a layer.

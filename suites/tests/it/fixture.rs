@@ -15,7 +15,7 @@ pub fn libtorch() -> MutexGuard<'static, ()> {
     static STREAM: Mutex<()> = Mutex::new(());
     // SAFETY: every test that calls libtorch comes through here first, so nothing has read the environment for libtorch
     // yet, and nothing else in this binary writes it.
-    PINNED.call_once(|| unsafe { runtime::pin(runtime::AVX2) });
+    PINNED.call_once(|| unsafe { runtime::pin(&runtime::AVX2) });
     STREAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
