@@ -51,9 +51,12 @@ fn worst_share(judgement: &SetJudgement) -> Option<f64> {
 
 /// What went wrong, in execution order, the first divergence first.
 pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
-    let failing: Vec<&EntryJudgement> = judgement.entries.iter().filter(|entry| !entry.passes()).collect();
+    let first = first(judgement);
+    let is_first = |entry: &EntryJudgement| first.is_some_and(|first| first.name == entry.name);
+    let others = judgement.entries.iter().filter(|entry| !entry.passes() && !is_first(entry));
+    let failing: Vec<&EntryJudgement> = first.into_iter().chain(others).collect();
     let mut found: Vec<Finding> = failing.iter().take(SPELT_OUT).map(|entry| finding(entry)).collect();
-    if let (Some(finding), Some(entry)) = (found.first_mut(), first(judgement)) {
+    if let (Some(finding), Some(entry)) = (found.first_mut(), first) {
         finding.hint = Some(hint(judgement, entry));
     }
     if failing.len() > SPELT_OUT {

@@ -69,6 +69,11 @@ fn an_empty_folder_is_no_candidate() {
 
 /// Writes what our own trainer computes for a committed set, on a device that says it is another one.
 fn recorded_elsewhere(name: &str, plant: Option<Plant>, to: &Path) {
+    recorded_in_part(name, plant, to, |_| true);
+}
+
+/// The same, but only the tensors whose names `keep` keeps.
+fn recorded_in_part(name: &str, plant: Option<Plant>, to: &Path, keep: impl Fn(&str) -> bool) {
     let golden = fixture::set(name);
     let mut fp32 = golden.manifest().precisions.get(Precision::Fp32).unwrap().clone();
     fp32.fingerprint.device = "npu".to_owned();
@@ -77,7 +82,9 @@ fn recorded_elsewhere(name: &str, plant: Option<Plant>, to: &Path) {
     let mut writer = SetWriter::create(to, header, Existing::Refuse).unwrap();
     let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Forward, |(_, entry)| entry.stage);
     let mut tap = |name: &str, value: &Tensor| {
-        with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
+        if keep(name) {
+            with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
+        }
     };
     Replay { precision: Precision::Fp32, device: Device::Cpu, plant }.run(&golden, &mut tap).unwrap();
     writer.finish().unwrap();
@@ -106,4 +113,18 @@ fn a_sound_recording_of_a_wrong_run_fails_and_names_the_layer() {
     assert_eq!(finding.subject, "teacher.backbone.blocks.2.attn.qkv");
     let hint = finding.hint.as_deref().unwrap_or_default();
     assert!(hint.contains("`teacher.backbone.blocks.2.norm1` still agrees"), "{hint}");
+}
+
+/// What is wrong comes before what is missing, and the hint belongs to it.
+#[test]
+fn a_wrong_run_that_lacks_tensors_is_told_what_is_wrong() {
+    let _stream = fixture::libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("opt_storage");
+    let plant = Plant { fault: Fault::NoKBiasMask, block: 2 };
+    recorded_in_part("opt_storage", Some(plant), &set, |name| !name.contains("patch_embed"));
+    let findings = run(&set).unwrap().checks.remove(0).findings;
+    assert_eq!(findings[0].subject, "teacher.backbone.blocks.2.attn.qkv");
+    assert!(findings[0].hint.is_some());
+    assert!(findings[1].subject.contains("patch_embed") && findings[1].hint.is_none(), "{:?}", findings[1]);
 }
