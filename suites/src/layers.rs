@@ -10,6 +10,7 @@ mod sections;
 
 use std::io;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
 use dinov3_golden::manifest::Profile;
@@ -49,11 +50,18 @@ pub enum Source {
     Candidate(PathBuf),
 }
 
-/// One comparison: a golden set at a precision, and a candidate for it.
+/// One comparison: a golden set at a precision, under the circumstances of its recording, and whose tensors are held against it.
 struct Case {
-    golden: GoldenSet,
+    golden: Rc<GoldenSet>,
     precision: Precision,
-    candidate: Option<GoldenSet>,
+    recorded: Fingerprint,
+    subject: Subject,
+}
+
+/// Whose tensors a case judges.
+enum Subject {
+    Trainer { device: Device, plant: Option<Plant> },
+    Candidate { set: Rc<GoldenSet>, recorded: Fingerprint },
 }
 
 impl Case {
@@ -79,10 +87,8 @@ pub fn run(request: &Request, reporter: &mut dyn Reporter) -> Result<(), SuiteEr
         proves: LAYERS.proves.to_owned(),
         planned: cases.iter().map(Case::id).collect(),
     })?;
-    let mut judgements = Vec::with_capacity(cases.len());
-    for case in &cases {
-        judgements.push(run_case(case, &request.source, reporter)?);
-    }
+    let judgements: Result<Vec<_>, _> = cases.iter().map(|case| run_case(case, reporter)).collect();
+    let judgements = judgements?;
     reporter.event(&Event::SuiteFinished {
         suite: LAYERS.name.to_owned(),
         sections: sections::sections(&judgements),
@@ -95,18 +101,19 @@ pub fn run(request: &Request, reporter: &mut dyn Reporter) -> Result<(), SuiteEr
 fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
     let mut cases = Vec::new();
     match &request.source {
-        Source::Trainer { .. } => {
+        Source::Trainer { device, plant } => {
             for golden in sets::of_profile(&request.golden, request.profile)? {
                 sets::sound("golden set", &golden)?;
-                for precision in judged_precisions(&golden) {
-                    let golden = GoldenSet::open(golden.dir())?;
-                    cases.push(Case { golden, precision, candidate: None });
+                let golden = Rc::new(golden);
+                for (precision, recorded) in judged_precisions(&golden) {
+                    let subject = Subject::Trainer { device: *device, plant: *plant };
+                    cases.push(Case { golden: Rc::clone(&golden), precision, recorded, subject });
                 }
             }
         }
         Source::Candidate(folder) => {
             for candidate in sets::open_all(std::slice::from_ref(folder))? {
-                cases.extend(candidate_cases(&candidate, &request.golden)?);
+                cases.extend(candidate_cases(Rc::new(candidate), &request.golden)?);
             }
             if cases.is_empty() {
                 return Err(SuiteError::NoCandidate(folder.clone()));
@@ -116,41 +123,42 @@ fn cases(request: &Request) -> Result<Vec<Case>, SuiteError> {
     Ok(cases)
 }
 
-fn candidate_cases(candidate: &GoldenSet, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
+fn candidate_cases(candidate: Rc<GoldenSet>, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
     let name = &candidate.manifest().name;
-    sets::sound("candidate", candidate)?;
-    let golden = sets::named(roots, name)?;
+    sets::sound("candidate", &candidate)?;
+    let golden = Rc::new(sets::named(roots, name)?);
     sets::sound("golden set", &golden)?;
     check_same_recipe(golden.manifest(), candidate.manifest())?;
-    let both = judged_precisions(candidate).filter(|it| golden.manifest().precisions.get(*it).is_some());
-    let cases: Result<Vec<Case>, SuiteError> = both
-        .map(|precision| {
-            let golden = GoldenSet::open(golden.dir())?;
-            Ok(Case { golden, precision, candidate: Some(GoldenSet::open(candidate.dir())?) })
-        })
-        .collect();
-    match cases {
-        Ok(cases) if cases.is_empty() => Err(SuiteError::NothingToJudge { name: name.clone() }),
-        cases => cases,
+    let mut cases = Vec::new();
+    for (precision, theirs) in judged_precisions(&candidate) {
+        if let Some(file) = golden.manifest().precisions.get(precision) {
+            let subject = Subject::Candidate { set: Rc::clone(&candidate), recorded: theirs };
+            let recorded = file.fingerprint.clone();
+            cases.push(Case { golden: Rc::clone(&golden), precision, recorded, subject });
+        }
     }
+    if cases.is_empty() {
+        return Err(SuiteError::NothingToJudge { name: name.clone() });
+    }
+    Ok(cases)
 }
 
-fn judged_precisions(set: &GoldenSet) -> impl Iterator<Item = Precision> {
-    let recorded = |precision: &Precision| set.manifest().precisions.get(*precision).is_some();
-    [Precision::Fp32, Precision::Bf16].into_iter().filter(recorded)
+/// The precisions of a set that are judged, with the circumstances of their recording. The truth is what they are held against.
+fn judged_precisions(set: &GoldenSet) -> Vec<(Precision, Fingerprint)> {
+    let recorded = set.manifest().precisions.iter().filter(|(precision, _)| *precision != Precision::Truth);
+    recorded.map(|(precision, file)| (precision, file.fingerprint.clone())).collect()
 }
 
-fn run_case(case: &Case, source: &Source, reporter: &mut dyn Reporter) -> Result<SetJudgement, SuiteError> {
+fn run_case(case: &Case, reporter: &mut dyn Reporter) -> Result<SetJudgement, SuiteError> {
     let started = Instant::now();
     let entries = case.golden.manifest().entries.len() as u64;
     reporter.event(&Event::CheckStarted { id: case.id(), title: case.title(), steps: Some(entries) })?;
-    let judgement = match (&case.candidate, source) {
-        (Some(candidate), _) => judge_candidate(case, candidate, reporter)?,
-        (None, Source::Trainer { device, plant }) => judge_trainer(case, *device, *plant, reporter)?,
-        (None, Source::Candidate(_)) => unreachable!("every case of a candidate has one"),
+    let (judgement, plant) = match &case.subject {
+        Subject::Trainer { device, plant } => (judge_trainer(case, *device, *plant, reporter)?, *plant),
+        Subject::Candidate { set, recorded } => (judge_candidate(case, set, recorded, reporter)?, None),
     };
-    let verdict = match source {
-        Source::Trainer { plant: Some(plant), .. } if judgement.passes() => Verdict::Vacuous {
+    let verdict = match plant {
+        Some(plant) if judgement.passes() => Verdict::Vacuous {
             reason: format!(
                 "`{plant}` changes nothing here: no such block, or it does not use what is broken, or rounding hides it"
             ),
@@ -171,18 +179,12 @@ fn judge_trainer(
     plant: Option<Plant>,
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
-    let Case { golden, precision, .. } = case;
+    let Case { golden, precision, recorded, .. } = case;
     for remark in replay::without_effect(golden)? {
         reporter.event(&Event::Note(format!("{}: {remark}", golden.manifest().name)))?;
     }
-    let recorded = fingerprint(golden, *precision);
-    if let Some(recorded) = recorded {
-        runtime::set_threads(recorded.threads);
-    }
-    let expectation = match recorded {
-        Some(recorded) => Expectation::of(recorded, &this_machine(device)),
-        None => Expectation::Yardstick { differences: Vec::new() },
-    };
+    runtime::set_threads(recorded.threads);
+    let expectation = Expectation::of(recorded, &this_machine(device));
     let replay = Replay { precision: *precision, device, plant };
     judge(golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
 }
@@ -210,14 +212,11 @@ pub fn judge(
 fn judge_candidate(
     case: &Case,
     candidate: &GoldenSet,
+    theirs: &Fingerprint,
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
-    let Case { golden, precision, .. } = case;
-    let expectation = match (fingerprint(golden, *precision), fingerprint(candidate, *precision)) {
-        (Some(recorded), Some(theirs)) => Expectation::of(recorded, theirs),
-        _ => Expectation::Yardstick { differences: Vec::new() },
-    };
-    let mut judge = Judge::new(golden, *precision, expectation)?;
+    let Case { golden, precision, recorded, .. } = case;
+    let mut judge = Judge::new(golden, *precision, Expectation::of(recorded, theirs))?;
     for (i, entry) in candidate.manifest().entries.iter().enumerate() {
         if entry.records.get(*precision).is_some() {
             judge.observe_recorded(&entry.name, candidate.recorded(entry, *precision)?)?;
@@ -225,10 +224,6 @@ fn judge_candidate(
         reporter.event(&Event::Progress { done: i as u64 + 1 })?;
     }
     Ok(judge.finish())
-}
-
-fn fingerprint(set: &GoldenSet, precision: Precision) -> Option<&Fingerprint> {
-    set.manifest().precisions.get(precision).map(|file| &file.fingerprint)
 }
 
 /// The circumstances under which our own trainer computes here and now.
