@@ -22,6 +22,44 @@ dinov3_tensor dinov3_index_add(dinov3_tensor self, int64_t dim, dinov3_tensor in
 // `torch.linalg.vector_norm(self, 2, dim=dim, keepdim=True)`.
 dinov3_tensor dinov3_l2_norm(dinov3_tensor self, int64_t dim);
 
+// An array of `n` tensors, as the `foreach` ops take them.
+typedef const dinov3_tensor *dinov3_tensors;
+
+// `torch._foreach_mul_(self, factor)`. False when libtorch throws.
+bool dinov3_foreach_mul_scalar(dinov3_tensors self, size_t n, double factor);
+
+// `torch._foreach_mul_(self, factor)`, the factor a tensor without dimensions. False when libtorch throws.
+bool dinov3_foreach_mul_tensor(dinov3_tensors self, size_t n, dinov3_tensor factor);
+
+// `torch._foreach_add_(self, other, alpha=alpha)`. False when libtorch throws.
+bool dinov3_foreach_add(dinov3_tensors self, dinov3_tensors other, size_t n, double alpha);
+
+// `torch.stack(torch._foreach_norm(self, 2))`: `[n]`.
+dinov3_tensor dinov3_foreach_norm(dinov3_tensors self, size_t n);
+
+// `self.addcmul_(a, b, value=value)` and `self.addcdiv_(a, b, value=value)`. False when libtorch throws.
+bool dinov3_addcmul(dinov3_tensor self, dinov3_tensor a, dinov3_tensor b, double value);
+bool dinov3_addcdiv(dinov3_tensor self, dinov3_tensor a, dinov3_tensor b, double value);
+
+// The hyperparameters of one step of AdamW.
+typedef struct {
+  double lr, beta1, beta2, weight_decay, eps;
+} dinov3_adamw;
+
+// `torch._fused_adamw_` without amsgrad, gradient scale or overflow check. `steps` are fp32 tensors without dimensions that
+// already count this step. False when libtorch throws.
+bool dinov3_fused_adamw(dinov3_tensors params, dinov3_tensors grads, dinov3_tensors exp_avgs,
+                        dinov3_tensors exp_avg_sqs, dinov3_tensors steps, size_t n, dinov3_adamw options);
+
+// `self.grad`, after which `self.grad` is None. Null where there is none.
+dinov3_tensor dinov3_take_grad(dinov3_tensor self);
+
+// `torch.get_rng_state()`: the state of the host's generator, `[5056]` uint8.
+dinov3_tensor dinov3_rng_state();
+
+// `torch.set_rng_state(state)`. False when `state` is none.
+bool dinov3_set_rng_state(dinov3_tensor state);
+
 // `torch.backends.cpu.get_cpu_capability()`: the instruction set that ATen dispatches to ("AVX2", "AVX512", "DEFAULT").
 // The pointer lives as long as the process.
 const char *dinov3_cpu_capability();

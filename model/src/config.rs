@@ -1,10 +1,14 @@
 //! The part of the reference's config that shapes the networks, read from the merged config
 //! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
 
+mod gram;
 mod refusals;
 mod sizes;
+mod training;
 
+pub use gram::{GramConfig, GramTeacher, GramUpdates, TokensUsed};
 pub use sizes::VitSize;
+pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, V2};
 
 use serde::Deserialize;
 use tch::Kind;
@@ -100,6 +104,10 @@ pub struct SslConfig {
     pub dino_head: HeadConfig,
     /// iBOT's head.
     pub ibot_head: HeadConfig,
+    /// The frozen teacher of distillation; see [`SslConfig::with_teacher`].
+    pub distillation: Option<FrozenTeacher>,
+    /// Losses, optimizer, schedules.
+    pub training: TrainingConfig,
     /// `crops.local_crops_number`.
     pub local_crops_number: i64,
     /// `crops.rgb_mean`.
@@ -111,8 +119,42 @@ pub struct SslConfig {
     pub without_effect: Vec<String>,
 }
 
+/// The networks of a frozen teacher: `SSLMetaArch._setup_distillation`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FrozenTeacher {
+    /// Its backbone.
+    pub backbone: VitConfig,
+    /// DINO's head.
+    pub dino_head: HeadConfig,
+    /// iBOT's head.
+    pub ibot_head: HeadConfig,
+}
+
 impl SslConfig {
-    /// Reads a merged config.
+    /// The same, distilling from a frozen teacher of this merged config.
+    ///
+    /// # Errors
+    /// As [`SslConfig::from_merged`], and when prototypes or patch sizes differ, which the reference asserts.
+    pub fn with_teacher(self, teacher: &serde_json::Value) -> Result<Self, ConfigError> {
+        let Self { student: backbone, dino_head, ibot_head, .. } = Self::from_merged(teacher)?;
+        let same = [
+            ("dino.head_n_prototypes", dino_head.prototypes, self.dino_head.prototypes),
+            ("ibot.head_n_prototypes", ibot_head.prototypes, self.ibot_head.prototypes),
+            ("student.patch_size", backbone.patch_size, self.student.patch_size),
+        ];
+        match same.into_iter().find(|(_, theirs, ours)| theirs != ours) {
+            Some((key, theirs, ours)) => Err(unsupported(
+                key,
+                format!("the reference asserts that it is the frozen teacher's, which is {theirs}, not {ours}"),
+            )),
+            None => {
+                let backbone = backbone.teacher();
+                Ok(Self { distillation: Some(FrozenTeacher { backbone, dino_head, ibot_head }), ..self })
+            }
+        }
+    }
+
+    /// Reads a merged config. One with `distillation.enabled` wants [`SslConfig::with_teacher`] as well.
     ///
     /// # Errors
     /// When a key is missing, an architecture is unknown, or an option cannot be honoured.
@@ -124,6 +166,8 @@ impl SslConfig {
             dino_head: raw.dino.resolve(student.size.embed_dim),
             ibot_head: raw.ibot.resolve(student.size.embed_dim),
             student,
+            distillation: None,
+            training: TrainingConfig::from_merged(config)?,
             local_crops_number: raw.crops.local_crops_number,
             rgb_mean: raw.crops.rgb_mean,
             rgb_std: raw.crops.rgb_std,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// One known way to break the forward pass.
+/// One known way to break the trainer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// GELU by its tanh approximation in place of the exact one.
@@ -27,11 +27,31 @@ pub enum Fault {
     NoLayerScale,
     /// Stochastic depth adds the kept branches without the scale that makes up for the dropped ones.
     StochasticDepthScale,
+    /// The teacher's moving average only decays: the published Ascend port adds the student into a list that nobody reads.
+    EmaWithoutStudent,
+    /// Biases decay like weights.
+    WeightDecayOnBiases,
+    /// Gradients are averaged over the ranks, where the reference sums them.
+    GradientAveraged,
+    /// Gradients are clipped by the norm of all of them, not a submodule at a time.
+    ClipAllTogether,
+    /// The prototypes learn from the first step on.
+    LastLayerNotFrozen,
+    /// Two rounds of Sinkhorn-Knopp in place of three.
+    TwoSinkhornIterations,
+    /// KoLeo on features that are not on the unit sphere.
+    KoLeoNotNormalised,
+    /// iBOT's loss is divided by the images that have a mask, not by all.
+    IbotDividedByMaskedImages,
+    /// The teacher's temperature has no warm-up.
+    ConstantTeacherTemperature,
+    /// The sums behind logged averages are float32, as in the published Ascend port.
+    Float32MetricTotals,
 }
 
 impl Fault {
     /// All of them, in the order of their names on the command line.
-    pub const ALL: [Fault; 8] = [
+    pub const ALL: [Fault; 18] = [
         Fault::GeluTanh,
         Fault::LayerNormEps,
         Fault::RopeOnPrefix,
@@ -40,7 +60,32 @@ impl Fault {
         Fault::SwappedQkv,
         Fault::NoLayerScale,
         Fault::StochasticDepthScale,
+        Fault::EmaWithoutStudent,
+        Fault::WeightDecayOnBiases,
+        Fault::GradientAveraged,
+        Fault::ClipAllTogether,
+        Fault::LastLayerNotFrozen,
+        Fault::TwoSinkhornIterations,
+        Fault::KoLeoNotNormalised,
+        Fault::IbotDividedByMaskedImages,
+        Fault::ConstantTeacherTemperature,
+        Fault::Float32MetricTotals,
     ];
+
+    /// Whether it sits in a block: else it is the whole step's, and the number of a block says nothing.
+    pub fn is_in_a_block(self) -> bool {
+        matches!(
+            self,
+            Fault::GeluTanh
+                | Fault::LayerNormEps
+                | Fault::RopeOnPrefix
+                | Fault::RopeFp32
+                | Fault::NoKBiasMask
+                | Fault::SwappedQkv
+                | Fault::NoLayerScale
+                | Fault::StochasticDepthScale
+        )
+    }
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -53,6 +98,16 @@ impl Fault {
             Fault::SwappedQkv => "swapped-qkv",
             Fault::NoLayerScale => "no-layer-scale",
             Fault::StochasticDepthScale => "stochastic-depth-scale",
+            Fault::EmaWithoutStudent => "ema-without-student",
+            Fault::WeightDecayOnBiases => "weight-decay-on-biases",
+            Fault::GradientAveraged => "gradient-averaged",
+            Fault::ClipAllTogether => "clip-all-together",
+            Fault::LastLayerNotFrozen => "last-layer-not-frozen",
+            Fault::TwoSinkhornIterations => "two-sinkhorn-iterations",
+            Fault::KoLeoNotNormalised => "koleo-not-normalised",
+            Fault::IbotDividedByMaskedImages => "ibot-divided-by-masked-images",
+            Fault::ConstantTeacherTemperature => "constant-teacher-temperature",
+            Fault::Float32MetricTotals => "float32-metric-totals",
         }
     }
 }
@@ -68,13 +123,16 @@ pub struct Plant {
 
 impl fmt::Display for Plant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.fault.name(), self.block)
+        match self.fault.is_in_a_block() {
+            true => write!(f, "{}@{}", self.fault.name(), self.block),
+            false => f.write_str(self.fault.name()),
+        }
     }
 }
 
 /// A text that is not `FAULT[@BLOCK]`.
 #[derive(Debug, Error)]
-#[error("`{given}` is not a planted defect; known are {}, each with an optional `@BLOCK`", names())]
+#[error("`{given}` is not a planted defect; known are {}, those of a layer with an optional `@BLOCK`", names())]
 pub struct UnknownFault {
     given: String,
 }
@@ -93,8 +151,11 @@ impl FromStr for Plant {
             Some((name, block)) => (name, block.parse().map_err(|_| unknown())?),
             None => (text, 0),
         };
-        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
-        Ok(Plant { fault: fault.ok_or_else(unknown)?, block })
+        let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name).ok_or_else(unknown)?;
+        if text.contains('@') && !fault.is_in_a_block() {
+            return Err(unknown());
+        }
+        Ok(Plant { fault, block })
     }
 }
 
@@ -105,7 +166,7 @@ mod tests {
     #[test]
     fn every_name_is_read_back() {
         for fault in Fault::ALL {
-            let plant = Plant { fault, block: 2 };
+            let plant = Plant { fault, block: if fault.is_in_a_block() { 2 } else { 0 } };
             assert_eq!(plant.to_string().parse::<Plant>().unwrap(), plant);
         }
         assert_eq!("gelu-tanh".parse::<Plant>().unwrap().block, 0);

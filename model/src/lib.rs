@@ -8,14 +8,20 @@
 
 pub mod bytes;
 pub mod config;
+pub mod dist;
 pub mod fault;
 mod init;
 pub mod layers;
+pub mod loss;
 pub mod meta_arch;
+pub mod metrics;
 pub mod module;
+pub mod optim;
 mod ragged;
 pub mod runtime;
+pub mod schedule;
 pub mod shim;
 pub mod tap;
+pub mod train;
 pub mod vit;
 pub mod weights;

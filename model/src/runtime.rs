@@ -3,6 +3,10 @@
 use std::env;
 use std::error::Error;
 
+use tch::Tensor;
+
+use crate::shim::{self, ShimError};
+
 /// The pins of every committed golden set, as ATen, MKL and oneDNN name them: AVX2, which all supported x86-64 machines have.
 pub const AVX2: [(&str, &str); 3] =
     [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")];
@@ -48,6 +52,19 @@ pub fn threads() -> u32 {
 /// `torch.manual_seed`: the stream from which weights, stochastic depth and RoPE's augmentation draw.
 pub fn manual_seed(seed: u64) {
     tch::manual_seed(seed as i64);
+}
+
+/// `torch.get_rng_state()`: where the host's stream stands, `[5056]` uint8.
+pub fn rng_state() -> Tensor {
+    shim::rng_state().expect("the host's generator has a state")
+}
+
+/// `torch.set_rng_state(state)`.
+///
+/// # Errors
+/// When `state` is no state of the host's generator.
+pub fn set_rng_state(state: &Tensor) -> Result<(), ShimError> {
+    shim::set_rng_state(state)
 }
 
 /// Loads libtorch's CUDA half, where this libtorch has one: the linker leaves it out, since nothing refers to it by name, and

@@ -27,6 +27,24 @@ unsafe extern "C" {
         alpha: f64,
     ) -> *mut c_void;
     fn dinov3_l2_norm(this: *const c_void, dim: i64) -> *mut c_void;
+    fn dinov3_foreach_mul_scalar(this: *const *const c_void, n: usize, factor: f64) -> bool;
+    fn dinov3_foreach_mul_tensor(this: *const *const c_void, n: usize, factor: *const c_void) -> bool;
+    fn dinov3_foreach_add(this: *const *const c_void, other: *const *const c_void, n: usize, alpha: f64) -> bool;
+    fn dinov3_foreach_norm(this: *const *const c_void, n: usize) -> *mut c_void;
+    fn dinov3_addcmul(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
+    fn dinov3_addcdiv(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
+    fn dinov3_fused_adamw(
+        params: *const *const c_void,
+        grads: *const *const c_void,
+        exp_avgs: *const *const c_void,
+        exp_avg_sqs: *const *const c_void,
+        steps: *const *const c_void,
+        n: usize,
+        options: AdamWStep,
+    ) -> bool;
+    fn dinov3_take_grad(this: *const c_void) -> *mut c_void;
+    fn dinov3_rng_state() -> *mut c_void;
+    fn dinov3_set_rng_state(state: *const c_void) -> bool;
     fn dinov3_cpu_capability() -> *const c_char;
     fn dinov3_torch_version() -> *const c_char;
 }
@@ -53,6 +71,150 @@ pub fn l2_norm(this: &Tensor, dim: i64) -> Result<Tensor, ShimError> {
     owned(pointer, "linalg.vector_norm")
 }
 
+/// `torch._foreach_mul_(tensors, factor)`, in place.
+///
+/// # Errors
+/// When libtorch throws.
+pub fn foreach_mul_(tensors: &[Tensor], factor: f64) -> Result<(), ShimError> {
+    let this = pointers(tensors);
+    // SAFETY: the array and its length belong together; the tensors live as long as `tensors`.
+    checked(unsafe { dinov3_foreach_mul_scalar(this.as_ptr(), this.len(), factor) }, "_foreach_mul_")
+}
+
+/// `torch._foreach_mul_(tensors, factor)` with a factor that is a tensor without dimensions, in place.
+///
+/// # Errors
+/// When libtorch throws.
+pub fn foreach_mul_tensor_(tensors: &[Tensor], factor: &Tensor) -> Result<(), ShimError> {
+    let this = pointers(tensors);
+    // SAFETY: as in `foreach_mul_`; the factor is a live tensor.
+    let done = unsafe { dinov3_foreach_mul_tensor(this.as_ptr(), this.len(), factor.as_ptr().cast()) };
+    checked(done, "_foreach_mul_")
+}
+
+/// `torch._foreach_add_(tensors, others, alpha=alpha)`, in place.
+///
+/// # Errors
+/// When libtorch throws (shapes that do not fit), and when the lists have different lengths.
+pub fn foreach_add_(tensors: &[Tensor], others: &[Tensor], alpha: f64) -> Result<(), ShimError> {
+    same_length("_foreach_add_", tensors, &[others])?;
+    let (this, other) = (pointers(tensors), pointers(others));
+    // SAFETY: both arrays have the length given; the tensors live as long as the slices.
+    checked(unsafe { dinov3_foreach_add(this.as_ptr(), other.as_ptr(), this.len(), alpha) }, "_foreach_add_")
+}
+
+/// `torch.stack(torch._foreach_norm(tensors, 2))`: the l2 norm of each, `[n]`.
+///
+/// # Errors
+/// When libtorch throws (no tensor at all, another dtype or device among them).
+pub fn foreach_norm(tensors: &[Tensor]) -> Result<Tensor, ShimError> {
+    let this = pointers(tensors);
+    // SAFETY: as in `foreach_mul_`.
+    owned(unsafe { dinov3_foreach_norm(this.as_ptr(), this.len()) }, "_foreach_norm")
+}
+
+/// `this.addcmul_(a, b, value=value)`: adds `value * a * b`, rounded once. tch's own has no `value`.
+///
+/// # Errors
+/// When libtorch throws (shapes that do not fit).
+pub fn addcmul_(this: &Tensor, a: &Tensor, b: &Tensor, value: f64) -> Result<(), ShimError> {
+    let [this, a, b] = [this, a, b].map(|tensor| tensor.as_ptr().cast());
+    // SAFETY: the three pointers come from live tensors.
+    checked(unsafe { dinov3_addcmul(this, a, b, value) }, "addcmul_")
+}
+
+/// `this.addcdiv_(a, b, value=value)`: adds `value * a / b`. tch's own has no `value`.
+///
+/// # Errors
+/// When libtorch throws (shapes that do not fit).
+pub fn addcdiv_(this: &Tensor, a: &Tensor, b: &Tensor, value: f64) -> Result<(), ShimError> {
+    let [this, a, b] = [this, a, b].map(|tensor| tensor.as_ptr().cast());
+    // SAFETY: the three pointers come from live tensors.
+    checked(unsafe { dinov3_addcdiv(this, a, b, value) }, "addcdiv_")
+}
+
+/// The hyperparameters of one step of AdamW.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
+pub struct AdamWStep {
+    /// The learning rate.
+    pub lr: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+}
+
+/// What AdamW steps: lists of equal length, an entry a parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamWTensors<'a> {
+    /// The parameters.
+    pub params: &'a [Tensor],
+    /// Their gradients.
+    pub grads: &'a [Tensor],
+    /// First moments.
+    pub exp_avgs: &'a [Tensor],
+    /// Second moments.
+    pub exp_avg_sqs: &'a [Tensor],
+    /// The number of steps with this one, fp32, without dimensions.
+    pub steps: &'a [Tensor],
+}
+
+/// `torch._fused_adamw_`: one step, in place.
+///
+/// # Errors
+/// When libtorch throws, and when the lists have different lengths.
+pub fn fused_adamw_(tensors: AdamWTensors, step: AdamWStep) -> Result<(), ShimError> {
+    const CALL: &str = "_fused_adamw_";
+    let AdamWTensors { params, grads, exp_avgs, exp_avg_sqs, steps } = tensors;
+    same_length(CALL, params, &[grads, exp_avgs, exp_avg_sqs, steps])?;
+    let [params, grads, exp_avgs, exp_avg_sqs, steps] = [params, grads, exp_avgs, exp_avg_sqs, steps].map(pointers);
+    // SAFETY: all five arrays have the length given; the tensors live as long as the slices.
+    let done = unsafe {
+        dinov3_fused_adamw(
+            params.as_ptr(),
+            grads.as_ptr(),
+            exp_avgs.as_ptr(),
+            exp_avg_sqs.as_ptr(),
+            steps.as_ptr(),
+            params.len(),
+            step,
+        )
+    };
+    checked(done, CALL)
+}
+
+/// The gradient that a backward pass left at `tensor`, taken from it: `tensor.grad`, then `tensor.grad = None`. `None` where
+/// there is none.
+pub fn take_grad(tensor: &Tensor) -> Option<Tensor> {
+    // SAFETY: the pointer comes from a live tensor; what is returned was allocated by the shim with `new` and given away.
+    let pointer = unsafe { dinov3_take_grad(tensor.as_ptr().cast()) };
+    // SAFETY: as above; not null here.
+    (!pointer.is_null()).then(|| unsafe { Tensor::from_ptr(pointer.cast()) })
+}
+
+/// `torch.get_rng_state()`: `[5056]` uint8.
+///
+/// # Errors
+/// When libtorch throws.
+pub fn rng_state() -> Result<Tensor, ShimError> {
+    // SAFETY: the call takes nothing and gives a tensor of its own.
+    owned(unsafe { dinov3_rng_state() }, "get_rng_state")
+}
+
+/// `torch.set_rng_state(state)`.
+///
+/// # Errors
+/// When `state` is no state of the host's generator.
+pub fn set_rng_state(state: &Tensor) -> Result<(), ShimError> {
+    // SAFETY: the pointer comes from a live tensor; the shim copies it.
+    checked(unsafe { dinov3_set_rng_state(state.as_ptr().cast()) }, "set_rng_state")
+}
+
 /// The instruction set that ATen's kernels dispatch to: `AVX2`, `AVX512`, `DEFAULT`, …
 /// (`torch.backends.cpu.get_cpu_capability()`).
 pub fn cpu_capability() -> String {
@@ -64,6 +226,24 @@ pub fn cpu_capability() -> String {
 pub fn torch_version() -> String {
     // SAFETY: the pointer is to a string literal.
     text(unsafe { dinov3_torch_version() })
+}
+
+fn pointers(tensors: &[Tensor]) -> Vec<*const c_void> {
+    tensors.iter().map(|tensor| tensor.as_ptr().cast()).collect()
+}
+
+fn same_length(call: &'static str, first: &[Tensor], others: &[&[Tensor]]) -> Result<(), ShimError> {
+    match others.iter().find(|other| other.len() != first.len()) {
+        None => Ok(()),
+        Some(other) => {
+            Err(ShimError { call, message: format!("lists of {} and {} tensors", first.len(), other.len()) })
+        }
+    }
+}
+
+fn checked(done: bool, call: &'static str) -> Result<(), ShimError> {
+    // SAFETY: the message is valid until this thread's next call, and is copied here.
+    if done { Ok(()) } else { Err(ShimError { call, message: text(unsafe { dinov3_shim_error() }) }) }
 }
 
 fn owned(pointer: *mut c_void, call: &'static str) -> Result<Tensor, ShimError> {

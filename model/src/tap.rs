@@ -64,6 +64,13 @@ impl<'a> Taps<'a> {
         }
     }
 
+    /// A tensor that is no module's: under `name` as it is.
+    pub fn value(&mut self, name: &str, value: &Tensor) {
+        if let Some(observer) = self.observer.as_deref_mut() {
+            observer.tensor(name, value);
+        }
+    }
+
     fn emit(&mut self, path: String, port: &str, value: &Tensor) {
         let Some(observer) = self.observer.as_deref_mut() else {
             return;

@@ -8,9 +8,9 @@ use super::{ConfigError, unsupported};
 fn required() -> [(&'static str, Value, &'static str); 6] {
     [
         ("ibot.separate_head", json!(true), "the reference asserts that it is true"),
-        ("distillation.enabled", json!(false), "distillation is not part of this trainer yet"),
-        ("multidistillation.enabled", json!(false), "distillation is not part of this trainer yet"),
-        ("gram.use_loss", json!(false), "the Gram teacher is not part of this trainer yet"),
+        ("train.centering", json!("sinkhorn_knopp"), "the reference asserts Sinkhorn-Knopp"),
+        ("compute_precision.sharding_strategy", json!("SHARD_GRAD_OP"), "the reference asserts SHARD_GRAD_OP"),
+        ("dino.koleo_distributed_replicas", json!(0), "the reference no longer supports it"),
         ("student.fp8_enabled", json!(false), "fp8 products need torch._scaled_mm on a Hopper GPU"),
         ("student.resume_from_teacher_chkpt", json!(""), "weights are initialised from the seed"),
     ]
@@ -41,9 +41,25 @@ pub(super) fn refuse(config: &Value) -> Result<(), ConfigError> {
             return Err(unsupported(key, reason));
         }
     }
+    ibot_masking(config)?;
     match at(config, "crops.local_crops_number").and_then(Value::as_i64) {
         Some(number) if number < 1 => {
             Err(unsupported("crops.local_crops_number", "the reference asserts that it is above zero"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shares of masked patches that the reference asserts.
+fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
+    let number = |key| at(config, key).and_then(Value::as_f64);
+    if number("ibot.mask_sample_probability").is_some_and(|p| !(0.0..=1.0).contains(&p)) {
+        return Err(unsupported("ibot.mask_sample_probability", "the reference asserts that it lies between 0 and 1"));
+    }
+    let share = |i: usize| at(config, "ibot.mask_ratio_min_max").and_then(|range| range.get(i)?.as_f64());
+    match (share(0), share(1)) {
+        (Some(low), Some(high)) if !(0.0 <= low && low < high && high <= 1.0) => {
+            Err(unsupported("ibot.mask_ratio_min_max", "the reference asserts 0 <= min < max <= 1"))
         }
         _ => Ok(()),
     }

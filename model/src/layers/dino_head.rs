@@ -4,8 +4,8 @@ use tch::{Kind, Tensor};
 
 use crate::layers::ffn::gelu;
 use crate::layers::linear::Linear;
+use crate::loss::normalize;
 use crate::module::{Module, Role};
-use crate::shim;
 use crate::tap::Taps;
 
 /// The `head_*` options of `dino` or `ibot`.
@@ -59,6 +59,12 @@ impl DinoHead {
 
     /// `[B, D] -> [B, K]`: logits over the prototypes.
     pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        let x = self.without_last_layer(x, taps);
+        self.only_last_layer(&x, taps)
+    }
+
+    /// `forward(no_last_layer=True)`: `[B, D] -> [B, bottleneck]`, on the unit sphere.
+    pub fn without_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
         let mut x = self.mlp[0].forward(x, taps);
         for (i, layer) in self.mlp.iter().enumerate().skip(1) {
             x = gelu(&x, false);
@@ -67,17 +73,14 @@ impl DinoHead {
             }
             x = layer.forward(&x, taps);
         }
-        let x = normalize(&x);
-        self.last_layer.tap_input(&x, taps);
-        self.last_layer.forward(&x, taps)
+        normalize(&x, if x.kind() == Kind::Half { 1e-6 } else { 1e-12 })
     }
-}
 
-/// `nn.functional.normalize(x, dim=-1, p=2)` with the reference's epsilon.
-fn normalize(x: &Tensor) -> Tensor {
-    let eps = if x.kind() == Kind::Half { 1e-6 } else { 1e-12 };
-    let norm = shim::l2_norm(x, -1).expect("features are floating-point");
-    x / norm.clamp_min(eps).expand_as(x)
+    /// `forward(only_last_layer=True)`: `[B, bottleneck] -> [B, K]`.
+    pub fn only_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        self.last_layer.tap_input(x, taps);
+        self.last_layer.forward(x, taps)
+    }
 }
 
 impl Module for DinoHead {

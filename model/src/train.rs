@@ -1,0 +1,404 @@
+//! One training step after another: what `do_train` (`dinov3/train/train.py`) does between two batches.
+//!
+//! Schedules, teacher, student, losses, gradients, clipping, AdamW, moving average, Gram teacher: in this order, with the
+//! reference's ops. A step shows what it computes to a [`Tap`](crate::tap::Tap), under the names that golden sets have.
+
+mod observe;
+mod state;
+
+pub use state::{StateError, TrainState};
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor, no_grad};
+use thiserror::Error;
+
+use crate::config::{Decay, GramTeacher, KoLeo, SslConfig};
+use crate::dist::{Group, GroupError};
+use crate::fault::Fault;
+use crate::loss::koleo::GroupSizeError;
+use crate::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
+use crate::meta_arch::{
+    Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses, warm,
+};
+use crate::module::{Module, Role};
+use crate::optim::clip::clip_grad_norm_;
+use crate::optim::{AdamW, multipliers};
+use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
+use crate::shim::{self, ShimError};
+use crate::tap::Taps;
+
+/// The student's submodules, in the order of the reference: gradients are clipped, and parameters grouped, within each.
+pub const SUBMODULES: [&str; 3] = ["backbone", "dino_head", "ibot_head"];
+
+/// After so many steps with a loss that is not a number, in a row, the reference gives up.
+const NANS_ALLOWED: u32 = 2;
+
+/// Why a step could not be taken.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// libtorch threw.
+    #[error(transparent)]
+    Shim(#[from] ShimError),
+    /// A rank is gone.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// A schedule does not fit the length of training.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// Groups of images for KoLeo that do not fit.
+    #[error(transparent)]
+    KoLeo(#[from] GroupSizeError),
+    /// The Gram teacher is needed before it has weights, or without crops for it.
+    #[error(
+        "the Gram teacher has no weights, or the batch has no crops for it; the reference wants a checkpoint (`gram.ckpt`)"
+    )]
+    GramTeacher,
+    /// An option that needs more than this trainer has.
+    #[error("`{option}` cannot be used here: {reason}")]
+    Unsupported {
+        /// The key.
+        option: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The loss was NaN too often in a row.
+    #[error("the loss is not a number for the {count}th step in a row, on ranks {ranks:?}")]
+    TooManyNans {
+        /// Steps in a row.
+        count: u32,
+        /// Whose loss.
+        ranks: Vec<usize>,
+    },
+}
+
+/// What a step logs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepLog {
+    /// `total_loss`, then the reference's `metrics_dict` in its order: means over all ranks, in fp32.
+    pub metrics: Vec<(String, f32)>,
+}
+
+/// A trainer of one rank.
+#[derive(Debug)]
+pub struct Trainer {
+    config: SslConfig,
+    kind: Kind,
+    group: Arc<dyn Group>,
+    arch: SslMetaArch,
+    parameters: Parameters,
+    optimizer: AdamW,
+    schedules: Schedules,
+    local_loss_weight: Option<Curve>,
+    gram_loss_weight: Option<Curve>,
+    gram_updates: usize,
+    nans: u32,
+    fault: Option<Fault>,
+}
+
+/// The student's parameters, and the average's beside them, in the order of the reference.
+#[derive(Debug)]
+struct Parameters {
+    /// Full names: `student.backbone.cls_token`.
+    names: Vec<String>,
+    student: Vec<Tensor>,
+    teacher: Vec<Tensor>,
+    /// How many belong to each of [`SUBMODULES`].
+    counts: [usize; 3],
+}
+
+impl Parameters {
+    fn of(arch: &SslMetaArch) -> Self {
+        let own = |module: &crate::meta_arch::Network| {
+            let all = module.state_dict().into_iter();
+            all.filter(|(_, role, _)| *role == Role::Parameter).map(|(name, _, tensor)| (name, tensor)).unzip()
+        };
+        let (names, student): (Vec<String>, Vec<Tensor>) = own(&arch.student);
+        let (_, teacher): (Vec<String>, Vec<Tensor>) = own(&arch.teacher);
+        let count = |submodule: &str| names.iter().filter(|name| submodule_of(name).0 == submodule).count();
+        Self { counts: SUBMODULES.map(count), names, student, teacher }
+    }
+}
+
+/// `student.backbone.cls_token` is `cls_token` of `backbone`.
+fn submodule_of(name: &str) -> (&str, &str) {
+    let within = name.split_once('.').map_or(name, |(_, within)| within);
+    within.split_once('.').unwrap_or((within, ""))
+}
+
+impl Trainer {
+    /// A trainer whose weights are not initialised yet. It computes in `kind` (float64 is the truth that rounding is measured
+    /// against; bf16 is the reference's mixed precision, with weights, gradients and optimizer in fp32) on `device`.
+    ///
+    /// # Errors
+    /// When a schedule cannot be drawn, or an option needs what is not here.
+    pub fn new(config: &SslConfig, kind: Kind, device: Device, group: Arc<dyn Group>) -> Result<Self, TrainError> {
+        if group.size() > 1 && matches!(config.training.koleo, KoLeo::Distributed { .. }) {
+            let reason = "over several ranks its gradient needs a collective that is not part of this trainer yet";
+            return Err(TrainError::Unsupported { option: "dino.koleo_loss_distributed", reason });
+        }
+        let training = &config.training;
+        let fault = config.student.plant.map(|plant| plant.fault);
+        let global_batch = training.batch_size_per_gpu * group.size() as i64;
+        let loss_weight = |name, decay: Option<Decay>| {
+            decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
+        };
+        let master = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+        let arch = SslMetaArch::new(config).compute_copy(master, device);
+        let parameters = Parameters::of(&arch);
+        let blocks = config.student.size.depth;
+        let slots = parameters.names.iter().zip(&parameters.student).map(|(name, parameter)| {
+            let (submodule, key) = submodule_of(name);
+            let blocks = if submodule == "backbone" { blocks } else { 0 };
+            (parameter.shallow_clone(), multipliers(key, blocks, &training.optim, fault))
+        });
+        let gram_schedule = training.gram.as_ref().and_then(|gram| gram.weight_schedule);
+        Ok(Self {
+            optimizer: AdamW::new(slots.collect(), training.optim.betas, training.optim.multi_tensor),
+            schedules: Schedules::new(&training.schedules, training.optim.scaling, global_batch, fault)?,
+            local_loss_weight: loss_weight("local loss weight", training.local_loss_weight).transpose()?,
+            gram_loss_weight: loss_weight("Gram loss weight", gram_schedule).transpose()?,
+            config: config.clone(),
+            kind,
+            group,
+            arch,
+            parameters,
+            gram_updates: 0,
+            nans: 0,
+            fault,
+        })
+    }
+
+    /// `init_weights`, from torch's global stream, which is drawn from on the host.
+    pub fn init_weights(&mut self) {
+        // Fresh networks, since initialisation draws in fp32 whatever the arithmetic.
+        let mut fresh = SslMetaArch::new(&self.config);
+        fresh.init_weights();
+        self.take_values(&fresh);
+    }
+
+    /// Adds noise to the student's fresh weights, then to a frozen teacher's, and makes the average the student again; see [`warm`].
+    pub fn warm(&mut self, scale: f64) {
+        self.arch.student.warm(scale);
+        self.arch.teacher.copy_values_from(&self.arch.student);
+        if let Some(distilled) = &self.arch.distilled {
+            distilled.warm(scale);
+        }
+    }
+
+    /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
+    pub fn init_gram_teacher(&mut self, scale: f64) {
+        let Some(mine) = &self.arch.gram_teacher else { return };
+        let mut fresh = SslMetaArch::new(&self.config).gram_teacher;
+        if let Some(fresh) = &mut fresh {
+            fresh.init_weights();
+            if scale > 0.0 {
+                warm(fresh, scale);
+            }
+            mine.copy_values_from(fresh);
+            self.arch.gram_teacher_initialized = true;
+        }
+    }
+
+    /// Takes over the weights of another trainer of the same config: one rank from another.
+    pub fn copy_from(&mut self, other: &Trainer) {
+        self.take_values(&other.arch);
+    }
+
+    fn take_values(&mut self, other: &SslMetaArch) {
+        self.arch.student.copy_values_from(&other.student);
+        self.arch.teacher.copy_values_from(&other.teacher);
+        for (mine, theirs) in self.arch.distilled.iter().zip(&other.distilled) {
+            mine.copy_values_from(theirs);
+        }
+        for (mine, theirs) in self.arch.gram_teacher.iter().zip(&other.gram_teacher) {
+            mine.copy_values_from(theirs);
+        }
+        self.arch.gram_teacher_initialized = other.gram_teacher_initialized;
+    }
+
+    /// The networks.
+    pub fn arch(&self) -> &SslMetaArch {
+        &self.arch
+    }
+
+    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype.
+    ///
+    /// # Errors
+    /// See [`TrainError`]. The weights are then as before, unless libtorch threw within the optimizer.
+    pub fn step(&mut self, batch: &Batch, it: usize, taps: &mut Taps) -> Result<StepLog, TrainError> {
+        let gram_loaded = self.load_gram_if_due(it);
+        let settings = self.schedules.at(it);
+        let batch = batch.to(self.device(), self.kind);
+        let (grads, losses) = {
+            let computing = self.computing();
+            let losses = self.forward(&computing, &batch, it, &settings, taps)?;
+            losses.total.backward();
+            (self.gradients(&computing)?, losses)
+        };
+        self.tap_gradients(&grads, taps);
+        let norms = self.clip(&grads)?;
+        observe::norms(&norms, taps);
+        let log = self.log(&batch, &losses, &norms)?;
+        self.optimizer.step(&grads, &settings)?;
+        self.tap_optimizer(taps);
+        self.update_ema(settings.momentum)?;
+        let gram_updated = self.update_gram_if_due(it);
+        self.tap_teachers(gram_loaded || gram_updated, taps);
+        Ok(log)
+    }
+
+    fn device(&self) -> Device {
+        self.parameters.student[0].device()
+    }
+
+    /// The networks that this step computes with, the student's parameters leaves of a graph: the weights themselves, or in
+    /// mixed precision what FSDP2 gathers of them.
+    fn computing(&self) -> SslMetaArch {
+        let mut arch = self.arch.compute_copy(self.kind, self.device());
+        arch.student = arch.student.map_tensors(&mut |_, role, tensor| match role {
+            Role::Parameter => tensor.detach().set_requires_grad(true),
+            Role::Buffer => tensor.shallow_clone(),
+        });
+        arch
+    }
+
+    fn forward(
+        &self,
+        arch: &SslMetaArch,
+        batch: &Batch,
+        it: usize,
+        settings: &Settings,
+        taps: &mut Taps,
+    ) -> Result<Losses, TrainError> {
+        let training = &self.config.training;
+        let unseen = &mut Taps::none();
+        let teacher = match training.multi_distillation {
+            true => arch.shared_teacher_output(batch, unseen),
+            false => arch.teacher_output(batch, unseen),
+        };
+        let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch)?;
+        taps.value("sinkhorn:dino", &cls_centered);
+        taps.value("sinkhorn:ibot", &masked_patch_centered);
+        let student = arch.student_output(batch, unseen);
+        let gram = self.gram_output(arch, batch, &teacher, &student)?;
+        if let Some(output) = &gram {
+            taps.value("gram:student_patches", &output.student);
+            taps.value("gram:teacher_patches", &output.teacher);
+        }
+        let gram_weight = |weight: f64| self.gram_loss_weight.as_ref().map_or(weight, |curve| curve.at(it));
+        let targets = Targets {
+            cls_centered: &cls_centered,
+            masked_patch_centered: &masked_patch_centered,
+            local_weight: self.local_loss_weight.as_ref().map_or(1.0, |curve| curve.at(it)),
+            gram: training
+                .gram
+                .as_ref()
+                .zip(gram.as_ref())
+                .map(|(gram, output)| (gram, output, gram_weight(gram.weight))),
+        };
+        let losses = compute_losses(training, batch, &student, &targets, self.fault)?;
+        observe::losses(&losses, taps);
+        Ok(losses)
+    }
+
+    /// Sinkhorn-Knopp on both heads' logits: `[2, B, K]` and `[M, K]`.
+    fn center(&self, teacher: &TeacherOutput, temperature: f64, batch: &Batch) -> Result<(Tensor, Tensor), GroupError> {
+        let iterations = match self.fault {
+            Some(Fault::TwoSinkhornIterations) => 2,
+            _ => sinkhorn::ITERATIONS,
+        };
+        let group = self.group.as_ref();
+        let cls = sinkhorn_knopp(&teacher.cls_after_head, temperature, Samples::Equal, iterations, group)?;
+        let mut count = Tensor::from_slice(&[batch.mask_indices.size()[0]]).to_device(self.device());
+        let counted = Samples::Counted(&mut count);
+        let patches = sinkhorn_knopp(&teacher.masked_patch_after_head, temperature, counted, iterations, group)?;
+        Ok((cls.unflatten(0, [2, batch.images()]), patches))
+    }
+
+    fn gram_output(
+        &self,
+        arch: &SslMetaArch,
+        batch: &Batch,
+        teacher: &TeacherOutput,
+        student: &StudentOutput,
+    ) -> Result<Option<GramOutput>, TrainError> {
+        let Some(gram) = &self.config.training.gram else { return Ok(None) };
+        arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
+    }
+
+    /// A gradient a parameter, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
+    fn gradients(&self, computing: &SslMetaArch) -> Result<Vec<Option<Tensor>>, TrainError> {
+        let mut leaves = Vec::with_capacity(self.parameters.student.len());
+        computing.student.visit(|_, role, tensor| {
+            if role == Role::Parameter {
+                leaves.push(tensor.shallow_clone());
+            }
+        });
+        let mut grads = Vec::with_capacity(leaves.len());
+        for (leaf, master) in leaves.iter().zip(&self.parameters.student) {
+            let Some(grad) = shim::take_grad(leaf) else {
+                grads.push(None);
+                continue;
+            };
+            let mut grad = no_grad(|| grad.to_kind(master.kind()));
+            self.group.all_reduce_(&mut grad)?;
+            if self.fault == Some(Fault::GradientAveraged) {
+                grad = no_grad(|| grad / self.group.size() as f64);
+            }
+            grads.push(Some(grad));
+        }
+        Ok(grads)
+    }
+
+    /// Clips in place, a submodule at a time; the norms before, under the submodules' names. None without `optim.clip_grad`.
+    fn clip(&self, grads: &[Option<Tensor>]) -> Result<Vec<(&'static str, Tensor)>, ShimError> {
+        let Some(max_norm) = self.config.training.optim.clip_grad else { return Ok(Vec::new()) };
+        let present = |grads: &[Option<Tensor>]| grads.iter().flatten().map(Tensor::shallow_clone).collect::<Vec<_>>();
+        if self.fault == Some(Fault::ClipAllTogether) {
+            let norm = clip_grad_norm_(&present(grads), max_norm)?;
+            return Ok(SUBMODULES.into_iter().map(|submodule| (submodule, norm.shallow_clone())).collect());
+        }
+        let mut rest = grads;
+        let mut norms = Vec::with_capacity(SUBMODULES.len());
+        for (submodule, count) in SUBMODULES.into_iter().zip(self.parameters.counts) {
+            let (own, others) = rest.split_at(count);
+            norms.push((submodule, clip_grad_norm_(&present(own), max_norm)?));
+            rest = others;
+        }
+        Ok(norms)
+    }
+
+    fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
+        let Parameters { student, teacher, .. } = &self.parameters;
+        no_grad(|| {
+            shim::foreach_mul_(teacher, momentum)?;
+            if self.fault != Some(Fault::EmaWithoutStudent) {
+                shim::foreach_add_(teacher, student, 1.0 - momentum)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn load_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { load_ema_at: Some(at), .. }) if *at == it);
+        if due {
+            self.arch.load_gram_teacher();
+        }
+        due
+    }
+
+    fn update_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
+            if updates.follows(it, self.gram_updates));
+        if due {
+            self.arch.load_gram_teacher();
+            self.gram_updates += 1;
+        }
+        due
+    }
+
+    fn gram_teacher(&self) -> Option<&GramTeacher> {
+        self.config.training.gram.as_ref().map(|gram| &gram.teacher)
+    }
+}
