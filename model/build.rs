@@ -12,16 +12,24 @@ fn main() {
         std::process::exit(1);
     };
     let include = libtorch.join("include");
-    cc::Build::new()
+    let mut build = cc::Build::new();
+    if build.get_compiler().is_like_gnu() && !build.get_compiler().is_like_clang() {
+        // libtorch's own thread pool is GNU OpenMP; the loader finds one library for both, since both ask for the same name.
+        build.flag("-fopenmp");
+        println!("cargo:rustc-link-lib=dylib=gomp");
+    }
+    build
         .cpp(true)
         .std("c++17")
-        .file("shim/shim.cpp")
+        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp"])
+        // A product and a sum that became one would round once.
+        .flag_if_supported("-ffp-contract=off")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         // libtorch 2.8's wheels use the new std::string ABI.
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .flag_if_supported("-Wno-unused-parameter")
         .warnings(true)
-        .opt_level(1)
+        .opt_level(3)
         .compile("dinov3_shim");
 }

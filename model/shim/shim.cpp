@@ -1,4 +1,5 @@
 #include "shim.h"
+#include "guard.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Version.h>
@@ -12,17 +13,14 @@
 #include <ATen/ops/stack.h>
 #include <torch/version.h>
 
-#include <exception>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace {
-
 thread_local std::string last_error;
 
-at::Tensor &tensor(dinov3_tensor pointer) { return *static_cast<at::Tensor *>(pointer); }
+namespace {
 
 std::vector<at::Tensor> list(dinov3_tensors pointers, size_t n) {
   std::vector<at::Tensor> tensors;
@@ -31,26 +29,6 @@ std::vector<at::Tensor> list(dinov3_tensors pointers, size_t n) {
     tensors.push_back(tensor(pointers[i]));
   }
   return tensors;
-}
-
-// Runs `body`; false, and its message kept, when it throws.
-template <typename Body> bool succeeds(Body body) {
-  try {
-    body();
-    return true;
-  } catch (const std::exception &error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "an exception that is not a std::exception";
-  }
-  return false;
-}
-
-// Runs `body`, which returns an `at::Tensor`, and hands the result over to the caller.
-template <typename Body> dinov3_tensor guarded(Body body) {
-  dinov3_tensor result = nullptr;
-  succeeds([&] { result = new at::Tensor(body()); });
-  return result;
 }
 
 } // namespace

@@ -41,6 +41,13 @@ dinov3_tensor dinov3_foreach_norm(dinov3_tensors self, size_t n);
 bool dinov3_addcmul(dinov3_tensor self, dinov3_tensor a, dinov3_tensor b, double value);
 bool dinov3_addcdiv(dinov3_tensor self, dinov3_tensor a, dinov3_tensor b, double value);
 
+// The rotation of queries or keys `[B, heads, N, D]`, fp32 or bf16 on the CPU, by bf16 tables `[patches, D]`: what the
+// reference's `apply_rope` does to one of them, its gradient included, with the same bits.
+dinov3_tensor dinov3_apply_rope(dinov3_tensor x, dinov3_tensor sin, dinov3_tensor cos);
+
+// From now on, freed host memory of tensors is kept and used again. See allocator.cpp.
+void dinov3_keep_freed_memory();
+
 // The hyperparameters of one step of AdamW.
 typedef struct {
   double lr, beta1, beta2, weight_decay, eps;

@@ -137,9 +137,19 @@ impl SslMetaArch {
         self.distilled.as_ref().unwrap_or(&self.teacher)
     }
 
-    /// The copy of all networks that computes in `kind` on `device`; see [`Module::compute_copy`].
-    pub fn compute_copy(&self, kind: Kind, device: Device) -> Self {
-        self.map(|network| network.compute_copy(kind).to_device(device), |vit| vit.compute_copy(kind).to_device(device))
+    /// The copy of all networks that computes in `kind`; see [`Module::compute_copy`].
+    pub fn compute_copy(&self, kind: Kind) -> Self {
+        self.map(|network| network.compute_copy(kind), |backbone| backbone.compute_copy(kind))
+    }
+
+    /// The same on `device`.
+    pub fn to_device(&self, device: Device) -> Self {
+        self.map(|network| network.to_device(device), |backbone| backbone.to_device(device))
+    }
+
+    /// Whether the Gram loss has a teacher to ask: the average, or one of its own that has weights.
+    pub fn gram_teacher_is_ready(&self) -> bool {
+        self.gram_teacher.is_none() || self.gram_teacher_initialized
     }
 
     fn map(

@@ -31,6 +31,8 @@ unsafe extern "C" {
     fn dinov3_foreach_mul_tensor(this: *const *const c_void, n: usize, factor: *const c_void) -> bool;
     fn dinov3_foreach_add(this: *const *const c_void, other: *const *const c_void, n: usize, alpha: f64) -> bool;
     fn dinov3_foreach_norm(this: *const *const c_void, n: usize) -> *mut c_void;
+    fn dinov3_apply_rope(x: *const c_void, sin: *const c_void, cos: *const c_void) -> *mut c_void;
+    fn dinov3_keep_freed_memory();
     fn dinov3_addcmul(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
     fn dinov3_addcdiv(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
     fn dinov3_fused_adamw(
@@ -111,6 +113,23 @@ pub fn foreach_norm(tensors: &[Tensor]) -> Result<Tensor, ShimError> {
     let this = pointers(tensors);
     // SAFETY: as in `foreach_mul_`.
     owned(unsafe { dinov3_foreach_norm(this.as_ptr(), this.len()) }, "_foreach_norm")
+}
+
+/// The rotation of queries or keys `x`, `[B, heads, N, D]`, fp32 or bf16 on the CPU, by bf16 tables `[patches, D]`, in one pass
+/// and with the bits that the reference's `rope_apply_with_offset` has, gradient included.
+///
+/// # Errors
+/// When the tensors are of another device, dtype or shape.
+pub fn apply_rope(x: &Tensor, sin: &Tensor, cos: &Tensor) -> Result<Tensor, ShimError> {
+    let [x, sin, cos] = [x, sin, cos].map(|tensor| tensor.as_ptr().cast());
+    // SAFETY: the three pointers come from live tensors; the shim only reads them.
+    owned(unsafe { dinov3_apply_rope(x, sin, cos) }, "apply_rope")
+}
+
+/// From now on, the host memory that tensors free is kept for other tensors, up to the most that was ever in use at one time.
+pub fn keep_freed_memory() {
+    // SAFETY: the call takes nothing; the allocator that it installs is never destroyed.
+    unsafe { dinov3_keep_freed_memory() }
 }
 
 /// `this.addcmul_(a, b, value=value)`: adds `value * a * b`, rounded once. tch's own has no `value`.

@@ -86,6 +86,8 @@ pub struct Trainer {
     kind: Kind,
     group: Arc<dyn Group>,
     arch: SslMetaArch,
+    /// What a step computes with, where that is the weights themselves; else it is made anew each step.
+    sharing: Option<SslMetaArch>,
     parameters: Parameters,
     optimizer: AdamW,
     schedules: Schedules,
@@ -144,7 +146,7 @@ impl Trainer {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
         };
         let master = if kind == Kind::Double { Kind::Double } else { Kind::Float };
-        let arch = SslMetaArch::new(config).compute_copy(master, device);
+        let arch = SslMetaArch::new(config).compute_copy(master).to_device(device);
         let parameters = Parameters::of(&arch);
         let blocks = config.student.size.depth;
         let slots = parameters.names.iter().zip(&parameters.student).map(|(name, parameter)| {
@@ -161,6 +163,7 @@ impl Trainer {
             config: config.clone(),
             kind,
             group,
+            sharing: (master == kind).then(|| leaves_of(&arch, kind)),
             arch,
             parameters,
             gram_updates: 0,
@@ -231,10 +234,11 @@ impl Trainer {
         let settings = self.schedules.at(it);
         let batch = batch.to(self.device(), self.kind);
         let (grads, losses) = {
-            let computing = self.computing();
-            let losses = self.forward(&computing, &batch, it, &settings, taps)?;
+            let gathered = self.sharing.is_none().then(|| leaves_of(&self.arch, self.kind));
+            let computing = self.sharing.as_ref().or(gathered.as_ref()).expect("one of the two is there");
+            let losses = self.forward(computing, &batch, it, &settings, taps)?;
             losses.total.backward();
-            (self.gradients(&computing)?, losses)
+            (self.gradients(computing)?, losses)
         };
         self.tap_gradients(&grads, taps);
         let norms = self.clip(&grads)?;
@@ -250,17 +254,6 @@ impl Trainer {
 
     fn device(&self) -> Device {
         self.parameters.student[0].device()
-    }
-
-    /// The networks that this step computes with, the student's parameters leaves of a graph: the weights themselves, or in
-    /// mixed precision what FSDP2 gathers of them.
-    fn computing(&self) -> SslMetaArch {
-        let mut arch = self.arch.compute_copy(self.kind, self.device());
-        arch.student = arch.student.map_tensors(&mut |_, role, tensor| match role {
-            Role::Parameter => tensor.detach().set_requires_grad(true),
-            Role::Buffer => tensor.shallow_clone(),
-        });
-        arch
     }
 
     fn forward(
@@ -324,6 +317,9 @@ impl Trainer {
         student: &StudentOutput,
     ) -> Result<Option<GramOutput>, TrainError> {
         let Some(gram) = &self.config.training.gram else { return Ok(None) };
+        if !self.arch.gram_teacher_is_ready() {
+            return Err(TrainError::GramTeacher);
+        }
         arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
     }
 
@@ -401,4 +397,15 @@ impl Trainer {
     fn gram_teacher(&self) -> Option<&GramTeacher> {
         self.config.training.gram.as_ref().map(|gram| &gram.teacher)
     }
+}
+
+/// The networks that a step computes with, the student's parameters leaves of a graph: the weights themselves, or in mixed
+/// precision what FSDP2 gathers of them.
+fn leaves_of(arch: &SslMetaArch, kind: Kind) -> SslMetaArch {
+    let mut computing = arch.compute_copy(kind);
+    computing.student = computing.student.map_tensors(&mut |_, role, tensor| match role {
+        Role::Parameter => tensor.detach().set_requires_grad(true),
+        Role::Buffer => tensor.shallow_clone(),
+    });
+    computing
 }

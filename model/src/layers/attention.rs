@@ -97,7 +97,11 @@ impl SelfAttention {
     /// Rotates the patch tokens of q and k, both `[B, heads, N, D_head]`, in the dtype of the tables, and casts back.
     /// The prefix (CLS and storage tokens) has no position and only passes through the cast.
     fn apply_rope(&self, q: &Tensor, k: &Tensor, rope: &SinCos, taps: &mut Taps) -> (Tensor, Tensor) {
+        let in_one_pass = rope.fits_one_pass(q) && self.fault != Some(Fault::RopeOnPrefix);
         let rotate = |x: &Tensor| {
+            if in_one_pass {
+                return rope.rotate_in_one_pass(x);
+            }
             let (kind, tokens) = (x.kind(), x.size()[2]);
             let x = x.to_kind(rope.sin.kind());
             let prefix = tokens - rope.patches();

@@ -178,7 +178,8 @@ struct Subsets(Vec<Tensor>);
 
 impl Subsets {
     fn select(&self, xs: &[Tensor]) -> Vec<Tensor> {
-        xs.iter().zip(&self.0).map(|(x, indices)| x.index(&[Some(indices)])).collect()
+        // The reference indexes. The bits are the same, and the gradient does not go through `index_put_`.
+        xs.iter().zip(&self.0).map(|(x, indices)| x.index_select(0, indices)).collect()
     }
 }
 

@@ -2,11 +2,13 @@
 //! patch grid, randomly moved during training, and the rotation itself.
 
 use std::f64::consts::PI;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::module::{Module, Role};
+use crate::shim;
 use crate::tap::Taps;
 
 /// By what the coordinates of patch centres are divided (`student.pos_embed_rope_normalize_coords`).
@@ -69,6 +71,10 @@ pub struct SinCos {
 }
 
 impl SinCos {
+    fn shallow_clone(&self) -> Self {
+        Self { sin: self.sin.shallow_clone(), cos: self.cos.shallow_clone() }
+    }
+
     /// Shows the tables to the observer under the module's name.
     pub fn tap(&self, name: &str, taps: &mut Taps) {
         taps.port(name, "0", &self.sin);
@@ -80,6 +86,18 @@ impl SinCos {
         let halves = x.chunk(2, -1);
         let rotated = Tensor::cat(&[-&halves[1], halves[0].shallow_clone()], -1);
         x * &self.cos + rotated * &self.sin
+    }
+
+    /// Whether [`SinCos::rotate_in_one_pass`] can take `x`: it is on the CPU, and everything is rounded to bf16.
+    pub fn fits_one_pass(&self, x: &Tensor) -> bool {
+        let kinds = self.sin.kind() == Kind::BFloat16 && matches!(x.kind(), Kind::Float | Kind::BFloat16);
+        kinds && x.device() == Device::Cpu
+    }
+
+    /// All tokens of `x`, `[B, heads, N, D_head]`, of which the last are patches: cast, rotated, and cast back. The same bits as
+    /// casting, cutting, [`SinCos::rotate`] and joining, eleven ops that each go through memory.
+    pub fn rotate_in_one_pass(&self, x: &Tensor) -> Tensor {
+        shim::apply_rope(x, &self.sin, &self.cos).expect("`fits_one_pass` was asked")
     }
 
     /// The number of patches that have a position.
@@ -97,13 +115,25 @@ pub struct RopePositionEmbedding {
     head_dim: i64,
     /// `[D_head / 4]`, in the config's dtype; saved with the weights.
     pub periods: Tensor,
+    /// The tables that evaluation mode gives, which depend on nothing but the periods.
+    kept: Arc<Mutex<Vec<Kept>>>,
+}
+
+/// Tables and what they were computed for.
+#[derive(Debug)]
+struct Kept {
+    dtype: Kind,
+    grid: (i64, i64),
+    /// The periods, which a checkpoint may have overwritten since.
+    periods: Tensor,
+    tables: SinCos,
 }
 
 impl RopePositionEmbedding {
     /// The periods are computed at once, as the reference's constructor does.
     pub fn new(name: String, head_dim: i64, config: RopeConfig) -> Self {
         let periods = periods(&config, head_dim);
-        Self { name, config, head_dim, periods }
+        Self { name, config, head_dim, periods, kept: Arc::default() }
     }
 
     /// Computes the periods again: a buffer that a checkpoint or a fill overwrote.
@@ -119,6 +149,22 @@ impl RopePositionEmbedding {
     /// The tables of a grid of `h` by `w` patches, computed in `dtype`. In training the coordinates are shifted, jittered and
     /// rescaled, in this order, as far as the config says so.
     pub fn forward(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
+        if training && self.is_random() {
+            return self.compute(dtype, h, w, true);
+        }
+        let known = |kept: &Kept| (kept.dtype, kept.grid) == (dtype, (h, w)) && kept.periods.equal(&self.periods);
+        // Whoever panicked left the tables as they were.
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.iter().find(|kept| known(kept)) {
+            return kept.tables.shallow_clone();
+        }
+        let tables = self.compute(dtype, h, w, false);
+        kept.retain(|kept| (kept.dtype, kept.grid) != (dtype, (h, w)));
+        kept.push(Kept { dtype, grid: (h, w), periods: self.periods.copy(), tables: tables.shallow_clone() });
+        tables
+    }
+
+    fn compute(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
         let mut coords = self.coords(dtype, h, w);
         if training {
             self.augment(&mut coords, dtype);
@@ -172,6 +218,7 @@ impl Module for RopePositionEmbedding {
             config: self.config.clone(),
             head_dim: self.head_dim,
             periods: f(&format!("{}.periods", self.name), Role::Buffer, &self.periods),
+            kept: Arc::clone(&self.kept),
         }
     }
 }

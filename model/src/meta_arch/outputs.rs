@@ -100,7 +100,7 @@ impl SslMetaArch {
         }
     }
 
-    /// `get_gram_teacher_output`. `None` when a Gram teacher of its own has no weights yet, or no crops to see.
+    /// `get_gram_teacher_output`. `None` when a Gram teacher of its own has no crops to see.
     pub fn gram_output(
         &self,
         config: &GramConfig,
@@ -111,13 +111,12 @@ impl SslMetaArch {
         let all_student = student.global_patches.shallow_clone();
         let all_teacher = match &self.gram_teacher {
             None => teacher.patches.shallow_clone(),
-            Some(backbone) if self.gram_teacher_initialized => {
+            Some(backbone) => {
                 let images = batch.gram_teacher_crops.as_ref()?;
                 let crops = Crops { images, masks: None };
                 let patches = no_grad(|| backbone.forward_features(crops, false, &mut Taps::none()).patches);
                 fitted(config, patches, &all_student)
             }
-            Some(_) => return None,
         };
         let unmasked = || batch.masks.logical_not();
         let choose = |patches: &Tensor| match config.tokens_used {

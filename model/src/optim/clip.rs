@@ -14,7 +14,10 @@ pub fn clip_grad_norm_(grads: &[Tensor], max_norm: f64) -> Result<Tensor, ShimEr
         let norm = shim::l2_norm(&shim::foreach_norm(grads)?, 0)?.squeeze();
         // Python's `float / tensor` is a reciprocal and a product, which rounds twice.
         let factor = ((&norm + 1e-6).reciprocal() * max_norm).clamp_max(1.0);
-        shim::foreach_mul_tensor_(grads, &factor)?;
+        // The reference multiplies by one as well, which changes no bit and goes through all gradients.
+        if factor.double_value(&[]) != 1.0 {
+            shim::foreach_mul_tensor_(grads, &factor)?;
+        }
         Ok(norm)
     })
 }

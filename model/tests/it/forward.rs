@@ -68,7 +68,7 @@ fn mixed_precision_casts_parameters_and_keeps_buffers() {
     use dinov3_model::module::{Module, Role};
     let _stream = fixture::stream();
     let arch = fixture::arch(&fixture::merged_config());
-    arch.compute_copy(Kind::BFloat16, Device::Cpu).student.visit(|name, role, tensor| match role {
+    arch.compute_copy(Kind::BFloat16).student.visit(|name, role, tensor| match role {
         Role::Parameter => assert_eq!(tensor.kind(), Kind::BFloat16, "{name}"),
         Role::Buffer if name.ends_with("periods") => assert_eq!(tensor.kind(), Kind::BFloat16, "{name}"),
         Role::Buffer => assert_eq!(tensor.kind(), Kind::Float, "{name}"),
