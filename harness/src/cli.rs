@@ -32,6 +32,19 @@ Examples:
   run --suite layers --golden golden/sets/micro --plant gelu-tanh@1
           Does the harness notice a wrong GELU in block 1?";
 
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  config vitl_im1k_lin834.yaml train.compile=false
+          The config that this run would have
+  config optim.lr=2e-3 --scaled --world-size 8 --format json
+          The defaults with another learning rate, scaled to 8 ranks
+  config multi_distillation.yaml --rank 5 --world-size 8
+          The config of the student that rank 5 trains
+
+The reference accepts keys that it does not know: they are kept, with a warning.
+A config that this trainer cannot honour is printed all the same; the error
+follows it, with exit code 2.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -43,6 +56,9 @@ pub enum Command {
     Golden(GoldenCommand),
     /// List the suites and what each proves.
     Suites,
+    /// Print a config as the reference merges it: defaults, a YAML file, overrides.
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Config(ConfigArgs),
 }
 
 /// `run`.
@@ -98,6 +114,42 @@ pub enum GoldenCommand {
     Verify(ManySets),
     /// Show what one set holds: how it was recorded, or some of its tensors.
     Show(OneSet),
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// One of the reference's YAML files, or your own; the defaults alone if left out.
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+    /// Overrides such as `optim.lr=1e-3`, `crops.rgb_mean=[0,0,0]` or `gram.ckpt=null`, the later on top.
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// As what to print it.
+    #[arg(long, value_enum, default_value_t = ConfigFormat::Yaml)]
+    pub format: ConfigFormat,
+    /// Of a multi-distillation, the config of the student that this rank trains.
+    #[arg(long, value_name = "R", requires = "world_size")]
+    pub rank: Option<usize>,
+    /// How many ranks there are.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub world_size: Option<usize>,
+    /// Scale the learning rate by the config's rule to the global batch on `--world-size` ranks.
+    #[arg(long, requires = "world_size")]
+    pub scaled: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "give a whole number above 0".to_owned())
+}
+
+/// `config --format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ConfigFormat {
+    /// As OmegaConf writes it.
+    Yaml,
+    /// For programs.
+    Json,
 }
 
 /// Where golden sets are.

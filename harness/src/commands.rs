@@ -1,5 +1,6 @@
 //! The commands, each from its arguments to an exit code.
 
+mod config;
 mod golden;
 mod run;
 mod suites;
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Run(args) => run::run(args),
         Command::Golden(command) => golden::golden(command),
         Command::Suites => suites::suites(),
+        Command::Config(args) => config::config(args),
     }
 }
 

@@ -1,10 +1,13 @@
 //! The part of the reference's config that shapes the networks, read from the merged config
 //! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
 
+pub mod defaults;
 mod gram;
+pub mod merge;
 mod refusals;
 mod sizes;
 mod training;
+pub mod yaml;
 
 pub use gram::{GramConfig, GramTeacher, GramUpdates, TokensUsed};
 pub use sizes::VitSize;

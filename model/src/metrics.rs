@@ -9,7 +9,7 @@ use crate::fault::Fault;
 
 const WINDOW: usize = 20;
 
-/// The last [`WINDOW`] values, and the sum of all.
+/// The last twenty values, and the sum of all.
 #[derive(Clone, Debug, Default)]
 pub struct SmoothedValue {
     window: VecDeque<f64>,

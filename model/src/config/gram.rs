@@ -28,8 +28,6 @@ pub enum GramTeacher {
     Own {
         /// `gram.ckpt`: its first weights.
         checkpoint: Option<String>,
-        /// `crops.gram_teacher_crops_size`.
-        crops_size: i64,
         /// `gram.it_load_ema_teacher`: the iteration before which the EMA teacher's weights are loaded into it.
         load_ema_at: Option<usize>,
         /// `gram.rep_update`: it takes the EMA teacher's weights again and again.
@@ -115,7 +113,7 @@ impl GramConfig {
             weight: raw.loss_weight,
             weight_schedule: raw.loss_weight_schedule,
             compute_stats: raw.compute_stats,
-            teacher: raw.teacher(Option::deserialize(crops_size)?)?,
+            teacher: raw.teacher(!crops_size.is_null())?,
             resize_method: raw.resize_method()?,
             resize_antialias: raw.global_teacher_resize_antialias,
         }))
@@ -145,16 +143,16 @@ impl Raw {
         Ok(self.img_level)
     }
 
-    fn teacher(&self, crops_size: Option<i64>) -> Result<GramTeacher, ConfigError> {
+    fn teacher(&self, has_crops: bool) -> Result<GramTeacher, ConfigError> {
         if self.ema_teacher {
-            return self.ema_teacher_checked(crops_size);
+            return self.ema_teacher_checked(has_crops);
         }
-        let Some(crops_size) = crops_size else {
+        if !has_crops {
             return Err(unsupported(
                 "crops.gram_teacher_crops_size",
                 "the reference demands it for a Gram teacher of its own",
             ));
-        };
+        }
         if self.ckpt.is_none() {
             // The reference has a branch for `it_load_ema_teacher` alone, and raises before it is reached.
             return Err(unsupported("gram.ckpt", "the reference demands it, even if the EMA teacher is loaded later"));
@@ -166,20 +164,19 @@ impl Raw {
             GramUpdates { first: self.it_first_update, every: self.update_frequency, at_most: self.max_updates };
         Ok(GramTeacher::Own {
             checkpoint: self.ckpt.clone(),
-            crops_size,
             load_ema_at: usize::try_from(self.it_load_ema_teacher).ok(),
             updates: self.rep_update.then_some(updates),
         })
     }
 
-    fn ema_teacher_checked(&self, crops_size: Option<i64>) -> Result<GramTeacher, ConfigError> {
+    fn ema_teacher_checked(&self, has_crops: bool) -> Result<GramTeacher, ConfigError> {
         let refused = if self.ckpt.is_some() {
             Some(("gram.ckpt", "the reference refuses it beside `gram.ema_teacher`"))
         } else if self.it_load_ema_teacher < 0 {
             Some(("gram.it_load_ema_teacher", "without `gram.ckpt` the reference demands that it is not negative"))
         } else if self.rep_update {
             Some(("gram.rep_update", "the reference asserts it false beside `gram.ema_teacher`"))
-        } else if crops_size.is_some() {
+        } else if has_crops {
             Some(("crops.gram_teacher_crops_size", "the reference refuses it beside `gram.ema_teacher`"))
         } else {
             None

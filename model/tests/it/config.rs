@@ -9,15 +9,62 @@ fn refusal(config: &Value) -> String {
     SslConfig::from_merged(config).expect_err("this config cannot be honoured").to_string()
 }
 
+/// `merged_config` with some keys replaced.
+fn with(changes: &[(&str, Value)]) -> Value {
+    let mut config = merged_config();
+    for (key, value) in changes {
+        *config.pointer_mut(&format!("/{}", key.replace('.', "/"))).expect("the key is a default's") = value.clone();
+    }
+    config
+}
+
+/// Each with the reference's own reason where it is the reference that refuses.
 #[test]
 fn what_cannot_be_honoured_is_refused() {
-    let mut config = merged_config();
-    config["gram"] = json!({"use_loss": true});
-    insta::assert_snapshot!(refusal(&config), @"`gram.use_loss` cannot be used: the Gram teacher is not part of this trainer yet");
-    insta::assert_snapshot!(refusal(&with_student("fp8_enabled", json!(true))), @"`student.fp8_enabled` cannot be used: fp8 products need torch._scaled_mm on a Hopper GPU");
-    let mut config = merged_config();
-    config["crops"]["local_crops_number"] = json!(0);
-    insta::assert_snapshot!(refusal(&config), @"`crops.local_crops_number` cannot be used: the reference asserts that it is above zero");
+    let gram = |changes: &[(&str, Value)]| {
+        let on = [
+            ("gram.use_loss", json!(true)),
+            ("gram.ckpt", json!("gram.pth")),
+            ("crops.gram_teacher_crops_size", json!(64)),
+        ];
+        with(&[&on[..], changes].concat())
+    };
+    let ema = |changes: &[(&str, Value)]| {
+        let on = [
+            ("gram.ema_teacher", json!(true)),
+            ("gram.rep_update", json!(false)),
+            ("gram.it_load_ema_teacher", json!(0)),
+            ("gram.ckpt", Value::Null),
+            ("crops.gram_teacher_crops_size", Value::Null),
+        ];
+        gram(&[&on[..], changes].concat())
+    };
+    assert!(SslConfig::from_merged(&gram(&[])).is_ok() && SslConfig::from_merged(&ema(&[])).is_ok());
+    let refused = [
+        with(&[("student.fp8_enabled", json!(true))]),
+        with(&[("crops.local_crops_number", json!(0))]),
+        with(&[("ibot.separate_head", json!(false))]),
+        with(&[("train.centering", json!("centering"))]),
+        with(&[("compute_precision.sharding_strategy", json!("FULL_SHARD"))]),
+        with(&[("compute_precision.param_dtype", json!("fp16"))]),
+        with(&[("compute_precision.reduce_dtype", json!("bf16"))]),
+        with(&[("ibot.mask_sample_probability", json!(1.5))]),
+        with(&[("ibot.mask_ratio_min_max", json!([0.5, 0.1]))]),
+        with(&[("dino.koleo_distributed_replicas", json!(2))]),
+        with(&[("dino.koleo_topk", json!(2))]),
+        with(&[("MODEL.META_ARCHITECTURE", json!("SSLMetaArchCompilable"))]),
+        gram(&[("MODEL.META_ARCHITECTURE", json!("MultiDistillationMetaArch"))]),
+        gram(&[("gram.ckpt", Value::Null)]),
+        gram(&[("crops.gram_teacher_crops_size", Value::Null)]),
+        gram(&[("gram.remove_neg", json!(true)), ("gram.remove_only_teacher_neg", json!(true))]),
+        gram(&[("gram.tokens_used", json!("masked")), ("gram.img_level", json!(true))]),
+        gram(&[("gram.global_teacher_resize_method", json!("nearest"))]),
+        ema(&[("gram.ckpt", json!("gram.pth"))]),
+        ema(&[("gram.it_load_ema_teacher", json!(-1))]),
+        ema(&[("gram.rep_update", json!(true))]),
+        ema(&[("crops.gram_teacher_crops_size", json!(64))]),
+    ];
+    insta::assert_snapshot!(refused.iter().map(refusal).collect::<Vec<_>>().join("\n"));
 }
 
 /// The published ViT-7B config asks for RoPE in fp32; the reference gives it bf16 all the same.

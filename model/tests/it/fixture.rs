@@ -3,32 +3,34 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use dinov3_model::config::SslConfig;
+use dinov3_model::config::defaults::defaults;
 use dinov3_model::meta_arch::{Batch, SslMetaArch};
 use dinov3_model::module::Module;
 use dinov3_model::runtime;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-/// The keys of a merged config that shape the networks, at micro size.
+/// The reference's defaults at micro size.
 pub fn merged_config() -> Value {
-    let head = json!({
-        "head_n_prototypes": 96, "head_bottleneck_dim": 32, "head_nlayers": 3, "head_hidden_dim": 48,
-        "separate_head": true,
-    });
-    json!({
+    let mut config = defaults();
+    let head = json!({"head_n_prototypes": 96, "head_bottleneck_dim": 32, "head_hidden_dim": 48});
+    let changes = json!({
         "student": {
-            "arch": "vit_micro", "patch_size": 8, "drop_path_rate": 0.3, "layerscale": 1e-5, "ffn_layer": "mlp",
-            "qkv_bias": true, "proj_bias": true, "ffn_bias": true, "norm_layer": "layernorm", "n_storage_tokens": 2,
-            "mask_k_bias": true, "untie_cls_and_patch_norms": true, "untie_global_and_local_cls_norm": true,
-            "in_chans": 3, "pos_embed_type": "rope", "pos_embed_rope_base": 100.0, "pos_embed_rope_min_period": null,
-            "pos_embed_rope_max_period": null, "pos_embed_rope_normalize_coords": "separate",
-            "pos_embed_rope_shift_coords": null, "pos_embed_rope_jitter_coords": null,
-            "pos_embed_rope_rescale_coords": null, "pos_embed_rope_dtype": "bf16", "fp8_enabled": false,
+            "arch": "vit_micro", "patch_size": 8, "n_storage_tokens": 2, "mask_k_bias": true,
+            "untie_cls_and_patch_norms": true, "untie_global_and_local_cls_norm": true,
         },
         "dino": head, "ibot": head,
-        "crops": {"local_crops_number": 4, "rgb_mean": [0.485, 0.456, 0.406], "rgb_std": [0.229, 0.224, 0.225]},
-        "distillation": {"enabled": false},
-    })
+        "crops": {"local_crops_number": 4},
+        "optim": {"epochs": 2, "warmup_epochs": 1, "freeze_last_layer_epochs": 0},
+        "teacher": {"warmup_teacher_temp_epochs": 1},
+        "train": {"OFFICIAL_EPOCH_LENGTH": 50, "batch_size_per_gpu": 2},
+    });
+    for (section, keys) in changes.as_object().into_iter().flatten() {
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            config[section][key] = value.clone();
+        }
+    }
+    config
 }
 
 /// `merged_config` with one key of `student` replaced.

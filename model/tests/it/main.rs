@@ -5,3 +5,4 @@ mod config;
 mod fixture;
 mod forward;
 mod weights;
+mod yaml;

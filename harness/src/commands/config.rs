@@ -1,0 +1,122 @@
+//! `config`: the merged config, and what there is to know of it before it is used.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use dinov3_model::config::merge::{self, Merged, Scaled};
+use dinov3_model::config::{SslConfig, yaml};
+use dinov3_reports::exit;
+use owo_colors::OwoColorize;
+use serde_json::Value;
+
+use crate::cli::{ConfigArgs, ConfigFormat};
+use crate::commands::print;
+
+/// Prints the merged config; what else there is to say goes to standard error.
+pub fn config(args: ConfigArgs) -> Result<i32> {
+    let (file, overrides) = split(args.file, args.overrides);
+    let mut notes = Vec::new();
+    let mut merged = match args.rank.zip(args.world_size) {
+        None => merge::merged(file.as_deref(), &overrides)?,
+        Some((rank, world_size)) => student(file.as_deref(), &overrides, rank, world_size, &mut notes)?,
+    };
+    if args.rank.is_none() && merged.config.pointer("/multidistillation/enabled") == Some(&Value::Bool(true)) {
+        notes.push("this config lists several students; `--rank R --world-size N` shows that of one".to_owned());
+    }
+    if let Some(world_size) = args.world_size.filter(|_| args.scaled) {
+        let scaled = merge::apply_scaling_rules(&mut merged.config, world_size)?;
+        notes.push(scaling(scaled, &merged.config));
+    }
+    print(&match args.format {
+        ConfigFormat::Yaml => yaml::to_yaml(&merged.config),
+        ConfigFormat::Json => serde_json::to_string_pretty(&merged.config)? + "\n",
+    })?;
+    let usable = SslConfig::from_merged(&merged.config);
+    if let Ok(config) = &usable {
+        notes.extend(config.without_effect.iter().cloned());
+    }
+    remark(&merged, &notes)?;
+    usable.context(
+        "the config is merged as printed, and this trainer cannot honour it\nhint: override the option that is named",
+    )?;
+    Ok(exit::PASS)
+}
+
+/// What has a `=` and is no file is an override, also in the file's place.
+fn split(file: Option<String>, mut overrides: Vec<String>) -> (Option<PathBuf>, Vec<String>) {
+    match file {
+        Some(word) if word.contains('=') && !Path::new(&word).is_file() => {
+            overrides.insert(0, word);
+            (None, overrides)
+        }
+        file => (file.map(PathBuf::from), overrides),
+    }
+}
+
+fn student(
+    file: Option<&Path>,
+    overrides: &[String],
+    rank: usize,
+    world_size: usize,
+    notes: &mut Vec<String>,
+) -> Result<Merged> {
+    let Some(file) = file else {
+        bail!("`--rank` needs a config that lists the students\nhint: give its file before the overrides");
+    };
+    if rank >= world_size {
+        bail!("there is no rank {rank} among {world_size}\nhint: ranks count from 0 to {}", world_size.max(1) - 1);
+    }
+    let student = merge::merged_student(file, overrides, rank, world_size, None)?;
+    let ranks = format!("{} to {}", student.ranks.start, student.ranks.end - 1);
+    notes.push(format!("rank {rank} trains the student `{}`, as do all ranks from {ranks}", student.name));
+    Ok(student.merged)
+}
+
+fn scaling(scaled: Option<Scaled>, config: &Value) -> String {
+    match scaled {
+        Some(Scaled { from, to }) => format!("`optim.lr` is scaled from {from:?} to {to:?}"),
+        None if config.get("schedules").is_some() => {
+            "`optim.lr` is not scaled: the config has `schedules`, which are scaled where they are built".to_owned()
+        }
+        None => "`optim.lr` is not scaled: `optim.scaling_rule` names no rule".to_owned(),
+    }
+}
+
+/// Warnings first, then notes, a line each.
+fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
+    let mut text = String::new();
+    for unknown in &merged.unknown {
+        let meant = unknown.nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?"));
+        let meant = meant.unwrap_or_default();
+        text += &format!("{} the reference knows no key `{}`{meant}\n", "warning:".yellow().bold(), unknown.key);
+    }
+    for key in &merged.missing {
+        text += &format!("{} `{key}` is `???`: it must be given a value\n", "warning:".yellow().bold());
+    }
+    let unread = (!merged.unread.is_empty()).then(|| {
+        let keys: Vec<_> = merged.unread.iter().map(|key| format!("`{key}`")).collect();
+        format!("nothing in the reference at this commit reads {}", keys.join(", "))
+    });
+    for note in notes.iter().chain(&unread) {
+        text += &format!("{} {note}\n", "note:".cyan());
+    }
+    std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
+        .context("standard error cannot be written\nhint: see where it is redirected to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_may_be_left_out() {
+        let check = |file: Option<&str>, overrides: &[&str], expected: (Option<&str>, &[&str])| {
+            let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+            let (path, rest) = split(file.map(str::to_owned), owned(overrides));
+            assert_eq!((path, rest), (expected.0.map(PathBuf::from), owned(expected.1)));
+        };
+        check(None, &[], (None, &[]));
+        check(Some("c.yaml"), &["a=1"], (Some("c.yaml"), &["a=1"]));
+        check(Some("a=1"), &["b=2"], (None, &["a=1", "b=2"]));
+    }
+}

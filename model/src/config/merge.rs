@@ -1,0 +1,146 @@
+//! The reference's merge: defaults, then a YAML file, then `key=value` overrides, each on top of the one before, as
+//! `dinov3/configs/config.py` does through OmegaConf. `train.py` merges without strictness, so a key that nobody knows is
+//! accepted; here it is reported as well.
+//!
+//! What differs from OmegaConf, each time towards a refusal: interpolations are resolved at once and not when they are
+//! read, so that a broken one is an error even where nothing reads it; resolvers (`${oc.env:X}`) are refused; an override
+//! whose key holds a backslash, an open bracket or text after a bracket is refused, because OmegaConf 2.3 and 2.4 read the
+//! first differently and drop the others silently; a file must be a mapping.
+
+mod combine;
+mod dotlist;
+mod error;
+mod interpolation;
+mod known;
+mod scaling;
+mod student;
+
+use std::path::Path;
+
+pub use error::{MergeError, MergeProblem};
+pub use known::UnknownKey;
+pub use scaling::{Scaled, apply_scaling_rules};
+pub use student::{Student, merged_student};
+
+use serde_json::{Map, Value};
+
+use super::defaults::defaults;
+use super::yaml;
+
+/// A merged config and what is worth saying of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merged {
+    /// The config: a mapping of sections, every interpolation resolved. `???` stays where no value was given.
+    pub config: Value,
+    /// Keys that neither the defaults nor the reference's own code or configs have. They are part of `config`.
+    pub unknown: Vec<UnknownKey>,
+    /// Keys that the reference's published configs carry and nothing at this commit reads.
+    pub unread: Vec<String>,
+    /// Keys whose value is still `???`, OmegaConf's mark for a value that must be given.
+    pub missing: Vec<String>,
+}
+
+/// Defaults, then the file if there is one, then the overrides: `get_cfg_from_args` without its `train.output_dir`, which
+/// is the caller's to add as an override.
+///
+/// # Errors
+/// For a file that cannot be read or is not YAML, an override that is malformed, a list merged with a mapping, and an
+/// interpolation that leads nowhere.
+pub fn merged(file: Option<&Path>, overrides: &[String]) -> Result<Merged, MergeError> {
+    let mut layers = Vec::new();
+    if let Some(file) = file {
+        layers.push(load(file)?);
+    }
+    merged_layers(layers, overrides)
+}
+
+/// The teacher's config of a distillation: defaults, then `distillation.full_cfg_path` of the student's merged config. A
+/// relative path is seen from the current folder, as in the reference.
+///
+/// # Errors
+/// When no path is given, and as [`merged`].
+pub fn merged_teacher(config: &Value) -> Result<Merged, MergeError> {
+    match config.pointer("/distillation/full_cfg_path").and_then(Value::as_str) {
+        Some(path) if !path.is_empty() => merged(Some(Path::new(path)), &[]),
+        _ => Err(MergeError::NoTeacher),
+    }
+}
+
+/// A YAML text and overrides on top of it, without the defaults: OmegaConf alone.
+///
+/// # Errors
+/// As [`merged`].
+pub fn combined(text: &str, overrides: &[String]) -> Result<Value, MergeError> {
+    let layer = Layer::of("the text".to_owned(), yaml::parse("the text", text)?)?;
+    combine(Value::Object(Map::new()), vec![layer], overrides)
+}
+
+/// The layers on top of the defaults, the overrides on top of them.
+fn merged_layers(layers: Vec<Layer>, overrides: &[String]) -> Result<Merged, MergeError> {
+    let config = combine(defaults(), layers, overrides)?;
+    let (unknown, unread) = known::review(&config);
+    let missing = missing(&config);
+    Ok(Merged { config, unknown, unread, missing })
+}
+
+fn combine(mut root: Value, layers: Vec<Layer>, overrides: &[String]) -> Result<Value, MergeError> {
+    for layer in layers {
+        combine::merge(&mut root, layer.mapping).map_err(|problem| MergeError::Layer { layer: layer.name, problem })?;
+    }
+    let overrides = dotlist::from_dotlist(overrides)?;
+    combine::merge(&mut root, overrides)
+        .map_err(|problem| MergeError::Layer { layer: "the overrides".to_owned(), problem })?;
+    interpolation::resolve(&root).map_err(MergeError::Interpolation)
+}
+
+/// One file on its way into the merge.
+struct Layer {
+    /// As shown in messages.
+    name: String,
+    mapping: Map<String, Value>,
+}
+
+impl Layer {
+    fn of(name: String, value: Value) -> Result<Self, MergeError> {
+        let mapping = match value {
+            Value::Object(mapping) => mapping,
+            Value::Null => Map::new(),
+            _ => return Err(MergeError::NotAMapping(name)),
+        };
+        match interpolation::check(&mapping) {
+            Ok(()) => Ok(Self { name, mapping }),
+            Err(problem) => Err(MergeError::Layer { layer: name, problem }),
+        }
+    }
+}
+
+fn load(file: &Path) -> Result<Layer, MergeError> {
+    Layer::of(file.display().to_string(), yaml::load(file)?)
+}
+
+/// OmegaConf's mark for a value that must be given.
+const MISSING: &str = "???";
+
+fn is_missing(value: &Value) -> bool {
+    value.as_str() == Some(MISSING)
+}
+
+fn missing(config: &Value) -> Vec<String> {
+    fn walk(value: &Value, key: &str, found: &mut Vec<String>) {
+        let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+        match value {
+            Value::Object(map) => map.iter().for_each(|(name, value)| walk(value, &below(name), found)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(i, value)| walk(value, &below(&i.to_string()), found));
+            }
+            value if is_missing(value) => found.push(key.to_owned()),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(config, "", &mut found);
+    found
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! The config of one student of a multi-distillation: `setup_multidistillation` without its processes.
+
+use std::ops::Range;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Layer, MergeError, Merged, interpolation, load, merged_layers};
+
+/// A student and the ranks that train it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Student {
+    /// `multidistillation.students[i].name`.
+    pub name: String,
+    /// The ranks that train it.
+    pub ranks: Range<usize>,
+    /// Its config: defaults, its own file, the base config, the overrides, and its share of the global batch as
+    /// `train.batch_size_per_gpu`.
+    pub merged: Merged,
+}
+
+/// The config of the student that `rank` of `world_size` trains, from the base config that lists them all. With
+/// `output_dir`, `train.output_dir` becomes the student's folder in it. Relative paths are seen from the current folder.
+///
+/// Which student, and the global batch, come from the base config alone: overrides of them come too late, as in the
+/// reference.
+///
+/// # Errors
+/// Where the reference asserts: multi-distillation is not enabled, no student has this rank, the global batch cannot be
+/// shared by the student's ranks. And as [`super::merged`].
+pub fn merged_student(
+    base: &Path,
+    overrides: &[String],
+    rank: usize,
+    world_size: usize,
+    output_dir: Option<&str>,
+) -> Result<Student, MergeError> {
+    let base = load(base)?;
+    let fail = |problem| MergeError::Student { base: base.name.clone(), rank, world_size, problem };
+    let plan = plan(&base).map_err(fail)?;
+    let entry = plan.entry(rank).map_err(fail)?;
+    if world_size == 0 {
+        return Err(fail("a world has at least one rank\nhint: give the number of all ranks".to_owned()));
+    }
+    let mut overrides = overrides.to_vec();
+    if let Some(folder) = output_dir {
+        overrides.push(format!("train.output_dir={}", Path::new(folder).join(&entry.name).display()));
+    }
+    overrides.push(format!("train.batch_size_per_gpu={}", plan.global_batch_size / world_size as u64));
+    let own = load(Path::new(&entry.config_path))?;
+    let merged = merged_layers(vec![own, base], &overrides)?;
+    Ok(Student { name: entry.name, ranks: entry.ranks, merged })
+}
+
+/// `multidistillation` of the base config.
+struct Plan {
+    global_batch_size: u64,
+    students: Vec<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    config_path: String,
+    ranks: Range<usize>,
+}
+
+fn plan(base: &Layer) -> Result<Plan, String> {
+    let section = interpolation::resolve_at(&Value::Object(base.mapping.clone()), &["multidistillation"])
+        .map_err(|problem| problem.to_string())?
+        .unwrap_or_default();
+    if section["enabled"] != Value::Bool(true) {
+        return Err("`multidistillation.enabled` is not true there\nhint: give the base config, the one that lists the students".to_owned());
+    }
+    let number = |value: &Value, key: &str| {
+        value.as_u64().ok_or_else(|| format!("`{key}` is {value}\nhint: give a whole number"))
+    };
+    let global_batch_size = number(&section["global_batch_size"], "multidistillation.global_batch_size")?;
+    let Some(list) = section["students"].as_array() else {
+        return Err(
+            "`multidistillation.students` is no list\nhint: list each student's name, config_path and ranks_range"
+                .to_owned(),
+        );
+    };
+    let students = list.iter().enumerate().map(|(i, student)| {
+        let key = |name: &str| format!("multidistillation.students.{i}.{name}");
+        let text = |name: &str| {
+            let value = student[name].as_str().map(str::to_owned);
+            value.ok_or_else(|| format!("`{}` is {}\nhint: give a text", key(name), student[name]))
+        };
+        let range = student["ranks_range"].as_array().filter(|range| range.len() == 2);
+        let range = range.ok_or_else(|| {
+            format!(
+                "`{}` is {}\nhint: give the first rank and the one after the last",
+                key("ranks_range"),
+                student["ranks_range"]
+            )
+        })?;
+        let bound = |i: usize| number(&range[i], &key("ranks_range")).map(|rank| rank as usize);
+        let ranks = bound(0)?..bound(1)?;
+        if ranks.is_empty() {
+            return Err(format!(
+                "`{}` holds no rank\nhint: give the first rank and the one after the last",
+                key("ranks_range")
+            ));
+        }
+        Ok(Entry { name: text("name")?, config_path: text("config_path")?, ranks })
+    });
+    Ok(Plan { global_batch_size, students: students.collect::<Result<_, String>>()? })
+}
+
+impl Plan {
+    fn entry(&self, rank: usize) -> Result<Entry, String> {
+        let Some(entry) = self.students.iter().find(|student| student.ranks.contains(&rank)) else {
+            let ranges = self
+                .students
+                .iter()
+                .map(|student| format!("{} has {} to {}", student.name, student.ranks.start, student.ranks.end - 1));
+            return Err(format!("no `ranks_range` holds it\nhint: {}", ranges.collect::<Vec<_>>().join(", ")));
+        };
+        let gpus = entry.ranks.len() as u64;
+        if !self.global_batch_size.is_multiple_of(gpus) {
+            return Err(format!(
+                "`multidistillation.global_batch_size: {}` cannot be shared by the {gpus} ranks of `{}`\nhint: give a multiple of {gpus}",
+                self.global_batch_size, entry.name
+            ));
+        }
+        Ok(entry.clone())
+    }
+}

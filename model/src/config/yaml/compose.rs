@@ -1,0 +1,187 @@
+//! From events to a tree of nodes that remember where they stood.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+
+use super::error::{Mark, YamlProblem};
+
+pub(super) type Problem = (Mark, YamlProblem);
+
+/// A config's depth is 3; this is where a stack is still safe.
+const MAX_DEPTH: usize = 100;
+/// OmegaConf 2.4's limit: nodes once every alias is written out.
+const MAX_NODES: usize = 10_000;
+
+/// A piece of YAML without meaning yet.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub mark: Mark,
+    /// As `!!int` or `!name`; none for a lone `!`.
+    pub tag: Option<String>,
+    pub kind: Kind,
+    /// With all below it.
+    size: usize,
+}
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Scalar { text: String, plain: bool },
+    List(Vec<Rc<Node>>),
+    Mapping(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+/// The one document of a text; none if the text has no document.
+pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Problem> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut composer = Composer {
+        parser: Parser::new_from_str(text),
+        chars: text.chars().collect(),
+        anchors: HashMap::new(),
+        depth: 0,
+        flow: 0,
+    };
+    let mut document = None;
+    loop {
+        match composer.next()? {
+            (Event::StreamEnd, _) => return Ok(document),
+            (Event::DocumentStart(_), span) if document.is_some() => {
+                return Err((mark(span), YamlProblem::ManyDocuments));
+            }
+            (Event::DocumentStart(_), _) => {
+                let first = composer.next()?;
+                document = Some(composer.node(first)?);
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Composer<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    chars: Vec<char>,
+    anchors: HashMap<usize, Rc<Node>>,
+    depth: usize,
+    /// Brackets and braces around this node.
+    flow: usize,
+}
+
+impl<'a> Composer<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        match self.parser.next_event() {
+            Some(event) => event.map_err(|error| syntax(&error)),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, (event, span): (Event<'a>, Span)) -> Result<Rc<Node>, Problem> {
+        let (anchor, tag, kind) = match event {
+            Event::Alias(anchor) => {
+                return self.anchors.get(&anchor).cloned().ok_or((mark(span), YamlProblem::Recursive));
+            }
+            Event::Scalar(text, style, anchor, tag) => (anchor, tag, self.scalar(text.into_owned(), style, span)?),
+            Event::SequenceStart(anchor, tag) => (anchor, tag, self.deeper(span, Self::list)?),
+            Event::MappingStart(anchor, tag) => (anchor, tag, self.deeper(span, Self::mapping)?),
+            other => return Err((mark(span), YamlProblem::Syntax(format!("a value was expected, not {other:?}")))),
+        };
+        let below: usize = match &kind {
+            Kind::Scalar { .. } => 0,
+            Kind::List(items) => items.iter().map(|item| item.size).sum(),
+            Kind::Mapping(pairs) => pairs.iter().map(|(key, value)| key.size + value.size).sum(),
+        };
+        if below >= MAX_NODES {
+            return Err((mark(span), YamlProblem::TooMuch("10000 values")));
+        }
+        let node = Rc::new(Node { mark: mark(span), tag: tag.and_then(|tag| tag_text(&tag)), kind, size: below + 1 });
+        // The parser counts anchors from 1.
+        if anchor > 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        Ok(node)
+    }
+
+    fn deeper(&mut self, span: Span, read: fn(&mut Self) -> Result<Kind, Problem>) -> Result<Kind, Problem> {
+        if self.depth == MAX_DEPTH {
+            return Err((mark(span), YamlProblem::TooMuch("100 levels")));
+        }
+        let opens = self.opens_bracket(span.start.index());
+        self.flow += usize::from(opens);
+        self.depth += 1;
+        let kind = read(self);
+        self.depth -= 1;
+        self.flow -= usize::from(opens);
+        kind
+    }
+
+    /// Whether a bracket or brace begins here, after an anchor and a tag if there are any.
+    fn opens_bracket(&self, start: usize) -> bool {
+        let mut chars = self.chars.iter().skip(start).peekable();
+        while chars.next_if(|char| matches!(char, '&' | '!')).is_some() {
+            while chars.next_if(|char| !char.is_whitespace()).is_some() {}
+            while chars.next_if(|char| char.is_whitespace()).is_some() {}
+        }
+        matches!(chars.peek(), Some('[' | '{'))
+    }
+
+    /// Where YAML 1.2, which the parser knows, and 1.1 part.
+    fn scalar(&self, mut text: String, style: ScalarStyle, span: Span) -> Result<Kind, Problem> {
+        let plain = style == ScalarStyle::Plain;
+        if plain && self.flow > 0 && text.starts_with(['?', ':']) {
+            let what = "within brackets a text that begins with `?` or `:` must be quoted";
+            return Err((mark(span), YamlProblem::Syntax(what.to_owned())));
+        }
+        // The last line of a block has the line break that the file gives it.
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let ends_the_text = span.end.index() >= self.chars.len() && self.chars.last() != Some(&'\n');
+        if block && ends_the_text && text.ends_with('\n') {
+            text.pop();
+        }
+        Ok(Kind::Scalar { text, plain })
+    }
+
+    fn list(&mut self) -> Result<Kind, Problem> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Kind::List(items)),
+                event => items.push(self.node(event)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self) -> Result<Kind, Problem> {
+        let mut pairs = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::MappingEnd, _) => return Ok(Kind::Mapping(pairs)),
+                event => {
+                    let key = self.node(event)?;
+                    let value = self.next()?;
+                    pairs.push((key, self.node(value)?));
+                }
+            }
+        }
+    }
+}
+
+fn mark(span: Span) -> Mark {
+    (span.start.line().max(1), span.start.col() + 1)
+}
+
+fn syntax(error: &ScanError) -> Problem {
+    let at = error.marker();
+    ((at.line().max(1), at.col() + 1), YamlProblem::Syntax(error.info().to_owned()))
+}
+
+/// A tag as people write it.
+fn tag_text(tag: &Tag) -> Option<String> {
+    match (tag.handle.as_str(), tag.suffix.as_str()) {
+        ("" | "!", "" | "!") => None,
+        ("tag:yaml.org,2002:", suffix) => Some(format!("!!{suffix}")),
+        (handle, suffix) => {
+            let whole = format!("{handle}{suffix}");
+            Some(whole.strip_prefix("tag:yaml.org,2002:").map(|suffix| format!("!!{suffix}")).unwrap_or(whole))
+        }
+    }
+}

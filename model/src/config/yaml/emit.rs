@@ -1,0 +1,313 @@
+//! YAML in the layout of `OmegaConf.to_yaml`: block style, lists not indented below their key, keys in their order.
+//!
+//! What reads back otherwise than it was written is quoted. Unlike PyYAML, no line is folded at 80 columns, and a text of
+//! several lines stands on one, in double quotes.
+
+use serde_json::Value;
+
+use super::scalar::{self, Type};
+
+/// The YAML of a value; ends in a newline.
+pub fn to_yaml(value: &Value) -> String {
+    let mut text = String::new();
+    match value {
+        Value::Object(map) if !map.is_empty() => mapping(&mut text, map, 0, false),
+        Value::Array(items) if !items.is_empty() => list(&mut text, items, 0, false),
+        other => line(&mut text, other),
+    }
+    text
+}
+
+fn indent(text: &mut String, depth: usize, inline: bool) {
+    if !inline {
+        text.push_str(&"  ".repeat(depth));
+    }
+}
+
+/// `inline`: the first line goes on after a dash.
+fn mapping(text: &mut String, map: &serde_json::Map<String, Value>, depth: usize, inline: bool) {
+    for (i, (key, value)) in map.iter().enumerate() {
+        indent(text, depth, inline && i == 0);
+        text.push_str(&string(key));
+        text.push(':');
+        match value {
+            Value::Object(below) if !below.is_empty() => {
+                text.push('\n');
+                mapping(text, below, depth + 1, false);
+            }
+            Value::Array(items) if !items.is_empty() => {
+                text.push('\n');
+                list(text, items, depth, false);
+            }
+            other => {
+                text.push(' ');
+                line(text, other);
+            }
+        }
+    }
+}
+
+fn list(text: &mut String, items: &[Value], depth: usize, inline: bool) {
+    for (i, item) in items.iter().enumerate() {
+        indent(text, depth, inline && i == 0);
+        text.push_str("- ");
+        match item {
+            Value::Object(below) if !below.is_empty() => mapping(text, below, depth + 1, true),
+            Value::Array(below) if !below.is_empty() => list(text, below, depth + 1, true),
+            other => line(text, other),
+        }
+    }
+}
+
+fn line(text: &mut String, value: &Value) {
+    text.push_str(&match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() => yaml_float(float),
+            _ => number.to_string(),
+        },
+        Value::String(value) => string(value),
+        Value::Array(_) => "[]".to_owned(),
+        Value::Object(_) => "{}".to_owned(),
+    });
+    text.push('\n');
+}
+
+/// A float as Python's `repr` writes it: `0.001`, `1e-05`, `1e+16`.
+pub(in super::super) fn python_float(value: f64) -> String {
+    // Rust's shortest form has the same digits and turns to an exponent at the same sizes.
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) => {
+            let (sign, digits) = exponent.strip_prefix('-').map_or(('+', exponent), |digits| ('-', digits));
+            let mantissa = mantissa.strip_suffix(".0").unwrap_or(mantissa);
+            format!("{mantissa}e{sign}{digits:0>2}")
+        }
+        None => text,
+    }
+}
+
+/// The same with the point without which YAML 1.1 reads a string.
+fn yaml_float(value: f64) -> String {
+    let text = python_float(value);
+    if text.contains('.') { text } else { text.replacen('e', ".0e", 1) }
+}
+
+fn string(text: &str) -> String {
+    if text.chars().any(is_special) {
+        double_quoted(text)
+    } else if is_safe_plain(text) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+/// Characters that only double quotes can hold.
+fn is_special(char: char) -> bool {
+    matches!(char, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for char in text.chars() {
+        match char {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\t' => quoted.push_str("\\t"),
+            '\r' => quoted.push_str("\\r"),
+            char if is_special(char) => quoted.push_str(&format!("\\u{:04X}", char as u32)),
+            char => quoted.push(char),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether the text, unquoted, is that text again: for PyYAML as for us, and for Python's `int` and `float` too, which is
+/// what OmegaConf asks.
+fn is_safe_plain(text: &str) -> bool {
+    scalar::type_of(text) == Type::String
+        && !matches!(text, "y" | "Y" | "n" | "N")
+        && !python_reads_number(text)
+        && !looks_like_a_date(text)
+        && !is_marked(text)
+}
+
+/// Whether YAML's marks stand where they have a meaning.
+fn is_marked(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let spaced = |i: usize| bytes.get(i).is_none_or(|&next| next == b' ');
+    let starts_badly = match bytes.first() {
+        Some(
+            b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%' | b'@'
+            | b'`',
+        ) => true,
+        Some(b'-' | b'?' | b':') => spaced(1),
+        first => first.is_none_or(|&first| first == b' '),
+    };
+    let within = (1..bytes.len()).any(|i| match bytes[i] {
+        b':' => spaced(i + 1),
+        b'#' => bytes[i - 1] == b' ',
+        _ => false,
+    });
+    starts_badly || within || text.ends_with(' ') || text.starts_with("---") || text.starts_with("...")
+}
+
+fn looks_like_a_date(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = text.splitn(3, '-');
+    matches!((parts.next(), parts.next(), parts.next()), (Some(year), Some(month), Some(day))
+        if year.len() == 4 && digits(year) && digits(month) && month.len() < 3 && day.starts_with(|char: char| char.is_ascii_digit()))
+}
+
+/// Whether Python's `int()` or `float()` takes the text. Quotes too many do no harm.
+fn python_reads_number(text: &str) -> bool {
+    let clean = text.trim().replace('_', "").to_lowercase();
+    clean.parse::<f64>().is_ok() || !clean.is_empty() && clean.chars().all(char::is_numeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_layout_is_omegaconf_s() {
+        let value = json!({
+            "a": {"b": [1, [2, [3, {"x": 1, "y": [5]}]], {"c": {"d": 1}}, [], {}], "e": {}, "f": []},
+            "5": 1, "a b": 2, "x: y": 4,
+            "l": [{"p": 1, "q": {"r": [1, 2]}}, "z"],
+        });
+        insta::assert_snapshot!(to_yaml(&value), @r"
+        a:
+          b:
+          - 1
+          - - 2
+            - - 3
+              - x: 1
+                'y':
+                - 5
+          - c:
+              d: 1
+          - []
+          - {}
+          e: {}
+          f: []
+        '5': 1
+        a b: 2
+        'x: y': 4
+        l:
+        - p: 1
+          q:
+            r:
+            - 1
+            - 2
+        - z
+        ");
+    }
+
+    #[test]
+    fn floats_are_python_s_with_a_point() {
+        for (value, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1e-5, "1.0e-05"),
+            (0.0001, "0.0001"),
+            (1.5e-7, "1.5e-07"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1.0e+16"),
+            (1.234_567_890_123_456_8e17, "1.2345678901234568e+17"),
+            (5e-324, "5.0e-324"),
+        ] {
+            assert_eq!(yaml_float(value), text);
+        }
+    }
+
+    /// OmegaConf's own answers, except for those with a line break, which it spreads over lines.
+    #[test]
+    fn strings_are_quoted_where_omegaconf_quotes_them() {
+        for plain in [
+            "a b",
+            "?x",
+            ":x",
+            "it's",
+            "é",
+            "x]",
+            "a,b",
+            "???",
+            "${x}",
+            "\\${x}",
+            "a:b",
+            "None",
+            "-x",
+            "a\\b",
+            "a\"b",
+            "1e",
+            "0o7",
+            ".",
+            "ImageNet:split=TRAIN",
+        ] {
+            assert_eq!(string(plain), plain);
+        }
+        for quoted in [
+            "",
+            "5",
+            "1_000",
+            "yes",
+            "y",
+            "null",
+            "~",
+            "a: b",
+            "-",
+            "- a",
+            "x:",
+            "x #",
+            "#x",
+            "  x",
+            "x ",
+            "nan",
+            "inf",
+            "0x1F",
+            "017",
+            "1:30",
+            "2001-01-01",
+            ".5",
+            "=",
+            "<<",
+            "@x",
+            "%x",
+            "!x",
+            "&x",
+            "*x",
+            "[x",
+            "{x",
+            "|",
+            ">",
+            "1e5",
+            "true",
+            "1.",
+            "+1",
+            "٣",
+            "---",
+            "...",
+            "--- a",
+            "Infinity",
+            "0b1",
+            "-.inf",
+            "x: ",
+            " ",
+            "!",
+            "?",
+            "? x",
+            "`x",
+        ] {
+            assert_eq!(string(quoted), format!("'{quoted}'"));
+        }
+        assert_eq!(string("'x"), "'''x'");
+        assert_eq!(string("a\tb\u{7}\n"), r#""a\tb\u0007\n""#);
+    }
+}
