@@ -107,6 +107,10 @@ pub struct SslConfig {
     pub dino_head: HeadConfig,
     /// iBOT's head.
     pub ibot_head: HeadConfig,
+    /// Weights to start from.
+    pub checkpoints: Checkpoints,
+    /// `distillation.enabled`.
+    pub distillation_enabled: bool,
     /// The frozen teacher of distillation; see [`SslConfig::with_teacher`].
     pub distillation: Option<FrozenTeacher>,
     /// Losses, optimizer, schedules.
@@ -120,6 +124,31 @@ pub struct SslConfig {
     /// What the config asks for and the reference at this commit never reads, a sentence each: it has no effect there, and
     /// none here.
     pub without_effect: Vec<String>,
+}
+
+/// The files that `init_weights` of the reference reads; an empty name counts as none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// `student.resume_from_teacher_chkpt`.
+    pub student: Option<String>,
+    /// `distillation.checkpoint_path`, unless it is `ignore`.
+    pub frozen_teacher: Option<String>,
+    /// `gram.ckpt`.
+    pub gram: Option<String>,
+}
+
+impl Checkpoints {
+    fn from_merged(config: &serde_json::Value) -> Self {
+        let named = |pointer: &str| {
+            let name = config.pointer(pointer).and_then(serde_json::Value::as_str)?;
+            Some(name.to_owned()).filter(|name| !name.is_empty())
+        };
+        Self {
+            student: named("/student/resume_from_teacher_chkpt"),
+            frozen_teacher: named("/distillation/checkpoint_path").filter(|name| name != "ignore"),
+            gram: named("/gram/ckpt"),
+        }
+    }
 }
 
 /// The networks of a frozen teacher: `SSLMetaArch._setup_distillation`.
@@ -169,6 +198,8 @@ impl SslConfig {
             dino_head: raw.dino.resolve(student.size.embed_dim),
             ibot_head: raw.ibot.resolve(student.size.embed_dim),
             student,
+            checkpoints: Checkpoints::from_merged(config),
+            distillation_enabled: config.pointer("/distillation/enabled").is_some_and(|it| *it == true),
             distillation: None,
             training: TrainingConfig::from_merged(config)?,
             local_crops_number: raw.crops.local_crops_number,

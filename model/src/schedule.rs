@@ -62,7 +62,7 @@ impl Schedules {
     pub fn new(
         config: &Config,
         scaling: Scaling,
-        global_batch: i64,
+        global_batch: f64,
         fault: Option<Fault>,
     ) -> Result<Self, ScheduleError> {
         let mut schedules = match config {
@@ -78,7 +78,7 @@ impl Schedules {
         Ok(schedules)
     }
 
-    fn v1(config: &V1, scaling: Scaling, global_batch: i64) -> Result<Self, ScheduleError> {
+    fn v1(config: &V1, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
         let V1 { epochs, epoch_length, trunc_extra, .. } = *config;
         let total = epochs * epoch_length;
         let lr = CosineSchedule {
@@ -110,7 +110,7 @@ impl Schedules {
         })
     }
 
-    fn v2(config: &V2, scaling: Scaling, global_batch: i64) -> Result<Self, ScheduleError> {
+    fn v2(config: &V2, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
         let (length, total) = (config.epoch_length, config.epochs * config.epoch_length);
         let mut lr = config.lr;
         lr.peak = scaling.apply(lr.peak, global_batch);

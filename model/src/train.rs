@@ -3,6 +3,7 @@
 //! Schedules, teacher, student, losses, gradients, clipping, AdamW, moving average, Gram teacher: in this order, with the
 //! reference's ops. A step shows what it computes to a [`Tap`](crate::tap::Tap), under the names that golden sets have.
 
+mod checkpoints;
 mod observe;
 mod state;
 
@@ -135,13 +136,17 @@ impl Trainer {
     /// # Errors
     /// When a schedule cannot be drawn, or an option needs what is not here.
     pub fn new(config: &SslConfig, kind: Kind, device: Device, group: Arc<dyn Group>) -> Result<Self, TrainError> {
+        if config.distillation_enabled && config.distillation.is_none() {
+            let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
+            return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
+        }
         if group.size() > 1 && matches!(config.training.koleo, KoLeo::Distributed { .. }) {
             let reason = "over several ranks its gradient needs a collective that is not part of this trainer yet";
             return Err(TrainError::Unsupported { option: "dino.koleo_loss_distributed", reason });
         }
         let training = &config.training;
         let fault = config.student.plant.map(|plant| plant.fault);
-        let global_batch = training.batch_size_per_gpu * group.size() as i64;
+        let global_batch = (training.batch_size_per_gpu * group.size() as i64) as f64;
         let loss_weight = |name, decay: Option<Decay>| {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
         };

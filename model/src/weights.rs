@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 use thiserror::Error;
 
 use crate::bytes::{TensorBytes, bytes_of};
 use crate::module::Module;
+use crate::shim::{self, ShimError};
 
 /// Why weights could not be read or written.
 #[derive(Debug, Error)]
@@ -31,6 +32,20 @@ pub enum WeightsError {
         /// The reason.
         source: SafeTensorError,
     },
+    /// The file is not what `torch.save` writes.
+    #[error("{} cannot be read as a checkpoint: {source}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: ShimError,
+    },
+    /// A folder in place of a file.
+    #[error(
+        "{} is a folder: a distributed checkpoint cannot be read; consolidate it with `python -m torch.distributed.checkpoint.format_utils dcp_to_torch`",
+        .0.display()
+    )]
+    Distributed(PathBuf),
     /// The file lacks a tensor of the model, or has others: both lists, in full.
     #[error("the weights do not fit the model: missing {missing:?}, unexpected {unexpected:?}")]
     Keys {
@@ -83,15 +98,59 @@ pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), Weights
 /// # Errors
 /// When the file cannot be read or does not fit; the module is then unchanged.
 pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
+    assign(module, root, read_safetensors(path)?)
+}
+
+/// A checkpoint that the reference's programs write or read: safetensors, or the `.pth` of `torch.save({"teacher": …})`, whose
+/// names are relative to a network (`backbone.norm.weight`).
+///
+/// # Errors
+/// When the file cannot be read, or is a folder (a distributed checkpoint).
+pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
+    let io = |source| WeightsError::Io { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(io)?.is_dir() {
+        return Err(WeightsError::Distributed(path.to_owned()));
+    }
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        return read_safetensors(path);
+    }
+    let tensors = shim::read_pth(path, "teacher");
+    let tensors = tensors.map_err(|source| WeightsError::Pickle { path: path.to_owned(), source })?;
+    Ok(tensors.into_iter().collect())
+}
+
+fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
+    let format = |source| WeightsError::Format { path: path.to_owned(), source };
     let bytes = fs::read(path).map_err(|source| WeightsError::Io { path: path.to_owned(), source })?;
-    let file =
-        SafeTensors::deserialize(&bytes).map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
-    let mut found: HashMap<String, TensorView> = file.tensors().into_iter().collect();
+    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    file.tensors().into_iter().map(|(name, view)| tensor(&name, &view).map(|tensor| (name, tensor))).collect()
+}
+
+fn tensor(name: &str, view: &TensorView) -> Result<Tensor, WeightsError> {
+    let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+    let kind = match view.dtype() {
+        Dtype::F64 => Kind::Double,
+        Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
+        Dtype::BF16 => Kind::BFloat16,
+        other => {
+            let (name, found) = (name.to_owned(), format!("{other:?} {shape:?}"));
+            return Err(WeightsError::Differs { name, found, expected: "of floating-point numbers".to_owned() });
+        }
+    };
+    Ok(Tensor::from_data_size(view.data(), &shape, kind))
+}
+
+/// Overwrites every tensor of `module` by the one of its name, relative to `root`, in `found`.
+///
+/// # Errors
+/// When a name, a shape or a dtype does not match; the module is then unchanged.
+pub fn assign(module: &impl Module, root: &str, mut found: HashMap<String, Tensor>) -> Result<(), WeightsError> {
     let (mut pairs, mut missing) = (Vec::new(), Vec::new());
     for (name, _, tensor) in module.state_dict() {
         let name = within(root, name);
         match found.remove(&name) {
-            Some(view) => pairs.push((name, view, tensor)),
+            Some(value) => pairs.push((name, value, tensor)),
             None => missing.push(name),
         }
     }
@@ -100,13 +159,9 @@ pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), Weights
         unexpected.sort();
         return Err(WeightsError::Keys { missing, unexpected });
     }
-    let values: Result<Vec<_>, _> = pairs.iter().map(|(name, view, tensor)| fitting(name, tensor, view)).collect();
-    no_grad(|| {
-        for (value, (_, _, tensor)) in values?.iter().zip(&pairs) {
-            tensor.shallow_clone().copy_(value);
-        }
-        Ok(())
-    })
+    pairs.iter().try_for_each(|(name, value, tensor)| fits(name, tensor, value))?;
+    no_grad(|| pairs.iter_mut().for_each(|(_, value, tensor)| tensor.copy_(value)));
+    Ok(())
 }
 
 /// A tensor's name relative to the module path `root`.
@@ -117,16 +172,12 @@ fn within(root: &str, name: String) -> String {
     }
 }
 
-fn fitting(name: &str, tensor: &Tensor, view: &TensorView) -> Result<Tensor, WeightsError> {
-    let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-    if dtype(tensor.kind()) != view.dtype() || tensor.size() != shape {
-        return Err(WeightsError::Differs {
-            name: name.to_owned(),
-            found: format!("{:?} {shape:?}", view.dtype()),
-            expected: format!("{:?} {:?}", dtype(tensor.kind()), tensor.size()),
-        });
+fn fits(name: &str, tensor: &Tensor, value: &Tensor) -> Result<(), WeightsError> {
+    let describe = |tensor: &Tensor| format!("{:?} {:?}", dtype(tensor.kind()), tensor.size());
+    if tensor.kind() == value.kind() && tensor.size() == value.size() {
+        return Ok(());
     }
-    Ok(Tensor::from_data_size(view.data(), &shape, tensor.kind()).to_device(Device::Cpu))
+    Err(WeightsError::Differs { name: name.to_owned(), found: describe(value), expected: describe(tensor) })
 }
 
 /// The safetensors name of a tensor's dtype.

@@ -26,8 +26,6 @@ pub enum GramTeacher {
     Ema,
     /// Those of a teacher of its own.
     Own {
-        /// `gram.ckpt`: its first weights.
-        checkpoint: Option<String>,
         /// `gram.it_load_ema_teacher`: the iteration before which the EMA teacher's weights are loaded into it.
         load_ema_at: Option<usize>,
         /// `gram.rep_update`: it takes the EMA teacher's weights again and again.
@@ -163,7 +161,6 @@ impl Raw {
         let updates =
             GramUpdates { first: self.it_first_update, every: self.update_frequency, at_most: self.max_updates };
         Ok(GramTeacher::Own {
-            checkpoint: self.ckpt.clone(),
             load_ema_at: usize::try_from(self.it_load_ema_teacher).ok(),
             updates: self.rep_update.then_some(updates),
         })

@@ -5,19 +5,22 @@ use serde_json::{Value, json};
 use super::{ConfigError, unsupported};
 
 /// What the reference asserts, and what is not part of this trainer: key, the one value that is taken, why no other.
-fn required() -> [(&'static str, Value, &'static str); 6] {
+fn required() -> [(&'static str, Value, &'static str); 5] {
     [
         ("ibot.separate_head", json!(true), "the reference asserts that it is true"),
         ("train.centering", json!("sinkhorn_knopp"), "the reference asserts Sinkhorn-Knopp"),
         ("compute_precision.sharding_strategy", json!("SHARD_GRAD_OP"), "the reference asserts SHARD_GRAD_OP"),
         ("dino.koleo_distributed_replicas", json!(0), "the reference no longer supports it"),
-        ("student.fp8_enabled", json!(false), "fp8 products need torch._scaled_mm on a Hopper GPU"),
-        ("student.resume_from_teacher_chkpt", json!(""), "weights are initialised from the seed"),
+        (
+            "student.fp8_enabled",
+            json!(false),
+            "fp8 products need torch._scaled_mm on a Hopper GPU; with `false` the run is the same in bf16",
+        ),
     ]
 }
 
 /// What the config has and nothing in the reference at this commit reads: key, and the value that is always in effect.
-fn never_read() -> [(&'static str, Value); 12] {
+fn never_read() -> [(&'static str, Value); 13] {
     [
         ("student.in_chans", json!(3)),
         ("teacher.in_chans", json!(3)),
@@ -28,6 +31,7 @@ fn never_read() -> [(&'static str, Value); 12] {
         ("dino.head_norm_last_layer", json!(false)),
         ("ibot.head_norm_last_layer", json!(false)),
         ("dino.force_weight_norm", json!(false)),
+        ("optim.dino_head_wd_multiplier", json!(1.0)),
         ("train.use_teacher_head", json!(true)),
         ("student.pretrained_weights", json!("")),
         ("hrft.enabled", json!(false)),
@@ -69,8 +73,11 @@ fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
 pub(super) fn without_effect(config: &Value) -> Vec<String> {
     let unread = never_read().into_iter().filter_map(|(key, always)| {
         let given = at(config, key).filter(|given| !same(given, &always))?;
-        let instead = if key == "student.ffn_ratio" { "that of `student.arch`".to_owned() } else { always.to_string() };
-        Some(format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses {instead}"))
+        Some(match key {
+            "student.ffn_ratio" => format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses that of `student.arch`"),
+            "optim.dino_head_wd_multiplier" => format!("`{key}: {given}` has no effect: the reference applies it to parameters whose name within their head holds `dino_head`, and none does"),
+            _ => format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses {always}"),
+        })
     });
     unread.collect()
 }

@@ -18,7 +18,8 @@ pub enum Scaling {
 }
 
 impl Scaling {
-    fn named(name: &str) -> Self {
+    /// What `optim.scaling_rule` names.
+    pub(super) fn named(name: &str) -> Self {
         match name {
             "linear_wrt_256" => Self::Linear,
             "sqrt_wrt_1024" => Self::Sqrt,
@@ -27,12 +28,10 @@ impl Scaling {
     }
 
     /// A learning rate for `global_batch` images a step.
-    pub fn apply(self, lr: f64, global_batch: i64) -> f64 {
-        let batch = global_batch as f64;
+    pub fn apply(self, lr: f64, global_batch: f64) -> f64 {
         match self {
-            // The reference's order: the product of two integers, over a float.
-            Self::Linear => lr * (batch / 256.0),
-            Self::Sqrt => lr * (4.0 * (batch / 1024.0).sqrt()),
+            Self::Linear => lr * (global_batch / 256.0),
+            Self::Sqrt => lr * (4.0 * (global_batch / 1024.0).sqrt()),
             Self::None => lr,
         }
     }

@@ -1,8 +1,10 @@
 //! Tests of the trainer as its users see it. One binary: linking against libtorch is slow.
 
 mod architectures;
+mod checkpoints;
 mod config;
 mod fixture;
 mod forward;
+mod training;
 mod weights;
 mod yaml;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{MergeError, is_missing};
+use crate::config::Scaling;
 
 /// What scaling did to `optim.lr`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,11 +26,10 @@ pub fn apply_scaling_rules(config: &mut Value, world_size: usize) -> Result<Opti
         return Ok(None);
     }
     let rule = config.pointer("/optim/scaling_rule").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let factor: fn(f64) -> f64 = match rule.as_str() {
-        "linear_wrt_256" => |batch| batch / 256.0,
-        "sqrt_wrt_1024" => |batch| 4.0 * (batch / 1024.0).sqrt(),
-        _ => return Ok(None),
-    };
+    let scaling = Scaling::named(&rule);
+    if scaling == Scaling::None {
+        return Ok(None);
+    }
     let number = |key: &'static str, pointer: &str| {
         let value = config.pointer(pointer).unwrap_or(&Value::Null);
         value.as_f64().ok_or_else(|| MergeError::Scaling { rule: rule.clone(), key, value: value.to_string() })
@@ -37,7 +37,7 @@ pub fn apply_scaling_rules(config: &mut Value, world_size: usize) -> Result<Opti
     let from = number("optim.lr", "/optim/lr")?;
     let batch = number("train.batch_size_per_gpu", "/train/batch_size_per_gpu")?;
     // Whole numbers below 2^53 multiply exactly, as Python's do.
-    let to = from * factor(batch * world_size as f64);
+    let to = scaling.apply(from, batch * world_size as f64);
     if let Some(lr) = config.pointer_mut("/optim/lr") {
         *lr = Value::from(to);
     }
