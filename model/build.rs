@@ -20,7 +20,7 @@ fn main() {
     }
     build
         .cpp(true)
-        .std("c++17")
+        .std("c++20")
         .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp"])
         // A product and a sum that became one would round once.
         .flag_if_supported("-ffp-contract=off")
