@@ -17,9 +17,11 @@ const fn size(embed_dim: i64, depth: usize, num_heads: i64, ffn_ratio: f64) -> V
     VitSize { embed_dim, depth, num_heads, ffn_ratio }
 }
 
-/// `vit_micro` is ours: small enough for a test to hold every one of its tensors in full.
-const TABLE: [(&str, VitSize); 8] = [
+/// `vit_micro` is ours: small enough for a test to hold every one of its tensors in full. So is `vit_micro_wide`, which it can
+/// learn from in distillation.
+const TABLE: [(&str, VitSize); 9] = [
     ("vit_micro", size(64, 3, 2, 4.0)),
+    ("vit_micro_wide", size(96, 2, 3, 4.0)),
     ("vit_small", size(384, 12, 6, 4.0)),
     ("vit_base", size(768, 12, 12, 4.0)),
     ("vit_large", size(1024, 24, 16, 4.0)),
@@ -31,10 +33,10 @@ const TABLE: [(&str, VitSize); 8] = [
 
 impl VitSize {
     /// The names that [`VitSize::named`] knows.
-    pub const NAMES: [&'static str; 8] = {
-        let mut names = [""; 8];
+    pub const NAMES: [&'static str; 9] = {
+        let mut names = [""; 9];
         let mut i = 0;
-        while i < 8 {
+        while i < 9 {
             names[i] = TABLE[i].0;
             i += 1;
         }
