@@ -12,7 +12,9 @@ use crate::set::{GoldenSet, Recorded, SetError};
 use crate::tensor::TensorView;
 use crate::tolerance::Metric;
 
+mod adam;
 mod candidate;
+mod kinds;
 mod lenders;
 mod result;
 mod role;
@@ -20,7 +22,9 @@ mod rule;
 
 pub use result::{Check, EntryJudgement, Outcome, SetJudgement, worst};
 
+use adam::Decided;
 use candidate::{Candidate, matching_part, resolution};
+use kinds::{first_difference, never_observed};
 use rule::{Borrowed, Yardstick};
 
 /// What is expected of a candidate.
@@ -123,6 +127,8 @@ pub struct Judge<'a> {
     reference: HashMap<usize, Option<Metrics>>,
     /// The largest error at a place of any block, once it has been needed.
     peers: HashMap<String, Option<Borrowed>>,
+    /// Where Adam's steps can be judged, by the entry of the first moment, once it has been needed.
+    decided: HashMap<usize, Option<Decided>>,
 }
 
 impl<'a> Judge<'a> {
@@ -148,6 +154,7 @@ impl<'a> Judge<'a> {
             unexpected: Vec::new(),
             reference: HashMap::new(),
             peers: HashMap::new(),
+            decided: HashMap::new(),
         })
     }
 
@@ -203,11 +210,7 @@ impl<'a> Judge<'a> {
             .into_iter()
             .map(|index| {
                 let entry = &golden.manifest().entries[index];
-                judged[index].take().unwrap_or_else(|| EntryJudgement {
-                    index: Some(index),
-                    reason: Some("it was never observed".into()),
-                    ..EntryJudgement::new(&entry.name, Some(entry.stage), Outcome::Missing)
-                })
+                judged[index].take().unwrap_or_else(|| never_observed(index, entry, &expectation))
             })
             .collect();
         SetJudgement { set: golden.manifest().name.clone(), precision, expectation, entries, unexpected }
@@ -266,18 +269,31 @@ impl<'a> Judge<'a> {
         if candidate.sha256 == golden.record.sha256 {
             judgement.identical = true;
             judgement.metrics = judgement.reference;
+            if golden.entry.stage == Stage::Trajectory {
+                judgement.metrics = golden.stored.map(|it| self.compared(index, it, it)).transpose()?;
+            }
             let error = judgement.reference.filter(|it| it.reference_l2 > 0.0 && golden.record.dtype.is_float());
             let yardstick = self.borrowed(index)?.map_or(0.0, |it| it.rel_l2);
             judgement.ratio = error.filter(|_| yardstick > 0.0).map(|error| error.rel_l2 / yardstick);
             return Ok(());
         }
         let against = if golden.record.dtype.is_float() { self.truth(index)? } else { Some(golden) };
+        let computed = self.is_computed(golden);
+        let in_a_row = golden.entry.stage == Stage::Trajectory;
+        let against = if computed || in_a_row { Some(golden) } else { against };
+        if in_a_row {
+            judgement.first_difference = first_difference(golden, candidate);
+        }
         judgement.metrics = match (candidate.stored, against.and_then(|it| it.stored)) {
-            (Some(ours), Some(reference)) => Some(self.compared(index, ours, reference)?),
+            (Some(ours), Some(reference)) => Some(self.measured(index, ours, reference)?),
             _ => None,
         };
-        let verdict = if !golden.record.dtype.is_float() {
+        let verdict = if in_a_row {
+            Ok(self.free_run(golden, candidate))
+        } else if !golden.record.dtype.is_float() {
             Ok(rule::whole_numbers(judgement.metrics.as_ref()))
+        } else if computed {
+            rule::computed(golden, judgement.metrics.as_ref(), &(candidate.stats)())
         } else if matches!(golden.entry.stage, Stage::Init | Stage::Data) {
             rule::seeded(golden, &(candidate.stats)())
         } else if self.precision == Precision::Truth {
@@ -289,7 +305,8 @@ impl<'a> Judge<'a> {
                 borrowed.as_ref().map(|it| it.from.clone()).filter(|from| *from != golden.entry.name);
             let resolution = resolution(golden, candidate);
             judgement.resolution = Some(resolution);
-            let yardstick = Yardstick { golden, truth: against, reference: judgement.reference, borrowed, resolution };
+            let (truth, reference, in_part) = (against, judgement.reference, self.decided(index)?.is_some());
+            let yardstick = Yardstick { golden, truth, reference, borrowed, resolution, in_part };
             judgement.ratio = judgement.metrics.as_ref().and_then(|it| yardstick.ratio(it));
             rule::rounding(&yardstick, judgement.metrics.as_ref(), candidate.stats)
         };

@@ -35,7 +35,7 @@ pub use fingerprint::Fingerprint;
 pub use judge::{Check, EntryJudgement, Expectation, Judge, JudgeError, Outcome, SetJudgement, judge_set};
 pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
 pub use metrics::{CompareError, Metrics, compare};
-pub use names::{Dtype, Precision, Stage, UnknownName};
+pub use names::{Dtype, Keep, Precision, Stage, UnknownName, keep};
 pub use recipe::{RecipeMismatch, check_same_recipe};
 pub use sample::{sample, stride};
 pub use set::{GoldenSet, Recorded, SetError, find_sets};

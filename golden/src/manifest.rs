@@ -16,6 +16,9 @@ pub const MANIFEST: &str = "manifest.json";
 /// File name of the inputs within a set.
 pub const INPUTS: &str = "inputs.safetensors";
 
+/// File name of the state that a run starts from, within a set whose recipe asks for one.
+pub const STATE: &str = "state.safetensors";
+
 /// All that a set says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,8 +125,33 @@ pub struct Recipe {
     /// How `get_intermediate_layers` was called; `None`: it was not.
     #[serde(deserialize_with = "required")]
     pub intermediate: Option<Intermediate>,
+    /// The training steps taken; `None`: none, the forward pass alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+    /// Version of the battery of loss functions that was run; `None`: it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_battery: Option<u32>,
     /// The full merged config.
     pub config: Value,
+}
+
+/// Which training steps were taken, and from where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Index into the schedules of the first step.
+    pub iteration: usize,
+    /// How many steps, one after another.
+    pub steps: usize,
+    /// Distinct batches among the inputs; iteration i of rank r takes number (i · ranks + r) mod this.
+    pub batches: usize,
+    /// Whether the first step starts from [`STATE`]; otherwise from the seed.
+    pub state: bool,
+    /// Optimizer steps that the state has behind it; 0 without one.
+    pub updates: u64,
+    /// The merged config of a distillation's teacher.
+    #[serde(deserialize_with = "required")]
+    pub teacher_config: Option<Value>,
 }
 
 /// A photograph that the inputs were cut from.

@@ -97,6 +97,29 @@ named! {
     }
 }
 
+/// How much a set stores of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Statistics and hash alone.
+    Digest,
+    /// As much as the sample limit allows.
+    Limited,
+    /// All of it, whatever the limit: short tables whose every element counts.
+    Full,
+}
+
+/// How much a set stores of the value `name` in `stage`.
+pub fn keep(stage: Stage, name: &str) -> Keep {
+    let has = |prefix: &str| name.starts_with(prefix);
+    match stage {
+        Stage::Init | Stage::Data => Keep::Digest,
+        Stage::Trajectory if has("final:") => Keep::Digest,
+        Stage::Trajectory => Keep::Full,
+        Stage::Optimizer if has("groups:") => Keep::Full,
+        _ => Keep::Limited,
+    }
+}
+
 named! {
     /// Element type, under its safetensors name.
     Dtype, "dtype", {

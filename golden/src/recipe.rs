@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::manifest::{Intermediate, Manifest};
+use crate::manifest::{Intermediate, Manifest, Training};
 
 /// Paths within the merged config that say where a run takes place, not what it computes.
 const PLACE: &[&str] = &["train.output_dir", "MODEL.DEVICE", "device"];
@@ -48,8 +48,8 @@ impl RecipeMismatch {
 
 impl std::error::Error for RecipeMismatch {}
 
-/// Checks that `candidate` was recorded from `golden`'s recipe: seed, ranks, batch, noise, photographs, merged config, and
-/// (unless it stores everything in full) sample limit. Where it ran, which stages it recorded, and how the config was
+/// Checks that `candidate` was recorded from `golden`'s recipe: seed, ranks, batch, noise, photographs, training steps, merged configs,
+/// and (unless it stores everything in full) sample limit. Where it ran, which stages it recorded, and how the config was
 /// written down (file and overrides, as against what they merge to) may differ.
 ///
 /// # Errors
@@ -67,7 +67,10 @@ pub fn check_same_recipe(golden: &Manifest, candidate: &Manifest) -> Result<(), 
         found.unless_equal(&format!("recipe.photographs.{index}.sha256"), &ours.sha256, &theirs.sha256);
     }
     found.unless_equal("recipe.intermediate", describe(&g.intermediate), describe(&c.intermediate));
-    found.config("", &g.config, &c.config);
+    found.training(g.training.as_ref(), c.training.as_ref());
+    let version = |battery: Option<u32>| battery.map_or_else(|| "none".to_owned(), |version| version.to_string());
+    found.unless_equal("recipe.loss_battery", version(g.loss_battery), version(c.loss_battery));
+    found.config("recipe.config", "", &g.config, &c.config);
     if candidate.sample_limit.is_some() {
         let text = |limit: Option<usize>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
         found.unless_equal("sample_limit", text(golden.sample_limit), text(candidate.sample_limit));
@@ -95,8 +98,25 @@ impl Differences {
         }
     }
 
-    /// Walks two configs together. Numbers compare by value: YAML's `0` and `0.0` configure the same run.
-    fn config(&mut self, path: &str, golden: &Value, candidate: &Value) {
+    fn training(&mut self, golden: Option<&Training>, candidate: Option<&Training>) {
+        let (Some(g), Some(c)) = (golden, candidate) else {
+            let steps = |it: Option<&Training>| it.map_or("none".to_owned(), |it| format!("{} steps", it.steps));
+            return self.unless_equal("recipe.training", steps(golden), steps(candidate));
+        };
+        let Training { iteration, steps, batches, state, updates, teacher_config } = g;
+        self.unless_equal("recipe.training.iteration", *iteration, c.iteration);
+        self.unless_equal("recipe.training.steps", *steps, c.steps);
+        self.unless_equal("recipe.training.batches", *batches, c.batches);
+        self.unless_equal("recipe.training.state", *state, c.state);
+        self.unless_equal("recipe.training.updates", *updates, c.updates);
+        let or_null = |config: &Option<Value>| config.clone().unwrap_or_default();
+        let root = "recipe.training.teacher_config";
+        self.config(root, "", &or_null(teacher_config), &or_null(&c.teacher_config));
+    }
+
+    /// Walks two configs together; `root` is where they stand in the manifest. Numbers compare by value: YAML's `0` and `0.0`
+    /// configure the same run.
+    fn config(&mut self, root: &str, path: &str, golden: &Value, candidate: &Value) {
         let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         if PLACE.contains(&path) {
             return;
@@ -106,10 +126,10 @@ impl Differences {
                 let added = c.keys().filter(|key| !g.contains_key(*key));
                 for key in g.keys().chain(added) {
                     match (g.get(key), c.get(key)) {
-                        (Some(g), Some(c)) => self.config(&below(key), g, c),
+                        (Some(g), Some(c)) => self.config(root, &below(key), g, c),
                         (g, c) if !PLACE.contains(&below(key).as_str()) => {
                             let text = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
-                            self.unless_equal(&format!("recipe.config.{}", below(key)), text(g), text(c));
+                            self.unless_equal(&format!("{root}.{}", below(key)), text(g), text(c));
                         }
                         _ => {}
                     }
@@ -117,11 +137,12 @@ impl Differences {
             }
             (Value::Array(g), Value::Array(c)) if g.len() == c.len() => {
                 for (index, (g, c)) in g.iter().zip(c).enumerate() {
-                    self.config(&below(&index.to_string()), g, c);
+                    self.config(root, &below(&index.to_string()), g, c);
                 }
             }
             (Value::Number(g), Value::Number(c)) if g.as_f64() == c.as_f64() => {}
-            (g, c) => self.unless_equal(&format!("recipe.config.{path}"), g, c),
+            (g, c) if path.is_empty() => self.unless_equal(root, g, c),
+            (g, c) => self.unless_equal(&format!("{root}.{path}"), g, c),
         }
     }
 }
@@ -164,7 +185,29 @@ mod tests {
         recipe.intermediate = Some(Intermediate { height: 48, width: 32, n: vec![0, 2], norm: true });
         recipe.config["student"] = json!({"arch": "vit_large", "drop": [0.0, 0.1]});
         recipe.config["optim"] = json!({});
+        recipe.loss_battery = Some(1);
+        recipe.training = Some(training(json!({"student": {"arch": "vit_large"}})));
         let error = check_same_recipe(&golden, &candidate).unwrap_err();
         insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()));
+    }
+
+    fn training(teacher: Value) -> Training {
+        Training { iteration: 3, steps: 2, batches: 4, state: false, updates: 0, teacher_config: Some(teacher) }
+    }
+
+    #[test]
+    fn every_field_of_the_steps_matters() {
+        let mut golden = header("tiny");
+        golden.recipe.training = Some(training(json!({"student": {"arch": "vit_large"}, "lr": 1})));
+        let mut candidate = golden.clone();
+        candidate.recipe.training = Some(training(json!({"student": {"arch": "vit_large"}, "lr": 1.0})));
+        assert_eq!(check_same_recipe(&golden, &candidate), Ok(()), "numbers compare by value");
+        let teacher_config = Some(json!({"student": {"arch": "vit_small"}, "lr": 1}));
+        let theirs = Training { iteration: 4, steps: 3, batches: 5, state: true, updates: 6, teacher_config };
+        candidate.recipe.training = Some(theirs);
+        let all = check_same_recipe(&golden, &candidate).unwrap_err().to_string();
+        candidate.recipe.training = Some(Training { teacher_config: None, ..training(json!(null)) });
+        let no_teacher = check_same_recipe(&golden, &candidate).unwrap_err().to_string();
+        insta::assert_snapshot!([all, no_teacher].join("\n"));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, Storage};
+use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, STATE, Storage};
 use crate::names::Precision;
 use crate::sample::{sample_len, stride};
 use crate::sums::{SUMS, is_file_name, is_hash};
@@ -26,6 +26,7 @@ pub struct GoldenSet {
     manifest: Manifest,
     files: PerPrecision<OnceLock<TensorFile>>,
     inputs: OnceLock<TensorFile>,
+    state: OnceLock<TensorFile>,
 }
 
 /// What a set recorded of one entry at one precision.
@@ -61,7 +62,10 @@ impl GoldenSet {
             }
             *files.slot(precision) = Some(OnceLock::new());
         }
-        Ok(Self { dir: dir.to_owned(), manifest, files, inputs: OnceLock::new() })
+        if starts_from_state(&manifest) && !dir.join(STATE).is_file() {
+            return Err(SetError::MissingFile { path: dir.join(STATE) });
+        }
+        Ok(Self { dir: dir.to_owned(), manifest, files, inputs: OnceLock::new(), state: OnceLock::new() })
     }
 
     /// The folder.
@@ -84,6 +88,18 @@ impl GoldenSet {
             return Ok(None);
         }
         opened(&self.inputs, &path).map(Some)
+    }
+
+    /// The state that the recorded steps start from, by name: parameters, moments, random stream. `None` if they start from
+    /// the seed.
+    ///
+    /// # Errors
+    /// If its file is malformed.
+    pub fn state(&self) -> Result<Option<&TensorFile>, SetError> {
+        if !starts_from_state(&self.manifest) {
+            return Ok(None);
+        }
+        opened(&self.state, &self.dir.join(STATE)).map(Some)
     }
 
     /// The tensors stored for `precision`.
@@ -197,6 +213,10 @@ fn read_manifest(path: &Path) -> Result<Manifest, SetError> {
     })
 }
 
+fn starts_from_state(manifest: &Manifest) -> bool {
+    manifest.recipe.training.as_ref().is_some_and(|training| training.state)
+}
+
 /// What serde cannot check.
 fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
     let invalid = |field: String, problem: &str| SetError::ManifestInvalid {
@@ -204,11 +224,25 @@ fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
         field,
         problem: problem.to_owned(),
     };
-    let mut files = HashSet::from([MANIFEST, INPUTS, crate::sums::SUMS]);
+    let mut files = HashSet::from([MANIFEST, INPUTS, STATE, crate::sums::SUMS]);
     for (precision, named) in manifest.precisions.iter() {
         if !is_file_name(&named.file) || !files.insert(&named.file) {
             return Err(invalid(format!("precisions.{precision}.file"), "does not name a file of its own in the set"));
         }
+    }
+    if let Some(training) = &manifest.recipe.training {
+        let field = |name: &str| format!("recipe.training.{name}");
+        for (name, count) in [("steps", training.steps), ("batches", training.batches)] {
+            if count == 0 {
+                return Err(invalid(field(name), "must be at least 1"));
+            }
+        }
+        if training.updates > 0 && !training.state {
+            return Err(invalid(field("updates"), "must be 0 where the steps start from the seed"));
+        }
+    }
+    if dir.join(STATE).is_file() && !starts_from_state(manifest) {
+        return Err(invalid("recipe.training.state".into(), "is not true, yet the set holds a state"));
     }
     let mut names = HashSet::new();
     for entry in &manifest.entries {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::fingerprint::Fingerprint;
 use crate::manifest::{
-    Manifest, PerPrecision, Photograph, PrecisionFile, Profile, Recipe, Recorder, Reference, SCHEMA_VERSION,
+    Manifest, PerPrecision, Photograph, PrecisionFile, Profile, Recipe, Recorder, Reference, SCHEMA_VERSION, Training,
 };
 use crate::names::{Dtype, Precision, Stage};
 use crate::tensor::TensorView;
@@ -58,6 +58,8 @@ pub fn header(name: &str) -> Manifest {
             stages: vec![Stage::Init, Stage::Data, Stage::Forward],
             photographs: vec![Photograph { file: "astronaut.jpg".into(), sha256: "a".repeat(64) }],
             intermediate: None,
+            training: None,
+            loss_battery: None,
             config: serde_json::json!({
                 "train": {"output_dir": "/here"}, "optim": {"lr": 1}, "student": {"arch": "vit_micro", "drop": [0, 0.3]},
             }),
@@ -66,6 +68,11 @@ pub fn header(name: &str) -> Manifest {
         precisions,
         entries: Vec::new(),
     }
+}
+
+/// A single step from a recorded state.
+pub fn from_state() -> Training {
+    Training { iteration: 10, steps: 1, batches: 8, state: true, updates: 10, teacher_config: None }
 }
 
 /// One entry of a set made for a test: the truth, and what float32 made of it.

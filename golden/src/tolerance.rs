@@ -20,6 +20,28 @@
 //! lucky; measured on the committed sets, this is up to 60 times a single entry's own. An entry with fewer than [`SMALL`] stored elements borrows the relative error of the
 //! nearest earlier entry of its stage that is larger and not exact, if it is greater still.
 //!
+//! Mixed precision has no such runs beside it. It takes those of float32, which it cannot outdo: initial weights differ by an
+//! ulp or two between instruction sets, which shows in a float32 weight that the step has hardly moved, and which the truth, of
+//! the same draws, does not know.
+//!
+//! A norm of gradients borrows from the gradients.
+//!
+//! Adam divides a gradient's mean by its size. In a first step the quotient is the gradient's sign, and where the gradient is
+//! zero but for rounding, so is its sign rounding: two correct runs step in opposite directions there, by twice the learning rate,
+//! which is thousands of times the rounding of the parameter. One run in a hundred has such an element, so neither the recorded
+//! run's own error nor the spread can be relied on to have seen it. A parameter after the step, and an average of it, is therefore
+//! judged on those elements alone whose first moment is larger than the largest error that it may itself have; its norm and mean
+//! over all elements are not, since between the stored elements such steps cannot be told. What may be wrong with the others shows
+//! in the moments, of which every element is judged.
+//!
+//! Numbers that the reference computes in Python (schedules, multipliers, weights of losses) are float64 in a run of any
+//! precision; they have no truth beside them, and are held against the recording itself by the rows of the stage `schedule`.
+//!
+//! Runs of several steps (stage `trajectory`) have no tolerance. Where the same bits are expected, nothing else passes; elsewhere
+//! nothing can be said of them, since rounding grows from step to step until two correct runs have nothing in common, except
+//! that numbers must be finite. What meters make of recorded values (`metric:`) is one float64 sum after another, and must
+//! be the same bits everywhere.
+//!
 //! Integers and booleans, whatever the stage, have no rounding: they must be equal. NaN and infinities must stand where
 //! the truth has them.
 
@@ -87,6 +109,60 @@ const SEEDED: &str = "No yardstick: the value has not been through the model, an
      sets; a wrong seed or standard deviation moves the statistics by thousands of eps. Right values in wrong places leave \
      them alone: that shows in the first activation.";
 
+const FORWARD_L2: &str = "Two correct implementations differ in the order of accumulation alone. Their error norms agree within a \
+     small factor: summing K products one after another, rather than in blocks of b, multiplies the error by sqrt(K / b), at \
+     most 4 for the widths here and blocks of 256. The floor is one more rounding to nearest of every element, half an eps at \
+     most, and another half for the largest, which may be off by a whole step and outweigh all others: for places where the \
+     reference is exact.";
+
+const FORWARD_MAX: &str = "As for the norm; but the largest of many errors lies in the tail, where luck counts for another factor of \
+     two. The floor is one step of the largest element: where a value is rounded to a coarser type than it is computed in, the \
+     last bit of what is rounded decides which of two neighbours it becomes.";
+
+const FORWARD_NORM: &str = "The triangle inequality: norms differ by no more than the norm of the difference, whose relative size is \
+     estimated on the stored elements. It sees a fault between the stored elements that changes the norm.";
+
+const FORWARD_MEAN: &str = "Means differ by no more than the norm of the difference over sqrt(elements), estimated likewise. It sees \
+     a constant offset that leaves the norm alone.";
+
+const SAME_NORM: &str = "The triangle inequality, as in the forward pass.";
+
+const SAME_MEAN: &str = "As in the forward pass: no more than the norm of the difference over sqrt(elements).";
+
+const LOSS_L2: &str = "Assignments and patches are activations, and differ as those of the forward pass do. A loss is one number, \
+     a sum of products of them: by the Cauchy-Schwarz inequality its relative error is no larger than theirs together, and \
+     mostly far smaller, since the errors of thousands of terms average out. How far they do in one recording is luck, so it \
+     borrows the error of the assignments (or patches) before it in its stage, which bounds what correct rounding can do to it; \
+     a wrong formula changes it by parts in a hundred, not in a hundred thousand.";
+
+const LOSS_MAX: &str = "As for the norm, and for the tail of many errors as in the forward pass. For a single number it says the same \
+     as the norm, less strictly.";
+
+const BACKWARD_L2: &str = "A gradient is a sum of products like an activation, of operands that carry the rounding of the whole step \
+     so far: all of that is in the yardstick, and what two correct implementations may differ by is the order of accumulation \
+     in the same few products. One with few elements borrows from the gradient before it in backward order, from which its own \
+     operands come.";
+
+const BACKWARD_MAX: &str = "As in the forward pass: the tail of many errors.";
+
+const OPTIMIZER_L2: &str = "Moments are the gradient, and its square, times constants: they inherit its error, the square doubled, in \
+     the reference and in a candidate alike; so do parameters, where the direction of their step is certain, and are not judged \
+     elsewhere. The norm of a submodule's gradients is off by no more than these are, so it borrows the error of the last of \
+     them.";
+
+const OPTIMIZER_MAX: &str = "As in the forward pass: the tail of many errors.";
+
+const EMA_L2: &str = "A mean of teacher and student with the same weights everywhere: one more rounding of each element, and the error of \
+     the student's new parameter times 1 - momentum, both in the yardstick.";
+
+const EMA_MAX: &str = "As in the forward pass: the tail of many errors.";
+
+const PYTHON: &str = "No yardstick: the reference computes schedules, multipliers and weights of losses in float64 at every precision, \
+     with one cosine or one power each, which mathematics libraries round an ulp apart, and two or three products, which \
+     all machines round alike but for that ulp. A few ulps of the curve's largest value cover it (near its end a cosine schedule is a \
+     difference of such values), and a wrong formula, an epoch's length or an off-by-one is wrong by thousands of millions of them. \
+     Sums over all elements may besides be taken in another order.";
+
 /// Every tolerance there is.
 pub fn table() -> &'static [Tolerance] {
     const TABLE: &[Tolerance] = &[
@@ -98,42 +174,29 @@ pub fn table() -> &'static [Tolerance] {
         seeded(Stage::Data, Metric::Mean),
         seeded(Stage::Data, Metric::Min),
         seeded(Stage::Data, Metric::Max),
-        Tolerance {
-            stage: Stage::Forward,
-            metric: Metric::RelL2,
-            k: 4.0,
-            floor: 0.5,
-            why: "Two correct implementations differ in the order of accumulation alone. Their error norms agree within a \
-                  small factor: summing K products one after another, rather than in blocks of b, multiplies the error by \
-                  sqrt(K / b), at most 4 for the widths here and blocks of 256. The floor is one more rounding to nearest of \
-                  every element, half an eps at most, and another half for the largest, which may be off by a whole step and \
-                  outweigh all others: for places where the reference is exact.",
-        },
-        Tolerance {
-            stage: Stage::Forward,
-            metric: Metric::MaxAbs,
-            k: 8.0,
-            floor: 1.0,
-            why: "As for the norm; but the largest of many errors lies in the tail, where luck counts for another factor of \
-                  two. The floor is one step of the largest element: where a value is rounded to a coarser type than it is \
-                  computed in, the last bit of what is rounded decides which of two neighbours it becomes.",
-        },
-        Tolerance {
-            stage: Stage::Forward,
-            metric: Metric::Norm,
-            k: 4.0,
-            floor: 0.5,
-            why: "The triangle inequality: norms differ by no more than the norm of the difference, whose relative size is \
-                  estimated on the stored elements. It sees a fault between the stored elements that changes the norm.",
-        },
-        Tolerance {
-            stage: Stage::Forward,
-            metric: Metric::Mean,
-            k: 4.0,
-            floor: 0.5,
-            why: "Means differ by no more than the norm of the difference over sqrt(elements), estimated likewise. It sees \
-                  a constant offset that leaves the norm alone.",
-        },
+        rounding(Stage::Forward, Metric::RelL2, FORWARD_L2),
+        rounding(Stage::Forward, Metric::MaxAbs, FORWARD_MAX),
+        rounding(Stage::Forward, Metric::Norm, FORWARD_NORM),
+        rounding(Stage::Forward, Metric::Mean, FORWARD_MEAN),
+        rounding(Stage::Loss, Metric::RelL2, LOSS_L2),
+        rounding(Stage::Loss, Metric::MaxAbs, LOSS_MAX),
+        rounding(Stage::Loss, Metric::Norm, SAME_NORM),
+        rounding(Stage::Loss, Metric::Mean, SAME_MEAN),
+        rounding(Stage::Backward, Metric::RelL2, BACKWARD_L2),
+        rounding(Stage::Backward, Metric::MaxAbs, BACKWARD_MAX),
+        rounding(Stage::Backward, Metric::Norm, SAME_NORM),
+        rounding(Stage::Backward, Metric::Mean, SAME_MEAN),
+        rounding(Stage::Optimizer, Metric::RelL2, OPTIMIZER_L2),
+        rounding(Stage::Optimizer, Metric::MaxAbs, OPTIMIZER_MAX),
+        rounding(Stage::Optimizer, Metric::Norm, SAME_NORM),
+        rounding(Stage::Optimizer, Metric::Mean, SAME_MEAN),
+        rounding(Stage::Ema, Metric::RelL2, EMA_L2),
+        rounding(Stage::Ema, Metric::MaxAbs, EMA_MAX),
+        rounding(Stage::Ema, Metric::Norm, SAME_NORM),
+        rounding(Stage::Ema, Metric::Mean, SAME_MEAN),
+        python(Metric::MaxAbs),
+        python(Metric::Norm),
+        python(Metric::Mean),
     ];
     TABLE
 }
@@ -142,7 +205,21 @@ const fn seeded(stage: Stage, metric: Metric) -> Tolerance {
     Tolerance { stage, metric, k: 0.0, floor: 8.0, why: SEEDED }
 }
 
-/// The row for `metric` in `stage`; `None` for a stage that no suite judges yet.
+/// A row whose yardstick is the reference's own rounding. The factors and floors are the same in all stages, since their reasons
+/// are: what is rounded, and how often, is in the yardstick.
+const fn rounding(stage: Stage, metric: Metric, why: &'static str) -> Tolerance {
+    let (k, floor) = match metric {
+        Metric::MaxAbs => (8.0, 1.0),
+        _ => (4.0, 0.5),
+    };
+    Tolerance { stage, metric, k, floor, why }
+}
+
+const fn python(metric: Metric) -> Tolerance {
+    Tolerance { stage: Stage::Schedule, metric, k: 0.0, floor: 4.0, why: PYTHON }
+}
+
+/// The row for `metric` in `stage`; `None` where nothing of the kind is judged.
 pub fn tolerance(stage: Stage, metric: Metric) -> Option<&'static Tolerance> {
     table().iter().find(|row| row.stage == stage && row.metric == metric)
 }

@@ -10,7 +10,7 @@ use memmap2::Mmap;
 
 use crate::digest::{Stats, digest, sha256_hex};
 use crate::manifest::{Record, Storage};
-use crate::names::Precision;
+use crate::names::{Keep, Precision, keep};
 use crate::set::{GoldenSet, Recorded, SetError};
 use crate::sums::{self, SUMS};
 use crate::tolerance::STATISTICS_AGREEMENT;
@@ -137,8 +137,8 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<(String, u64)> {
 
 /// Checks that manifest and tensors agree; returns the number of records checked.
 fn check_contents(set: &GoldenSet, problems: &mut Vec<SetError>) -> usize {
-    if let Err(error) = set.inputs() {
-        problems.push(error);
+    for file in [set.inputs(), set.state()] {
+        problems.extend(file.err());
     }
     let mut records = 0;
     for (precision, _) in set.manifest().precisions.iter() {
@@ -175,7 +175,8 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
         return Err(wrong(format!("its shape is not the one at {other}")));
     }
     let (Storage::Full, Some(stored)) = (record.storage, stored) else { return Ok(()) };
-    if set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
+    let limited = keep(entry.stage, &entry.name) == Keep::Limited;
+    if limited && set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
         return Err(wrong("it has more elements than the sample limit and is stored in full".into()));
     }
     let digest = digest(stored);

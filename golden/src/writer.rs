@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::digest::{digest, sha256_hex};
-use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, Storage};
-use crate::names::{Precision, Stage};
+use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, STATE, Storage};
+use crate::names::{Keep, Precision, Stage, keep};
 use crate::sample::{sample, stride};
 use crate::sums::{self, SUMS, is_file_name};
 use crate::tensor::TensorView;
@@ -102,6 +102,7 @@ pub struct SetWriter {
     /// Where the entry last recorded at each precision stands.
     last: PerPrecision<usize>,
     inputs: Spool,
+    state: Spool,
 }
 
 impl SetWriter {
@@ -122,6 +123,7 @@ impl SetWriter {
             *spools.slot(precision) = Some(Spool::new(&parent).map_err(io)?);
         }
         let inputs = Spool::new(&parent).map_err(io)?;
+        let state = Spool::new(&parent).map_err(io)?;
         Ok(Self {
             target: dir.to_owned(),
             existing,
@@ -131,6 +133,7 @@ impl SetWriter {
             spools,
             last: PerPrecision::default(),
             inputs,
+            state,
         })
     }
 
@@ -144,8 +147,18 @@ impl SetWriter {
         stored.map_err(|source| self.io(INPUTS, source))?.then_some(()).ok_or_else(duplicate)
     }
 
+    /// Adds a tensor to `state.safetensors`, in full. The header's recipe says whether there is to be a state.
+    ///
+    /// # Errors
+    /// If the name was used before, or the disk is full.
+    pub fn state(&mut self, name: &str, view: TensorView<'_>) -> Result<(), WriteError> {
+        let duplicate = || WriteError::Duplicate { entry: name.to_owned() };
+        let stored = self.state.store(name, view.dtype(), view.shape(), view.bytes());
+        stored.map_err(|source| self.io(STATE, source))?.then_some(()).ok_or_else(duplicate)
+    }
+
     /// Records a value. Values of one precision come in execution order; names new to the set are placed after the one
-    /// recorded before them. Initial weights and data are digested, anything else is stored in full or sampled.
+    /// recorded before them. How much is stored is for [`keep`] to say.
     ///
     /// # Errors
     /// If the name was recorded before at this precision or in another stage, or the disk is full.
@@ -161,9 +174,9 @@ impl SetWriter {
         }
         let place = self.place(precision, name, stage)?;
         let digest = digest(view);
-        let (storage, tensor) = match (stage, self.manifest.sample_limit) {
-            (Stage::Init | Stage::Data, _) => (Storage::Digest, None),
-            (_, Some(limit)) if view.numel() > limit => {
+        let (storage, tensor) = match (keep(stage, name), self.manifest.sample_limit) {
+            (Keep::Digest, _) => (Storage::Digest, None),
+            (Keep::Limited, Some(limit)) if view.numel() > limit => {
                 let bytes = sample(view, limit);
                 let shape = [bytes.len() / view.dtype().size()];
                 let hash = sha256_hex(&bytes);
@@ -248,9 +261,11 @@ impl SetWriter {
                 written.map_err(|source| WriteError::Io { path: self.target.join(&named.file), source })?;
             }
         }
-        if !self.inputs.is_empty() {
-            let written = self.inputs.write_safetensors(&self.temporary.path().join(INPUTS));
-            written.map_err(|source| self.io(INPUTS, source))?;
+        for (name, spool) in [(INPUTS, &mut self.inputs), (STATE, &mut self.state)] {
+            if !spool.is_empty() {
+                let written = spool.write_safetensors(&self.temporary.path().join(name));
+                written.map_err(|source| WriteError::Io { path: self.target.join(name), source })?;
+            }
         }
         let json = self.manifest.to_json().map_err(|error| self.io(MANIFEST, error.into()))?;
         self.write_file(MANIFEST, &json)?;
@@ -324,7 +339,7 @@ fn check_header(header: &Manifest) -> Result<(), WriteError> {
     if header.sample_limit == Some(0) {
         return fail("the sample limit is 0".into());
     }
-    let mut taken = vec![MANIFEST, INPUTS, SUMS];
+    let mut taken = vec![MANIFEST, INPUTS, STATE, SUMS];
     for (precision, named) in header.precisions.iter() {
         if !is_file_name(&named.file) || taken.contains(&named.file.as_str()) {
             return fail(format!("`{}` cannot be the file of {precision}", named.file));

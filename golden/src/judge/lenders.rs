@@ -3,7 +3,7 @@
 
 use crate::manifest::{Entry, Spread};
 use crate::metrics::Metrics;
-use crate::names::Precision;
+use crate::names::{Precision, Stage};
 use crate::tolerance::SMALL;
 
 use super::role::{follows_rotation, role};
@@ -18,7 +18,7 @@ impl Judge<'_> {
         }
         let recorded = self.golden.recorded(&self.golden.manifest().entries[index], self.precision)?;
         let error = match (recorded.stored, self.truth(index)?.and_then(|truth| truth.stored)) {
-            (Some(reference), Some(truth)) => Some(self.compared(index, reference, truth)?),
+            (Some(reference), Some(truth)) => Some(self.measured(index, reference, truth)?),
             _ => None,
         };
         self.reference.insert(index, error);
@@ -28,7 +28,8 @@ impl Judge<'_> {
     /// What counts beside the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
-        let own = if self.precision == Precision::Fp32 && follows_rotation(&entry.name) {
+        let own = if self.precision == Precision::Fp32 && entry.stage == Stage::Forward && follows_rotation(&entry.name)
+        {
             self.of_all_blocks(index)?
         } else {
             self.of_all_runs(index)?
@@ -65,13 +66,13 @@ impl Judge<'_> {
         Ok(worst)
     }
 
-    /// The nearest entry before `index` in its stage that has elements enough and is not exact.
+    /// The nearest entry before `index`, of its kind, that has elements enough and is not exact.
     fn nearest_larger(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entries = &self.golden.manifest().entries;
         for lender in (0..index).rev() {
             let entry = &entries[lender];
             let float = entry.records.get(self.precision).is_some_and(|record| record.dtype.is_float());
-            if !float || entry.stage != entries[index].stage {
+            if !float || !lends_to(entry, &entries[index]) {
                 continue;
             }
             if let Some(error) = self.reference_error(lender)?
@@ -85,6 +86,22 @@ impl Judge<'_> {
     }
 }
 
+/// Whether two entries are of one kind: of one stage, and among the optimizer's both moments or both parameters. The norms of
+/// the gradients are made of the gradients.
+fn lends_to(lender: &Entry, borrower: &Entry) -> bool {
+    let kind = |entry: &Entry| entry.name.split(':').next().unwrap_or_default().to_owned();
+    match borrower.stage {
+        Stage::Optimizer if kind(borrower) == "grad_norm" => lender.stage == Stage::Backward,
+        Stage::Optimizer => lender.stage == Stage::Optimizer && kind(lender) == kind(borrower),
+        stage => lender.stage == stage,
+    }
+}
+
+/// Mixed precision keeps weights and moments in float32, from the same draws: it comes no closer to the truth than float32 does.
 fn spread(entry: &Entry, precision: Precision) -> Option<&Spread> {
-    entry.records.get(precision).and_then(|record| record.spread.as_ref())
+    let of = |precision| entry.records.get(precision).and_then(|record| record.spread.as_ref());
+    match precision {
+        Precision::Bf16 => of(Precision::Bf16).or(of(Precision::Fp32)),
+        _ => of(precision),
+    }
 }

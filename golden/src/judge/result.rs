@@ -18,6 +18,8 @@ pub enum Outcome {
     WithinYardstick,
     /// Other bits, explained by rounding, where the fingerprints match and the same were expected. Fails.
     NotIdentical,
+    /// Other bits, of which nothing can be said here. Neither passes nor fails.
+    NotJudged,
     /// Further from the truth than rounding explains. Fails.
     Beyond,
     /// NaN or infinities where the truth has none, or the other way round. Fails.
@@ -37,6 +39,11 @@ impl Outcome {
     pub fn passes(self) -> bool {
         matches!(self, Self::Identical | Self::WithinYardstick)
     }
+
+    /// Whether the entry is wrong. One that is not judged is neither right nor wrong.
+    pub fn fails(self) -> bool {
+        !self.passes() && self != Self::NotJudged
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -45,6 +52,7 @@ impl fmt::Display for Outcome {
             Self::Identical => "identical",
             Self::WithinYardstick => "within the yardstick",
             Self::NotIdentical => "not identical",
+            Self::NotJudged => "not judged",
             Self::Beyond => "beyond the yardstick",
             Self::NonFinite => "not finite",
             Self::ShapeDiffers => "shape differs",
@@ -106,7 +114,8 @@ pub struct EntryJudgement {
     pub outcome: Outcome,
     /// Whether the bits of the whole tensor are the reference's.
     pub identical: bool,
-    /// Candidate against truth (integers: against the reference), on the stored elements.
+    /// Candidate against truth (integers, and what has no truth: against the reference), on the stored elements; of a parameter
+    /// that Adam moved, on those whose gradient is not within rounding of zero.
     pub metrics: Option<Metrics>,
     /// Reference at this precision against truth, on the stored elements.
     pub reference: Option<Metrics>,
@@ -119,7 +128,9 @@ pub struct EntryJudgement {
     pub resolution: Option<Dtype>,
     /// The larger entry whose yardstick this one borrowed, having too few elements for its own.
     pub borrowed_from: Option<String>,
-    /// Why it fails.
+    /// The first element that is not the recording's, in a series of several steps that was recorded in full.
+    pub first_difference: Option<usize>,
+    /// Why it fails, or is not judged.
     pub reason: Option<String>,
 }
 
@@ -137,10 +148,12 @@ impl EntryJudgement {
             checks: Vec::new(),
             resolution: None,
             borrowed_from: None,
+            first_difference: None,
             reason: None,
         }
     }
 
+    /// For want of a pass.
     pub(super) fn fail(&mut self, outcome: Outcome, reason: String) {
         self.outcome = outcome;
         self.reason = Some(reason);
@@ -166,12 +179,18 @@ impl EntryJudgement {
                 self.fail(Outcome::Beyond, reason);
             }
             Verdict::NonFinite { reason } => self.fail(Outcome::NonFinite, reason),
+            Verdict::Unknown { reason } => self.fail(Outcome::NotJudged, reason),
         }
     }
 
     /// Whether the entry may stand.
     pub fn passes(&self) -> bool {
         self.outcome.passes()
+    }
+
+    /// Whether the entry is wrong.
+    pub fn fails(&self) -> bool {
+        self.outcome.fails()
     }
 
     /// The largest part of a limit that is used up; `None` where nothing was held against one.
@@ -196,24 +215,25 @@ pub struct SetJudgement {
 }
 
 impl SetJudgement {
-    /// Whether every entry stands and nothing was unexpected. A set without entries proves nothing and does not pass.
+    /// Whether no entry is wrong and nothing was unexpected. Where no entry passes, nothing is proved, and that is no pass.
     pub fn passes(&self) -> bool {
-        !self.entries.is_empty() && self.unexpected.is_empty() && self.entries.iter().all(EntryJudgement::passes)
+        let proved = self.entries.iter().any(EntryJudgement::passes);
+        proved && self.unexpected.is_empty() && !self.entries.iter().any(EntryJudgement::fails)
     }
 
     /// The first entry in execution order that fails.
     pub fn first_divergence(&self) -> Option<&EntryJudgement> {
-        self.entries.iter().find(|entry| !entry.passes())
+        self.entries.iter().find(|entry| entry.fails())
     }
 
     /// The first that fails though it was observed: where to look when a candidate recorded only some of the entries.
     pub fn first_wrong(&self) -> Option<&EntryJudgement> {
-        self.entries.iter().find(|entry| !entry.passes() && entry.outcome != Outcome::Missing)
+        self.entries.iter().find(|entry| entry.fails() && entry.outcome != Outcome::Missing)
     }
 
-    /// The entry before the first divergence, or the last one where there is none.
+    /// The last entry that passes before the first divergence, or of all where there is none.
     pub fn last_agreeing(&self) -> Option<&EntryJudgement> {
-        self.entries.iter().take_while(|entry| entry.passes()).last()
+        self.entries.iter().take_while(|entry| !entry.fails()).filter(|entry| entry.passes()).last()
     }
 
     /// The entry with the largest ratio to its yardstick.

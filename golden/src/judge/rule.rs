@@ -4,8 +4,9 @@ use crate::digest::Stats;
 use crate::manifest::{Spread, Storage};
 use crate::metrics::Metrics;
 use crate::names::Dtype;
+use crate::names::Stage;
 use crate::set::Recorded;
-use crate::tolerance::{Metric, tolerance};
+use crate::tolerance::{Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
 
 use super::result::Check;
 
@@ -18,6 +19,8 @@ pub(super) enum Verdict {
     Beyond { checks: Vec<Check>, reason: String },
     /// NaN or infinities where there should be none, or none where there should be.
     NonFinite { reason: String },
+    /// Nothing can be said.
+    Unknown { reason: String },
 }
 
 /// The relative error of one entry, lent to another.
@@ -56,6 +59,8 @@ pub(super) struct Yardstick<'a> {
     pub(super) borrowed: Option<Borrowed>,
     /// The type that the values have been rounded to, narrower perhaps than the one that holds them.
     pub(super) resolution: Dtype,
+    /// Whether a part of the elements alone can be judged, so that statistics over all of them say nothing.
+    pub(super) in_part: bool,
 }
 
 impl Yardstick<'_> {
@@ -110,6 +115,33 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     Ok(concluded(checks))
 }
 
+/// Numbers of the reference's own Python, in float64, that are not the same bits. `Err` names a missing tolerance.
+pub(super) fn computed(golden: Recorded<'_>, metrics: Option<&Metrics>, candidate: &Stats) -> Result<Verdict, Metric> {
+    let expected = &golden.record.stats;
+    if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
+        return Ok(verdict);
+    }
+    let row = |metric| tolerance(Stage::Schedule, metric).ok_or(metric);
+    let (extent, root) = (extent(expected), elements(golden).sqrt());
+    let step = Dtype::F64.eps() * extent;
+    let summed = STATISTICS_AGREEMENT * expected.l2.unwrap_or(0.0);
+    let difference = |ours: Option<f64>, theirs: Option<f64>| (ours.unwrap_or(0.0) - theirs.unwrap_or(0.0)).abs();
+    let figures = [
+        (Metric::MaxAbs, metrics.map(|it| it.max_abs), 1.0, 0.0),
+        (Metric::Norm, Some(difference(candidate.l2, expected.l2)), root, summed),
+        (Metric::Mean, Some(difference(candidate.mean, expected.mean)), 1.0, summed / root),
+    ];
+    let unit = if extent > 0.0 { extent } else { 1.0 };
+    let mut checks = Vec::new();
+    for (metric, error, steps, summed) in figures {
+        let Some(error) = error else { continue };
+        let Tolerance { floor, .. } = row(metric)?;
+        let limit = floor * step * steps + summed;
+        checks.push(Check { metric, error: error / unit, yardstick: 0.0, limit: limit / unit });
+    }
+    Ok(concluded(checks))
+}
+
 /// Values that went through the model. `Err` names a missing tolerance.
 pub(super) fn rounding(
     yardstick: &Yardstick<'_>,
@@ -132,14 +164,25 @@ pub(super) fn rounding(
         let reason = "the stored elements were not compared".to_owned();
         return Ok(Verdict::Beyond { checks, reason });
     }
-    if golden.record.storage != Storage::Full {
+    if golden.record.storage != Storage::Full || yardstick.in_part {
         let (candidate, expected) = (stats(), &truth.record.stats);
         if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
             return Ok(verdict);
         }
-        checks.extend(on_all_elements(yardstick, &candidate, expected)?);
+        if !yardstick.in_part {
+            checks.extend(on_all_elements(yardstick, &candidate, expected)?);
+        }
     }
     Ok(concluded(checks))
+}
+
+/// The largest error that any element may have; `None` where nothing is known of it.
+pub(super) fn largest_error(yardstick: &Yardstick<'_>) -> Option<f64> {
+    let reference = yardstick.reference?;
+    let row = tolerance(yardstick.golden.entry.stage, Metric::MaxAbs)?;
+    let rms = reference.reference_l2 / (reference.count.max(1) as f64).sqrt();
+    let step = row.floor * yardstick.resolution.eps() * reference.reference_max_abs;
+    Some(row.k * yardstick.max_abs(rms) + step)
 }
 
 fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[Check; 2], Metric> {

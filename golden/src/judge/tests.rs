@@ -5,10 +5,12 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::names::Dtype;
-use crate::testing::{Noise, Value, bytes_f32, folder_in_memory, write_set};
+use crate::testing::{Noise, Value, bytes_f32, folder_in_memory, header, write_set};
+use crate::{Existing, SetWriter};
 
 mod defects;
 mod sets;
+mod training;
 
 /// A golden set in a temporary folder, and what a correct float32 implementation computes for it.
 struct Case {

@@ -3,7 +3,9 @@ use std::fs;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::testing::{Value, told, write_set};
+use crate::names::Dtype;
+use crate::testing::{Value, from_state, header, told, write_set};
+use crate::writer::{Existing, SetWriter};
 
 /// A set with a full entry, a sampled one and a digest.
 fn tiny(dir: &Path) {
@@ -178,4 +180,40 @@ fn sets_are_found_below_a_folder() {
     assert_eq!(find_sets(root.path()).unwrap(), [root.path().join("a/deep"), root.path().join("b")]);
     assert_eq!(find_sets(&root.path().join("b")).unwrap(), [root.path().join("b")]);
     assert!(matches!(find_sets(&root.path().join("gone")), Err(SetError::MissingFolder { .. })));
+}
+
+/// Makes a tiny set that says of itself that it starts from a state, which it has.
+fn with_state(dir: &Path) {
+    let mut header = header("tiny");
+    header.recipe.training = Some(from_state());
+    let mut writer = SetWriter::create(dir, header, Existing::Refuse).unwrap();
+    writer.state("rng", TensorView::new(Dtype::U8, &[2], &[1, 2]).unwrap()).unwrap();
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_state_belongs_to_a_recipe_that_starts_from_it() {
+    let told_after = |spoil: &dyn Fn(&Path)| {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("tiny");
+        with_state(&dir);
+        let set = GoldenSet::open(&dir).unwrap();
+        assert_eq!(set.state().unwrap().unwrap().get("rng").unwrap().bytes(), [1, 2]);
+        spoil(&dir);
+        let error = GoldenSet::open(&dir).and_then(|set| set.state().map(drop)).expect_err("spoilt");
+        told(&error, error.hint(), &dir)
+    };
+    let edit = |field: &'static str, value: Json| {
+        told_after(&|dir| edit_manifest(dir, |json| json["recipe"]["training"][field] = value.clone()))
+    };
+    let all = [
+        told_after(&|dir| fs::remove_file(dir.join(STATE)).unwrap()),
+        told_after(&|dir| fs::write(dir.join(STATE), "short").unwrap()),
+        told_after(&|dir| edit_manifest(dir, |json| drop(json["recipe"].as_object_mut().unwrap().remove("training")))),
+        edit("state", Json::Bool(false)),
+        edit("steps", 0.into()),
+        edit("batches", 0.into()),
+        edit("pace", 1.into()),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"));
 }

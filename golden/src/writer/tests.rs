@@ -1,7 +1,7 @@
 use super::*;
 use crate::names::Dtype;
 use crate::set::GoldenSet;
-use crate::testing::{Noise, Value, bytes_f32, header, told, write_set};
+use crate::testing::{Noise, Value, bytes_f32, from_state, header, told, write_set};
 
 fn record(writer: &mut SetWriter, precision: Precision, name: &str, values: &[f32]) -> Result<(), WriteError> {
     let (shape, bytes) = ([values.len()], bytes_f32(values));
@@ -181,4 +181,35 @@ fn each_refusal_has_its_message() {
     let below_a_file = dir.join(MANIFEST).join("tiny");
     tell(SetWriter::create(&below_a_file, header("tiny"), Existing::Refuse).unwrap_err());
     insta::assert_snapshot!(messages.join("\n\n"));
+}
+
+#[test]
+fn a_state_and_tables_of_a_training_set() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("tiny");
+    let mut header = Manifest { sample_limit: Some(4), ..header("tiny") };
+    header.recipe.training = Some(from_state());
+    let mut writer = SetWriter::create(&dir, header, Existing::Refuse).unwrap();
+    let bytes = bytes_f32(&[1.0; 9]);
+    let view = TensorView::new(Dtype::F32, &[9], &bytes).unwrap();
+    writer.state("param.student.w", view).unwrap();
+    assert!(matches!(writer.state("param.student.w", view), Err(WriteError::Duplicate { .. })));
+    for (name, stage) in [
+        ("groups:lr_multiplier", Stage::Optimizer),
+        ("param:student.w", Stage::Optimizer),
+        ("trajectory:total_loss", Stage::Trajectory),
+        ("final:student.w", Stage::Trajectory),
+    ] {
+        writer.record(Precision::Fp32, name, stage, view).unwrap();
+    }
+    let storage: Vec<_> =
+        writer.finish().unwrap().entries.iter().map(|it| it.records.fp32.as_ref().unwrap().storage).collect();
+    assert_eq!(storage, [Storage::Full, Storage::Sample, Storage::Full, Storage::Digest]);
+    let set = GoldenSet::open(&dir).unwrap();
+    assert_eq!(set.state().unwrap().unwrap().get("param.student.w").unwrap().bytes(), bytes);
+    assert_eq!(crate::verify(&dir).unwrap().files, 5);
+    let mut damaged = fs::read(dir.join(STATE)).unwrap();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(dir.join(STATE), damaged).unwrap();
+    assert!(crate::verify(&dir).unwrap_err().to_string().contains(STATE));
 }

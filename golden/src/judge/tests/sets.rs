@@ -73,8 +73,8 @@ fn what_the_set_cannot_judge_is_an_error() {
     let (one, two) = (bytes_f32(&[1.0, 1.0]), bytes_f32(&[2.0, 2.0]));
     let view = |bytes| TensorView::new(Dtype::F32, &[2], bytes).unwrap();
     let (fp32, truth) = (Precision::Fp32, Precision::Truth);
-    writer.record(fp32, "loss", Stage::Loss, view(&one)).unwrap();
-    writer.record(truth, "loss", Stage::Loss, view(&one)).unwrap();
+    writer.record(fp32, "rate", Stage::Schedule, view(&one)).unwrap();
+    writer.record(truth, "rate", Stage::Schedule, view(&one)).unwrap();
     writer.record(fp32, "no truth", Stage::Forward, view(&one)).unwrap();
     writer.record(fp32, "crooked", Stage::Forward, view(&one)).unwrap();
     writer.record(truth, "crooked", Stage::Forward, TensorView::new(Dtype::F32, &[2, 1], &one).unwrap()).unwrap();
@@ -82,9 +82,9 @@ fn what_the_set_cannot_judge_is_an_error() {
     writer.finish().unwrap();
     let golden = GoldenSet::open(&dir).unwrap();
     let mut judge = Judge::new(&golden, fp32, yardstick()).unwrap();
-    // A stage without tolerances is an error where one is needed, not a pass.
+    // A kind of value without tolerances is an error where one is needed, not a pass: schedules are float64.
     let mut messages = Vec::new();
-    for name in ["loss", "crooked"] {
+    for name in ["rate", "crooked"] {
         let error = judge.observe(name, view(&two)).unwrap_err();
         messages.push(told(&error, error.hint(), root.path()));
     }
@@ -97,6 +97,6 @@ fn what_the_set_cannot_judge_is_an_error() {
     insta::assert_snapshot!(messages.join("\n\n"));
     assert_eq!(judge.finish().entries.len(), 3, "what was not recorded at this precision is not asked for");
     let mut judge = Judge::new(&golden, fp32, yardstick()).unwrap();
-    assert_eq!(judge.observe("loss", view(&one)).unwrap().outcome, Outcome::Identical);
+    assert_eq!(judge.observe("rate", view(&one)).unwrap().outcome, Outcome::Identical);
     assert_eq!(judge.observe("no truth", view(&one)).unwrap().outcome, Outcome::Identical);
 }

@@ -1,0 +1,99 @@
+//! Parameters after Adam's division, whose result for a gradient near zero is the gradient's sign. The reason is in
+//! [`crate::tolerance`].
+
+use crate::metrics::Metrics;
+use crate::names::Stage;
+use crate::set::Recorded;
+use crate::tensor::TensorView;
+
+use super::rule::{self, Yardstick};
+use super::{Judge, JudgeError};
+
+/// Which of a parameter's stored elements took a step whose direction rounding cannot turn.
+#[derive(Debug, Clone)]
+pub(super) struct Decided(Vec<bool>);
+
+impl Decided {
+    /// The bytes of these elements of a tensor, one after another.
+    fn of(&self, view: TensorView<'_>) -> Vec<u8> {
+        let elements = view.bytes().chunks_exact(view.dtype().size());
+        elements.zip(&self.0).filter(|(_, decided)| **decided).flat_map(|(bytes, _)| bytes.iter().copied()).collect()
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// Measures `candidate` against `reference`, both stored parts of the entry `index`: on the elements that can be judged.
+    pub(super) fn measured(
+        &mut self,
+        index: usize,
+        candidate: TensorView<'_>,
+        reference: TensorView<'_>,
+    ) -> Result<Metrics, JudgeError> {
+        let Some(decided) = self.decided(index)? else { return self.compared(index, candidate, reference) };
+        let (ours, theirs) = (decided.of(candidate), decided.of(reference));
+        let shape = [ours.len() / candidate.dtype().size()];
+        let view = |dtype, bytes| TensorView::new(dtype, &shape, bytes);
+        match (view(candidate.dtype(), &ours), view(reference.dtype(), &theirs)) {
+            (Ok(ours), Ok(theirs)) => self.compared(index, ours, theirs),
+            // Not the moment's shape: all of it, then.
+            _ => self.compared(index, candidate, reference),
+        }
+    }
+
+    /// For a parameter that Adam moved, or an average of it, the elements whose step rounding cannot turn; `None` for any other
+    /// entry.
+    pub(super) fn decided(&mut self, index: usize) -> Result<Option<Decided>, JudgeError> {
+        let entry = &self.golden.manifest().entries[index];
+        let Some(moment) = moment_of(&entry.name, entry.stage).and_then(|name| self.index.get(name.as_str()).copied())
+        else {
+            return Ok(None);
+        };
+        if let Some(known) = self.decided.get(&moment) {
+            return Ok(known.clone());
+        }
+        let decided = self.beyond_rounding(moment)?;
+        self.decided.insert(moment, decided.clone());
+        Ok(decided)
+    }
+
+    /// The elements of a first moment that are larger than any error that it may have; `None` if that is not known.
+    fn beyond_rounding(&mut self, moment: usize) -> Result<Option<Decided>, JudgeError> {
+        let reference = self.reference_error(moment)?;
+        let borrowed = self.borrowed(moment)?;
+        let golden: Recorded<'a> = self.golden.recorded(&self.golden.manifest().entries[moment], self.precision)?;
+        let truth = self.truth(moment)?;
+        let Some(stored) = truth.and_then(|it| it.stored) else { return Ok(None) };
+        let yardstick =
+            Yardstick { golden, truth, reference, borrowed, resolution: golden.record.dtype, in_part: false };
+        let Some(limit) = rule::largest_error(&yardstick) else { return Ok(None) };
+        let mut decided = Vec::with_capacity(stored.numel());
+        stored.for_each_chunk(|values| decided.extend(values.iter().map(|value| value.abs() > limit)));
+        Ok(Some(Decided(decided)))
+    }
+}
+
+/// The first moment that moved a parameter, or the parameter that an average is of.
+fn moment_of(name: &str, stage: Stage) -> Option<String> {
+    let (network, key) = name.strip_prefix("param:")?.split_once('.')?;
+    let moved = match stage {
+        Stage::Optimizer => network == "student",
+        Stage::Ema => matches!(network, "teacher" | "gram_teacher"),
+        _ => false,
+    };
+    moved.then(|| format!("exp_avg:student.{key}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_and_its_averages_share_a_moment() {
+        let moment = Some("exp_avg:student.backbone.norm.bias".to_owned());
+        assert_eq!(moment_of("param:student.backbone.norm.bias", Stage::Optimizer), moment);
+        assert_eq!(moment_of("param:teacher.backbone.norm.bias", Stage::Ema), moment);
+        assert_eq!(moment_of("param:gram_teacher.backbone.norm.bias", Stage::Ema), moment);
+        assert_eq!(moment_of("param:student.backbone.norm.bias", Stage::Init), None);
+        assert_eq!(moment_of("exp_avg_sq:student.backbone.norm.bias", Stage::Optimizer), None);
+    }
+}

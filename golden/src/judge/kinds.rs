@@ -1,0 +1,73 @@
+//! Values that no yardstick measures: the reference's own Python, and runs of several steps.
+
+use crate::manifest::{Entry, Storage};
+use crate::names::{Dtype, Precision, Stage};
+use crate::set::Recorded;
+
+use super::candidate::Candidate;
+use super::rule::Verdict;
+use super::{EntryJudgement, Expectation, Judge, Outcome};
+
+/// Why nothing is said of a run of several steps.
+const CHAOS: &str = "a free run on other hardware parts by chaos";
+
+impl Judge<'_> {
+    /// Whether a value is the reference's own Python, which computes in float64 whatever the precision of the run.
+    pub(super) fn is_computed(&self, golden: Recorded<'_>) -> bool {
+        self.precision != Precision::Truth
+            && golden.record.dtype == Dtype::F64
+            && golden.entry.stage != Stage::Trajectory
+    }
+
+    /// What is to be said of other bits in a run of several steps.
+    pub(super) fn free_run(&self, golden: Recorded<'_>, candidate: &Candidate<'_>) -> Verdict {
+        let (theirs, ours) = ((candidate.stats)().non_finite, golden.record.stats.non_finite);
+        if theirs != ours {
+            let reason = format!("{theirs} elements are NaN or infinite, {ours} should be: chaos does not do that");
+            return Verdict::NonFinite { reason };
+        }
+        if self.expectation == Expectation::Identical {
+            // `Judgement::conclude` knows what that means here.
+            return Verdict::Within { checks: Vec::new() };
+        }
+        match golden.entry.name.strip_prefix("metric:") {
+            Some(name) if !self.has_another_trajectory(name) => {
+                let reason = "meters add up the same numbers in float64 on every machine: the same bits were expected";
+                Verdict::Beyond { checks: Vec::new(), reason: reason.into() }
+            }
+            Some(name) => Verdict::Unknown { reason: format!("it sums up another `trajectory:{name}`") },
+            None => Verdict::Unknown { reason: CHAOS.into() },
+        }
+    }
+
+    /// Whether the values that the meter `name` sums up have been observed and were others than the reference's.
+    fn has_another_trajectory(&self, name: &str) -> bool {
+        let trajectory = self.index.get(format!("trajectory:{name}").as_str());
+        trajectory.and_then(|&index| self.judged[index].as_ref()).is_some_and(|judgement| !judgement.identical)
+    }
+}
+
+/// An entry that the candidate did not show: wrong, unless nothing could have been said of it anyway.
+pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectation) -> EntryJudgement {
+    let free_run = entry.stage == Stage::Trajectory && !entry.name.starts_with("metric:");
+    let (outcome, reason) = match expectation {
+        Expectation::Yardstick { .. } if free_run => (Outcome::NotJudged, CHAOS),
+        _ => (Outcome::Missing, "it was never observed"),
+    };
+    EntryJudgement {
+        index: Some(index),
+        reason: Some(reason.into()),
+        ..EntryJudgement::new(&entry.name, Some(entry.stage), outcome)
+    }
+}
+
+/// The first stored element that is not the same bits on both sides; `None` where a part alone is stored, or all are the same.
+pub(super) fn first_difference(golden: Recorded<'_>, candidate: &Candidate<'_>) -> Option<usize> {
+    let (ours, theirs) = golden.stored.zip(candidate.stored)?;
+    if golden.record.storage != Storage::Full {
+        return None;
+    }
+    let size = golden.record.dtype.size();
+    let mut pairs = ours.bytes().chunks_exact(size).zip(theirs.bytes().chunks_exact(size));
+    pairs.position(|(ours, theirs)| ours != theirs)
+}
