@@ -14,16 +14,16 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 use thiserror::Error;
 
-use crate::config::{Decay, GramTeacher, KoLeo, SslConfig};
+use crate::config::{Decay, GramTeacher, SslConfig};
 use crate::dist::{Group, GroupError};
 use crate::fault::Fault;
-use crate::loss::koleo::GroupSizeError;
+use crate::loss::koleo::KoLeoError;
 use crate::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
 use crate::meta_arch::{
     Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses, warm,
 };
 use crate::module::{Module, Role};
-use crate::optim::clip::clip_grad_norm_;
+use crate::optim::clip::{ClipError, clip_grad_norm_};
 use crate::optim::{AdamW, multipliers};
 use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
 use crate::shim::{self, ShimError};
@@ -47,9 +47,12 @@ pub enum TrainError {
     /// A schedule does not fit the length of training.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
-    /// Groups of images for KoLeo that do not fit.
+    /// Gradients could not be clipped.
     #[error(transparent)]
-    KoLeo(#[from] GroupSizeError),
+    Clip(#[from] ClipError),
+    /// KoLeo's groups of images do not fit, or a rank is gone.
+    #[error(transparent)]
+    KoLeo(#[from] KoLeoError),
     /// The Gram teacher is needed before it has weights, or without crops for it.
     #[error(
         "the Gram teacher has no weights, or the batch has no crops for it; the reference wants a checkpoint (`gram.ckpt`)"
@@ -139,10 +142,6 @@ impl Trainer {
         if config.distillation_enabled && config.distillation.is_none() {
             let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
             return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
-        }
-        if group.size() > 1 && matches!(config.training.koleo, KoLeo::Distributed { .. }) {
-            let reason = "over several ranks its gradient needs a collective that is not part of this trainer yet";
-            return Err(TrainError::Unsupported { option: "dino.koleo_loss_distributed", reason });
         }
         let training = &config.training;
         let fault = config.student.plant.map(|plant| plant.fault);
@@ -295,7 +294,7 @@ impl Trainer {
                 .zip(gram.as_ref())
                 .map(|(gram, output)| (gram, output, gram_weight(gram.weight))),
         };
-        let losses = compute_losses(training, batch, &student, &targets, self.fault)?;
+        let losses = compute_losses(training, batch, &student, &targets, self.group.as_ref(), self.fault)?;
         observe::losses(&losses, taps);
         Ok(losses)
     }
@@ -353,18 +352,19 @@ impl Trainer {
     }
 
     /// Clips in place, a submodule at a time; the norms before, under the submodules' names. None without `optim.clip_grad`.
-    fn clip(&self, grads: &[Option<Tensor>]) -> Result<Vec<(&'static str, Tensor)>, ShimError> {
+    fn clip(&self, grads: &[Option<Tensor>]) -> Result<Vec<(&'static str, Tensor)>, ClipError> {
         let Some(max_norm) = self.config.training.optim.clip_grad else { return Ok(Vec::new()) };
+        let group = self.group.as_ref();
         let present = |grads: &[Option<Tensor>]| grads.iter().flatten().map(Tensor::shallow_clone).collect::<Vec<_>>();
         if self.fault == Some(Fault::ClipAllTogether) {
-            let norm = clip_grad_norm_(&present(grads), max_norm)?;
+            let norm = clip_grad_norm_(&present(grads), max_norm, group)?;
             return Ok(SUBMODULES.into_iter().map(|submodule| (submodule, norm.shallow_clone())).collect());
         }
         let mut rest = grads;
         let mut norms = Vec::with_capacity(SUBMODULES.len());
         for (submodule, count) in SUBMODULES.into_iter().zip(self.parameters.counts) {
             let (own, others) = rest.split_at(count);
-            norms.push((submodule, clip_grad_norm_(&present(own), max_norm)?));
+            norms.push((submodule, clip_grad_norm_(&present(own), max_norm, group)?));
             rest = others;
         }
         Ok(norms)

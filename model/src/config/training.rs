@@ -5,6 +5,7 @@ use serde_json::Value;
 use tch::Kind;
 
 use super::{ConfigError, gram::GramConfig, unsupported};
+use crate::loss::koleo::Distributed;
 
 /// `optim.scaling_rule`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,12 +102,7 @@ pub enum KoLeo {
     /// The nearest neighbour in the rank's own crop.
     Local,
     /// The nearest neighbours over all ranks.
-    Distributed {
-        /// `koleo_topk`.
-        topk: i64,
-        /// `koleo_distributed_loss_group_size`.
-        group_size: Option<i64>,
-    },
+    Distributed(Distributed),
 }
 
 /// AdamW and what decides the groups of parameters.
@@ -372,7 +368,9 @@ impl RawDino {
             (false, _) => {
                 Err(unsupported("dino.koleo_topk", "the reference asserts 1 unless `dino.koleo_loss_distributed`"))
             }
-            (true, topk) => Ok(KoLeo::Distributed { topk, group_size: self.koleo_distributed_loss_group_size }),
+            (true, topk) => {
+                Ok(KoLeo::Distributed(Distributed { topk, group_size: self.koleo_distributed_loss_group_size }))
+            }
         }
     }
 }

@@ -4,10 +4,11 @@ use tch::{Tensor, no_grad};
 
 use super::{Batch, GramOutput, StudentOutput};
 use crate::config::{GramConfig, KoLeo, TrainingConfig};
+use crate::dist::Group;
 use crate::fault::Fault;
 use crate::loss::dino::dino_loss;
 use crate::loss::ibot;
-use crate::loss::koleo::{self, GroupSizeError, koleo_loss, koleo_loss_distributed};
+use crate::loss::koleo::{self, KoLeoError, koleo_loss};
 
 /// One entry of the reference's `loss_dict`.
 #[derive(Debug)]
@@ -59,8 +60,9 @@ pub fn compute_losses(
     batch: &Batch,
     student: &StudentOutput,
     targets: &Targets,
+    group: &dyn Group,
     fault: Option<Fault>,
-) -> Result<Losses, GroupSizeError> {
+) -> Result<Losses, KoLeoError> {
     let images = batch.images();
     let by_crop = |x: &Tensor| x.unflatten(0, [x.size()[0] / images, images]);
     let (global, local) = (by_crop(&student.global_cls_after_head), by_crop(&student.local_cls_after_head));
@@ -76,8 +78,9 @@ pub fn compute_losses(
     total += &dino_global * (config.dino_loss_weight * global_scale);
     terms.push(("dino_global_crops_loss", LossTerm::Value(dino_global)));
 
-    let koleo = mean_koleo(config, &by_crop(&student.global_cls_pre_head), fault)?;
-    total += &koleo * (config.koleo_loss_weight * global.size()[0] as f64);
+    let crops = by_crop(&student.global_cls_pre_head).unbind(0);
+    let (koleo, weighted) = koleo_term(config, &crops, group, fault)?;
+    total += weighted;
     terms.push(("koleo_loss", LossTerm::Value(koleo)));
 
     let ibot = ibot_loss(batch, student, targets, fault);
@@ -104,17 +107,26 @@ fn scales(global_crops: i64, local_crops: i64, ignore_diagonal: bool) -> (f64, f
     (global as f64 / all, local as f64 / all)
 }
 
-/// KoLeo of each global crop, `[2, B, D]`, averaged.
-fn mean_koleo(config: &TrainingConfig, cls: &Tensor, fault: Option<Fault>) -> Result<Tensor, GroupSizeError> {
+/// The mean KoLeo of the global crops, `[B, D]` each, and what it adds to the loss.
+fn koleo_term(
+    config: &TrainingConfig,
+    crops: &[Tensor],
+    group: &dyn Group,
+    fault: Option<Fault>,
+) -> Result<(Tensor, Tensor), KoLeoError> {
+    let weight = config.koleo_loss_weight * crops.len() as f64;
     let of_crop = |x: &Tensor| match config.koleo {
         _ if fault == Some(Fault::KoLeoNotNormalised) => Ok(koleo::from_normalized(x)),
         KoLeo::Local => Ok(koleo_loss(x)),
-        KoLeo::Distributed { topk, group_size } => koleo_loss_distributed(x, topk, group_size),
+        KoLeo::Distributed(distributed) => distributed.alone(x),
     };
-    let losses: Result<Vec<Tensor>, _> = cls.unbind(0).iter().map(of_crop).collect();
-    let losses = losses?;
-    let sum = losses[1..].iter().fold(losses[0].shallow_clone(), |sum, loss| sum + loss);
-    Ok(sum / losses.len() as i64)
+    if let (KoLeo::Distributed(distributed), true) = (config.koleo, group.size() > 1) {
+        return distributed.over_ranks(crops, weight, group);
+    }
+    let losses: Result<Vec<Tensor>, _> = crops.iter().map(of_crop).collect();
+    let mean = koleo::mean(&losses?);
+    let weighted = &mean * weight;
+    Ok((mean, weighted))
 }
 
 fn ibot_loss(batch: &Batch, student: &StudentOutput, targets: &Targets, fault: Option<Fault>) -> Tensor {
