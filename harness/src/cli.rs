@@ -30,7 +30,9 @@ Examples:
   run --suite precision --candidate DIR --report report.md --report junit.xml
           Is what was recorded in DIR, on another machine perhaps, the reference?
   run --suite layers --golden golden/sets/micro --plant gelu-tanh@1
-          Does the harness notice a wrong GELU in block 1?";
+          Does the harness notice a wrong GELU in block 1?
+  run --suite training --plant ema-without-student
+          Does it notice a teacher that the student never reaches?";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -88,7 +90,7 @@ pub struct RunArgs {
     /// Let this check pass although it could not have failed here; repeatable.
     #[arg(long, value_name = "CHECK")]
     pub allow_vacuous: Vec<String>,
-    /// Break our own trainer on purpose in one block (0 unless given), to see that the harness notices.
+    /// Break our own trainer on purpose, in one block (0 unless given) or in the whole step, to see that the harness notices.
     #[arg(long, value_name = "FAULT[@BLOCK]", long_help = plant_help())]
     pub plant: Option<String>,
     /// Let libtorch use all that this processor has, not the instruction set that the golden sets were recorded under.
@@ -99,10 +101,18 @@ pub struct RunArgs {
 
 fn plant_help() -> String {
     format!(
-        "Break our own trainer on purpose in one block (0 unless given), to see that the harness notices.\n\
-         Faults: {}",
-        Fault::ALL.map(Fault::name).join(", ")
+        "Break our own trainer on purpose, to see that the harness notices.\n\
+         Faults of a layer, in one block (0 unless given): {}\n\
+         Faults of the whole step: {}",
+        faults(true),
+        faults(false)
     )
+}
+
+/// The names of the faults that sit in a block, or of the others.
+fn faults(in_a_block: bool) -> String {
+    let these = Fault::ALL.into_iter().filter(|fault| fault.is_in_a_block() == in_a_block);
+    these.map(Fault::name).collect::<Vec<_>>().join(", ")
 }
 
 /// `golden`.

@@ -11,7 +11,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
 use dinov3_model::runtime;
 use dinov3_model::tap::Taps;
-use dinov3_suites::layers::replay::{Replay, with_view};
+use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::layers::replay::prepare;
 use tch::{Device, Tensor};
 
 fn taps(criterion: &mut Criterion) {
@@ -19,8 +20,9 @@ fn taps(criterion: &mut Criterion) {
     for name in ["micro", "vit_small"] {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/sets")).join(name);
         let set = GoldenSet::open(&folder).expect("the committed sets are sound");
-        let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None };
-        let prepared = replay.prepare(&set, &mut |_: &str, _: &Tensor| ()).expect("the committed sets can be replayed");
+        let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None, free_run: false };
+        let prepared =
+            prepare(&set, &replay, &mut |_: &str, _: &Tensor| ()).expect("the committed sets can be replayed");
         let mut group = criterion.benchmark_group(name);
         group.sample_size(10).warm_up_time(Duration::from_secs(2)).measurement_time(Duration::from_secs(10));
         group.bench_function("no tap", |bencher| bencher.iter(|| prepared.forward(&mut Taps::none())));

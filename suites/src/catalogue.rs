@@ -19,8 +19,16 @@ pub const LAYERS: SuiteInfo = SuiteInfo {
              elsewhere no further from the float64 truth than the reference's own rounding",
 };
 
+/// `training`.
+pub const TRAINING: SuiteInfo = SuiteInfo {
+    name: "training",
+    group: "precision",
+    proves: "every loss, gradient, optimizer state and teacher of a training step, and every schedule, is the reference's: the \
+             same bits over many steps where the machine can give them, elsewhere within rounding over one step from its state",
+};
+
 /// All suites, in the order in which a group runs them.
-pub const CATALOGUE: &[SuiteInfo] = &[LAYERS];
+pub const CATALOGUE: &[SuiteInfo] = &[LAYERS, TRAINING];
 
 /// The suites that `name` selects: one by its name, or a group's members. Empty when nothing has that name.
 pub fn select(name: &str) -> Vec<SuiteInfo> {
@@ -33,8 +41,9 @@ mod tests {
 
     #[test]
     fn a_group_selects_its_members() {
-        assert_eq!(select("precision"), [LAYERS]);
+        assert_eq!(select("precision"), [LAYERS, TRAINING]);
         assert_eq!(select("layers"), [LAYERS]);
+        assert_eq!(select("training"), [TRAINING]);
         assert_eq!(select("precison"), []);
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dinov3_golden::{JudgeError, RecipeMismatch, SetError};
 use dinov3_model::config::ConfigError;
+use dinov3_model::train::{StateError, TrainError};
 use dinov3_model::vit::NoSuchBlock;
 use thiserror::Error;
 
@@ -34,6 +35,26 @@ pub enum SuiteError {
         wanted: String,
         /// Where.
         roots: Vec<PathBuf>,
+    },
+    /// No set is one that the suite judges.
+    #[error("nothing under {} is for the suite `{suite}`\nhint: `golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
+    NothingFor {
+        /// The suite.
+        suite: &'static str,
+        /// Where it looked.
+        roots: Vec<PathBuf>,
+    },
+    /// The candidate's first step began elsewhere.
+    #[error(
+        "the candidate `{set}` did not start from the golden set's `{tensor}` of {file}\nhint: record it again with `--inputs-from` that set"
+    )]
+    OtherStart {
+        /// The set.
+        set: String,
+        /// The file of the set.
+        file: &'static str,
+        /// The first tensor that differs.
+        tensor: String,
     },
     /// The candidate was recorded from another recipe.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
@@ -65,6 +86,30 @@ pub enum SuiteError {
         set: String,
         /// Why.
         source: NoSuchBlock,
+    },
+    /// A set of a later stage says nothing of the steps that it recorded.
+    #[error("the golden set `{set}` does not say which steps it recorded\nhint: record it again (golden/README.md)")]
+    NoSteps {
+        /// The set.
+        set: String,
+    },
+    /// The trainer could not take a step of a set's recipe.
+    #[error(
+        "the golden set `{set}` cannot be replayed: {source}\nhint: leave it out with `--golden DIR`, or record it from another recipe"
+    )]
+    Train {
+        /// The set.
+        set: String,
+        /// Why.
+        source: TrainError,
+    },
+    /// A set's state is not that of its model.
+    #[error("the golden set `{set}` cannot be replayed: {source}\nhint: record it again (golden/README.md)")]
+    State {
+        /// The set.
+        set: String,
+        /// Why.
+        source: StateError,
     },
     /// A set lacks an input that its replay needs.
     #[error("the golden set `{set}` has no usable input `{input}`: {reason}\nhint: record it again (golden/README.md)")]

@@ -7,8 +7,11 @@
 
 pub mod catalogue;
 mod error;
+pub mod judging;
 pub mod layers;
 pub mod sets;
+pub mod training;
 
 pub use catalogue::{CATALOGUE, SuiteInfo};
 pub use error::SuiteError;
+pub use judging::{Judging, Request, Source};

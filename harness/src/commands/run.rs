@@ -7,7 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
-use dinov3_suites::layers;
+use dinov3_suites::layers::Layers;
+use dinov3_suites::training::Training;
+use dinov3_suites::{Judging, SuiteError, judging};
 
 use crate::cli::RunArgs;
 use crate::environment;
@@ -25,8 +27,15 @@ pub fn run(args: RunArgs) -> Result<i32> {
     };
     let mut collector = Collector::default();
     tell(&mut terminal, &Event::RunStarted { tool: environment::tool(), environment: environment.clone() })?;
+    let mut idle = Vec::new();
     for suite in &request.suites {
-        run_suite(suite, &request, &mut (&mut terminal, &mut collector))?;
+        idle.extend(run_suite(suite, &request, &mut (&mut terminal, &mut collector))?);
+    }
+    // A group may be run on a set that is for one of its members; but one that was asked for in vain is a mistake.
+    if idle.len() == request.suites.len()
+        && let Some(idle) = idle.pop()
+    {
+        return Err(idle.into());
     }
     // Known now: a golden set brings its own number of threads.
     environment.threads = dinov3_model::runtime::threads();
@@ -48,14 +57,18 @@ fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
     )
 }
 
-fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) -> Result<()> {
-    match suite.name {
-        "layers" => {
-            let Request { golden, profile, source, .. } = request;
-            let request = layers::Request { golden: golden.clone(), profile: *profile, source: source.clone() };
-            Ok(layers::run(&request, reporter)?)
-        }
+/// Runs one suite; gives the reason where there was nothing for it to judge.
+fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) -> Result<Option<SuiteError>> {
+    let suite: &dyn Judging = match suite.name {
+        "layers" => &Layers,
+        "training" => &Training,
         name => bail!("the suite `{name}` is in the catalogue but cannot be run"),
+    };
+    let Request { golden, profile, source, .. } = request;
+    let request = judging::Request { golden: golden.clone(), profile: *profile, source: source.clone() };
+    match judging::run(suite, &request, reporter) {
+        Err(idle @ SuiteError::NothingFor { .. }) => Ok(Some(idle)),
+        ran => ran.map(|()| None).map_err(Into::into),
     }
 }
 

@@ -38,6 +38,7 @@ fn names() {
         "run --suite layers --plant gelu",
         "run --suite layers --plant nonsense@1",
         "run --suite layers --plant gelu-tanh@first",
+        "run --suite training --plant clip-all-together@1",
     ];
     check("error-names", &refused(&Place::empty(), 2, &lines));
 }
@@ -77,5 +78,6 @@ fn golden_sets_that_are_not_there() {
     let mut lines: Vec<_> = lines.collect();
     lines.push("run --suite layers --candidate nowhere".to_owned());
     lines.push("run --suite layers --candidate empty".to_owned());
+    lines.push("run --suite training --golden REFERENCE/opt_plain".to_owned());
     check("error-golden", &refused(&place, 2, &lines.iter().map(String::as_str).collect::<Vec<_>>()));
 }

@@ -73,6 +73,13 @@ fn show() {
 }
 
 #[test]
+fn show_a_training_set() {
+    let outcome = Place::empty().run("golden show REFERENCE/train_micro_10");
+    assert!(outcome.stdout.contains("  steps        1 in a row, from iteration 10; "), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("start: a recorded state, updates so far: 10\n"), "{}", outcome.stdout);
+}
+
+#[test]
 fn show_says_what_there_is_in_place_of_what_there_is_not() {
     let place = Place::with_sets(&["sets/opt_plain"]);
     check(

@@ -44,6 +44,34 @@ fn a_planted_fault_is_found_and_its_place_named() {
 }
 
 #[test]
+fn our_own_step_from_the_references_state_passes() {
+    let outcome = Place::empty().run("run --suite training --golden REFERENCE/train_micro_10");
+    assert_identical(&outcome);
+    check("run-training", &[outcome]);
+}
+
+#[test]
+fn a_fault_planted_in_the_step_is_found_and_its_stage_named() {
+    let line = "run --suite training --golden REFERENCE/train_micro_10 --plant clip-all-together";
+    let outcome = Place::empty().run(line);
+    assert_eq!(outcome.code, 1);
+    let first = "first divergence at `grad_norm:backbone` (stage optimizer)";
+    assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
+    // By the yardstick too, where the bits cannot be expected.
+    let outcome = Place::empty().run(&format!("{line} --no-pins"));
+    assert_eq!(outcome.code, 1);
+    assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
+}
+
+/// A set is for one suite of the group; the other has nothing to do, which is no mistake.
+#[test]
+fn a_group_runs_those_of_its_suites_that_a_set_is_for() {
+    let outcome = Place::empty().run("run --suite precision --golden REFERENCE/train_micro_10");
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(!outcome.stdout.contains("layers/") && outcome.stdout.contains("training/"), "{}", outcome.stdout);
+}
+
+#[test]
 fn a_fault_that_could_not_show_is_vacuous() {
     let outcome = Place::empty().run("run --suite layers --golden REFERENCE/opt_plain --plant gelu-tanh@99");
     assert_eq!(outcome.code, 1, "{}", outcome.stdout);

@@ -4,55 +4,12 @@ use dinov3_golden::judge::worst;
 use dinov3_golden::{EntryJudgement, Expectation, SetJudgement, Stage};
 use dinov3_reports::{Column, Plot, Section, Series, Table};
 
+use crate::judging::sections as shared;
+
 /// All sections of the suite's report.
 pub fn sections(judgements: &[SetJudgement]) -> Vec<Section> {
-    let stages = Stage::ALL.iter().filter_map(|stage| stage_table(judgements, *stage));
     let growth = judgements.iter().map(growth);
-    let tensors = judgements.iter().filter(|it| it.identical() < it.entries.len()).map(every_tensor);
-    stages.chain(growth).chain(tensors).collect()
-}
-
-/// One row a set and precision: how many tensors of a stage are identical, and the worst of them.
-fn stage_table(judgements: &[SetJudgement], stage: Stage) -> Option<Section> {
-    let mut table = Table::new([
-        Column::left("set"),
-        Column::left("precision"),
-        Column::right("tensors"),
-        Column::right("identical"),
-        Column::right("wrong"),
-        Column::right("worst ratio"),
-        Column::left("at"),
-    ]);
-    for judgement in judgements {
-        let entries: Vec<_> = judgement.entries.iter().filter(|entry| entry.stage == Some(stage)).collect();
-        if entries.is_empty() {
-            continue;
-        }
-        let worst = worst(entries.iter().copied());
-        table.push([
-            judgement.set.clone(),
-            judgement.precision.to_string(),
-            entries.len().to_string(),
-            entries.iter().filter(|entry| entry.identical).count().to_string(),
-            entries.iter().filter(|entry| !entry.passes()).count().to_string(),
-            worst.and_then(|entry| entry.ratio).map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
-            worst.map_or("-".to_owned(), |entry| format!("`{}`", entry.name)),
-        ]);
-    }
-    if table.rows.is_empty() {
-        return None;
-    }
-    let mut section = Section::new(format!("Stage {stage}"));
-    section.text = Some(
-        match stage {
-            Stage::Init => "Weights and buffers after initialisation from the seed. Nothing is rounded on the way: they are the same, or wrong.",
-            Stage::Data => "What the model receives: normalised crops, masks and their weights.",
-            _ => "The ratio is the error against the float64 truth over the yardstick: the reference's own largest error, in several runs, at the same precision.",
-        }
-        .to_owned(),
-    );
-    section.table = Some(table);
-    Some(section)
+    shared::stages(judgements).chain(growth).chain(shared::tensors(judgements)).collect()
 }
 
 /// Error through the network: a plot over the residual stream, and a table with a row a layer.
@@ -101,7 +58,7 @@ fn layer_table(judgement: &SetJudgement) -> Table {
             format!("`{layer}`"),
             entries.len().to_string(),
             entries.iter().filter(|entry| entry.identical).count().to_string(),
-            entries.iter().filter(|entry| !entry.passes()).count().to_string(),
+            entries.iter().filter(|entry| entry.fails()).count().to_string(),
             format!("{error:.2e}"),
             format!("{own:.2e}"),
             ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
@@ -172,39 +129,6 @@ fn residual_stream(name: &str, network: &str, blocks: usize) -> Option<f64> {
         ".dino_head.last_layer" => Some(blocks as f64 + 2.0),
         _ => None,
     }
-}
-
-/// Every tensor, where not all are identical.
-fn every_tensor(judgement: &SetJudgement) -> Section {
-    let mut table = Table::new([
-        Column::left("tensor"),
-        Column::left("outcome"),
-        Column::right("relative l2"),
-        Column::right("max abs"),
-        Column::right("mean abs"),
-        Column::right("cosine"),
-        Column::right("ulp"),
-        Column::right("ratio"),
-    ]);
-    let figure = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3e}"));
-    for entry in judgement.entries.iter().chain(&judgement.unexpected) {
-        let metrics = entry.metrics.as_ref();
-        table.push([
-            format!("`{}`", entry.name),
-            entry.outcome.to_string(),
-            figure(metrics.map(|it| it.rel_l2)),
-            figure(metrics.map(|it| it.max_abs)),
-            figure(metrics.map(|it| it.mean_abs)),
-            metrics.map_or("-".to_owned(), |it| format!("{:.9}", it.cosine)),
-            metrics.map_or("-".to_owned(), |it| it.max_ulp.to_string()),
-            entry.ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
-        ]);
-    }
-    let mut section = Section::new(format!("Every tensor: {}, {}", judgement.set, judgement.precision));
-    section.text = Some("Candidate against the float64 truth, in execution order.".to_owned());
-    section.table = Some(table);
-    section.collapsed = true;
-    section
 }
 
 #[cfg(test)]

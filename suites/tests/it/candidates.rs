@@ -8,8 +8,9 @@ use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stag
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
-use dinov3_suites::layers::replay::{Replay, with_view};
-use dinov3_suites::layers::{self, Request, Source};
+use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::{self, Request, Source};
+use dinov3_suites::layers::{self, Layers};
 use tch::{Device, Tensor};
 
 use crate::fixture;
@@ -29,7 +30,7 @@ fn run(candidate: &Path) -> Result<SuiteResult, SuiteError> {
         source: Source::Candidate(candidate.to_owned()),
     };
     let mut collector = Collector::default();
-    layers::run(&request, &mut collector)?;
+    judging::run(&Layers, &request, &mut collector)?;
     Ok(collector.suites()[0].clone())
 }
 
@@ -86,7 +87,8 @@ fn recorded_in_part(name: &str, plant: Option<Plant>, to: &Path, keep: impl Fn(&
             with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
         }
     };
-    Replay { precision: Precision::Fp32, device: Device::Cpu, plant }.run(&golden, &mut tap).unwrap();
+    let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
+    layers::replay::run(&golden, &replay, &mut tap).unwrap();
     writer.finish().unwrap();
 }
 

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
 use dinov3_model::fault::Plant;
 use dinov3_model::runtime;
-use dinov3_suites::layers::{self, replay::Replay};
+use dinov3_suites::judging::replay::{Replay, this_machine};
+use dinov3_suites::judging::{self, Judging};
+use dinov3_suites::layers::Layers;
 use tch::Device;
 
 /// Held by every test that computes: libtorch has one random stream a process, and `cargo test` runs many tests in one.
@@ -33,7 +35,7 @@ pub fn set(name: &str) -> GoldenSet {
 pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
     let recorded = &set.manifest().precisions.get(precision).expect("recorded").fingerprint;
     runtime::set_threads(recorded.threads);
-    Expectation::of(recorded, &layers::this_machine(Device::Cpu))
+    Expectation::of(recorded, &this_machine(Device::Cpu))
 }
 
 /// What is expected of a machine that cannot give the same bits.
@@ -43,7 +45,31 @@ pub fn another_machine() -> Expectation {
 
 /// Replays `set` and judges it.
 pub fn judged(set: &GoldenSet, precision: Precision, plant: Option<Plant>, expectation: Expectation) -> SetJudgement {
+    judged_by(&Layers, set, precision, plant, expectation)
+}
+
+/// Replays `set` in a suite and judges it.
+pub fn judged_by(
+    suite: &dyn Judging,
+    set: &GoldenSet,
+    precision: Precision,
+    plant: Option<Plant>,
+    expectation: Expectation,
+) -> SetJudgement {
+    let free_run = expectation == Expectation::Identical;
+    judged_over(suite, set, precision, plant, expectation, free_run)
+}
+
+/// Replays `set` in a suite, all of its steps or the first alone, and judges it.
+pub fn judged_over(
+    suite: &dyn Judging,
+    set: &GoldenSet,
+    precision: Precision,
+    plant: Option<Plant>,
+    expectation: Expectation,
+    free_run: bool,
+) -> SetJudgement {
     runtime::set_threads(set.manifest().precisions.get(precision).expect("recorded").fingerprint.threads);
-    let replay = Replay { precision, device: Device::Cpu, plant };
-    layers::judge(set, replay, expectation, &mut |_| Ok(())).expect("the committed sets can be replayed")
+    let replay = Replay { precision, device: Device::Cpu, plant, free_run };
+    judging::judge(suite, set, replay, expectation, &mut |_| Ok(())).expect("the committed sets can be replayed")
 }

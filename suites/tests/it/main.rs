@@ -4,3 +4,4 @@ mod candidates;
 mod fixture;
 mod identity;
 mod plants;
+mod training;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use dinov3_golden::manifest::{Manifest, Record};
+use dinov3_golden::manifest::{Manifest, Record, Training};
 use dinov3_golden::{Entry, GoldenSet, Precision};
 use dinov3_reports::exit;
 
@@ -64,6 +64,9 @@ fn recipe(manifest: &Manifest) -> String {
     );
     let photographs: Vec<_> = recipe.photographs.iter().map(|photograph| photograph.file.as_str()).collect();
     line("photographs", &photographs.join(" "));
+    if let Some(training) = &recipe.training {
+        line("steps", &steps(training));
+    }
     let stages: Vec<_> = recipe.stages.iter().map(ToString::to_string).collect();
     line("stages", &stages.join(" "));
     for (precision, file) in manifest.precisions.iter() {
@@ -87,6 +90,16 @@ fn recipe(manifest: &Manifest) -> String {
         },
     );
     text
+}
+
+/// Which steps, with what, from where.
+fn steps(training: &Training) -> String {
+    let Training { iteration, steps, batches, .. } = training;
+    let start = match training.state {
+        true => format!("a recorded state, updates so far: {}", training.updates),
+        false => "the seed".to_owned(),
+    };
+    format!("{steps} in a row, from iteration {iteration}; distinct batches: {batches}; start: {start}")
 }
 
 /// One line a record below the entry's own.

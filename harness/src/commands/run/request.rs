@@ -7,7 +7,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::Format;
 use dinov3_suites::catalogue::{self, SuiteInfo};
-use dinov3_suites::layers::Source;
+use dinov3_suites::judging::Source;
 
 use crate::cli::RunArgs;
 use crate::similar::most_like;
@@ -92,7 +92,11 @@ fn plant(text: &str) -> Result<Plant> {
     }
     let (name, block) = text.split_once('@').unwrap_or((text, "0"));
     let names = Fault::ALL.map(Fault::name);
+    let in_a_block = |known: &str| Fault::ALL.iter().any(|fault| fault.name() == known && fault.is_in_a_block());
     match most_like(name, names) {
+        Some(known) if known == name && !in_a_block(known) => {
+            bail!("`{name}` sits in no block, so `{text}` says nothing\nhint: give it without a block: {known}")
+        }
         Some(known) if known == name => {
             bail!("`{block}` in `{text}` is no block\nhint: give its index, such as {known}@1")
         }

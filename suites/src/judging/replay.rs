@@ -1,0 +1,153 @@
+//! Under what circumstances our own trainer repeats a recording, and its tensors as the golden crate sees them.
+
+use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
+use dinov3_model::bytes::bytes_of;
+use dinov3_model::config::SslConfig;
+use dinov3_model::fault::Plant;
+use dinov3_model::runtime;
+use tch::{Device, Kind, Tensor};
+
+use crate::SuiteError;
+
+/// How to replay a set.
+#[derive(Clone, Copy, Debug)]
+pub struct Replay {
+    /// In which arithmetic.
+    pub precision: Precision,
+    /// Where.
+    pub device: Device,
+    /// Broken on purpose, or not.
+    pub plant: Option<Plant>,
+    /// Whether to take all of a set's steps in a row, and not the first alone. Of use where the same bits can be expected.
+    pub free_run: bool,
+}
+
+impl Replay {
+    /// The dtype of weights and activations.
+    pub fn kind(&self) -> Kind {
+        match self.precision {
+            Precision::Truth => Kind::Double,
+            Precision::Fp32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+/// The circumstances under which our own trainer computes here and now.
+pub fn this_machine(device: Device) -> Fingerprint {
+    Fingerprint {
+        torch: dinov3_model::shim::torch_version(),
+        architecture: std::env::consts::ARCH.to_owned(),
+        device: if device == Device::Cpu { "cpu" } else { "cuda" }.to_owned(),
+        cpu_vendor: runtime::cpu_vendor(),
+        cpu_capability: dinov3_model::shim::cpu_capability(),
+        mkl_cbwr: runtime::pinned("MKL_CBWR"),
+        onednn_max_cpu_isa: runtime::pinned("ONEDNN_MAX_CPU_ISA"),
+        threads: runtime::threads(),
+    }
+}
+
+/// The config of `set`.
+///
+/// # Errors
+/// When it cannot be honoured.
+pub fn config(set: &GoldenSet) -> Result<SslConfig, SuiteError> {
+    let manifest = set.manifest();
+    SslConfig::from_merged(&manifest.recipe.config)
+        .map_err(|source| SuiteError::Config { set: manifest.name.clone(), source })
+}
+
+/// What the config of `set` asks for in vain; see [`SslConfig::without_effect`].
+///
+/// # Errors
+/// When the config cannot be honoured.
+pub fn without_effect(set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    config(set).map(|config| config.without_effect)
+}
+
+/// The dtype that the golden crate gives a tensor of this kind. `None` for one that no set holds.
+pub fn dtype_of(kind: Kind) -> Option<Dtype> {
+    Some(match kind {
+        Kind::Double => Dtype::F64,
+        Kind::Float => Dtype::F32,
+        Kind::Half => Dtype::F16,
+        Kind::BFloat16 => Dtype::Bf16,
+        Kind::Int64 => Dtype::I64,
+        Kind::Int => Dtype::I32,
+        Kind::Uint8 => Dtype::U8,
+        Kind::Bool => Dtype::Bool,
+        _ => return None,
+    })
+}
+
+/// The inverse of [`dtype_of`].
+pub fn kind_of(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::F64 => Kind::Double,
+        Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
+        Dtype::Bf16 => Kind::BFloat16,
+        Dtype::I64 => Kind::Int64,
+        Dtype::I32 => Kind::Int,
+        Dtype::U8 => Kind::Uint8,
+        Dtype::Bool => Kind::Bool,
+    }
+}
+
+/// Calls `f` with a view of `tensor` as the golden crate sees tensors.
+pub fn with_view<R>(tensor: &Tensor, f: impl FnOnce(TensorView<'_>) -> R) -> R {
+    // SAFETY: `tensor` is borrowed for the whole call, and `f` sees nothing of it but bytes to read. The trainer never writes in
+    // place to a tensor that it has shown.
+    let bytes = unsafe { bytes_of(tensor) };
+    let dtype = dtype_of(bytes.kind()).expect("the trainer computes in dtypes that golden sets have");
+    let view = TensorView::new(dtype, bytes.shape(), bytes.bytes());
+    f(view.expect("a contiguous tensor has as many bytes as its shape says"))
+}
+
+/// A copy, on the host, of a tensor of a set.
+pub fn tensor_of(view: TensorView<'_>) -> Tensor {
+    let shape: Vec<i64> = view.shape().iter().map(|extent| *extent as i64).collect();
+    Tensor::from_data_size(view.bytes(), &shape, kind_of(view.dtype()))
+}
+
+/// The tensor `name` of one of the files of `set`, which must be of one of these dtypes and have so many dimensions.
+///
+/// # Errors
+/// When the file lacks it, or it is another kind of tensor.
+pub fn stored(
+    set: &GoldenSet,
+    file: &TensorFile,
+    name: &str,
+    dtypes: &[Dtype],
+    dimensions: usize,
+) -> Result<Tensor, SuiteError> {
+    let unusable =
+        |reason: String| SuiteError::Input { set: set.manifest().name.clone(), input: name.to_owned(), reason };
+    let view = file.get(name).ok_or_else(|| unusable("the file has no such tensor".to_owned()))?;
+    if !dtypes.contains(&view.dtype()) || view.shape().len() != dimensions {
+        let wanted: Vec<_> = dtypes.iter().map(ToString::to_string).collect();
+        let (found, shape, wanted) = (view.dtype(), view.shape(), wanted.join(" or "));
+        return Err(unusable(format!("it is {found} {shape:?}, not {wanted} with {dimensions} dimensions")));
+    }
+    Ok(tensor_of(view))
+}
+
+/// The inputs of `set`.
+///
+/// # Errors
+/// When there are none, or their file is malformed.
+pub fn inputs(set: &GoldenSet) -> Result<&TensorFile, SuiteError> {
+    set.inputs()?.ok_or_else(|| SuiteError::Input {
+        set: set.manifest().name.clone(),
+        input: "inputs.safetensors".to_owned(),
+        reason: "the set has no such file".to_owned(),
+    })
+}
+
+/// Pixels `[B, 3, H, W]` in 0..=255 to normalised fp32, by torchvision's ops: a product with 1/255 (not a division), then
+/// minus the mean, then over the deviation.
+pub fn normalised(pixels: &Tensor, config: &SslConfig) -> Tensor {
+    let per_channel = |values: &[f32; 3]| Tensor::from_slice(values).to_device(Device::Cpu).view([-1, 1, 1]);
+    let scaled = pixels.to_kind(Kind::Float) * (1.0 / 255.0);
+    (scaled - per_channel(&config.rgb_mean)) / per_channel(&config.rgb_std)
+}

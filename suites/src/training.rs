@@ -1,0 +1,71 @@
+//! Suite `training`: whole training steps, from the batch to the moving average, against golden sets.
+//!
+//! A step is taken from the reference's own start: its seed, or its recorded weights, moments and random stream. Every loss,
+//! gradient, moment and parameter of it is judged, and every schedule over all of training. Where the same bits can be expected,
+//! the steps after it are taken too, and what they log and leave behind must be the reference's.
+
+mod battery;
+mod inputs;
+mod meters;
+pub mod replay;
+mod sections;
+mod steps;
+
+use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
+use dinov3_model::tap::Tap;
+use dinov3_reports::Section;
+
+use crate::catalogue::TRAINING;
+use crate::judging::Judging;
+use crate::judging::replay::{Replay, without_effect};
+use crate::{SuiteError, SuiteInfo};
+
+/// The suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Training;
+
+impl Judging for Training {
+    fn info(&self) -> SuiteInfo {
+        TRAINING
+    }
+
+    fn takes(&self, manifest: &Manifest) -> bool {
+        let of_a_step = |stage: &Stage| !matches!(stage, Stage::Init | Stage::Data | Stage::Forward);
+        manifest.recipe.stages.iter().any(of_a_step)
+    }
+
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+        match set.manifest().recipe.training {
+            Some(_) => without_effect(set),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Nothing else judges what a step starts from, so it must be the golden set's.
+    fn check_candidate(&self, golden: &GoldenSet, candidate: &GoldenSet) -> Result<(), SuiteError> {
+        let files = [
+            ("inputs.safetensors", golden.inputs()?, candidate.inputs()?),
+            ("state.safetensors", golden.state()?, candidate.state()?),
+        ];
+        for (file, ours, theirs) in files {
+            if let Some(tensor) = ours.and_then(|ours| first_difference(ours, theirs)) {
+                return Err(SuiteError::OtherStart { set: candidate.manifest().name.clone(), file, tensor });
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+        replay::run(set, replay, tap)
+    }
+
+    fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {
+        sections::sections(judgements)
+    }
+}
+
+/// The first tensor of a golden set's file that the candidate's has not, or has otherwise.
+fn first_difference(ours: &TensorFile, theirs: Option<&TensorFile>) -> Option<String> {
+    let differs = |name: &&str| ours.get(name) != theirs.and_then(|theirs| theirs.get(name));
+    ours.names().find(differs).map(str::to_owned)
+}

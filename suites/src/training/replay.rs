@@ -1,0 +1,125 @@
+//! Repeating a training set: from its start, step by step, on as many ranks as recorded it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dinov3_golden::manifest::Training;
+use dinov3_golden::{GoldenSet, Stage, TensorFile};
+use dinov3_model::config::SslConfig;
+use dinov3_model::dist::{self, Alone, Group};
+use dinov3_model::runtime;
+use dinov3_model::tap::{Tap, Taps};
+use dinov3_model::train::{TrainState, Trainer};
+use tch::Tensor;
+
+use super::{battery, inputs, meters, steps};
+use crate::SuiteError;
+use crate::judging::replay::{Replay, config, tensor_of};
+
+/// What in the state is no tensor of the trainer: where the host's random stream stands.
+const RNG: &str = "rng";
+
+/// Replays `set` and shows every tensor that the recording could hold to `tap`, under the names of the set's entries.
+///
+/// # Errors
+/// When the recipe cannot be replayed, an input is missing or misshapen, or the trainer fails.
+pub fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+    let recipe = &set.manifest().recipe;
+    if recipe.loss_battery.is_some() {
+        return battery::run(set, replay, tap);
+    }
+    let Some(training) = &recipe.training else {
+        return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
+    };
+    let ranks = groups(recipe.world_size as usize);
+    let trainers = start(set, training, replay, ranks)?;
+    trainers[0].tap_groups(&mut Taps::to(tap));
+    trainers[0].tap_schedules(&mut Taps::to(tap));
+    let batches = inputs::batches(set, training, &config(set)?)?;
+    let free_run = replay.free_run && has_trajectory(set, replay);
+    let count = if free_run { training.steps } else { 1 };
+    let iterations = training.iteration..training.iteration + count;
+    let plan = steps::Plan { iterations, ranks: trainers.len(), free_run };
+    steps::take(&plan, &batches, trainers, tap)
+        .map_err(|source| SuiteError::Train { set: set.manifest().name.clone(), source })?;
+    meters::show(set, replay, tap)
+}
+
+/// One group a rank.
+pub(super) fn groups(world_size: usize) -> Vec<Arc<dyn Group>> {
+    if world_size > 1 { dist::threads(world_size) } else { vec![Arc::new(Alone)] }
+}
+
+/// Whether the set recorded several steps in a row at this precision.
+fn has_trajectory(set: &GoldenSet, replay: &Replay) -> bool {
+    let entries = &set.manifest().entries;
+    entries.iter().any(|entry| entry.stage == Stage::Trajectory && entry.records.get(replay.precision).is_some())
+}
+
+/// A trainer a rank, as they stand before the first step. Random numbers are drawn for the first one; the others get its
+/// weights.
+fn start(
+    set: &GoldenSet,
+    training: &Training,
+    replay: &Replay,
+    ranks: Vec<Arc<dyn Group>>,
+) -> Result<Vec<Trainer>, SuiteError> {
+    let recipe = &set.manifest().recipe;
+    let name = || set.manifest().name.clone();
+    let config = trained_config(set, training, replay)?;
+    let new = |group| {
+        Trainer::new(&config, replay.kind(), replay.device, group)
+            .map_err(|source| SuiteError::Train { set: name(), source })
+    };
+    let mut trainers = ranks.into_iter().map(new).collect::<Result<Vec<_>, _>>()?;
+    let (first, others) = trainers.split_at_mut(1);
+    let first = &mut first[0];
+    runtime::manual_seed(recipe.seed);
+    first.init_weights();
+    if recipe.warm > 0.0 {
+        runtime::manual_seed(recipe.seed + 1);
+        first.warm(recipe.warm);
+    }
+    runtime::manual_seed(recipe.seed + 3);
+    first.init_gram_teacher(recipe.warm);
+    match set.state()? {
+        Some(file) => load(set, file, training.updates, first)?,
+        None => runtime::manual_seed(recipe.seed + 2),
+    }
+    for other in others {
+        other.copy_from(first);
+    }
+    Ok(trainers)
+}
+
+/// The config of `set` with its distillation's teacher, and what is planted.
+fn trained_config(set: &GoldenSet, training: &Training, replay: &Replay) -> Result<SslConfig, SuiteError> {
+    let mut config = config(set)?;
+    if let Some(teacher) = &training.teacher_config {
+        config = config
+            .with_teacher(teacher)
+            .map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })?;
+    }
+    config.student.plant = replay.plant;
+    Ok(config)
+}
+
+/// Puts a trainer into the recorded state, and the host's random stream where it stood.
+fn load(set: &GoldenSet, file: &TensorFile, updates: u64, trainer: &mut Trainer) -> Result<(), SuiteError> {
+    let name = || set.manifest().name.clone();
+    let read = |tensor: &str| file.get(tensor).map(tensor_of);
+    let tensors: HashMap<String, Tensor> =
+        file.names().filter(|tensor| *tensor != RNG).filter_map(|it| Some((it.to_owned(), read(it)?))).collect();
+    let state = TrainState { tensors, updates };
+    trainer.load_state(&state).map_err(|source| SuiteError::State { set: name(), source })?;
+    let rng = read(RNG).ok_or_else(|| SuiteError::Input {
+        set: name(),
+        input: RNG.to_owned(),
+        reason: "the state has no such tensor".to_owned(),
+    })?;
+    runtime::set_rng_state(&rng).map_err(|source| SuiteError::Input {
+        set: name(),
+        input: RNG.to_owned(),
+        reason: source.to_string(),
+    })
+}

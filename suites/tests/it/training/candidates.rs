@@ -1,0 +1,99 @@
+//! Steps taken elsewhere.
+
+use std::path::Path;
+
+use dinov3_golden::manifest::Profile;
+use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
+use dinov3_model::fault::{Fault, Plant};
+use dinov3_reports::{Collector, SuiteResult, Verdict};
+use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::{self, Request, Source};
+use dinov3_suites::layers::Layers;
+use dinov3_suites::training::{self, Training};
+use dinov3_suites::{Judging, SuiteError};
+use tch::{Device, Tensor};
+
+use crate::fixture;
+
+/// From a recorded state, so that all files of a set are there.
+const GOLDEN: &str = "train_micro_10";
+
+fn run(suite: &dyn Judging, candidate: &Path) -> Result<SuiteResult, SuiteError> {
+    let source = Source::Candidate(candidate.to_owned());
+    let request = Request { golden: vec![fixture::sets()], profile: Profile::Quick, source };
+    let mut collector = Collector::default();
+    judging::run(suite, &request, &mut collector)?;
+    Ok(collector.suites()[0].clone())
+}
+
+/// Writes what our own trainer computes for a committed set, on a device that says it is another one.
+fn recorded_elsewhere(plant: Option<Plant>, to: &Path) {
+    let golden = fixture::set(GOLDEN);
+    let mut writer = writer(&golden, to);
+    copy(golden.inputs().unwrap().unwrap(), |name, view| writer.input(name, view).unwrap());
+    copy(golden.state().unwrap().unwrap(), |name, view| writer.state(name, view).unwrap());
+    let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Loss, |(_, entry)| entry.stage);
+    let mut tap = |name: &str, value: &Tensor| {
+        with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
+    };
+    let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
+    training::replay::run(&golden, &replay, &mut tap).unwrap();
+    writer.finish().unwrap();
+}
+
+fn writer(golden: &GoldenSet, to: &Path) -> SetWriter {
+    let mut fp32 = golden.manifest().precisions.get(Precision::Fp32).unwrap().clone();
+    fp32.fingerprint.device = "npu".to_owned();
+    let precisions = PerPrecision { fp32: Some(fp32), ..PerPrecision::default() };
+    let header = Manifest { entries: Vec::new(), precisions, ..golden.manifest().clone() };
+    SetWriter::create(to, header, Existing::Refuse).unwrap()
+}
+
+fn copy(file: &TensorFile, mut write: impl FnMut(&str, TensorView<'_>)) {
+    file.names().for_each(|name| write(name, file.get(name).unwrap()));
+}
+
+#[test]
+fn a_correct_step_passes_and_a_wrong_one_is_named() {
+    let _stream = fixture::libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let (right, wrong) = (folder.path().join("right"), folder.path().join("wrong"));
+    recorded_elsewhere(None, &right);
+    let result = run(&Training, &right).unwrap();
+    let ids: Vec<_> = result.checks.iter().map(|check| check.id.as_str()).collect();
+    assert_eq!(ids, ["training/train_micro_10/fp32"]);
+    assert_eq!(result.checks[0].verdict, Verdict::Pass, "{:?}", result.checks[0].findings);
+    recorded_elsewhere(Some(Plant { fault: Fault::ClipAllTogether, block: 0 }), &wrong);
+    let check = run(&Training, &wrong).unwrap().checks.remove(0);
+    let reason = "first divergence at `grad_norm:backbone` (stage optimizer)".to_owned();
+    assert_eq!(check.verdict, Verdict::Fail { reason });
+    let nothing = run(&Layers, &right).unwrap_err();
+    assert!(matches!(nothing, SuiteError::NothingFor { suite: "layers", .. }), "{nothing}");
+}
+
+#[test]
+fn a_step_from_another_state_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = fixture::set(GOLDEN);
+    for moved in ["0.masks", "exp_avg.student.backbone.cls_token"] {
+        let to = folder.path().join(moved);
+        let mut writer = writer(&golden, &to);
+        let changed = |name: &str, view: TensorView<'_>| {
+            let mut bytes = view.bytes().to_vec();
+            bytes[0] ^= u8::from(name == moved);
+            bytes
+        };
+        copy(golden.inputs().unwrap().unwrap(), |name, view| {
+            let bytes = changed(name, view);
+            writer.input(name, TensorView::new(view.dtype(), view.shape(), &bytes).unwrap()).unwrap();
+        });
+        copy(golden.state().unwrap().unwrap(), |name, view| {
+            let bytes = changed(name, view);
+            writer.state(name, TensorView::new(view.dtype(), view.shape(), &bytes).unwrap()).unwrap();
+        });
+        writer.finish().unwrap();
+        let error = run(&Training, &to).unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, SuiteError::OtherStart { .. }) && told.contains(moved), "{told}");
+    }
+}

@@ -1,0 +1,43 @@
+//! What the suite reports.
+
+use dinov3_golden::manifest::Profile;
+use dinov3_model::fault::{Fault, Plant};
+use dinov3_reports::{Collector, SuiteResult, Verdict};
+use dinov3_suites::judging::{self, Request, Source};
+use dinov3_suites::training::Training;
+use tch::Device;
+
+use crate::fixture;
+
+fn run(golden: &str, fault: Option<Fault>) -> SuiteResult {
+    let plant = fault.map(|fault| Plant { fault, block: 0 });
+    let source = Source::Trainer { device: Device::Cpu, plant };
+    let request = Request { golden: vec![fixture::sets().join(golden)], profile: Profile::Quick, source };
+    let mut collector = Collector::default();
+    judging::run(&Training, &request, &mut collector).unwrap();
+    collector.suites()[0].clone()
+}
+
+#[test]
+fn a_table_a_stage_and_one_of_the_steps_in_a_row() {
+    let _stream = fixture::libtorch();
+    let result = run("train_gram_ema", None);
+    assert!(result.checks.iter().all(|check| check.verdict == Verdict::Pass), "{:?}", result.checks);
+    let titles: Vec<_> = result.sections.iter().map(|section| section.title.as_str()).take(8).collect();
+    let stages = ["loss", "backward", "optimizer", "ema", "schedule", "trajectory"].map(|it| format!("Stage {it}"));
+    assert_eq!(titles[0], "What was expected");
+    assert_eq!(titles[1..7], stages);
+    assert_eq!(titles[7], "Steps in a row");
+    let rows = &result.sections[7].table.as_ref().unwrap().rows;
+    assert!(rows.iter().any(|row| row[2] == "`total_loss`") && rows.iter().any(|row| row[2] == "`koleo_loss`"));
+    let agree = |row: &Vec<String>| row[3..] == ["2", "none", "0.000e0"] || row[4] == "not compared";
+    assert!(rows.iter().all(agree), "{rows:?}");
+}
+
+/// Adding a fault that no such set has anything of is no proof that it is caught.
+#[test]
+fn a_defect_that_could_not_show_is_vacuous() {
+    let _stream = fixture::libtorch();
+    let result = run("losses", Some(Fault::ClipAllTogether));
+    assert!(result.checks.iter().all(|check| matches!(check.verdict, Verdict::Vacuous { .. })), "{:?}", result.checks);
+}
