@@ -38,6 +38,9 @@ enum Task {
     Bench {
         /// Name of a bench target
         name: Option<String>,
+        /// Given to it as they are
+        #[arg(last = true, requires = "name")]
+        arguments: Vec<OsString>,
     },
     /// Build dinov3-harness and run it: `cargo harness ARGS…` is short for this
     Harness {
@@ -52,7 +55,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Harness { arguments } => harness::run(&arguments),
         Task::Test => tasks::test(),
         Task::Lint => tasks::lint(),
-        Task::Bench { name } => tasks::bench(name.as_deref()),
+        Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
         Task::Libtorch => print(&format!("{}\n", libtorch::provide()?.display())),
         Task::Env => print(&shell_lines(&libtorch::provide()?)),
     }
@@ -112,8 +115,20 @@ mod tests {
         assert_eq!(task(&["lint"]), Task::Lint);
         assert_eq!(task(&["libtorch"]), Task::Libtorch);
         assert_eq!(task(&["env"]), Task::Env);
-        assert_eq!(task(&["bench"]), Task::Bench { name: None });
-        assert_eq!(task(&["bench", "compare"]), Task::Bench { name: Some("compare".to_owned()) });
+        let bench = |name: Option<&str>, arguments: &[&str]| Task::Bench {
+            name: name.map(str::to_owned),
+            arguments: arguments.iter().map(OsString::from).collect(),
+        };
+        assert_eq!(task(&["bench"]), bench(None, &[]));
+        assert_eq!(task(&["bench", "compare"]), bench(Some("compare"), &[]));
+        assert_eq!(task(&["bench", "step", "--", "--rounds", "2"]), bench(Some("step"), &["--rounds", "2"]));
+    }
+
+    #[test]
+    fn arguments_of_a_benchmark_need_its_name() {
+        // All of them have no options in common.
+        assert!(Arguments::try_parse_from(["cargo ci", "bench", "--", "--rounds", "2"]).is_err());
+        assert!(Arguments::try_parse_from(["cargo ci", "bench", "step", "--rounds", "2"]).is_err());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `cargo ci lint`, `test` and `bench`.
 
+use std::ffi::OsString;
+use std::process::Command;
+
 use xshell::{Cmd, Shell, cmd};
 
 use crate::environment::Environment;
@@ -103,11 +106,25 @@ fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
         .map_err(|_| Failure::check("a test of the exporter fails", "its output is above"))
 }
 
-/// All benchmarks, or the bench target `name`.
-pub fn bench(name: Option<&str>) -> Result<(), Failure> {
-    let failed = || Failure::check("a benchmark does not build or run", "cargo's output above says why");
+/// Tells a benchmark where it was asked for: cargo runs it in the folder of its crate.
+const CALLED_FROM: &str = "DINOV3_CALLED_FROM";
+
+/// All benchmarks, or the bench target `name`, with `arguments` for it.
+pub fn bench(name: Option<&str>, arguments: &[OsString]) -> Result<(), Failure> {
     let workspace = Workspace::set_up()?;
-    workspace.step(&format!("bench --workspace --bench {}", name.unwrap_or("*")), failed)
+    let cargo = workspace.cargo(&format!("bench --workspace --bench {}", name.unwrap_or("*")));
+    let cargo = if arguments.is_empty() { cargo } else { cargo.arg("--").args(arguments) };
+    eprintln!("$ {cargo}");
+    let mut command = Command::from(cargo);
+    if let Ok(folder) = std::env::current_dir() {
+        command.env(CALLED_FROM, folder);
+    }
+    match command.status().map(|status| status.code()) {
+        Ok(Some(0)) => Ok(()),
+        // The benchmark's own; it has said why.
+        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, message: None, hint: None }),
+        _ => Err(Failure::check("a benchmark does not build or run", "the output above says why")),
+    }
 }
 
 fn lint_in(workspace: &Workspace) -> Result<(), Failure> {

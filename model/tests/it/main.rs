@@ -5,6 +5,8 @@ mod checkpoints;
 mod config;
 mod fixture;
 mod forward;
+mod leaks;
+mod step;
 mod training;
 mod weights;
 mod yaml;

@@ -1,0 +1,174 @@
+//! What a person reads, and the same as JSON.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::measured::Measured;
+
+/// Both sides, one after the other.
+#[derive(Debug, Serialize)]
+pub struct Round {
+    /// Our side.
+    pub ours: Measured,
+    /// The reference's, if it was measured.
+    pub reference: Option<Measured>,
+}
+
+/// A recipe's rounds: at least one.
+#[derive(Debug)]
+pub struct Figures {
+    /// Its name, and how large a batch is.
+    pub recipe: String,
+    /// In the order in which they were taken.
+    pub rounds: Vec<Round>,
+}
+
+/// The middle of some figures, and the outermost.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// Of an even number of figures: the mean of the two in the middle.
+    pub median: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// `None` where there are none.
+    pub fn of(figures: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = figures.collect();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+        Some(Self { median: (low + high) / 2.0, min, max })
+    }
+
+    /// The median with so many decimals, and the range.
+    fn show(self, decimals: usize) -> String {
+        let Self { median, min, max } = self;
+        format!("{median:.decimals$} ({min:.decimals$}..{max:.decimals$})")
+    }
+}
+
+impl Figures {
+    fn ours(&self) -> impl Iterator<Item = &Measured> {
+        self.rounds.iter().map(|round| &round.ours)
+    }
+
+    fn reference(&self) -> impl Iterator<Item = &Measured> {
+        self.rounds.iter().filter_map(|round| round.reference.as_ref())
+    }
+
+    /// Of our steps a second to the reference's, round by round: what slows the machine down for a while slows both.
+    fn ratio(&self) -> Option<Spread> {
+        let pairs = self.rounds.iter().filter_map(|Round { ours, reference }| Some((ours, reference.as_ref()?)));
+        Spread::of(pairs.map(|(ours, reference)| ours.rate() / reference.rate()))
+    }
+
+    /// Of the steps a second that the matrix products alone would allow, at the fastest that this run saw.
+    fn of_bound(&self, gemm_flops: f64) -> Option<f64> {
+        let rate = Spread::of(self.ours().map(Measured::rate))?.median;
+        let step_flops = self.ours().find_map(|ours| ours.products)?.step_flops;
+        Some(rate * step_flops / gemm_flops)
+    }
+
+    /// How the losses of both sides compare.
+    fn losses(&self) -> String {
+        let pairs: Vec<(&Measured, &Measured)> =
+            self.rounds.iter().filter_map(|round| Some((&round.ours, round.reference.as_ref()?))).collect();
+        let same = |loss: fn(&Measured) -> f64| {
+            pairs.iter().all(|(ours, theirs)| loss(ours).to_bits() == loss(theirs).to_bits())
+        };
+        let apart = |(ours, theirs): &(&Measured, &Measured)| {
+            (ours.first_loss - theirs.first_loss).abs() / theirs.first_loss.abs()
+        };
+        match (same(|side| side.first_loss), same(|side| side.last_loss)) {
+            _ if pairs.is_empty() => "-".to_owned(),
+            (true, true) => "same bits to the last step".to_owned(),
+            (true, false) => "same bits in the first step".to_owned(),
+            (false, _) => format!("{:.0e} apart in the first step", pairs.iter().map(apart).fold(0.0, f64::max)),
+        }
+    }
+}
+
+/// The fastest fp32 products of the run, operations a second.
+fn gemm_flops(all: &[Figures]) -> f64 {
+    let products = all.iter().flat_map(Figures::ours).filter_map(|ours| ours.products);
+    products.map(|products| products.gemm_flops).fold(0.0, f64::max)
+}
+
+fn peak<'a>(side: impl Iterator<Item = &'a Measured>) -> Option<u64> {
+    side.map(|measured| measured.peak_bytes).max()
+}
+
+/// A table, a row a recipe, and what its figures mean.
+pub fn text(all: &[Figures]) -> String {
+    let gemm = gemm_flops(all);
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
+    let header =
+        ["recipe", "steps/s", "reference", "ratio", "peak memory", "reference", "of the product bound", "losses"];
+    table.set_header(header);
+    for figures in all {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let rate = |side: Option<Spread>| or_dash(side.map(|rate| rate.show(if rate.median < 10.0 { 3 } else { 1 })));
+        let memory = |peak: Option<u64>| or_dash(peak.map(gib));
+        table.add_row([
+            figures.recipe.clone(),
+            rate(Spread::of(figures.ours().map(Measured::rate))),
+            rate(Spread::of(figures.reference().map(Measured::rate))),
+            or_dash(figures.ratio().map(|ratio| ratio.show(2))),
+            memory(peak(figures.ours())),
+            memory(peak(figures.reference())),
+            or_dash(figures.of_bound(gemm).map(|share| format!("{:.1} %", 100.0 * share))),
+            figures.losses(),
+        ]);
+    }
+    for column in 1..header.len() - 1 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let Measured { libtorch, capability, threads, .. } = &all[0].rounds[0].ours;
+    format!(
+        "libtorch {libtorch} on cpu, fp32, {capability}; threads: {threads}; matrix products: {:.0} GFLOP/s\n\n{table}\n\n\
+         Medians, and ranges over the rounds ({}); the ratio is taken round by round. The reference runs as plain modules,\n\
+         without FSDP and compilation. The bound is the time of the step's matrix products alone, at the rate above.\n{}",
+        gemm / 1e9,
+        all[0].rounds.len(),
+        libraries(all),
+    )
+}
+
+/// How much of the peak memory is not the training's.
+fn libraries(all: &[Figures]) -> String {
+    let least = |side: &mut dyn Iterator<Item = &Measured>| side.map(|measured| measured.libraries_bytes).min();
+    let ours = least(&mut all.iter().flat_map(Figures::ours)).map(gib);
+    let reference = least(&mut all.iter().flat_map(Figures::reference)).map(gib);
+    let reference = reference.map_or(String::new(), |gib| format!(", of the reference's {gib}, with Python's"));
+    ours.map_or(String::new(), |gib| format!("Of our peak memory {gib} are libraries{reference}.\n"))
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+/// All figures, raw and summed up: times in seconds, memory in bytes, rates a second.
+pub fn json(all: &[Figures]) -> Value {
+    let gemm = gemm_flops(all);
+    let recipes = all.iter().map(|figures| {
+        json!({
+            "recipe": figures.recipe,
+            "steps_per_second": Spread::of(figures.ours().map(Measured::rate)),
+            "reference_steps_per_second": Spread::of(figures.reference().map(Measured::rate)),
+            "ratio": figures.ratio(),
+            "peak_bytes": peak(figures.ours()),
+            "reference_peak_bytes": peak(figures.reference()),
+            "fraction_of_product_bound": figures.of_bound(gemm),
+            "rounds": figures.rounds,
+        })
+    });
+    json!({ "gemm_flops_per_second": gemm, "recipes": recipes.collect::<Vec<_>>() })
+}
