@@ -27,6 +27,7 @@ pub unsafe fn main() -> i32 {
                 // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
                 unsafe { dinov3_model::runtime::pin(&dinov3_model::runtime::AVX2) };
             }
+            dinov3_model::runtime::keep_freed_memory();
             commands::run(cli.command)
         }
         Err(error) => without_command(&error),

@@ -25,6 +25,7 @@ const FP32: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// # Errors
 /// When the recipe cannot be read or trained.
 pub fn measure(recipe: Recipe, threads: u32) -> Result<Measured, Failure> {
+    runtime::keep_freed_memory();
     runtime::set_threads(threads);
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(FAILED, format!("{} cannot be trained: {error}", recipe.name()), "look at its config")
