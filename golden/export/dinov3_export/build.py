@@ -1,27 +1,20 @@
-"""Builds the reference's student and teacher, in the order in which its training program builds them."""
+"""Builds the reference's student and teachers, in the order in which its training program builds them."""
 
-import sys
 from contextlib import contextmanager
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from . import FAILED, ExportError
+from .sharding import full, local, put, sharding_on
 
-BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl", "npu": "cpu:gloo,npu:hccl"}
-
-
-def start_group(device: str) -> None:
-    """A group of one process: iBOT's centring reduces over a group whether or not there are other ranks."""
-    from dinov3.distributed import torch_distributed_wrapper as wrapper
-
-    dist.init_process_group(BACKENDS[device], store=dist.HashStore(), rank=0, world_size=1)
-    wrapper._DEFAULT_PROCESS_GROUP = dist.group.WORLD
+# What `gram.ckpt` says where the Gram teacher is drawn from a seed instead of read from a file.
+GRAM_FROM_SEED = "seed"
 
 
-def add_micro_architecture() -> None:
-    """Adds `vit_micro`, one more entry beside the reference's seven, small enough to be stored in full."""
+def add_micro_architectures() -> None:
+    """Adds `vit_micro`, one more entry beside the reference's seven, small enough to be stored in full, and
+    `vit_micro_wide`, which it can learn from."""
     from dinov3.models import vision_transformer as vits
 
     def vit_micro(patch_size: int = 16, **options) -> nn.Module:
@@ -29,51 +22,40 @@ def add_micro_architecture() -> None:
             patch_size=patch_size, embed_dim=64, depth=3, num_heads=2, ffn_ratio=4, **options
         )
 
-    vits.vit_micro = vit_micro
+    def vit_micro_wide(patch_size: int = 16, **options) -> nn.Module:
+        return vits.DinoVisionTransformer(
+            patch_size=patch_size, embed_dim=96, depth=2, num_heads=3, ffn_ratio=4, **options
+        )
+
+    vits.vit_micro, vits.vit_micro_wide = vit_micro, vit_micro_wide
 
 
-def local(tensor: torch.Tensor) -> torch.Tensor:
-    """This process's part of a parameter: with one rank, all of it."""
-    from torch.distributed.tensor import DTensor
+def parts(model: nn.Module) -> dict[str, nn.Module]:
+    """The networks of a model, each once: student, model_ema, and where they are others, teacher and gram_teacher."""
+    found = {"student": model.student, "model_ema": model.model_ema}
+    if model.teacher is not model.model_ema:
+        found["teacher"] = model.teacher
+    if model.has_gram_teacher:
+        found["gram_teacher"] = model.gram_teacher
+    return found
 
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
+def _meta_architecture(cfg) -> type[nn.Module]:
+    from dinov3.train.multidist_meta_arch import MultiDistillationMetaArch
+    from dinov3.train.ssl_meta_arch import SSLMetaArch
 
-@contextmanager
-def _sharding_on(device: str):
-    """The reference names "cuda" where it shards; while this is open, the device asked for is meant instead."""
-    import dinov3.fsdp.ac_compile_parallelize  # noqa: F401
-
-    module = sys.modules["dinov3.fsdp.ac_compile_parallelize"]
-    mesh_class, init_mesh, to_empty = module.DeviceMesh, module.init_device_mesh, nn.Module.to_empty
-
-    class Mesh:
-        @staticmethod
-        def from_group(group, _device):
-            return mesh_class.from_group(group, device)
-
-    def empty_on_device(self, *, device, recurse=True):
-        del device
-        return to_empty(self, device=target, recurse=recurse)
-
-    target = device
-    module.DeviceMesh = Mesh
-    module.init_device_mesh = lambda _device, **options: init_mesh(target, **options)
-    nn.Module.to_empty = empty_on_device
-    try:
-        yield
-    finally:
-        module.DeviceMesh, module.init_device_mesh, nn.Module.to_empty = mesh_class, init_mesh, to_empty
+    known = {"SSLMetaArch": SSLMetaArch, "MultiDistillationMetaArch": MultiDistillationMetaArch}
+    if cfg.MODEL.META_ARCHITECTURE not in known:
+        raise ExportError(f"unknown MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE}", f"any of {', '.join(known)}")
+    return known[cfg.MODEL.META_ARCHITECTURE]
 
 
 def _allocate(cfg, shard: bool, device: str) -> nn.Module:
-    """The model with memory, every floating number in it NaN, in training mode (the teacher in evaluation mode)."""
-    from dinov3.train.ssl_meta_arch import SSLMetaArch
-
+    """The model with memory, every floating number in it NaN, in training mode (the teachers in evaluation mode)."""
     with torch.device("meta"):
-        model = SSLMetaArch(cfg)
+        model = _meta_architecture(cfg)(cfg)
     if shard:
-        with _sharding_on(device):
+        with sharding_on(device, cast_inputs=cfg.compute_precision.param_dtype != "fp32"):
             model.prepare_for_distributed_training()
     model.to_empty(device=device)
     with torch.no_grad():
@@ -84,44 +66,85 @@ def _allocate(cfg, shard: bool, device: str) -> nn.Module:
     return model
 
 
+@contextmanager
+def _no_checkpoint():
+    """While this is open, the reference's reader of checkpoints reads nothing: a Gram teacher stays as it is."""
+    from dinov3.train import ssl_meta_arch
+
+    reader = ssl_meta_arch.init_fsdp_model_from_checkpoint
+
+    def nothing(_model, path, **_options) -> None:
+        if path != GRAM_FROM_SEED:
+            raise ExportError(f"a recording reads no checkpoint, and the config names {path}",
+                              f"gram.ckpt={GRAM_FROM_SEED} draws the Gram teacher; distillation.checkpoint_path=ignore")
+
+    ssl_meta_arch.init_fsdp_model_from_checkpoint = nothing
+    try:
+        yield
+    finally:
+        ssl_meta_arch.init_fsdp_model_from_checkpoint = reader
+
+
 def _initialise(model: nn.Module, seed: int) -> None:
     torch.manual_seed(seed)
-    model.init_weights()
-    for name, tensor in model.student.state_dict().items():
-        if not torch.isfinite(local(tensor)).all():
-            raise ExportError(f"student.{name} was not initialised", "the reference's own init left NaN in it", FAILED)
+    with _no_checkpoint():
+        model.init_weights()
+    for part, network in parts(model).items():
+        for name, tensor in network.state_dict().items() if part != "gram_teacher" else ():
+            if not torch.isfinite(local(tensor)).all():
+                raise ExportError(f"{part}.{name} was not initialised", "the reference's own init left NaN in it", FAILED)
+
+
+def _add_noise(network: nn.Module, scale: float) -> None:
+    with torch.no_grad():
+        for parameter in network.parameters():
+            local(parameter).add_(torch.randn(parameter.shape, dtype=torch.float32) * scale)
 
 
 def _warm(model: nn.Module, seed: int, warm: float) -> None:
     """Adds noise to every parameter, since fresh biases are zero and LayerScale is 1e-5, which hides faults behind them."""
     torch.manual_seed(seed + 1)
-    with torch.no_grad():
-        for parameter in model.student.parameters():
-            local(parameter).add_(torch.randn(parameter.shape, dtype=torch.float32) * warm)
-    model.teacher.load_state_dict(model.student.state_dict())
+    _add_noise(model.student, warm)
+    if model.teacher is not model.model_ema:
+        _add_noise(model.teacher, warm)
+    model.model_ema.load_state_dict(model.student.state_dict())
+
+
+def _draw_gram_teacher(model: nn.Module, seed: int, warm: float) -> None:
+    """Stands in for the checkpoint that a Gram teacher of its own is read from."""
+    torch.manual_seed(seed + 3)
+    model.gram_teacher.backbone.init_weights()
+    if warm > 0:
+        _add_noise(model.gram_teacher, warm)
+    model.gram_teacher_initialized = True
 
 
 def _copy(source: nn.Module, target: nn.Module) -> None:
     values = source.state_dict()
-    with torch.no_grad():
-        for name, tensor in target.state_dict().items():
-            local(tensor).copy_(values[name])
+    for name, tensor in target.state_dict().items():
+        put(tensor, full(values[name]))
+    target.gram_teacher_initialized = source.gram_teacher_initialized
 
 
-def build(cfg, precision: str, device: str, seed: int, warm: float, on_init, via_host: bool | None = None) -> nn.Module:
+def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None, via_host: bool | None = None,
+          shard: bool | None = None) -> nn.Module:
     """The model ready for its forward at a precision: `truth` in float64, `fp32` as it is, `bf16` under the
     reference's own FSDP2 mixed precision.
 
     Weights are drawn on the host whatever the device. `on_init` sees the model between initialisation and warming.
-    `via_host` (by default: not on the CPU) has the sharded model take its weights from a plain one on the host.
+    `via_host` (by default: not on the CPU) has the sharded model take its weights from a plain one on the host; `shard`
+    (by default: bf16 alone) shards it.
     """
-    shard = precision == "bf16"
+    shard = precision == "bf16" if shard is None else shard
     via_host = device != "cpu" if via_host is None else via_host
     host = _allocate(cfg, shard=shard and not via_host, device="cpu")
     _initialise(host, seed)
-    on_init(host)
+    if on_init is not None:
+        on_init(host)
     if warm > 0:
         _warm(host, seed, warm)
+    if host.has_gram_teacher:
+        _draw_gram_teacher(host, seed, warm)
     if shard and via_host:
         model = _allocate(cfg, shard=True, device=device)
         _copy(host, model)

@@ -1,6 +1,7 @@
 """The command line: which sets, on which device, into which folder. Imports no torch; the recording processes do."""
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from . import ENVIRONMENT, FAILED, USAGE, ExportError, checkout, photographs, pins, writer
 from .recipe import PRECISIONS, PROFILES, Recipe, load_sets
+from .stages import FORWARD_STAGES, TRAINING_STAGES
 
 EXPORT = Path(__file__).resolve().parent.parent
 GOLDEN = EXPORT.parent
@@ -41,7 +43,13 @@ def parser() -> argparse.ArgumentParser:
     adhoc.add_argument("--seed", type=int, default=0)
     adhoc.add_argument("--batch-size", type=int, default=2)
     adhoc.add_argument("--warm", type=float, default=0.0, help="standard deviation of noise on the fresh weights")
-    adhoc.add_argument("--stages", default="init,data,forward", metavar="A,B,…")
+    adhoc.add_argument("--stages", metavar="A,B,…", help=f"default: {','.join(FORWARD_STAGES)}; with --steps, "
+                       f"{','.join(TRAINING_STAGES)}")
+    adhoc.add_argument("--steps", type=int, metavar="N", help="record training steps, N of them, instead of a forward")
+    adhoc.add_argument("--iteration", type=int, default=0, metavar="N", help="place of the first step in the schedules")
+    adhoc.add_argument("--batches", type=int, default=1, metavar="N", help="distinct batches, taken in turn")
+    adhoc.add_argument("--updates", type=int, default=0, metavar="N", help="steps taken from the seed before the first")
+    adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="ranks, 1 or 2")
     adhoc.add_argument("--sample-limit", type=int, default=4096, help="elements kept of a tensor; 0 keeps all")
     adhoc.add_argument("--replicas", type=int, default=8, metavar="N", help="runs for the spread of fp32; 0 for none")
     adhoc.add_argument("--profile", choices=PROFILES, default="full")
@@ -53,12 +61,16 @@ def recipes(arguments: argparse.Namespace) -> list[Recipe]:
     """What is to be recorded, from names of sets or from the options that describe one."""
     if arguments.name:
         files = arguments.photograph or sorted(path.name for path in PHOTOGRAPHS.glob("*.jpg"))
+        training = None if arguments.steps is None else {
+            key: getattr(arguments, key) for key in ("iteration", "steps", "batches", "updates")
+        }
+        stages = arguments.stages.split(",") if arguments.stages else TRAINING_STAGES if training else FORWARD_STAGES
         return [Recipe(
             name=arguments.name, description="recorded from options on the command line", profile=arguments.profile,
             config_file=arguments.config_file, overrides=tuple(arguments.words), seed=arguments.seed,
-            batch_size=arguments.batch_size, warm=arguments.warm, stages=tuple(arguments.stages.split(",")),
+            batch_size=arguments.batch_size, warm=arguments.warm, stages=tuple(stages),
             precisions=tuple(arguments.precision or ("truth", "fp32")), sample_limit=arguments.sample_limit,
-            photographs=tuple(files), replicas=arguments.replicas,
+            photographs=tuple(files), replicas=arguments.replicas, training=training, world_size=arguments.world_size,
         )]
     known = load_sets(SETS_FILE)
     if not arguments.words:
@@ -75,19 +87,31 @@ def _machine_paths(reference: Path, out: Path) -> list[str]:
     return sorted({str(path.resolve()) for path in places} | {str(path) for path in places if path.is_absolute()})
 
 
-def run_worker(job: dict, work: Path, pinned: bool) -> None:
-    """Runs one recording process to its end."""
-    file = work / "job.json"
-    file.write_text(json.dumps(job), encoding="utf-8")
-    command = [sys.executable, str(EXPORT / "record.py"), "--worker", str(file)]
-    # Progress goes to stderr; what libraries print on stdout is not ours to hand on.
-    done = subprocess.run(command, env=pins.worker_environment(pinned), stdout=subprocess.DEVNULL, check=False)
-    if done.returncode < 0:
-        raise ExportError(f"the recording process was ended by signal {-done.returncode}",
+def run_worker(job: dict, work: Path, pinned: bool, ranks: int = 1) -> None:
+    """Runs one recording, a process a rank, to its end. Where one of them fails, the others are ended."""
+    running: list[subprocess.Popen] = []
+    try:
+        for rank in range(ranks):
+            file = work / f"job.{rank}.json"
+            file.write_text(json.dumps({**job, "rank": rank}), encoding="utf-8")
+            command = [sys.executable, str(EXPORT / "record.py"), "--worker", str(file)]
+            # Progress goes to stderr; what libraries print on stdout is not ours to hand on.
+            running.append(subprocess.Popen(command, env=pins.worker_environment(pinned), stdout=subprocess.DEVNULL))
+        while any(process.poll() is None for process in running):
+            if any(process.poll() for process in running):
+                break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                next(process for process in running if process.poll() is None).wait(timeout=0.2)
+        failed = next((process.returncode for process in running if process.poll()), 0)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    if failed < 0:
+        raise ExportError(f"the recording process was ended by signal {-failed}",
                           "signal 9 usually means that memory ran out", FAILED)
-    if done.returncode:
-        code = done.returncode if done.returncode in (USAGE, ENVIRONMENT) else FAILED
-        raise ExportError(f"{job['task']} failed, see above", "", code)
+    if failed:
+        raise ExportError(f"{job['task']} failed, see above", "", failed if failed in (USAGE, ENVIRONMENT) else FAILED)
 
 
 def work_as_worker(file: Path) -> int:
@@ -120,11 +144,23 @@ def _may_replace(target: Path, finished: Path, yes: bool) -> bool:
     return input(f"replace the recorded set {target.name}? [y/N] ").strip().lower() in ("y", "yes")
 
 
+def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pinned: bool) -> None:
+    """Puts the state that a set starts from into `work`: the one of `source`, or that of a float32 run from the seed."""
+    if source is None:
+        run_worker({**job, "task": f"running {recipe.name} to its state", "mode": "state", "precision": "fp32",
+                    "replicas": 0, "all_steps": False}, work, pinned, recipe.world_size)
+    elif (source / writer.STATE).is_file():
+        shutil.copyfile(source / writer.STATE, work / writer.STATE)
+    else:
+        raise ExportError(f"--inputs-from {source}: it holds no {writer.STATE}, and {recipe.name} starts from one",
+                          f"give a recording of {recipe.name}")
+
+
 def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> None:
     """Records one set into a folder beside its place, and moves it there."""
     precisions = recipe.ordered_precisions(arguments.precision)
     source = arguments.inputs_from.resolve() if arguments.inputs_from else None
-    pictures = photographs.hashes(PHOTOGRAPHS, list(recipe.photographs), source)
+    pictures = [] if recipe.loss_battery else photographs.hashes(PHOTOGRAPHS, list(recipe.photographs), source)
     out = arguments.out.resolve()
     machine_paths = _machine_paths(reference, out)
     writer.check_paths(list(recipe.overrides), machine_paths, "overrides")
@@ -134,11 +170,14 @@ def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> No
         job = {
             "task": f"recording {recipe.name}", "reference": str(reference), "recipe": asdict(recipe),
             "device": arguments.device, "threads": arguments.threads, "photographs": str(PHOTOGRAPHS),
-            "inputs_from": str(source) if source else None,
+            "inputs_from": str(source) if source else None, "mode": "record",
         }
+        if recipe.updates:
+            _bring_state(recipe, job, source, work, not arguments.no_pins)
         for precision in precisions:
             replicas = recipe.replicas_of(precision, precisions)
-            run_worker({**job, "precision": precision, "replicas": replicas}, work, not arguments.no_pins)
+            run_worker({**job, "precision": precision, "replicas": replicas,
+                        "all_steps": recipe.records_trajectory(precision)}, work, not arguments.no_pins, recipe.world_size)
         finished = writer.collect(work, precisions, recipe, pictures, machine_paths)
         target = out / recipe.name
         if target.exists() and not _may_replace(target, finished, arguments.yes):
@@ -156,7 +195,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return work_as_worker(arguments.worker)
     if arguments.list:
         for recipe in load_sets(SETS_FILE).values():
-            print(f"{recipe.name:<14} {recipe.profile:<6} {','.join(recipe.precisions):<16} {recipe.description}")
+            print(f"{recipe.name:<16} {recipe.profile:<6} {','.join(recipe.precisions):<16} {recipe.description}")
         return 0
     if arguments.threads < 1:
         raise ExportError("--threads must be at least 1")

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from . import ExportError
 
+# What a recipe calls the config of a distillation's teacher, which is written where it is recorded.
+TEACHER = "teacher.yaml"
+
 
 def load(reference: Path, config_file: str | None, overrides: list[str]):
     """Default config, then the YAML, then `key=value` overrides (not in struct mode, as train.py does).
@@ -25,3 +28,21 @@ def as_json(cfg) -> dict:
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(cfg, resolve=True)
+
+
+def distillation(cfg, overrides: list[str], path: Path) -> dict | None:
+    """Where the config distils from a teacher: writes the teacher's YAML, made of these overrides, to `path`, has the
+    config point there, and returns the teacher's merged config as the reference merges it."""
+    if not cfg.distillation.enabled:
+        if overrides:
+            raise ExportError("teacher_overrides are given, but distillation.enabled is not set")
+        return None
+    if cfg.distillation.full_cfg_path != TEACHER or not overrides:
+        raise ExportError(f"the teacher's config is `{cfg.distillation.full_cfg_path}`",
+                          f"write distillation.full_cfg_path={TEACHER}, and what it is in teacher_overrides")
+    from dinov3.configs import get_default_config
+    from omegaconf import OmegaConf
+
+    OmegaConf.save(OmegaConf.from_cli(list(overrides)), path)
+    cfg.distillation.full_cfg_path = str(path)
+    return as_json(OmegaConf.merge(get_default_config(), OmegaConf.load(path)))

@@ -7,6 +7,7 @@ import torch
 
 from .sampling import stride
 from .spread import Spread
+from .stages import DIGESTS, has_spread
 
 DTYPES = {
     torch.float64: "F64",
@@ -56,6 +57,12 @@ def stored_part(tensor: torch.Tensor, sample_limit: int) -> torch.Tensor:
     return tensor if step == 1 else tensor.reshape(-1)[::step].contiguous()
 
 
+def seen(name: str, tensor: torch.Tensor, sample_limit: int, spread: Spread) -> None:
+    """Shows a spread what would be stored of a tensor."""
+    stored = stored_part(tensor.detach().to("cpu").contiguous(), sample_limit)
+    spread.see(name, DTYPES[stored.dtype], stored.reshape(-1).to(torch.float64).numpy())
+
+
 class Store:
     """Collects the entries of one precision, and what of them is written to its file."""
 
@@ -65,13 +72,14 @@ class Store:
         self.tensors: dict[str, torch.Tensor] = {}
         self._known: dict[tuple, str] = {}
 
-    def add(self, name: str, stage: str, tensor: torch.Tensor) -> None:
-        """Records one tensor. Stages before the forward keep only statistics and hash: a seed reproduces them."""
+    def add(self, name: str, stage: str, tensor: torch.Tensor, keep: str = "sample") -> None:
+        """Records one tensor. `keep` is `sample` (as many elements as the limit allows), `full`, or `digest` (statistics
+        and hash alone, as for the stages that a seed reproduces)."""
         value = tensor.detach().to("cpu").contiguous()
         view = _bytes(value)
         record = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "storage": "digest"}
-        if stage == "forward":
-            stored = stored_part(value, self.sample_limit)
+        if keep != "digest" and stage not in DIGESTS:
+            stored = value if keep == "full" else stored_part(value, self.sample_limit)
             record["storage"] = "full" if stored is value else "sample"
             record["tensor"] = self._keep(name, stored)
         record["stats"] = statistics(value)
@@ -79,9 +87,9 @@ class Store:
         self.entries.append({"name": name, "stage": stage, "record": record})
 
     def add_spread(self, spread: Spread) -> None:
-        """Puts the spread beside each forward entry of floating numbers that has one."""
+        """Puts the spread beside each entry of floating numbers that has one."""
         for entry in self.entries:
-            if entry["stage"] == "forward" and (found := spread.of(entry["name"])):
+            if has_spread(entry["stage"], entry["name"]) and (found := spread.of(entry["name"])):
                 entry["record"]["spread"] = found
 
     def _keep(self, name: str, stored: torch.Tensor) -> str:

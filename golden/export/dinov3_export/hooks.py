@@ -91,30 +91,39 @@ class Taps:
 
         setattr(owner, method, watched)
 
-    @contextmanager
     def random_draws(self, device: str):
-        """Records `torch.randperm`, and draws on the host whatever the device, so that every device sees one stream."""
-        randperm, uniform = torch.randperm, torch.Tensor.uniform_
+        """Records `torch.randperm`, and draws on the host whatever the device."""
 
-        def drawn_permutation(n, *arguments, device=None, **options):
-            drawn = randperm(n, *arguments, **options)
+        def drawn(permutation: torch.Tensor) -> None:
             if self._block:
-                self.emit(f"rng:{self._block[-1]}.randperm", drawn)
-            return drawn if device is None else drawn.to(device)
+                self.emit(f"rng:{self._block[-1]}.randperm", permutation)
 
-        def drawn_uniform(tensor, *arguments, **options):
-            if tensor.device.type == "cpu":
-                return uniform(tensor, *arguments, **options)
-            host = torch.empty(tensor.shape, dtype=tensor.dtype)
-            return tensor.copy_(uniform(host, *arguments, **options))
+        return host_draws(device, drawn)
 
-        torch.randperm = drawn_permutation
-        if device != "cpu":
-            torch.Tensor.uniform_ = drawn_uniform
-        try:
-            yield
-        finally:
-            torch.randperm, torch.Tensor.uniform_ = randperm, uniform
+
+@contextmanager
+def host_draws(device: str, drawn=lambda permutation: None):
+    """Draws on the host whatever the device, so that every device sees one stream; `drawn` sees each permutation."""
+    randperm, uniform = torch.randperm, torch.Tensor.uniform_
+
+    def drawn_permutation(n, *arguments, device=None, **options):
+        permutation = randperm(n, *arguments, **options)
+        drawn(permutation)
+        return permutation if device is None else permutation.to(device)
+
+    def drawn_uniform(tensor, *arguments, **options):
+        if tensor.device.type == "cpu":
+            return uniform(tensor, *arguments, **options)
+        host = torch.empty(tensor.shape, dtype=tensor.dtype)
+        return tensor.copy_(uniform(host, *arguments, **options))
+
+    torch.randperm = drawn_permutation
+    if device != "cpu":
+        torch.Tensor.uniform_ = drawn_uniform
+    try:
+        yield
+    finally:
+        torch.randperm, torch.Tensor.uniform_ = randperm, uniform
 
 
 @contextmanager

@@ -16,14 +16,20 @@ def normalise(pixels: torch.Tensor, mean, std) -> torch.Tensor:
     return values.div_(torch.tensor(list(std), dtype=torch.float32).view(-1, 1, 1))
 
 
-def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
-    """The uint8 pixels behind normalised crops; raises where normalising them does not give the same bits."""
+def _pixels(crops: torch.Tensor, mean, std) -> torch.Tensor | None:
+    """The uint8 pixels behind normalised crops; None where normalising them does not give the same bits."""
     mean64 = torch.tensor(list(mean), dtype=torch.float64).view(-1, 1, 1)
     std64 = torch.tensor(list(std), dtype=torch.float64).view(-1, 1, 1)
     pixels = ((crops.double() * std64 + mean64) * 255).round().clamp(0, 255).to(torch.uint8)
-    if not torch.equal(normalise(pixels, mean, std), crops):
+    return pixels if torch.equal(normalise(pixels, mean, std), crops) else None
+
+
+def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
+    """The uint8 pixels behind normalised crops; raises where there are none."""
+    pixels = _pixels(crops, mean, std)
+    if pixels is None:
         raise ExportError("the crops are not 8-bit pixels, normalised", "an augmentation that resizes after normalising "
-                          "(gram teacher crops) cannot be recorded", FAILED)
+                          "(gram teacher crops) can be recorded with training steps alone", FAILED)
     return pixels
 
 
@@ -37,19 +43,16 @@ def _mask_generator(cfg):
     return MaskingGenerator(input_size=(side, side), max_num_patches=largest), side * side
 
 
-def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, seed: int) -> dict[str, torch.Tensor]:
-    """The reference's augmentation, masking and collation of a batch: image i is photograph i modulo their number.
-    Returns `global_crops` U8 [2B, 3, H, W], `local_crops` U8 [nB, 3, h, w] and `masks` BOOL [2B, N]."""
+def _collated(cfg, model, images: list, seed: int) -> dict:
+    """The reference's augmentation, masking and collation of these images."""
     from dinov3.data import collate_data_and_cast
     from dinov3.utils import fix_random_seeds
-    from PIL import Image
 
     if not isinstance(cfg.crops.global_crops_size, int):
         raise ExportError("several crop sizes at once cannot be recorded", "give one crops.global_crops_size")
-    images = [Image.open(photographs / file).convert("RGB") for file in files]
     fix_random_seeds(seed)
     augmentation = model.build_data_augmentation_dino(cfg)
-    samples = [(augmentation(images[i % len(images)]), ()) for i in range(batch_size)]
+    samples = [(augmentation(image), ()) for image in images]
     generator, tokens = _mask_generator(cfg)
     batch = collate_data_and_cast(
         samples,
@@ -60,15 +63,45 @@ def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, se
         mask_generator=generator,
         random_circular_shift=cfg.ibot.mask_random_circular_shift,
     )
+    indices, weights = mask_figures(batch["collated_masks"])
+    if not (torch.equal(indices, batch["mask_indices_list"]) and torch.equal(weights, batch["masks_weight"])):
+        raise ExportError("mask indices or weights cannot be recomputed from the masks", "", FAILED)
+    return batch
+
+
+def _open(photographs: Path, files: list[str]) -> list:
+    from PIL import Image
+
+    return [Image.open(photographs / file).convert("RGB") for file in files]
+
+
+def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, seed: int) -> dict[str, torch.Tensor]:
+    """The batch of a forward: image i is photograph i modulo their number.
+    Returns `global_crops` U8 [2B, 3, H, W], `local_crops` U8 [nB, 3, h, w] and `masks` BOOL [2B, N]."""
+    images = _open(photographs, files)
+    batch = _collated(cfg, model, [images[i % len(images)] for i in range(batch_size)], seed)
     mean, std = cfg.crops.rgb_mean, cfg.crops.rgb_std
-    kept = {
+    return {
         "global_crops": quantise(batch["collated_global_crops"], mean, std),
         "local_crops": quantise(batch["collated_local_crops"], mean, std),
         "masks": batch["collated_masks"],
     }
-    indices, weights = mask_figures(kept["masks"])
-    if not (torch.equal(indices, batch["mask_indices_list"]) and torch.equal(weights, batch["masks_weight"])):
-        raise ExportError("mask indices or weights cannot be recomputed from the masks", "", FAILED)
+
+
+def batches(cfg, model, photographs: Path, recipe: dict) -> dict[str, torch.Tensor]:
+    """The batches of training steps: of batch b, cut with the seed plus 100 plus b, image i is photograph b · B + i modulo
+    their number. Returns what `augment` does under `<b>.<name>`, and `gram_teacher_crops` [2B, 3, h, w] where the recipe
+    has some. Crops that are no 8-bit pixels, being resized after they were normalised, are kept as they are, F32."""
+    images, size = _open(photographs, recipe["photographs"]), recipe["batch_size"]
+    mean, std = cfg.crops.rgb_mean, cfg.crops.rgb_std
+    kept = {}
+    for b in range(recipe["training"]["batches"]):
+        chosen = [images[(b * size + i) % len(images)] for i in range(size)]
+        batch = _collated(cfg, model, chosen, recipe["seed"] + 100 + b)
+        for name in ("global_crops", "local_crops", "gram_teacher_crops"):
+            if (crops := batch.get(f"collated_{name}")) is not None:
+                kept[f"{b}.{name}"] = crops if (pixels := _pixels(crops, mean, std)) is None else pixels
+        kept[f"{b}.masks"] = batch["collated_masks"]
     return kept
 
 
@@ -76,7 +109,7 @@ def intermediate(photographs: Path, file: str, height: int, width: int) -> torch
     """U8 [1, 3, height, width]: the largest centred part of a photograph with these proportions, resized (bicubic)."""
     from PIL import Image
 
-    image = Image.open(photographs / file).convert("RGB")
+    (image,) = _open(photographs, [file])
     scale = min(image.width / width, image.height / height)
     part_width, part_height = int(width * scale), int(height * scale)
     left, top = (image.width - part_width) // 2, (image.height - part_height) // 2

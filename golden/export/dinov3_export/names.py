@@ -2,7 +2,10 @@
 
 import re
 
-NAME = re.compile(r"^(?:(?:param|data|rng):)?[a-z_][\w.]*(?:#[1-9]\d*)?(?::[\w.]+)?$")
+PREFIXES = ("param", "data", "rng", "groups", "schedule", "sinkhorn", "gram", "loss", "grad", "grad_norm", "exp_avg",
+            "exp_avg_sq", "trajectory", "metric", "final")
+# `stats_only/masked_gram_loss` is a name of the reference's.
+NAME = re.compile(rf"^(?:(?:{'|'.join(PREFIXES)}):)?[a-z_][\w.]*(?:/[\w.]+)?(?:#[1-9]\d*)?(?::[\w.]+)?$")
 
 
 class Names:

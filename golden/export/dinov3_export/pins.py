@@ -10,6 +10,13 @@ from . import ENVIRONMENT, ExportError
 # AVX2 is what every x86-64 server of the last ten years has.
 PINS = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 
+# NumPy's own vector code of these levels may round cosines in another way than the C library, by which the schedules are
+# judged. A level that a processor or a version of NumPy does not know changes nothing.
+PLAIN_COSINES = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"}
+
+# Memory that is freed goes back at once: a step of ViT-L in float64 needs 15 GB instead of more than 18.
+SMALL_HEAP = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+
 # Import name -> name on the package index: what the exporter and the part of the reference that it imports need.
 PACKAGES = {
     "torch": "torch",
@@ -23,10 +30,12 @@ PACKAGES = {
 
 
 def worker_environment(pinned: bool) -> dict[str, str]:
-    """The environment of a recording process: the pins set or taken away, and no `__pycache__` in the checkout."""
+    """The environment of a recording process: the pins set or taken away, the C library's cosines, memory given back, and
+    no `__pycache__` in the checkout."""
     environment = {key: value for key, value in os.environ.items() if key not in PINS}
     if pinned:
         environment.update(PINS)
+    environment.update({**PLAIN_COSINES, **SMALL_HEAP})
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     return environment
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import ExportError
+from .stages import FORWARD_STAGES, SPREAD, check_stages
 
 PRECISIONS = ("truth", "fp32", "bf16")
-STAGES = ("init", "data", "forward")
-LATER_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajectory")
 PROFILES = ("quick", "full")
 NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
@@ -17,7 +16,11 @@ NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a set's values, apart from the machine. `sample_limit` 0 stores every tensor in full.
-    `replicas` is how often float32 is run again for the spread; it stands in each spread, not in the manifest's recipe."""
+    `replicas` is how often a precision is run again for the spread; it stands in each spread, not in the manifest's recipe.
+
+    `training` is what steps are taken (`iteration`, `steps`, `batches`, and `updates` where they start from a state that
+    many updates after the seed); `trajectory` the precisions at which all of them are, elsewhere only the first;
+    `teacher_overrides` the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
 
     name: str
     description: str
@@ -27,17 +30,22 @@ class Recipe:
     seed: int = 0
     batch_size: int = 2
     warm: float = 0.0
-    stages: tuple[str, ...] = STAGES
+    stages: tuple[str, ...] = FORWARD_STAGES
     precisions: tuple[str, ...] = ("truth", "fp32")
     sample_limit: int = 4096
     photographs: tuple[str, ...] = field(default=())
     intermediate: dict | None = None
     replicas: int = 8
+    world_size: int = 1
+    training: dict | None = None
+    trajectory: tuple[str, ...] = ("fp32",)
+    teacher_overrides: tuple[str, ...] = ()
+    loss_battery: int | None = None
 
     def __post_init__(self) -> None:
         _require(bool(NAME.match(self.name)), f"`{self.name}` is no name for a set", "use a-z, 0-9 and _")
         _require(self.profile in PROFILES, f"unknown profile `{self.profile}`", f"one of {', '.join(PROFILES)}")
-        check_stages(self.stages)
+        check_stages(self.stages, self.training is not None, self.loss_battery is not None)
         for precision in self.precisions:
             _require(precision in PRECISIONS, f"unknown precision `{precision}`", f"any of {', '.join(PRECISIONS)}")
         _require(bool(self.precisions), f"{self.name}: no precision is asked for", "name one with --precision")
@@ -45,13 +53,44 @@ class Recipe:
         _require(self.warm >= 0, f"{self.name}: warm must not be negative", "0 keeps the weights as initialised")
         _require(self.sample_limit >= 0, f"{self.name}: sample_limit must not be negative", "0 stores in full")
         _require(self.replicas >= 0, f"{self.name}: replicas must not be negative", "0 records no spread")
-        for override in self.overrides:
+        for override in (*self.overrides, *self.teacher_overrides):
             _require("=" in override, f"{self.name}: `{override}` is no override", "write key=value")
+        _require(self.world_size in (1, 2), f"{self.name}: world_size must be 1 or 2", "")
+        _require(self.world_size == 1 or self.training is not None, f"{self.name}: two ranks take training steps", "")
+        _require(self.loss_battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
+        if self.training is not None:
+            self._check_training(self.training)
+
+    def _check_training(self, training: dict) -> None:
+        least = {"iteration": 0, "steps": 1, "batches": 1, "updates": 0}
+        for key, value in training.items():
+            _require(key in least, f"{self.name}: training has no `{key}`", f"it has {', '.join(least)}")
+            _require(isinstance(value, int) and value >= least[key],
+                     f"{self.name}: training.{key} must be at least {least[key]}", "")
+        for key in ("iteration", "steps", "batches"):
+            _require(key in training, f"{self.name}: training.{key} is missing", "")
+        _require(self.updates <= training["iteration"], f"{self.name}: training.updates is more than its iteration",
+                 "the state is that of a run which took one step an iteration")
+        _require("trajectory" in self.stages or training["steps"] == 1, f"{self.name}: only the stage trajectory "
+                 "records more than one step", "add the stage, or take one step")
+        for precision in self.trajectory:
+            _require(precision in PRECISIONS[1:], f"{self.name}: no trajectory is recorded at `{precision}`",
+                     f"any of {', '.join(PRECISIONS[1:])}")
+
+    @property
+    def updates(self) -> int:
+        """How many optimizer steps the state has behind it that the first step starts from; 0: it starts from the seed."""
+        return (self.training or {}).get("updates", 0)
+
+    def records_trajectory(self, precision: str) -> bool:
+        """Whether all steps are taken at a precision, not the first alone."""
+        return "trajectory" in self.stages and precision in self.trajectory
 
     def replicas_of(self, precision: str, recorded: list[str]) -> int:
-        """How many replicas a precision is run for, where `recorded` are the precisions of this recording: only float32
-        is, and only beside its truth."""
-        wanted = precision == "fp32" and "truth" in recorded and "forward" in self.stages
+        """How many replicas a precision is run for, where `recorded` are the precisions of this recording: float32, and mixed
+        precision where it takes a step (the nearest neighbours of KoLeo tie in bfloat16), each only beside its truth."""
+        moved = precision == "fp32" or (precision == "bf16" and self.training is not None)
+        wanted = moved and "truth" in recorded and any(stage in SPREAD for stage in self.stages)
         return self.replicas if wanted else 0
 
     def ordered_precisions(self, subset: list[str] | None) -> list[str]:
@@ -67,26 +106,22 @@ def _require(holds: bool, message: str, hint: str) -> None:
         raise ExportError(message, hint)
 
 
-def check_stages(stages: tuple[str, ...]) -> None:
-    """Refuses, by name, stages that this version cannot record."""
-    for stage in stages:
-        if stage in LATER_STAGES:
-            raise ExportError(f"stage `{stage}` cannot be recorded yet", f"this version records {', '.join(STAGES)}")
-        _require(stage in STAGES, f"unknown stage `{stage}`", f"any of {', '.join(STAGES)}")
-    _require(tuple(s for s in STAGES if s in stages) == tuple(stages), "stages are out of order or repeated",
-             f"write them as {','.join(STAGES)}")
-    _require(bool(stages), "no stage is asked for", f"any of {', '.join(STAGES)}")
-
-
 def load_sets(path: Path) -> dict[str, Recipe]:
-    """All sets of a TOML file, by name. An unknown key is an error: it would silently not be recorded."""
+    """All sets of a TOML file, by name. `like` names an earlier set whose values hold where no others are given, and whose
+    overrides come first. An unknown key is an error: it would silently not be recorded."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ExportError(f"cannot read {path.name}: {error}") from error
-    sets = {}
+    sets, known = {}, {}
     for name, values in document.get("sets", {}).items():
         values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        if (like := values.pop("like", None)) is not None:
+            if like not in known:
+                raise ExportError(f"{path.name}, set {name}: there is no set `{like}` before it")
+            overrides = known[like].get("overrides", ()) + values.get("overrides", ())
+            values = {**known[like], **values, "overrides": overrides}
+        known[name] = values
         try:
             sets[name] = Recipe(name=name, **values)
         except TypeError as error:

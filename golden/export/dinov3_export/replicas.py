@@ -1,31 +1,39 @@
-"""Moves weights and crops by one ulp at random, so that another run of the reference rounds differently."""
+"""Moves weights and crops by one rounding at random, so that another run of the reference rounds differently."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import nn
 
-ULP = 2.0**-23
-CROPS = ("global_crops", "local_crops", "intermediate")
+from .sharding import full, put
+
+# An ulp of float32; and the largest error of one rounding to bfloat16, in whose cast an ulp of float32 would vanish.
+STEP = {"fp32": 2.0**-23, "bf16": 2.0**-8}
+CROPS = ("global_crops", "local_crops", "gram_teacher_crops", "intermediate")
 
 
-def moved(values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """values * (1 ± 2^-23), the sign drawn for each element; computed on the host in float32, returned where they were."""
+def moved(values: torch.Tensor, generator: torch.Generator, precision: str = "fp32") -> torch.Tensor:
+    """values * (1 ± step), the sign drawn for each element; computed on the host in float32, returned where and as they were."""
     signs = torch.randint(0, 2, values.shape, generator=generator, dtype=torch.float32).mul_(2).sub_(1)
-    return (values.cpu() * signs.mul_(ULP).add_(1)).to(values.device)
+    return (values.cpu() * signs.mul_(STEP[precision]).add_(1)).to(values)
 
 
-def replicas(model: nn.Module, fed: dict[str, torch.Tensor], seed: int, count: int) -> Iterator[dict[str, torch.Tensor]]:
-    """Yields the inputs of one replica after the other, the model's weights being moved along: student, then teacher,
-    then crops, in one stream of signs a replica. Buffers and masks stay. The last replica's weights stay in the model."""
-    parameters = [
-        parameter for part in (model.student, model.teacher) for parameter in part.parameters()
-        if parameter.is_floating_point()
-    ]
-    pristine = [parameter.detach().clone() for parameter in parameters]
-    for replica in range(count):
-        generator = torch.Generator().manual_seed(seed + 1000 + replica)
-        with torch.no_grad():
-            for parameter, values in zip(parameters, pristine):
-                parameter.copy_(moved(values, generator))
-        yield {name: moved(values, generator) if name in CROPS else values for name, values in fed.items()}
+class Replicas:
+    """Runs again of networks as they are when this is made; their order, and that of their parameters, is that of the
+    signs."""
+
+    def __init__(self, networks: Iterable[nn.Module], seed: int, count: int, precision: str = "fp32") -> None:
+        self._seed, self.count, self._precision = seed, count, precision
+        self._parameters = [
+            parameter for network in networks for parameter in network.parameters() if parameter.is_floating_point()
+        ]
+        self._pristine = [full(parameter.detach()).clone() for parameter in self._parameters]
+
+    def runs(self, fed: dict[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
+        """Yields the inputs of one replica after the other, the weights being moved along, then the crops: one stream of
+        signs a replica. Buffers and masks stay. The last replica's weights stay in the networks."""
+        for replica in range(self.count):
+            generator = torch.Generator().manual_seed(self._seed + 1000 + replica)
+            for parameter, values in zip(self._parameters, self._pristine):
+                put(parameter, moved(values, generator, self._precision))
+            yield {name: moved(values, generator, self._precision) if name in CROPS else values for name, values in fed.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import ExportError
 from .tensorfile import TensorFile
-from .writer import MANIFEST
+from .writer import INPUTS, MANIFEST, STATE
 
 WORST = 8
 ONLY_HASHES = "values differ, only hashes are stored"
@@ -60,7 +60,9 @@ def same_bytes(one: Path, other: Path) -> bool:
     )
 
 
-def _difference(old: GoldenFolder, new: GoldenFolder, precision: str, before: dict, after: dict) -> tuple[float | None, str]:
+def _difference(
+    old: GoldenFolder, new: GoldenFolder, name: str, precision: str, before: dict, after: dict
+) -> tuple[float | None, str]:
     for key in ("dtype", "shape"):
         if before[key] != after[key]:
             return None, f"{key} {before[key]} -> {after[key]}"
@@ -73,11 +75,12 @@ def _difference(old: GoldenFolder, new: GoldenFolder, precision: str, before: di
     distance = float(np.sqrt(np.square(theirs - ours).sum()))
     if distance == 0.0:
         return 0.0, "differs outside the sample"
-    return (distance / norm if norm else float("inf")), ""
+    note = f"from step {np.flatnonzero(ours != theirs)[0]} on" if name.startswith("trajectory:") else ""
+    return (distance / norm if norm else float("inf")), note
 
 
 def compare(old: GoldenFolder, new: GoldenFolder) -> tuple[list[tuple], list[Change]]:
-    """Per stage (stage, records, added, removed, identical), and every change."""
+    """Per stage (stage, records, added, removed, identical), and every change in execution order."""
     before, after = dict(old.records()), dict(new.records())
     changes: list[Change] = []
     rows = []
@@ -89,9 +92,12 @@ def compare(old: GoldenFolder, new: GoldenFolder) -> tuple[list[tuple], list[Cha
             if all(before[key][part] == after[key][part] for part in ("dtype", "shape", "sha256")):
                 identical += 1
                 continue
-            rel_l2, note = _difference(old, new, key[2], before[key], after[key])
+            rel_l2, note = _difference(old, new, key[1], key[2], before[key], after[key])
             changes.append(Change(stage, key[1], key[2], rel_l2, note))
         rows.append((stage, len(theirs), len(theirs) - len(shared), len(ours) - len(shared), identical))
+    # A stage may have entries before and after those of another: the optimizer's tables come first, its moments late.
+    place = {key: index for index, key in enumerate(after)}
+    changes.sort(key=lambda change: place[change.stage, change.name, change.precision])
     return rows, changes
 
 
@@ -99,6 +105,18 @@ def changed_spreads(old: GoldenFolder, new: GoldenFolder) -> int:
     """How many records that both sets have carry another spread, or have gained or lost one."""
     before = dict(old.records())
     return sum(key in before and before[key].get("spread") != record.get("spread") for key, record in new.records())
+
+
+def changed_files(old: Path, new: Path) -> list[tuple[str, str]]:
+    """What happened to the files that no record speaks of: inputs, and the state that steps start from."""
+    found = []
+    for name in (INPUTS, STATE):
+        had, has = (old / name).exists(), (new / name).exists()
+        if had != has:
+            found.append((name, "is gone" if had else "is new"))
+        elif had and (old / name).read_bytes() != (new / name).read_bytes():
+            found.append((name, "differs"))
+    return found
 
 
 def _changed_keys(old: dict, new: dict, prefix: str = "") -> list[str]:
@@ -131,6 +149,7 @@ def report(old_folder: Path, new_folder: Path) -> str:
     rows, changes = compare(old, new)
     lines = [f"{new.manifest['name']}: the new recording against the recorded set"]
     lines += [f"  manifest {line}" for line in _changed_keys(old.manifest, new.manifest)]
+    lines += [f"  {name} {what}" for name, what in changed_files(old_folder, new_folder)]
     lines.append(f"  {'stage':<10}{'records':>9}{'added':>7}{'removed':>9}{'identical':>11}{'changed':>9}{'max rel_l2':>12}")
     for stage, records, added, removed, identical in rows:
         figures = [c.rel_l2 for c in changes if c.stage == stage and c.rel_l2 is not None]

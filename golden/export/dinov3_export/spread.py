@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from . import FAILED, ExportError
+from .stages import has_spread
 from .tensorfile import TensorFile
 
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -28,7 +29,7 @@ class Spread:
 
     def __init__(self, folder: Path) -> None:
         recorded = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["entries"]
-        self._truth = [(entry["name"], entry["record"]) for entry in recorded if entry["stage"] == "forward"]
+        self._truth = [(entry["name"], entry["record"]) for entry in recorded if has_spread(entry["stage"], entry["name"])]
         self._file = TensorFile(folder / "truth.safetensors")
         self._worst: dict[str, tuple[float, float]] = {}
         self._silent: set[str] = set()

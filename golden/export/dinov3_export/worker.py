@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 
-from . import entries, inputs
-from .build import add_micro_architecture, build, start_group
-from .config import as_json, load
+from . import battery, entries, inputs, training
+from .build import add_micro_architectures, build
+from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, widened_casts
 from .pins import cpu_vendor, settings
-from .replicas import replicas
+from .replicas import Replicas
+from .sharding import start_group
 from .spread import Spread
 
 
@@ -34,7 +35,7 @@ def prepare(reference: Path, device: str, threads: int) -> None:
     # rounding, so it is off here; the matrix products of mixed precision are bf16 and do not care.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    add_micro_architecture()
+    add_micro_architectures()
 
 
 def fingerprint(device: str) -> dict:
@@ -74,20 +75,27 @@ def read_inputs(folder: Path) -> dict[str, torch.Tensor]:
 class Session:
     """One recording: the job, the merged config, the store that fills up."""
 
-    def __init__(self, job: dict) -> None:
+    def __init__(self, job: dict, out: Path) -> None:
         self.job = job
         self.recipe = job["recipe"]
         self.store = entries.Store(self.recipe["sample_limit"])
         self.cfg = load(Path(job["reference"]), self.recipe["config_file"], self.recipe["overrides"])
         self.config = as_json(self.cfg)
+        self.teacher_config = distillation(
+            self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
+        )
         self.dtype = {"truth": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}[job["precision"]]
         if job["precision"] != "bf16":
             self.cfg.compute_precision.param_dtype = "fp32"
+        # Entries that other precisions have and this one cannot.
+        self.absent: list[str] = []
         self._started = time.monotonic()
         self._run = ""
 
     def say(self, what: str) -> None:
-        """One line of progress on the terminal."""
+        """One line of progress on the terminal; of several ranks the first one speaks."""
+        if self.job["rank"]:
+            return
         passed = time.monotonic() - self._started
         print(f"  {self.recipe['name']} {self.job['precision']}: {self._run}{what} ({passed:.1f} s)", file=sys.stderr, flush=True)
 
@@ -105,16 +113,18 @@ class Session:
                 value = value.double()
             self.store.add(f"param:student.{name}", "init", value)
 
-    def build_inputs(self, model) -> dict[str, torch.Tensor]:
+    def stored_inputs(self, make) -> dict[str, torch.Tensor]:
         """What no seed reproduces on another machine: the pixels and masks, made here or taken from a recorded set."""
+        stored = read_inputs(Path(self.job["inputs_from"])) if self.job["inputs_from"] else make()
+        return {name: tensor.contiguous() for name, tensor in stored.items()}
+
+    def build_inputs(self, model) -> dict[str, torch.Tensor]:
+        """The inputs of a forward."""
         recipe, folder = self.recipe, Path(self.job["photographs"])
-        if self.job["inputs_from"]:
-            stored = read_inputs(Path(self.job["inputs_from"]))
-        else:
-            stored = inputs.augment(self.cfg, model, folder, recipe["photographs"], recipe["batch_size"], recipe["seed"])
-            if wanted := recipe["intermediate"]:
-                first = recipe["photographs"][0]
-                stored["intermediate"] = inputs.intermediate(folder, first, wanted["height"], wanted["width"])
+        stored = inputs.augment(self.cfg, model, folder, recipe["photographs"], recipe["batch_size"], recipe["seed"])
+        if wanted := recipe["intermediate"]:
+            first = recipe["photographs"][0]
+            stored["intermediate"] = inputs.intermediate(folder, first, wanted["height"], wanted["width"])
         return stored
 
     def model_inputs(self, stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -148,10 +158,9 @@ class Session:
         spread = Spread(truth)
 
         def see(name: str, tensor: torch.Tensor) -> None:
-            stored = entries.stored_part(tensor.detach().to("cpu").contiguous(), self.recipe["sample_limit"])
-            spread.see(name, entries.DTYPES[stored.dtype], stored.reshape(-1).to(torch.float64).numpy())
+            entries.seen(name, tensor, self.recipe["sample_limit"], spread)
 
-        for moved in replicas(model, fed, self.recipe["seed"], count):
+        for moved in Replicas((model.student, model.teacher), self.recipe["seed"], count).runs(fed):
             self._run = f"run {spread.runs + 1} of {count} for the spread, "
             taps.restart(see)
             self._forward_once(model, moved, taps)
@@ -200,29 +209,41 @@ class Session:
         self.say("intermediate layers done")
 
 
-def record(job: dict, out: Path) -> None:
-    """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`.
-    Where the job asks for replicas, `out` holds the truth already."""
+def _record_forward(session: Session, out: Path) -> None:
     from safetensors.torch import save_file
 
-    prepare(Path(job["reference"]), job["device"], job["threads"])
-    start_group(job["device"])
-    session = Session(job)
-    recipe, precision = session.recipe, job["precision"]
-    model = build(session.cfg, precision, job["device"], recipe["seed"], recipe["warm"], session.record_init,
+    job, recipe = session.job, session.recipe
+    model = build(session.cfg, job["precision"], job["device"], recipe["seed"], recipe["warm"], session.record_init,
                   via_host=job.get("via_host"))
     session.say("weights ready")
-    result = {"fingerprint": fingerprint(job["device"]), "versions": versions(), "config": session.config}
     if session.wants("data") or session.wants("forward"):
-        stored = session.build_inputs(model)
-        save_file({name: tensor.contiguous() for name, tensor in stored.items()},
-                  out / f"{precision}.inputs.safetensors")
+        stored = session.stored_inputs(lambda: session.build_inputs(model))
+        save_file(stored, out / f"{job['precision']}.inputs.safetensors")
         fed = session.model_inputs(stored)
         if session.wants("forward"):
             taps = session.forward(model, fed)
             if job["replicas"]:
                 session.spread(model, fed, taps, out, job["replicas"])
-    save_file(session.store.tensors, out / f"{precision}.safetensors")
-    result["entries"] = session.store.entries
-    (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+
+
+def record(job: dict, out: Path) -> None:
+    """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`.
+    Where the job asks for replicas, `out` holds the truth already. With several ranks the first one writes."""
+    from safetensors.torch import save_file
+
+    recipe, precision, rank = job["recipe"], job["precision"], job["rank"]
+    prepare(Path(job["reference"]), job["device"], job["threads"])
+    start_group(job["device"], rank, recipe["world_size"], out / f"{job['mode']}.{precision}.meeting")
+    session = Session(job, out)
+    if recipe["loss_battery"]:
+        battery.record(session, out)
+    elif recipe["training"]:
+        training.record(session, out)
+    else:
+        _record_forward(session, out)
+    if rank == 0 and job["mode"] == "record":
+        result = {"fingerprint": fingerprint(job["device"]), "versions": versions(), "config": session.config,
+                  "teacher_config": session.teacher_config, "entries": session.store.entries, "absent": session.absent}
+        save_file(session.store.tensors, out / f"{precision}.safetensors")
+        (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
     torch.distributed.destroy_process_group()

@@ -9,7 +9,8 @@ from pathlib import Path
 from . import COMMIT, EXPORTER_VERSION, FAILED, REPOSITORY, SCHEMA_VERSION, ExportError
 from .recipe import Recipe
 
-MANIFEST, INPUTS, SUMS = "manifest.json", "inputs.safetensors", "SHA256SUMS"
+MANIFEST, INPUTS, STATE, SUMS = "manifest.json", "inputs.safetensors", "state.safetensors", "SHA256SUMS"
+LAST = "trajectory"
 
 
 def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
@@ -18,29 +19,39 @@ def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
 
 
 def merge_entries(results: dict[str, dict]) -> list[dict]:
-    """One list of entries with a record for each precision; the lists must agree in names, stages and order."""
-    first = next(iter(results))
-    names = [(entry["name"], entry["stage"]) for entry in results[first]["entries"]]
-    for precision, result in results.items():
-        others = [(entry["name"], entry["stage"]) for entry in result["entries"]]
-        for index, (ours, theirs) in enumerate(zip(names, others)):
-            if ours != theirs:
-                raise ExportError(f"entry {index} is {ours[0]} at {first} but {theirs[0]} at {precision}", "", FAILED)
-        if len(names) != len(others):
-            raise ExportError(f"{len(names)} entries at {first} but {len(others)} at {precision}", "", FAILED)
-    if len(set(names)) != len(names):
+    """One list of entries with a record for each precision; the lists must agree in names, stages and order. Two kinds of
+    entry may be missing at a precision: those that it says it cannot record, and the stage trajectory, which comes last,
+    altogether."""
+    absent = {p: set(result.get("absent", ())) for p, result in results.items()}
+    steps = _merge({p: [e for e in r["entries"] if e["stage"] != LAST] for p, r in results.items()}, absent)
+    last = {p: found for p, r in results.items() if (found := [e for e in r["entries"] if e["stage"] == LAST])}
+    merged = steps + _merge(last, absent)
+    if len({entry["name"] for entry in merged}) != len(merged):
         raise ExportError("two entries have the same name", "", FAILED)
-    return [
-        {"name": name, "stage": stage, "records": {p: r["entries"][index]["record"] for p, r in results.items()}}
-        for index, (name, stage) in enumerate(names)
-    ]
+    return merged
+
+
+def _merge(lists: dict[str, list[dict]], absent: dict[str, set[str]]) -> list[dict]:
+    if not lists:
+        return []
+    first = next(iter(lists))
+    merged = [{"name": entry["name"], "stage": entry["stage"], "records": {}} for entry in lists[first]]
+    for precision, entries in lists.items():
+        wanted = [row for row in merged if row["name"] not in absent[precision]]
+        for index, (row, entry) in enumerate(zip(wanted, entries)):
+            if (row["name"], row["stage"]) != (entry["name"], entry["stage"]):
+                raise ExportError(f"entry {index} is {row['name']} at {first} but {entry['name']} at {precision}", "", FAILED)
+            row["records"][precision] = entry["record"]
+        if len(wanted) != len(entries):
+            raise ExportError(f"{len(wanted)} entries at {first} but {len(entries)} at {precision}", "", FAILED)
+    return merged
 
 
 def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) -> dict:
     """The manifest, its keys in the order that the format fixes."""
     first = next(iter(results.values()))
-    for name in ("config", "versions"):
-        if any(result[name] != first[name] for result in results.values()):
+    for name in ("config", "versions", "teacher_config"):
+        if any(result.get(name) != first.get(name) for result in results.values()):
             raise ExportError(f"the recording processes disagree about their {name}", "", FAILED)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -53,12 +64,13 @@ def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) 
             "config_file": recipe.config_file,
             "overrides": list(recipe.overrides),
             "seed": recipe.seed,
-            "world_size": 1,
+            "world_size": recipe.world_size,
             "batch_size": recipe.batch_size,
             "warm": recipe.warm,
             "stages": list(recipe.stages),
             "photographs": photographs,
             "intermediate": recipe.intermediate,
+            **_training(recipe, first),
             "config": first["config"],
         },
         "sample_limit": recipe.sample_limit or None,
@@ -67,6 +79,20 @@ def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) 
         },
         "entries": merge_entries(results),
     }
+
+
+def _training(recipe: Recipe, result: dict) -> dict:
+    """The recipe's keys that only sets of training steps, or the battery of losses, have."""
+    if recipe.loss_battery is not None:
+        return {"loss_battery": recipe.loss_battery}
+    if recipe.training is None:
+        return {}
+    return {"training": {
+        **{key: recipe.training[key] for key in ("iteration", "steps", "batches")},
+        "state": recipe.updates > 0,
+        "updates": recipe.updates,
+        "teacher_config": result["teacher_config"],
+    }}
 
 
 def check_paths(value, machine_paths: list[str], where: str = "manifest") -> None:
@@ -110,6 +136,8 @@ def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list
         if any(other.read_bytes() != inputs[0].read_bytes() for other in inputs[1:]):
             raise ExportError("the recording processes made different inputs from the same seed", "", FAILED)
         shutil.copyfile(inputs[0], folder / INPUTS)
+    if recipe.updates:
+        shutil.copyfile(work / STATE, folder / STATE)
     for precision in precisions:
         # A copy, not a move: the library makes its files readable by their owner alone.
         shutil.copyfile(work / f"{precision}.safetensors", folder / f"{precision}.safetensors")

@@ -3,11 +3,16 @@
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 from dinov3_export import ExportError, cli
+from dinov3_export.config import distillation
 from dinov3_export.names import NAME, Names, ports
-from dinov3_export.recipe import Recipe, check_stages, load_sets
+from dinov3_export.recipe import Recipe, load_sets
 from dinov3_export.sampling import stride
+from dinov3_export.stages import FORWARD_STAGES, STAGES, TRAINING_STAGES, check_stages, has_spread
+
+TRAINING = {"iteration": 5, "steps": 2, "batches": 1}
 
 
 class NamesTest(unittest.TestCase):
@@ -25,9 +30,10 @@ class NamesTest(unittest.TestCase):
 
     def test_grammar(self):
         for name in ("student.backbone.blocks.3.attn.qkv", "a.norm1#2:in", "param:student.x", "rng:s.b.0.randperm#1",
-                     "data:masks", "student.backbone:0.x_prenorm"):
+                     "data:masks", "student.backbone:0.x_prenorm", "grad:student.x.weight", "metric:total_loss",
+                     "loss:stats_only/masked_gram_loss", "exp_avg_sq:student.x", "groups:is_last_layer", "final:teacher.x"):
             self.assertRegex(name, NAME)
-        for name in ("", "a#0", "a#1#2", "grad:", "a b"):
+        for name in ("", "a#0", "a#1#2", "grad:", "a b", "a/b/c"):
             self.assertNotRegex(name, NAME)
 
 
@@ -40,6 +46,40 @@ class StrideTest(unittest.TestCase):
                 self.assertLessEqual(len(range(0, elements, expected)), limit)
 
 
+class StagesTest(unittest.TestCase):
+    def refused(self, text, *arguments, **options):
+        with self.assertRaisesRegex(ExportError, text) as caught:
+            check_stages(*arguments, **options)
+        self.assertTrue(caught.exception.hint)
+
+    def test_every_kind_of_set_has_its_stages(self):
+        check_stages(FORWARD_STAGES)
+        check_stages(TRAINING_STAGES, training=True)
+        check_stages(("loss", "backward"), battery=True)
+        self.assertEqual(set(STAGES), {*FORWARD_STAGES, *TRAINING_STAGES})
+
+    def test_a_stage_of_another_kind_is_refused_by_name(self):
+        for stage in TRAINING_STAGES:
+            self.refused(f"`{stage}` belongs to a training step", (stage,))
+        for stage in FORWARD_STAGES:
+            self.refused(f"training steps has no stage `{stage}`", (stage,), training=True)
+        for stage in ("forward", "optimizer", "trajectory"):
+            self.refused(f"battery of losses has no stage `{stage}`", (stage,), battery=True)
+
+    def test_nonsense_is_refused(self):
+        self.refused("unknown stage `warp`", ("warp",))
+        self.refused("out of order", ("backward", "loss"), training=True)
+        self.refused("out of order", ("loss", "loss"), training=True)
+        self.refused("no stage", ())
+
+    def test_the_spread_is_of_what_rounding_decides(self):
+        for stage in ("forward", "loss", "backward", "optimizer", "ema"):
+            self.assertTrue(has_spread(stage, "param:student.x"), stage)
+        for stage in ("init", "data", "schedule", "trajectory"):
+            self.assertFalse(has_spread(stage, "param:student.x"), stage)
+        self.assertFalse(has_spread("optimizer", "groups:lr_multiplier"))
+
+
 class RecipeTest(unittest.TestCase):
     def refused(self, text, **values):
         with self.assertRaisesRegex(ExportError, text):
@@ -47,31 +87,88 @@ class RecipeTest(unittest.TestCase):
 
     def test_nonsense_is_refused(self):
         self.refused("no name", name="../a")
-        self.refused("cannot be recorded yet", stages=("init", "loss"))
         self.refused("unknown stage", stages=("warp",))
         self.refused("out of order", stages=("forward", "init"))
         self.refused("unknown precision", precisions=("fp8",))
         self.refused("no override", overrides=("student.arch",))
+        self.refused("no override", teacher_overrides=("student.arch",))
+        self.refused("two ranks", world_size=2)
+        self.refused("world_size must be 1 or 2", world_size=3, training=TRAINING, stages=TRAINING_STAGES)
+        self.refused("version 1", loss_battery=2, stages=("loss",))
 
-    def test_every_later_stage_is_refused_by_name(self):
-        for stage in ("loss", "backward", "optimizer", "ema", "schedule", "trajectory"):
-            with self.assertRaisesRegex(ExportError, f"`{stage}`"):
-                check_stages((stage,))
+    def test_training_that_cannot_be_is_refused(self):
+        def refused(text, stages=TRAINING_STAGES, trajectory=("fp32",), **values):
+            self.refused(text, training={**TRAINING, **values}, stages=stages, trajectory=trajectory)
+
+        refused("training has no `stpes`", stpes=1)
+        refused("steps must be at least 1", steps=0)
+        refused("iteration must be at least 0", iteration=-1)
+        refused("batches must be at least 1", batches="2")
+        refused("updates is more than its iteration", updates=6)
+        refused("only the stage trajectory", stages=("loss", "backward"))
+        refused("no trajectory is recorded at `truth`", trajectory=("truth",))
+        self.refused("training.batches is missing", training={"iteration": 0, "steps": 1}, stages=("loss",))
+
+    def test_where_all_steps_are_taken(self):
+        recipe = Recipe(name="a", description="", training=TRAINING, stages=TRAINING_STAGES)
+        self.assertEqual([recipe.records_trajectory(p) for p in ("truth", "fp32", "bf16")], [False, True, False])
+        single = Recipe(name="a", description="", training={**TRAINING, "steps": 1}, stages=("loss",))
+        self.assertFalse(single.records_trajectory("fp32"))
 
     def test_committed_sets_parse_and_name_existing_photographs(self):
         sets = load_sets(cli.SETS_FILE)
         self.assertIn("micro", sets)
         for recipe in sets.values():
-            self.assertTrue(recipe.photographs, recipe.name)
+            self.assertEqual(bool(recipe.photographs), recipe.loss_battery is None, recipe.name)
             for file in recipe.photographs:
                 self.assertTrue((cli.PHOTOGRAPHS / file).is_file(), file)
 
-    def test_a_misspelt_key_is_an_error(self):
+    def load(self, text: str):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "sets.toml"
-            path.write_text('[sets.a]\ndescription = "x"\nsample_limt = 4\n')
-            with self.assertRaisesRegex(ExportError, "sample_limt"):
-                load_sets(path)
+            path.write_text(text)
+            return load_sets(path)
+
+    def test_a_misspelt_key_is_an_error(self):
+        with self.assertRaisesRegex(ExportError, "sample_limt"):
+            self.load('[sets.a]\ndescription = "x"\nsample_limt = 4\n')
+
+    def test_a_set_like_another_has_its_values_and_adds_overrides(self):
+        first = '[sets.a]\ndescription = "x"\nseed = 3\nwarm = 0.5\noverrides = ["p=1"]\n'
+        sets = self.load(first + '[sets.b]\nlike = "a"\nwarm = 0.1\noverrides = ["q=2"]\n[sets.c]\nlike = "b"\n')
+        self.assertEqual((sets["b"].seed, sets["b"].warm, sets["b"].overrides), (3, 0.1, ("p=1", "q=2")))
+        self.assertEqual((sets["c"].name, sets["c"].overrides, sets["a"].warm), ("c", ("p=1", "q=2"), 0.5))
+        with self.assertRaisesRegex(ExportError, "no set `z`"):
+            self.load('[sets.a]\nlike = "z"\n')
+
+
+class TeacherTest(unittest.TestCase):
+    def config(self, **values):
+        defaults = {"enabled": True, "full_cfg_path": "teacher.yaml", "checkpoint_path": "ignore"}
+        return SimpleNamespace(distillation=SimpleNamespace(**{**defaults, **values}))
+
+    def test_a_teacher_of_the_machine_s_own_is_refused(self):
+        nowhere = Path("nowhere.yaml")
+        self.assertIsNone(distillation(self.config(enabled=False), [], nowhere))
+        for config, overrides in ((self.config(full_cfg_path="/x/config.yaml"), ["a=1"]), (self.config(), [])):
+            with self.assertRaisesRegex(ExportError, "the teacher's config is"):
+                distillation(config, overrides, nowhere)
+        with self.assertRaisesRegex(ExportError, "distillation.enabled is not set"):
+            distillation(self.config(enabled=False), ["a=1"], nowhere)
+
+
+class CommandLineTest(unittest.TestCase):
+    def recipe(self, *words):
+        return cli.recipes(cli.parser().parse_intermixed_args(["--name", "a", "--photograph", "x.jpg", *words]))[0]
+
+    def test_steps_bring_the_stages_of_training(self):
+        self.assertEqual(self.recipe().stages, FORWARD_STAGES)
+        recipe = self.recipe("--steps", "3", "--iteration", "7", "--batches", "2", "--world-size", "2")
+        self.assertEqual((recipe.stages, recipe.world_size), (TRAINING_STAGES, 2))
+        self.assertEqual(recipe.training, {"iteration": 7, "steps": 3, "batches": 2, "updates": 0})
+        self.assertEqual(self.recipe("--steps", "1", "--stages", "loss,ema").stages, ("loss", "ema"))
+        with self.assertRaisesRegex(ExportError, "belongs to a training step"):
+            self.recipe("--stages", "loss")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,37 @@ class ScoreTest(unittest.TestCase):
         self.assertEqual(rows, [("forward", 4, 0, 0, 3)])
         self.assertIn("differs outside the sample", text)
 
+    def test_of_a_trajectory_the_first_step_that_differs_is_told(self):
+        from dinov3_export import score
+
+        one = write_set(Path(self._folder.name) / "one", {"trajectory:total_loss": [3.0, 2.0, 1.0]})
+        other = write_set(Path(self._folder.name) / "other", {"trajectory:total_loss": [3.0, 2.5, 1.0]})
+        self.assertIn("(from step 1 on)", score.report(one, other))
+
+    def test_changes_come_in_execution_order_though_a_stage_has_two_parts(self):
+        from dinov3_export import score
+
+        old = write_set(Path(self._folder.name) / "one", {"groups:x": [1.0], "loss:x": [1.0], "param:x": [1.0]})
+        new = write_set(Path(self._folder.name) / "other", {"groups:x": [1.0], "loss:x": [2.0], "param:x": [2.0]})
+        for folder in (old, new):
+            manifest = json.loads((folder / "manifest.json").read_text())
+            for entry, stage in zip(manifest["entries"], ("optimizer", "loss", "optimizer")):
+                entry["stage"] = stage
+            (folder / "manifest.json").write_text(json.dumps(manifest))
+        self.assertIn("first in execution order: fp32 loss:x", score.report(old, new))
+
+    def test_inputs_and_state_are_compared_though_no_record_speaks_of_them(self):
+        from dinov3_export import score
+
+        new = write_set(Path(self._folder.name) / "new", {"a": [3.0, 4.0], "b": [1.0], "c": [1.0], "gone": [1.0]})
+        self.assertEqual(score.changed_files(self.old, new), [])
+        (new / "state.safetensors").write_bytes(b"1")
+        self.assertIn("state.safetensors is new", score.report(self.old, new))
+        (self.old / "state.safetensors").write_bytes(b"2")
+        self.assertIn("state.safetensors differs", score.report(self.old, new))
+        (new / "state.safetensors").unlink()
+        self.assertIn("state.safetensors is gone", score.report(self.old, new))
+
     def test_same_bytes(self):
         from dinov3_export import score
 

@@ -70,6 +70,23 @@ class SpreadTest(unittest.TestCase):
             self.spread({"a": [1.0]}, {"a": [2.0]}, dtype="I64")
 
 
+    def test_of_training_steps_what_rounding_decides_is_looked_at(self):
+        import numpy as np
+        from dinov3_export.spread import Spread
+
+        with tempfile.TemporaryDirectory() as folder:
+            write_truth(Path(folder), {"loss:x": [1.0], "groups:lr": [1.0], "schedule:lr": [1.0], "final:x": [1.0]})
+            path = Path(folder) / "truth.json"
+            entries = json.loads(path.read_text())["entries"]
+            for entry, stage in zip(entries[1:], ("loss", "optimizer", "schedule", "trajectory")):
+                entry["stage"] = stage
+            path.write_text(json.dumps({"entries": entries}))
+            spread = Spread(Path(folder))
+            spread.see("loss:x", "F32", np.array([1.5]))
+            spread.end_run()
+        self.assertEqual(spread.of("loss:x"), {"runs": 1, "rel_l2": 0.5, "rel_max": 0.5})
+
+
 class WhenTest(unittest.TestCase):
     def test_only_fp32_beside_its_truth_has_replicas(self):
         recipe = Recipe(name="a", description="", precisions=("truth", "fp32", "bf16"), replicas=3)
@@ -78,6 +95,8 @@ class WhenTest(unittest.TestCase):
             ("fp32", ["fp32", "bf16"], 0),
         ):
             self.assertEqual(recipe.replicas_of(precision, recorded), expected, (precision, recorded))
+        battery = Recipe(name="a", description="", stages=("loss",), loss_battery=1)
+        self.assertEqual(battery.replicas_of("fp32", ["truth", "fp32"]), 8)
         self.assertEqual(Recipe(name="a", description="", stages=("init",)).replicas_of("fp32", ["truth", "fp32"]), 0)
         with self.assertRaisesRegex(ExportError, "replicas"):
             Recipe(name="a", description="", replicas=-1)
@@ -98,6 +117,27 @@ class MovedTest(unittest.TestCase):
         up = (one.abs() > values.abs()).float().mean()
         self.assertTrue(0.4 < up < 0.6, up)
         self.assertTrue(torch.equal(moved(torch.zeros(3), torch.Generator()), torch.zeros(3)))
+
+    def test_every_replica_starts_from_what_was_there_at_first(self):
+        import torch
+        from dinov3_export.replicas import Replicas
+
+        def weights(disturbed: bool):
+            network = torch.nn.Linear(2, 3)
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.fill_(1.0)
+            found = []
+            for fed in Replicas([network], 5, 2).runs({"global_crops": torch.ones(4), "masks": torch.ones(2)}):
+                found.append((network.weight.detach().clone(), fed["global_crops"]))
+                self.assertTrue(torch.equal(fed["masks"], torch.ones(2)))
+                with torch.no_grad():
+                    network.weight.mul_(7.0 if disturbed else 1.0)
+            return found
+
+        for (one, crops), (other, others) in zip(weights(False), weights(True)):
+            self.assertTrue(torch.equal(one, other) and torch.equal(crops, others))
+            self.assertFalse(torch.equal(one, torch.ones_like(one)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Merging precisions, the check for paths, SHA256SUMS, installing."""
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from dinov3_export import ExportError, writer
+from dinov3_export.recipe import Recipe
 
 
 def result(*names: str) -> dict:
@@ -28,6 +30,47 @@ class MergeTest(unittest.TestCase):
             writer.merge_entries({"truth": result("a", "a")})
 
 
+    def test_only_the_trajectory_or_what_is_declared_absent_may_be_missing(self):
+        def steps(*names, last=(), absent=()):
+            entries = result(*names)["entries"] + [{**e, "stage": "trajectory"} for e in result(*last)["entries"]]
+            return {"entries": entries, "absent": list(absent)}
+
+        merged = writer.merge_entries({"truth": steps("a", "b"), "fp32": steps("a", "b", last=["t", "u"])})
+        self.assertEqual([(e["name"], list(e["records"])) for e in merged],
+                         [("a", ["truth", "fp32"]), ("b", ["truth", "fp32"]), ("t", ["fp32"]), ("u", ["fp32"])])
+        merged = writer.merge_entries({"truth": steps("a", "b", "c"), "bf16": steps("a", "c", absent=["b"])})
+        self.assertEqual([list(e["records"]) for e in merged], [["truth", "bf16"], ["truth"], ["truth", "bf16"]])
+        self.assertEqual(merged[2]["records"]["bf16"], {"of": "c"})
+        for other in (steps("a", "c"), steps("a", "b", "c", absent=["b"]), steps("a", absent=["b"])):
+            with self.assertRaises(ExportError):
+                writer.merge_entries({"truth": steps("a", "b", "c"), "bf16": other})
+        for last in (["t"], ["u", "t"]):
+            with self.assertRaises(ExportError):
+                writer.merge_entries({"fp32": steps("a", last=["t", "u"]), "bf16": steps("a", last=last)})
+        with self.assertRaisesRegex(ExportError, "same name"):
+            writer.merge_entries({"fp32": steps("a", last=["a"])})
+
+
+class ManifestTest(unittest.TestCase):
+    def recipe(self, **values):
+        found = {"config": {}, "versions": {}, "fingerprint": {}, "teacher_config": values.pop("teacher", None), **result("a")}
+        return writer.manifest(Recipe(name="a", description="", **values), {"truth": found}, [])["recipe"]
+
+    def test_a_forward_set_has_no_key_of_the_others(self):
+        self.assertEqual(list(self.recipe())[-3:], ["photographs", "intermediate", "config"])
+
+    def test_training_and_battery_stand_before_the_config(self):
+        training = {"iteration": 7, "steps": 1, "batches": 2}
+        recipe = self.recipe(training=training, stages=("loss",), world_size=2, teacher={"x": 1})
+        self.assertEqual(list(recipe)[-3:], ["intermediate", "training", "config"])
+        self.assertEqual(recipe["training"], {**training, "state": False, "updates": 0, "teacher_config": {"x": 1}})
+        self.assertEqual(recipe["world_size"], 2)
+        recipe = self.recipe(training={**training, "updates": 7}, stages=("loss",))
+        self.assertEqual((recipe["training"]["state"], recipe["training"]["updates"]), (True, 7))
+        recipe = self.recipe(loss_battery=1, stages=("loss",))
+        self.assertEqual(list(recipe)[-2:], ["loss_battery", "config"])
+
+
 class PathsTest(unittest.TestCase):
     def test_a_path_of_this_machine_is_found_wherever_it_is(self):
         writer.check_paths({"a": ["/checkpoint/of/the/authors", 1, None]}, ["/home/me"])
@@ -46,6 +89,21 @@ class FilesTest(unittest.TestCase):
 
     def tearDown(self):
         self._folder.cleanup()
+
+    def test_the_state_belongs_to_a_set_that_starts_from_one(self):
+        work = self.folder / "work"
+        shutil.rmtree(self.new)
+        content = {"config": {}, "versions": {}, "fingerprint": {}, "teacher_config": None, **result("a")}
+        (work / "truth.json").write_text(json.dumps(content))
+        (work / "truth.safetensors").write_text("")
+        (work / writer.STATE).write_text("state")
+        training = {"iteration": 2, "steps": 1, "batches": 1}
+        for updates, names in ((2, [writer.MANIFEST, writer.SUMS, writer.STATE]), (0, [writer.MANIFEST, writer.SUMS])):
+            recipe = Recipe(name="a", description="", stages=("loss",), training={**training, "updates": updates})
+            folder = writer.collect(work, ["truth"], recipe, [], [])
+            self.assertEqual(sorted(p.name for p in folder.iterdir()), sorted([*names, "truth.safetensors"]))
+            self.assertEqual(writer.STATE in (folder / writer.SUMS).read_text(), updates > 0)
+            shutil.rmtree(folder)
 
     @unittest.skipUnless(shutil.which("sha256sum"), "no sha256sum here")
     def test_sums_are_what_sha256sum_checks(self):

@@ -1,0 +1,138 @@
+"""Records what a training step computes: losses, gradients, the optimizer's state, the teachers."""
+
+from contextlib import contextmanager
+
+import torch
+
+from . import FAILED, ExportError
+from .driver import Observer, Trainer, parameter_groups
+from .sharding import full
+
+
+def scalar(value) -> torch.Tensor:
+    """A loss as it is, or a Python float as F64 []."""
+    return value if isinstance(value, torch.Tensor) else torch.tensor(float(value), dtype=torch.float64)
+
+
+def moments(trainer: Trainer):
+    """Yields (name, parameter, exp_avg, exp_avg_sq) of each student parameter in order; None where it was never updated."""
+    for name, parameter in trainer.model.student.named_parameters():
+        state = trainer.optimizer.state.get(parameter, {})
+        yield name, parameter, state.get("exp_avg"), state.get("exp_avg_sq")
+
+
+class Recorder(Observer):
+    """Hands `(name, stage, tensor, keep)` of a step to `sink`, in the format's order.
+
+    `order` names the parameters in backward order where autograd cannot be asked, since the model is sharded; where it is
+    None the order is that in which the gradients are accumulated."""
+
+    def __init__(self, trainer: Trainer, stages, sink, order: list[str] | None) -> None:
+        self._trainer, self._stages, self._sink = trainer, stages, sink
+        self._order = order
+        self._accumulated: list[str] = []
+
+    def _emit(self, name: str, stage: str, tensor: torch.Tensor, keep: str = "sample") -> None:
+        if stage in self._stages:
+            self._sink(name, stage, tensor, keep)
+
+    def tables(self) -> None:
+        """What stands before any step: the parameter groups and the schedules."""
+        groups = parameter_groups(self._trainer.model)
+        for name, dtype in (("lr_multiplier", torch.float64), ("wd_multiplier", torch.float64), ("is_last_layer", torch.bool)):
+            self._emit(f"groups:{name}", "optimizer", torch.tensor([group[name] for group in groups], dtype=dtype), "full")
+        for name, curve in self._trainer.schedules.tables():
+            self._emit(f"schedule:{name}", "schedule", curve)
+
+    @contextmanager
+    def watching(self, model):
+        """Shadows `compute_losses`, and listens for gradients."""
+        compute = model.compute_losses
+        self._accumulated = []
+
+        def watched(**arguments):
+            total, losses = compute(**arguments)
+            self._losses(arguments, losses, total)
+            return total, losses
+
+        model.compute_losses = watched
+        listeners = [] if self._order is not None else [
+            parameter.register_post_accumulate_grad_hook(lambda _, name=name: self._accumulated.append(name))
+            for name, parameter in model.student.named_parameters()
+        ]
+        try:
+            yield
+        finally:
+            del model.compute_losses
+            for listener in listeners:
+                listener.remove()
+
+    def _losses(self, arguments: dict, losses: dict, total: torch.Tensor) -> None:
+        self._emit("sinkhorn:dino", "loss", arguments["teacher_global"]["cls_centered"])
+        self._emit("sinkhorn:ibot", "loss", arguments["teacher_global"]["masked_patch_centered"])
+        for name, patches in (arguments["gram_global"] or {}).items():
+            if name in ("student_patches", "teacher_patches"):
+                self._emit(f"gram:{name}", "loss", patches)
+        for name, value in losses.items():
+            self._emit(f"loss:{name}", "loss", scalar(value))
+        self._emit("loss:total_loss", "loss", total)
+
+    def backward(self) -> None:
+        """The gradients of this rank's and every other's batch, in backward order."""
+        gradients = {n: p.grad for n, p in self._trainer.model.student.named_parameters() if p.grad is not None}
+        order = self._accumulated if self._order is None else self._order
+        if sorted(order) != sorted(gradients):
+            odd = sorted(set(order) ^ set(gradients))
+            raise ExportError(f"the gradients are not those of the backward order, see {', '.join(odd[:3])}", "", FAILED)
+        for name in order:
+            self._emit(f"grad:student.{name}", "backward", full(gradients[name]))
+
+    def optimizer(self, norms: dict[str, torch.Tensor]) -> None:
+        """Norms, then moments and weights after the step. A parameter that was never updated has no moments."""
+        for name, norm in norms.items():
+            self._emit(f"grad_norm:{name}", "optimizer", norm)
+        for name, parameter, mean, square in moments(self._trainer):
+            if mean is not None:
+                self._emit(f"exp_avg:student.{name}", "optimizer", full(mean))
+                self._emit(f"exp_avg_sq:student.{name}", "optimizer", full(square))
+            self._emit(f"param:student.{name}", "optimizer", full(parameter))
+
+    def ema(self, gram: bool) -> None:
+        """The teacher, and the Gram teacher where this step loaded or updated it."""
+        model = self._trainer.model
+        for name, parameter in model.model_ema.named_parameters():
+            self._emit(f"param:teacher.{name}", "ema", full(parameter))
+        for name, parameter in model.gram_teacher.named_parameters() if gram else ():
+            self._emit(f"param:gram_teacher.{name}", "ema", full(parameter))
+
+
+class Trajectory:
+    """Collects what is logged over all steps."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[torch.Tensor]] = {}
+
+    def log(self, total_loss: torch.Tensor, metrics: dict) -> None:
+        """What one step logs. Every step must log the same names."""
+        logged = {"total_loss": total_loss, **metrics}
+        if self._values and list(self._values) != list(logged):
+            raise ExportError("two steps log different names", "", FAILED)
+        for name, value in logged.items():
+            self._values.setdefault(name, []).append(torch.as_tensor(value, dtype=torch.float32).cpu())
+
+    def tables(self):
+        """Yields (name, F32 [steps])."""
+        for name, values in self._values.items():
+            yield name, torch.stack(values)
+
+
+def final(trainer: Trainer):
+    """Yields (name, tensor) of weights and moments after the last step."""
+    for prefix, network in (("student", trainer.model.student), ("teacher", trainer.model.model_ema)):
+        for name, parameter in network.named_parameters():
+            yield f"final:{prefix}.{name}", full(parameter)
+    found = list(moments(trainer))
+    for index, kind in ((2, "exp_avg"), (3, "exp_avg_sq")):
+        for row in found:
+            if row[index] is not None:
+                yield f"final:{kind}.student.{row[0]}", full(row[index])

@@ -1,0 +1,42 @@
+"""The stages of a recording, and which of them go together. Needs no torch."""
+
+from . import ExportError
+
+FORWARD_STAGES = ("init", "data", "forward")
+TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajectory")
+BATTERY_STAGES = ("loss", "backward")
+STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
+# Stages whose entries a seed reproduces: of these only statistics and hash are kept.
+DIGESTS = ("init", "data")
+# Stages whose float32 is run again for the spread.
+SPREAD = ("forward", "loss", "backward", "optimizer", "ema")
+
+
+def has_spread(stage: str, name: str) -> bool:
+    """Whether an entry's float32 is run again: what rounding decides, not the table of parameter groups."""
+    return stage in SPREAD and not name.startswith("groups:")
+
+
+def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False) -> None:
+    """Refuses stages that this recipe cannot record: unknown, out of order, or those of the other kind of set."""
+    for stage in stages:
+        _require(stage in STAGES, f"unknown stage `{stage}`", f"any of {', '.join(STAGES)}")
+    _require(tuple(s for s in STAGES if s in stages) == tuple(stages), "stages are out of order or repeated",
+             f"write them as {','.join(s for s in STAGES if s in stages)}")
+    _require(bool(stages), "no stage is asked for", f"any of {', '.join(STAGES)}")
+    known = BATTERY_STAGES if battery else TRAINING_STAGES if training else FORWARD_STAGES
+    for stage in stages:
+        if stage in known:
+            continue
+        if battery:
+            raise ExportError(f"the battery of losses has no stage `{stage}`", f"it has {', '.join(known)}")
+        if training:
+            raise ExportError(f"a set of training steps has no stage `{stage}`",
+                              f"it has {', '.join(known)}; record {', '.join(FORWARD_STAGES)} as a set of their own")
+        raise ExportError(f"stage `{stage}` belongs to a training step, and the recipe takes none",
+                          "give --steps N, or `training` in sets.toml")
+
+
+def _require(holds: bool, message: str, hint: str) -> None:
+    if not holds:
+        raise ExportError(message, hint)

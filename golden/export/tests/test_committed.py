@@ -1,0 +1,101 @@
+"""The committed training sets hang together: a state is where the recorded run was, a meter's figures are those of its
+values. Needs no package."""
+
+import hashlib
+import json
+import struct
+import unittest
+from pathlib import Path
+
+from dinov3_export import cli
+
+SETS = cli.GOLDEN / "sets"
+FREE = "train_micro"
+
+
+def tensors(path: Path) -> dict[str, tuple[str, bytes]]:
+    """Dtype and bytes of every tensor of a safetensors file."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    header.pop("__metadata__", None)
+    return {name: (entry["dtype"], body[slice(*entry["data_offsets"])]) for name, entry in header.items()}
+
+
+class Recorded:
+    """A committed set's records and stored values."""
+
+    def __init__(self, name: str) -> None:
+        self.manifest = json.loads((SETS / name / "manifest.json").read_text(encoding="utf-8"))
+        self.records = {entry["name"]: entry["records"] for entry in self.manifest["entries"]}
+        self._folder, self._files = SETS / name, {}
+
+    def values(self, precision: str, name: str) -> tuple:
+        """The stored elements of an entry of floating numbers."""
+        if precision not in self._files:
+            self._files[precision] = tensors(self._folder / f"{precision}.safetensors")
+        dtype, data = self._files[precision][self.records[name][precision]["tensor"]]
+        code = {"F64": "d", "F32": "f"}[dtype]
+        return struct.unpack(f"<{len(data) // struct.calcsize(code)}{code}", data)
+
+
+def hashes(name: str) -> dict[str, str]:
+    """The SHA-256 of every tensor of a set's state but the random stream."""
+    found = {key: hashlib.sha256(data).hexdigest() for key, (_, data) in tensors(SETS / name / "state.safetensors").items()}
+    found.pop("rng")
+    return found
+
+
+@unittest.skipUnless((SETS / FREE).is_dir(), "the training sets are not here")
+class ChainTest(unittest.TestCase):
+    def test_the_state_after_one_step_is_that_step_s_result(self):
+        records = Recorded(FREE).records
+        for key, found in hashes("train_micro_1").items():
+            kind, _, path = key.partition(".")
+            self.assertEqual(found, records[f"{kind}:{path}"]["fp32"]["sha256"], key)
+
+    def test_the_state_after_a_hundred_steps_is_the_end_of_the_run(self):
+        records, state = Recorded(FREE).records, hashes("train_micro_100")
+        for key, found in state.items():
+            self.assertEqual(found, records[f"final:{key.removeprefix('param.')}"]["fp32"]["sha256"], key)
+        self.assertEqual(len(state), sum(name.startswith("final:") for name in records))
+
+    def test_a_step_from_a_state_loses_what_that_step_of_the_run_lost(self):
+        run = Recorded(FREE)
+        for step in (1, 10):
+            single = Recorded(f"train_micro_{step}")
+            for name in ("total_loss", "koleo_loss", "ibot_loss"):
+                self.assertEqual(single.values("fp32", f"loss:{name}")[0], run.values("fp32", f"trajectory:{name}")[step])
+
+
+@unittest.skipUnless((SETS / FREE).is_dir(), "the training sets are not here")
+class FiguresTest(unittest.TestCase):
+    def test_totals_are_float64_sums_over_all_ranks(self):
+        for path in sorted(SETS.glob("train_*")):
+            recorded = Recorded(path.name)
+            ranks = recorded.manifest["recipe"]["world_size"]
+            for name, records in recorded.records.items():
+                if not name.startswith("metric:"):
+                    continue
+                for precision in records:
+                    values = recorded.values(precision, name.replace("metric:", "trajectory:"))
+                    total = 0.0
+                    for value in values:
+                        total += value
+                    _, _, mean, largest, last, summed = recorded.values(precision, name)
+                    expected = (total * ranks / (len(values) * ranks), max(values[-20:]), values[-1], total * ranks)
+                    self.assertEqual((mean, largest, last, summed), expected, f"{path.name} {precision} {name}")
+
+    def test_the_tables_have_a_row_for_each_parameter(self):
+        for path in sorted(SETS.glob("train_*")):
+            recorded = Recorded(path.name)
+            parameters = [name for name in recorded.records if name.startswith("param:student.")]
+            self.assertEqual(recorded.records["groups:lr_multiplier"]["fp32"]["shape"], [len(parameters)], path.name)
+            gradients = [name for name in recorded.records if name.startswith("grad:")]
+            self.assertEqual(len(gradients), len(parameters), path.name)
+            self.assertIn("last_layer", gradients[0])
+            self.assertEqual(gradients[-1].split(".")[1], "backbone")
+
+
+if __name__ == "__main__":
+    unittest.main()
