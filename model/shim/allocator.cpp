@@ -26,7 +26,9 @@ constexpr size_t ALIGNMENT = 64;
 constexpr size_t HUGE_PAGE = size_t(2) << 20;
 // From here on a block is mapped by itself.
 constexpr size_t LARGE = size_t(1) << 20;
-constexpr size_t SLACK = size_t(128) << 20;
+// Blocks of one size do not serve another's, so a little more than was ever in use is kept: less than what a Python interpreter
+// with its libraries takes before it has computed anything.
+constexpr size_t SLACK = size_t(512) << 20;
 
 // What stands before each block.
 struct alignas(ALIGNMENT) Header {
