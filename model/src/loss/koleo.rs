@@ -59,11 +59,11 @@ impl Distributed {
     /// When the groups do not fit the number of images.
     pub fn alone(&self, features: &Tensor) -> Result<Tensor, KoLeoError> {
         let x = normalize(features, EPS);
-        self.from_normalized(&x, &x, &Alone)
+        self.of_normalized(&x, &x, &Alone)
     }
 
     /// The loss of this rank's `x`, `[B, D]`, whose neighbours are looked for in `all`, `[R B, D]`; both on the unit sphere.
-    fn from_normalized(&self, x: &Tensor, all: &Tensor, group: &dyn Group) -> Result<Tensor, KoLeoError> {
+    fn of_normalized(&self, x: &Tensor, all: &Tensor, group: &dyn Group) -> Result<Tensor, KoLeoError> {
         let ((local, dim), global) = (x.size2().expect("features are [B, D]"), all.size()[0]);
         let given = self.group_size.unwrap_or(global);
         if given == 0 || given % local != 0 || global % given != 0 {
@@ -98,7 +98,7 @@ impl Distributed {
             let x = normalize(crop, EPS);
             let own = leaf(&x);
             let gathered: Vec<Tensor> = group.all_gather(&x)?.iter().map(leaf).collect();
-            losses.push(self.from_normalized(&own, &Tensor::cat(&gathered, 0), group)?);
+            losses.push(self.of_normalized(&own, &Tensor::cat(&gathered, 0), group)?);
             normalised.push(x);
             leaves.push((own, gathered));
         }
