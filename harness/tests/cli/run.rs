@@ -57,10 +57,11 @@ fn a_fault_planted_in_the_step_is_found_and_its_stage_named() {
     assert_eq!(outcome.code, 1);
     let first = "first divergence at `grad_norm:backbone` (stage optimizer)";
     assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
-    // By the yardstick too, where the bits cannot be expected.
+    // By the yardstick too, where the bits cannot be expected. The backbone's norm alone may hide in bf16's rounding.
     let outcome = Place::empty().run(&format!("{line} --no-pins"));
     assert_eq!(outcome.code, 1);
-    assert_eq!(outcome.stdout.matches(first).count(), 2, "{}", outcome.stdout);
+    let named = outcome.stdout.lines().filter(|line| line.contains("first divergence at `grad_norm:"));
+    assert_eq!(named.filter(|line| line.ends_with("(stage optimizer)")).count(), 2, "{}", outcome.stdout);
 }
 
 /// A set is for one suite of the group; the other has nothing to do, which is no mistake.
