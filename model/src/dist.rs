@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 use thiserror::Error;
 
 /// A collective that could not be completed.
@@ -161,16 +161,6 @@ impl Drop for Seat {
         self.table.lock().gone.get_or_insert(self.rank);
         self.table.changed.notify_all();
     }
-}
-
-/// `x.numel()` as every rank has it, summed: how many rows a matrix has over all ranks.
-///
-/// # Errors
-/// When a rank is gone.
-pub fn total(group: &dyn Group, count: &Tensor) -> Result<Tensor, GroupError> {
-    let mut total = count.to_kind(Kind::Int64).copy();
-    group.all_reduce_(&mut total)?;
-    Ok(total)
 }
 
 #[cfg(test)]

@@ -32,6 +32,12 @@ pub trait Module: Sized {
         all
     }
 
+    /// Every parameter with its name, in their order; buffers are left out. The tensors share their storage with the layer's.
+    fn parameters(&self) -> Vec<(String, Tensor)> {
+        let all = self.state_dict().into_iter();
+        all.filter(|(_, role, _)| *role == Role::Parameter).map(|(name, _, tensor)| (name, tensor)).collect()
+    }
+
     /// The copy that computes in `kind`: what FSDP2's mixed precision gathers for bf16, and what the float64 truth
     /// is. Parameters in fp32 become `kind`; fp32 buffers follow only when that widens them; everything that a
     /// config names a dtype for keeps it.
@@ -90,7 +96,7 @@ pub(crate) fn uninitialised(shape: &[i64]) -> Tensor {
 }
 
 /// `x.float()`, with the meaning that the float64 truth gives it: at least single precision, and never narrower.
-pub(crate) fn at_least_float(x: &Tensor) -> Tensor {
+pub fn at_least_float(x: &Tensor) -> Tensor {
     match x.kind() {
         Kind::Double => x.shallow_clone(),
         _ => x.to_kind(Kind::Float),

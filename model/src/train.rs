@@ -91,7 +91,7 @@ pub struct Trainer {
     group: Arc<dyn Group>,
     arch: SslMetaArch,
     /// What a step computes with, where that is the weights themselves; else it is made anew each step.
-    sharing: Option<SslMetaArch>,
+    sharing: Option<Computing>,
     parameters: Parameters,
     optimizer: AdamW,
     schedules: Schedules,
@@ -115,12 +115,8 @@ struct Parameters {
 
 impl Parameters {
     fn of(arch: &SslMetaArch) -> Self {
-        let own = |module: &crate::meta_arch::Network| {
-            let all = module.state_dict().into_iter();
-            all.filter(|(_, role, _)| *role == Role::Parameter).map(|(name, _, tensor)| (name, tensor)).unzip()
-        };
-        let (names, student): (Vec<String>, Vec<Tensor>) = own(&arch.student);
-        let (_, teacher): (Vec<String>, Vec<Tensor>) = own(&arch.teacher);
+        let (names, student): (Vec<String>, Vec<Tensor>) = arch.student.parameters().into_iter().unzip();
+        let teacher = arch.teacher.parameters().into_iter().map(|(_, tensor)| tensor).collect();
         let count = |submodule: &str| names.iter().filter(|name| submodule_of(name).0 == submodule).count();
         Self { counts: SUBMODULES.map(count), names, student, teacher }
     }
@@ -167,7 +163,7 @@ impl Trainer {
             config: config.clone(),
             kind,
             group,
-            sharing: (master == kind).then(|| leaves_of(&arch, kind)),
+            sharing: (master == kind).then(|| Computing::of(&arch, kind)),
             arch,
             parameters,
             gram_updates: 0,
@@ -238,11 +234,12 @@ impl Trainer {
         let settings = self.schedules.at(it);
         let batch = batch.to(self.device(), self.kind);
         let (grads, losses) = {
-            let gathered = self.sharing.is_none().then(|| leaves_of(&self.arch, self.kind));
-            let computing = self.sharing.as_ref().or(gathered.as_ref()).expect("one of the two is there");
-            let losses = self.forward(computing, &batch, it, &settings, taps)?;
+            let gathered = self.sharing.is_none().then(|| Computing::of(&self.arch, self.kind));
+            let Computing { arch, leaves } =
+                self.sharing.as_ref().or(gathered.as_ref()).expect("one of the two is there");
+            let losses = self.forward(arch, &batch, it, &settings, taps)?;
             losses.total.backward();
-            (self.gradients(computing)?, losses)
+            (self.gradients(leaves)?, losses)
         };
         self.tap_gradients(&grads, taps);
         let norms = self.clip(&grads)?;
@@ -328,13 +325,7 @@ impl Trainer {
     }
 
     /// A gradient a parameter, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
-    fn gradients(&self, computing: &SslMetaArch) -> Result<Vec<Option<Tensor>>, TrainError> {
-        let mut leaves = Vec::with_capacity(self.parameters.student.len());
-        computing.student.visit(|_, role, tensor| {
-            if role == Role::Parameter {
-                leaves.push(tensor.shallow_clone());
-            }
-        });
+    fn gradients(&self, leaves: &[Tensor]) -> Result<Vec<Option<Tensor>>, TrainError> {
         let mut grads = Vec::with_capacity(leaves.len());
         for (leaf, master) in leaves.iter().zip(&self.parameters.student) {
             let Some(grad) = shim::take_grad(leaf) else {
@@ -404,13 +395,22 @@ impl Trainer {
     }
 }
 
-/// The networks that a step computes with, the student's parameters leaves of a graph: the weights themselves, or in mixed
-/// precision what FSDP2 gathers of them.
-fn leaves_of(arch: &SslMetaArch, kind: Kind) -> SslMetaArch {
-    let mut computing = arch.compute_copy(kind);
-    computing.student = computing.student.map_tensors(&mut |_, role, tensor| match role {
-        Role::Parameter => tensor.detach().set_requires_grad(true),
-        Role::Buffer => tensor.shallow_clone(),
-    });
-    computing
+/// The networks that a step computes with: the weights themselves, or in mixed precision what FSDP2 gathers of them.
+#[derive(Debug)]
+struct Computing {
+    arch: SslMetaArch,
+    /// The student's parameters, leaves of a graph, in the order of the reference.
+    leaves: Vec<Tensor>,
+}
+
+impl Computing {
+    fn of(arch: &SslMetaArch, kind: Kind) -> Self {
+        let mut arch = arch.compute_copy(kind);
+        arch.student = arch.student.map_tensors(&mut |_, role, tensor| match role {
+            Role::Parameter => tensor.detach().set_requires_grad(true),
+            Role::Buffer => tensor.shallow_clone(),
+        });
+        let leaves = arch.student.parameters().into_iter().map(|(_, tensor)| tensor).collect();
+        Self { arch, leaves }
+    }
 }

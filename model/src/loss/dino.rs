@@ -1,10 +1,7 @@
 //! DINO's loss on CLS tokens (`dinov3/loss/dino_clstoken_loss.py`).
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor};
 
-use super::Center;
-use super::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
-use crate::dist::{Group, GroupError};
 use crate::module::at_least_float;
 
 /// Temperature of the student, which no option of the reference changes.
@@ -28,45 +25,4 @@ pub fn dino_loss(student_logits: &Tensor, teacher_probs: &Tensor, ignore_diagona
     let diagonal = student_crops.min(teacher_crops);
     let zeros = Tensor::zeros([diagonal], (loss.kind(), loss.device()));
     loss.diagonal_scatter(&zeros, 0, 0, 1).sum(None) / (pairs - batch * diagonal)
-}
-
-/// `DINOLoss.sinkhorn_knopp_teacher`: logits `[N, K]` of this rank's CLS tokens to assignments `[N, K]`.
-///
-/// # Errors
-/// When a rank is gone.
-pub fn sinkhorn_knopp_teacher(logits: &Tensor, temperature: f64, group: &dyn Group) -> Result<Tensor, GroupError> {
-    sinkhorn_knopp(logits, temperature, Samples::Equal, ITERATIONS, group)
-}
-
-/// Softmax centering, which `DINOLoss` offers beside Sinkhorn-Knopp and `SSLMetaArch` refuses to be configured with.
-#[derive(Debug)]
-pub struct SoftmaxCentering(Center);
-
-impl SoftmaxCentering {
-    /// A center of zeros over `prototypes`.
-    pub fn new(prototypes: i64, options: (Kind, Device)) -> Self {
-        Self(Center::zeros(&[1, prototypes], options))
-    }
-
-    /// `softmax_center_teacher`: logits `[N, K]` to probabilities `[N, K]`, after a pending update of the center.
-    pub fn probabilities(&mut self, logits: &Tensor, temperature: f64) -> Tensor {
-        self.0.apply();
-        no_grad(|| ((logits - self.0.value()) / temperature).softmax(-1, None::<Kind>))
-    }
-
-    /// `update_center`: the mean of these logits, over all ranks, enters the center at the next centering.
-    ///
-    /// # Errors
-    /// When a rank is gone.
-    pub fn update(&mut self, logits: &Tensor, group: &dyn Group) -> Result<(), GroupError> {
-        let mut sum = no_grad(|| logits.sum_dim_intlist(&[0i64][..], true, None::<Kind>));
-        group.all_reduce_(&mut sum)?;
-        self.0.pending = Some(sum / (logits.size()[0] * group.size() as i64));
-        Ok(())
-    }
-
-    /// The center `[1, K]`.
-    pub fn center(&self) -> &Tensor {
-        self.0.value()
-    }
 }

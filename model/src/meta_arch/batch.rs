@@ -2,6 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::loss::ibot;
+
 /// The crops of a batch and what is masked in them (`dinov3/data/collate.py`).
 #[derive(Debug)]
 pub struct Batch {
@@ -23,9 +25,7 @@ impl Batch {
     /// Completes a batch from its crops and masks, as `collate_data_and_cast` does.
     pub fn new(global_crops: Tensor, local_crops: Tensor, masks: Tensor) -> Self {
         let mask_indices = masks.flatten(0, -1).nonzero().flatten(0, -1);
-        let per_image = masks.sum_dim_intlist(&[-1i64][..], false, Kind::Int64).clamp_min(1.0);
-        let weights = per_image.reciprocal().unsqueeze(-1).expand_as(&masks);
-        let masks_weight = weights.masked_select(&masks);
+        let masks_weight = ibot::weight_of(&masks);
         Self { global_crops, local_crops, gram_teacher_crops: None, masks, mask_indices, masks_weight }
     }
 

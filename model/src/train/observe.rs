@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::{NANS_ALLOWED, StepLog, TrainError, Trainer};
 use crate::meta_arch::{Batch, Losses};
-use crate::module::{Module, Role};
+use crate::module::Module;
 use crate::tap::Taps;
 
 /// `loss:<term>`, then `loss:total_loss`.
@@ -93,11 +93,9 @@ impl Trainer {
             taps.value(&format!("param:{}", of_teacher(name)), tensor);
         }
         if let Some(backbone) = self.arch.gram_teacher.as_ref().filter(|_| gram_teacher_changed) {
-            backbone.visit(|name, role, tensor| {
-                if role == Role::Parameter {
-                    taps.value(&format!("param:{name}"), tensor);
-                }
-            });
+            for (name, tensor) in backbone.parameters() {
+                taps.value(&format!("param:{name}"), &tensor);
+            }
         }
     }
 

@@ -3,11 +3,12 @@
 //! `checkpoint.pth` was written by Python: `torch.save({"teacher": {"backbone.norm.weight": torch.arange(4.),
 //! "dino_loss.center": torch.zeros(1, 2), "backbone.rope_embed.periods": torch.ones(2, dtype=torch.bfloat16)}, "iteration": 3}, …)`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dinov3_model::config::SslConfig;
 use dinov3_model::dist::Alone;
+use dinov3_model::meta_arch::Network;
 use dinov3_model::module::Module;
 use dinov3_model::runtime;
 use dinov3_model::tap::Taps;
@@ -49,15 +50,21 @@ fn gram_config(checkpoint: &Path) -> Value {
     config
 }
 
+/// A teacher like no other, and the file in `folder` that holds it.
+fn saved_teacher(folder: &Path) -> (PathBuf, Network) {
+    let path = folder.join("teacher.safetensors");
+    let teacher = fixture::arch(&fixture::merged_config()).teacher;
+    teacher.warm(1.0);
+    save(&teacher, "teacher", &path).unwrap();
+    (path, teacher)
+}
+
 /// The Gram teacher takes the backbone of a checkpoint that has heads too; without one the step is refused.
 #[test]
 fn a_gram_teacher_takes_a_backbone() {
     let _stream = stream();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("teacher.safetensors");
-    let teacher = fixture::arch(&fixture::merged_config()).teacher;
-    teacher.warm(1.0);
-    save(&teacher, "teacher", &path).unwrap();
+    let (path, teacher) = saved_teacher(folder.path());
     let mut trainer = trainer(&gram_config(&path));
     runtime::manual_seed(0);
     trainer.init_weights();
@@ -78,10 +85,7 @@ fn a_gram_teacher_takes_a_backbone() {
 fn a_student_resumes_from_a_teacher() {
     let _stream = stream();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("teacher.safetensors");
-    let teacher = fixture::arch(&fixture::merged_config()).teacher;
-    teacher.warm(1.0);
-    save(&teacher, "teacher", &path).unwrap();
+    let (path, teacher) = saved_teacher(folder.path());
     let mut trainer = trainer(&fixture::with_student("resume_from_teacher_chkpt", json!(path.to_str().unwrap())));
     trainer.init_weights();
     trainer.load_checkpoints().unwrap();

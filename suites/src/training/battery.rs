@@ -6,7 +6,9 @@ use dinov3_golden::GoldenSet;
 use dinov3_model::dist::Alone;
 use dinov3_model::loss::gram::{GramLoss, Negatives, ResizeMethod, resize_patches};
 use dinov3_model::loss::koleo::{Distributed, koleo_loss};
-use dinov3_model::loss::{dino, ibot};
+use dinov3_model::loss::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
+use dinov3_model::loss::{SoftmaxCentering, dino, ibot};
+use dinov3_model::module::at_least_float;
 use dinov3_model::runtime;
 use dinov3_model::tap::Tap;
 use dinov3_model::train::TrainError;
@@ -94,16 +96,8 @@ fn clusters() -> Vec<Case> {
         move |it: &[Tensor]| Ok(dino::dino_loss(&it[0], &at_least_float(&probabilities(&it[1])), ignore))
     };
     vec![
-        centred("dino.softmax_center", &[12, K], "dino.center", |teacher| {
-            let mut centering = dino::SoftmaxCentering::new(K, (Kind::Float, teacher.device()));
-            centering.update(teacher, &Alone)?;
-            Ok((centering.probabilities(teacher, SOFTMAX), centering.center().shallow_clone()))
-        }),
-        centred("ibot.softmax_center", &[3, 10, K], "ibot.center", |teacher| {
-            let mut centering = ibot::SoftmaxCentering::new(K, (Kind::Float, teacher.device()));
-            centering.update(teacher, &Alone)?;
-            Ok((centering.probabilities(teacher, SOFTMAX), centering.center().shallow_clone()))
-        }),
+        centred("dino.softmax_center", &[12, K], "dino.center", SoftmaxCentering::of_cls),
+        centred("ibot.softmax_center", &[3, 10, K], "ibot.center", SoftmaxCentering::of_patches),
         one("ibot.forward", &[&[3, 10, K], &[3, 10, K]], true, move |it| {
             Ok(ibot::forward(&it[0], &probabilities(&it[1]), &masks(|at| at % 3 == 0 && at < 20, it[0].device())))
         }),
@@ -113,24 +107,24 @@ fn clusters() -> Vec<Case> {
         }),
         one("dino.pairs", &[&[3, 5, K], &[2, 5, K]], true, pairs(false)),
         one("dino.pairs_ignore_diagonal", &[&[3, 5, K], &[2, 5, K]], true, pairs(true)),
-        one("sinkhorn.dino", &[&[12, K]], false, |it| Ok(dino::sinkhorn_knopp_teacher(&it[0], SINKHORN, &Alone)?)),
+        one("sinkhorn.dino", &[&[12, K]], false, |it| {
+            Ok(sinkhorn_knopp(&it[0], SINKHORN, Samples::Equal, ITERATIONS, &Alone)?)
+        }),
         one("sinkhorn.ibot", &[&[9, K]], false, |it| {
             let mut count = Tensor::from_slice(&[it[0].size()[0]]).to_device(it[0].device());
-            Ok(ibot::sinkhorn_knopp_teacher(&it[0], SINKHORN, &mut count, &Alone)?)
+            Ok(sinkhorn_knopp(&it[0], SINKHORN, Samples::Counted(&mut count), ITERATIONS, &Alone)?)
         }),
     ]
 }
 
 /// Softmax centering, which leaves a center behind.
-fn centred(
-    name: &str,
-    shape: Shape,
-    center: &'static str,
-    run: impl Fn(&Tensor) -> Result<(Tensor, Tensor), TrainError> + 'static,
-) -> Case {
+fn centred(name: &str, shape: Shape, center: &'static str, new: fn(i64, (Kind, Device)) -> SoftmaxCentering) -> Case {
     let run = move |inputs: &[Tensor]| {
-        let (value, left) = run(&inputs[0])?;
-        Ok(vec![(None, value), (Some(center), left)])
+        let teacher = &inputs[0];
+        let mut centering = new(K, (Kind::Float, teacher.device()));
+        centering.update(teacher, &Alone)?;
+        let value = centering.probabilities(teacher, SOFTMAX);
+        Ok(vec![(None, value), (Some(center), centering.center().shallow_clone())])
     };
     Case { name: name.to_owned(), shapes: vec![shape], run: Box::new(run), gradient: false }
 }
@@ -139,11 +133,6 @@ fn centred(
 fn masks(f: impl Fn(i64) -> bool, device: Device) -> Tensor {
     let flags: Vec<bool> = (0..30).map(f).collect();
     Tensor::from_slice(&flags).view([3, 10]).to_device(device)
-}
-
-/// `.float()`, which in a run of the truth leaves float64 alone.
-fn at_least_float(x: &Tensor) -> Tensor {
-    if x.kind() == Kind::Double { x.shallow_clone() } else { x.to_kind(Kind::Float) }
 }
 
 fn koleo() -> Vec<Case> {
