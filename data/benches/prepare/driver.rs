@@ -1,0 +1,155 @@
+//! Times one side after the other, and refuses to compare what is not the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use dinov3_data::imagenet::Split;
+use dinov3_data::tables::{Options, class_ids_file, class_names_file, entries_file, prepare};
+use serde::Deserialize;
+
+use crate::cli::{Arguments, from_caller};
+use crate::failure::{ENVIRONMENT, FAILED, Failure, USAGE};
+use crate::tree::Tree;
+
+/// The program of the reference's side.
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/prepare/reference.py");
+/// What is prepared.
+const SPLIT: Split = Split::Train;
+
+/// Seconds of both sides, taken one right after the other.
+pub struct Round {
+    /// Ours.
+    pub ours: f64,
+    /// The reference's, if it was measured.
+    pub reference: Option<f64>,
+}
+
+/// A line of the reference's side.
+#[derive(Deserialize)]
+struct Measured {
+    seconds: f64,
+}
+
+/// How the two sides are started.
+pub struct Driver {
+    python: PathBuf,
+    reference: Option<PathBuf>,
+    cold: bool,
+}
+
+impl Driver {
+    /// Looks whether the reference can be run, before anything is timed.
+    ///
+    /// # Errors
+    /// When there is no such Python or checkout, or it lacks something; the program that looked has said what.
+    pub fn new(arguments: &Arguments) -> Result<Self, Failure> {
+        let reference = arguments.reference.as_deref().map(from_caller);
+        let driver = Self { python: arguments.python(), reference, cold: arguments.cold };
+        if let Some(reference) = &driver.reference {
+            driver.finish(driver.program(reference).arg("--check"))?;
+        }
+        Ok(driver)
+    }
+
+    /// Times both sides once.
+    ///
+    /// # Errors
+    /// When a side fails, and when they do not write the same bytes.
+    pub fn measure(&self, tree: &Tree) -> Result<Round, Failure> {
+        let ours = self.ours(tree)?;
+        let reference = self.theirs(tree)?;
+        if reference.is_some() {
+            compare(&tree.extra("ours"), &tree.extra("reference"))?;
+        }
+        Ok(Round { ours, reference })
+    }
+
+    fn ours(&self, tree: &Tree) -> Result<f64, Failure> {
+        let extra = self.before(tree, "ours")?;
+        let start = Instant::now();
+        let options = Options { root: tree.root(), extra: &extra, force: true, progress: &|_| {} };
+        prepare(SPLIT, &options).map_err(|error| Failure::new(FAILED, error.to_string(), error.hint()))?;
+        Ok(start.elapsed().as_secs_f64())
+    }
+
+    fn theirs(&self, tree: &Tree) -> Result<Option<f64>, Failure> {
+        let Some(reference) = &self.reference else { return Ok(None) };
+        let extra = self.before(tree, "reference")?;
+        let mut command = self.program(reference);
+        command.arg("--root").arg(tree.root()).arg("--extra").arg(extra);
+        let line = self.finish(command.args(["--split", SPLIT.name()]).args(self.cold.then_some("--cold")))?;
+        let measured: Measured = serde_json::from_str(line.trim()).map_err(|error| {
+            let message = format!("the reference's side printed no figures ({error}): {line}");
+            Failure::new(FAILED, message, "run `reference.py` alone to see what it prints")
+        })?;
+        Ok(Some(measured.seconds))
+    }
+
+    /// An empty place for the tables, and empty caches if asked for.
+    fn before(&self, tree: &Tree, side: &str) -> Result<PathBuf, Failure> {
+        let extra = tree.extra(side);
+        if extra.exists() {
+            fs::remove_dir_all(&extra).map_err(|error| {
+                let message = format!("{} cannot be removed: {error}", extra.display());
+                Failure::new(ENVIRONMENT, message, "look at the folder's permissions")
+            })?;
+        }
+        if self.cold {
+            let synced = Command::new("sync").status().and_then(|_| fs::write("/proc/sys/vm/drop_caches", "3"));
+            synced.map_err(|error| {
+                let message = format!("the kernel's caches cannot be emptied: {error}");
+                Failure::new(ENVIRONMENT, message, "leave out --cold, or run as root on Linux")
+            })?;
+        }
+        Ok(extra)
+    }
+
+    fn program(&self, reference: &Path) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(PROGRAM).arg("--reference").arg(reference);
+        // The reference brings its own libtorch, and no other must come before it.
+        command.env_remove("LD_LIBRARY_PATH");
+        command
+    }
+
+    /// What a process prints on standard output, once it has ended.
+    fn finish(&self, command: &mut Command) -> Result<String, Failure> {
+        let python = self.python.display();
+        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| {
+            let message = format!("{python} cannot be run: {error}");
+            Failure::new(ENVIRONMENT, message, "name the Python of the reference's environment with --python")
+        })?;
+        match output.status.code() {
+            Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            // These are the project's own, and a message has been printed.
+            Some(code @ 1..=3) => Err(Failure::said([FAILED, USAGE, ENVIRONMENT][code as usize - 1])),
+            _ => {
+                let message = format!("{python} ended with {}", output.status);
+                Err(Failure::new(FAILED, message, "signal 9 usually means that memory ran out"))
+            }
+        }
+    }
+}
+
+/// Fails where a table of the two sides differs.
+fn compare(ours: &Path, reference: &Path) -> Result<(), Failure> {
+    for file in [entries_file(SPLIT), class_ids_file(SPLIT), class_names_file(SPLIT)] {
+        let read = |folder: &Path| {
+            let path = folder.join(&file);
+            fs::read(&path).map_err(|error| {
+                Failure::new(FAILED, format!("{} cannot be read: {error}", path.display()), "a side has not written it")
+            })
+        };
+        if read(ours)? != read(reference)? {
+            let message = format!("{file}: the two sides do not write the same bytes");
+            return Err(Failure::new(
+                FAILED,
+                message,
+                "their speeds are not compared; `cargo test -p dinov3-data` first",
+            ));
+        }
+    }
+    Ok(())
+}

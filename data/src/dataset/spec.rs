@@ -1,0 +1,176 @@
+//! The reference's dataset strings, such as `ImageNet:split=TRAIN:root=/data/imagenet:extra=/data/extra`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::nearest::nearest;
+use crate::imagenet::{Split, UnknownSplit};
+
+/// The one dataset that is built.
+const IMAGENET: &str = "ImageNet";
+/// Those that the reference has besides.
+const NOT_BUILT: [&str; 3] = ["ImageNet22k", "ADE20K", "CocoCaptions"];
+/// What can be said of a dataset.
+const KEYS: [&str; 3] = ["split", "root", "extra"];
+
+/// Which dataset: what `_parse_dataset_str` of the reference's `dinov3/data/loaders.py` makes of a dataset string.
+///
+/// Two things differ from it. A value may hold `=`, as a path may; the reference fails. A key given twice is refused;
+/// the reference takes the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetSpec {
+    /// Which part of ImageNet.
+    pub split: Split,
+    /// The folder that holds `train`, `val` and `test`.
+    pub root: PathBuf,
+    /// The folder that holds the tables.
+    pub extra: PathBuf,
+}
+
+/// Why a text is no dataset string.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// A dataset that the reference has and we have not.
+    #[error("the dataset `{0}` is not supported")]
+    NotBuilt(String),
+    /// A dataset that nobody has.
+    #[error("there is no dataset `{0}`")]
+    Unknown(String),
+    /// A part without `=`.
+    #[error("`{0}` in the dataset string is no `key=value`")]
+    NoValue(String),
+    /// A key that means nothing.
+    #[error("a dataset has no `{0}`")]
+    Key(String),
+    /// A key that stands there twice.
+    #[error("the dataset string gives `{0}` twice")]
+    Twice(&'static str),
+    /// A key that is left out or empty.
+    #[error("the dataset string gives no `{0}`")]
+    Missing(&'static str),
+    /// A word that names no split.
+    #[error(transparent)]
+    Split(#[from] UnknownSplit),
+}
+
+impl SpecError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> String {
+        let example = "ImageNet:split=TRAIN:root=PATH:extra=PATH";
+        let meant = |given: &str, known: &[&'static str]| match nearest(given, known) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("write it as {example}"),
+        };
+        match self {
+            Self::NotBuilt(_) => format!("of the reference's datasets this trainer reads ImageNet: {example}"),
+            Self::Unknown(given) => meant(given, &[IMAGENET]),
+            Self::Key(given) => meant(given, &KEYS),
+            Self::NoValue(_) => format!("write it as {example}; a path cannot hold a `:` here"),
+            Self::Twice(_) => "keep one of the two".to_owned(),
+            Self::Missing(_) => format!("write it as {example}"),
+            Self::Split(unknown) => unknown.hint(),
+        }
+    }
+}
+
+impl DatasetSpec {
+    /// Reads a dataset string.
+    ///
+    /// # Errors
+    /// See [`SpecError`].
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        let mut parts = text.split(':');
+        let name = parts.next().unwrap_or_default();
+        if name != IMAGENET {
+            let error = if NOT_BUILT.contains(&name) { SpecError::NotBuilt } else { SpecError::Unknown };
+            return Err(error(name.to_owned()));
+        }
+        let mut values: [Option<&str>; 3] = [None; 3];
+        for part in parts {
+            let (key, value) = part.split_once('=').ok_or_else(|| SpecError::NoValue(part.to_owned()))?;
+            let place = KEYS.iter().position(|known| *known == key).ok_or_else(|| SpecError::Key(key.to_owned()))?;
+            if values[place].replace(value).is_some() {
+                return Err(SpecError::Twice(KEYS[place]));
+            }
+        }
+        let value =
+            |place: usize| values[place].filter(|value| !value.is_empty()).ok_or(SpecError::Missing(KEYS[place]));
+        Ok(Self { split: value(0)?.parse()?, root: value(1)?.into(), extra: value(2)?.into() })
+    }
+
+    /// [`DatasetSpec::root`] with a leading `~` replaced by the user's home, as in the reference: no shell has looked at what
+    /// stands in the middle of a dataset string.
+    pub fn root_folder(&self) -> PathBuf {
+        match (self.root.strip_prefix("~"), std::env::home_dir()) {
+            (Ok(below), Some(home)) => home.join(below),
+            _ => self.root.clone(),
+        }
+    }
+}
+
+impl FromStr for DatasetSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for DatasetSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{IMAGENET}:split={}:root={}:extra={}", self.split, self.root.display(), self.extra.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_may_come_in_any_order_and_hold_equals_signs() {
+        let text = "ImageNet:split=VAL:root=/data/a=b:extra=../extra tables";
+        let spec = DatasetSpec::parse(text).unwrap();
+        let expected = DatasetSpec { split: Split::Val, root: "/data/a=b".into(), extra: "../extra tables".into() };
+        assert_eq!((&spec, spec.to_string().as_str()), (&expected, text));
+        assert_eq!(DatasetSpec::parse("ImageNet:extra=../extra tables:root=/data/a=b:split=VAL"), Ok(expected));
+    }
+
+    #[test]
+    fn the_root_may_be_in_the_users_home() {
+        let folder = |root: &str| {
+            let text = format!("ImageNet:split=VAL:root={root}:extra=b");
+            DatasetSpec::parse(&text).unwrap().root_folder()
+        };
+        assert_eq!(folder("~/data"), std::env::home_dir().unwrap().join("data"));
+        assert_eq!(["a/~/b", "~someone/b"].map(folder), ["a/~/b", "~someone/b"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn anything_else_is_refused_by_name() {
+        let refused = |text: &str| {
+            let error = DatasetSpec::parse(text).unwrap_err();
+            format!("{text}\n  {error}\n  hint: {}\n", error.hint())
+        };
+        let texts = [
+            "ImageNet22k:root=a:extra=b",
+            "ADE20K:split=TRAIN:root=a",
+            "CocoCaptions:split=TRAIN:root=a",
+            "imagenet:split=TRAIN:root=a:extra=b",
+            "LAION",
+            "",
+            "ImageNet",
+            "ImageNet:split=TRAIN",
+            "ImageNet:split=TRAIN:root=a",
+            "ImageNet:split=TRAIN:root=:extra=b",
+            "ImageNet:split=train:root=a:extra=b",
+            "ImageNet:split=X:root=a:extra=b",
+            "ImageNet:split=TRAIN:root=C:\\data:extra=b",
+            "ImageNet:split=TRAIN:root=a:root=b:extra=c",
+            "ImageNet:split=TRAIN:roots=a:extra=b",
+            "ImageNet:split=TRAIN:root=a:extra=b:transform=c",
+            "ImageNet:split=TRAIN:root=a:extra=b:",
+        ];
+        insta::assert_snapshot!(texts.map(refused).concat());
+    }
+}

@@ -1,0 +1,93 @@
+//! From the bytes of a file to pixels, as `PIL.Image.open(…).convert("RGB")` has them.
+
+mod error;
+mod jpeg;
+mod jpeg_header;
+mod png;
+
+pub use error::DecodeError;
+
+use crate::image::Image;
+
+/// More pixels than this are refused, as Pillow refuses them: a small file may claim any size.
+pub const MOST_PIXELS: u64 = 2 * 89_478_485;
+
+/// The width and height of the image in `bytes`, from its header alone. No EXIF orientation is applied.
+///
+/// # Errors
+/// When this is no JPEG or PNG file, its header is broken, or it claims more than [`MOST_PIXELS`].
+pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
+    let (width, height) = match Format::of(bytes)? {
+        Format::Jpeg => {
+            let header = jpeg_header::read(bytes)?;
+            (header.width, header.height)
+        }
+        Format::Png => png::dimensions(bytes)?,
+    };
+    bounded(width, height)
+}
+
+/// The pixels of the image in `bytes`: a JPEG or PNG file of any kind, made RGB. The name of the file does not matter.
+///
+/// # Errors
+/// As [`dimensions`], and when the pixels are truncated or cannot be decoded. Damage that Pillow decodes over is no error.
+pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
+    match Format::of(bytes)? {
+        Format::Jpeg => {
+            let header = jpeg_header::read(bytes)?;
+            bounded(header.width, header.height)?;
+            jpeg::decode(bytes, &header)
+        }
+        Format::Png => {
+            let (width, height) = png::dimensions(bytes)?;
+            bounded(width, height)?;
+            png::decode(bytes)
+        }
+    }
+}
+
+fn bounded(width: usize, height: usize) -> Result<(usize, usize), DecodeError> {
+    if width as u64 * height as u64 > MOST_PIXELS {
+        return Err(DecodeError::TooLarge { width, height });
+    }
+    Ok((width, height))
+}
+
+/// What the first bytes say that the rest is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Jpeg,
+    Png,
+}
+
+impl Format {
+    fn of(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let starts = |magic: &[u8]| bytes.starts_with(magic);
+        let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+        let unsupported = |format| Err(DecodeError::Unsupported { format });
+        if starts(b"\xff\xd8\xff") {
+            Ok(Self::Jpeg)
+        } else if starts(b"\x89PNG\r\n\x1a\n") {
+            Ok(Self::Png)
+        } else if starts(b"GIF87a") || starts(b"GIF89a") {
+            unsupported("GIF")
+        } else if starts(b"BM") {
+            unsupported("BMP")
+        } else if starts(b"RIFF") && at(8, b"WEBP") {
+            unsupported("WebP")
+        } else if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
+            unsupported("TIFF")
+        } else if starts(b"\0\0\0\x0cjP  \r\n\x87\n") || starts(b"\xff\x4f\xff\x51") {
+            unsupported("JPEG 2000")
+        } else if at(4, b"ftypavif") || at(4, b"ftypavis") {
+            unsupported("AVIF")
+        } else if at(4, b"ftypheic") || at(4, b"ftypmif1") {
+            unsupported("HEIF")
+        } else {
+            Err(DecodeError::Unknown { length: bytes.len() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

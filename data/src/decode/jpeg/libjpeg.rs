@@ -1,0 +1,318 @@
+//! libjpeg behind a safe face: its errors are values, and it never ends the process.
+//!
+//! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it (the feature
+//! `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the decompressor's own memory
+//! pools, which [`Decompressor`] frees when dropped.
+
+use std::marker::PhantomData;
+use std::mem;
+use std::os::raw::{c_int, c_long};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::NonNull;
+
+use mozjpeg_sys as sys;
+use sys::{jpeg_common_struct, jpeg_decompress_struct, jpeg_error_mgr, jpeg_source_mgr, jvirt_barray_control};
+
+use super::idct::{self, Block};
+
+/// Why libjpeg stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It wants more bytes than the file has.
+    Suspended,
+    /// It cannot go on; its own message.
+    Fatal(String),
+}
+
+/// What libjpeg says of the frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// Samples of one component, from the top, in rows of whole blocks.
+pub struct Plane {
+    samples: Vec<u8>,
+    stride: usize,
+}
+
+impl Plane {
+    /// Row `y`, which may be longer than the picture is wide.
+    #[inline(always)]
+    pub fn row(&self, y: usize) -> &[u8] {
+        &self.samples[y * self.stride..][..self.stride]
+    }
+}
+
+/// The components of a picture before they are put together.
+pub struct Planes {
+    /// Luma samples a chroma sample, across: 1 or 2.
+    pub across: usize,
+    /// The same, down.
+    pub down: usize,
+    /// Luma.
+    pub luma: Plane,
+    /// Cb and Cr; a grey picture has none.
+    pub chroma: Option<[Plane; 2]>,
+}
+
+/// What libjpeg holds pointers into.
+struct Shared {
+    info: jpeg_decompress_struct,
+    errors: jpeg_error_mgr,
+    source: jpeg_source_mgr,
+}
+
+/// One file being decompressed.
+pub struct Decompressor<'a> {
+    /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this one.
+    shared: NonNull<Shared>,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+/// What [`error_exit`] unwinds with.
+struct Thrown(String);
+
+unsafe extern "C-unwind" fn error_exit(info: &mut jpeg_common_struct) {
+    type Format = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, *mut u8);
+    let mut text = [0_u8; 80];
+    // SAFETY: libjpeg's own error manager, whose `format_message` writes at most 80 bytes. Its binding says that it takes a
+    // reference to read from, which in C is the same.
+    unsafe {
+        if let Some(format) = (*info.err).format_message {
+            let format: Format = mem::transmute(format);
+            format(info, text.as_mut_ptr());
+        }
+    }
+    let length = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    // `resume_unwind` and not `panic!`: no panic hook runs.
+    resume_unwind(Box::new(Thrown(String::from_utf8_lossy(&text[..length]).into_owned())));
+}
+
+unsafe extern "C-unwind" fn no_message(_: &mut jpeg_common_struct) {}
+
+unsafe extern "C-unwind" fn nothing(_: &mut jpeg_decompress_struct) {}
+
+/// All bytes were given at the start, so there are no more: libjpeg suspends.
+unsafe extern "C-unwind" fn no_more_input(_: &mut jpeg_decompress_struct) -> c_int {
+    0
+}
+
+unsafe extern "C-unwind" fn skip_input(info: &mut jpeg_decompress_struct, count: c_long) {
+    // SAFETY: the source manager that `Decompressor::new` set, whose bytes outlive it.
+    unsafe {
+        let source = &mut *info.src;
+        let skipped = usize::try_from(count).unwrap_or(0).min(source.bytes_in_buffer);
+        source.next_input_byte = source.next_input_byte.add(skipped);
+        source.bytes_in_buffer -= skipped;
+    }
+}
+
+unsafe extern "C-unwind" fn resync(info: &mut jpeg_decompress_struct, desired: c_int) -> c_int {
+    // SAFETY: libjpeg's own default, called from where libjpeg calls it.
+    unsafe { sys::jpeg_resync_to_restart(info, desired) }
+}
+
+impl<'a> Decompressor<'a> {
+    /// A decompressor of `bytes`.
+    ///
+    /// # Errors
+    /// When libjpeg cannot be set up: it is out of memory, or another version than it was compiled for.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, Failure> {
+        // SAFETY: C structures, of which zero is a valid state.
+        let shared = NonNull::from(Box::leak(Box::new(unsafe { mem::zeroed::<Shared>() })));
+        let mut this = Self { shared, bytes: PhantomData };
+        let shared = shared.as_ptr();
+        // SAFETY: all parts live as long as `this`, at one place, and nothing else refers to them yet.
+        unsafe {
+            sys::jpeg_std_error(&mut (*shared).errors);
+            (*shared).errors.error_exit = Some(error_exit);
+            (*shared).errors.output_message = Some(no_message);
+            (*shared).info.common.err = &raw mut (*shared).errors;
+        }
+        this.guarded(|info| {
+            // SAFETY: `info` has its error manager, which is all that this needs.
+            unsafe { sys::jpeg_CreateDecompress(info, sys::JPEG_LIB_VERSION, size_of::<jpeg_decompress_struct>()) }
+        })?;
+        // SAFETY: as above. `jpeg_CreateDecompress` clears all but the error manager.
+        unsafe {
+            (*shared).source = jpeg_source_mgr {
+                next_input_byte: bytes.as_ptr(),
+                bytes_in_buffer: bytes.len(),
+                init_source: Some(nothing),
+                fill_input_buffer: Some(no_more_input),
+                skip_input_data: Some(skip_input),
+                resync_to_restart: Some(resync),
+                term_source: Some(nothing),
+            };
+            (*shared).info.src = &raw mut (*shared).source;
+        }
+        Ok(this)
+    }
+
+    /// libjpeg's structure.
+    fn info(&mut self) -> &mut jpeg_decompress_struct {
+        // SAFETY: `self` owns it, and libjpeg touches it only while it is called.
+        unsafe { &mut (*self.shared.as_ptr()).info }
+    }
+
+    /// Calls into C; an error thrown there is an error here.
+    fn guarded<R>(&mut self, call: impl FnOnce(&mut jpeg_decompress_struct) -> R) -> Result<R, Failure> {
+        let info = self.info();
+        // After an error nothing of `info` is used but by `jpeg_destroy_decompress`, which is made for that.
+        catch_unwind(AssertUnwindSafe(|| call(info))).map_err(|payload| match payload.downcast::<Thrown>() {
+            Ok(thrown) => Failure::Fatal(thrown.0),
+            Err(other) => resume_unwind(other),
+        })
+    }
+
+    /// Reads up to the first scan.
+    ///
+    /// # Errors
+    /// When the file ends before, or the header is broken.
+    pub fn read_header(&mut self) -> Result<Frame, Failure> {
+        const SUSPENDED: c_int = 0;
+        const TABLES_ONLY: c_int = 2;
+        loop {
+            // SAFETY: `info` has its source.
+            match self.guarded(|info| unsafe { sys::jpeg_read_header(info, 0) })? {
+                SUSPENDED => return Err(Failure::Suspended),
+                TABLES_ONLY => {}
+                _ => break,
+            }
+        }
+        let info = self.info();
+        Ok(Frame { width: info.image_width as usize, height: info.image_height as usize })
+    }
+
+    /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte a layer.
+    ///
+    /// # Errors
+    /// When the file ends before the last row, or what it holds cannot be decoded.
+    pub fn scanlines(&mut self, layers: usize) -> Result<Vec<u8>, Failure> {
+        self.info().out_color_space = match layers {
+            1 => sys::JCS_GRAYSCALE,
+            3 => sys::JCS_RGB,
+            _ => sys::JCS_CMYK,
+        };
+        // SAFETY: `info` has read its header.
+        if self.guarded(|info| unsafe { sys::jpeg_start_decompress(info) })? == 0 {
+            return Err(Failure::Suspended);
+        }
+        let info = self.info();
+        let (stride, height) = (info.output_width as usize * layers, info.output_height as usize);
+        let mut lines = vec![0; stride * height];
+        for line in lines.chunks_exact_mut(stride) {
+            let mut start = line.as_mut_ptr();
+            // SAFETY: `line` has room for one row of `output_width` pixels of `layers` bytes.
+            if self.guarded(|info| unsafe { sys::jpeg_read_scanlines(info, &raw mut start, 1) })? != 1 {
+                return Err(Failure::Suspended);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Reads on to the end of the image. That the file may end before it is no error.
+    ///
+    /// # Errors
+    /// When what is behind the last row is no JPEG.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        // SAFETY: all rows have been read.
+        self.guarded(|info| unsafe { sys::jpeg_finish_decompress(info) }).map(|_| ())
+    }
+
+    /// All samples, as they are before chroma is spread over luma; `None` for components or samplings that are not plain.
+    ///
+    /// # Errors
+    /// When the file ends before its image does, or what it holds cannot be decoded.
+    pub fn planes(&mut self) -> Result<Option<Planes>, Failure> {
+        let info = self.info();
+        let grey = match info.jpeg_color_space {
+            sys::JCS_GRAYSCALE => true,
+            sys::JCS_YCbCr => false,
+            _ => return Ok(None),
+        };
+        // SAFETY: the header has been read: there are as many components as it says.
+        let components = unsafe { std::slice::from_raw_parts(info.comp_info, info.num_components as usize) };
+        let samplings: Vec<_> = components.iter().map(|part| (part.h_samp_factor, part.v_samp_factor)).collect();
+        let (across, down) = match samplings[..] {
+            [_] if grey => (1, 1),
+            [(1, 1), (1, 1), (1, 1)] if !grey => (1, 1),
+            [(2, 1), (1, 1), (1, 1)] if !grey => (2, 1),
+            [(2, 2), (1, 1), (1, 1)] if !grey => (2, 2),
+            _ => return Ok(None),
+        };
+        // libjpeg spreads so short a row in another way.
+        if across == 2 && info.image_width <= 4 {
+            return Ok(None);
+        }
+        // SAFETY: `info` has read its header.
+        let arrays = self.guarded(|info| unsafe { sys::jpeg_read_coefficients(info) })?;
+        if arrays.is_null() {
+            return Err(Failure::Suspended);
+        }
+        if self.smooths() {
+            return Ok(None);
+        }
+        let Some(luma) = self.plane(arrays, 0)? else { return Ok(None) };
+        if grey {
+            return Ok(Some(Planes { across, down, luma, chroma: None }));
+        }
+        let (Some(blue), Some(red)) = (self.plane(arrays, 1)?, self.plane(arrays, 2)?) else { return Ok(None) };
+        Ok(Some(Planes { across, down, luma, chroma: Some([blue, red]) }))
+    }
+
+    /// Whether libjpeg would smooth over the blocks: scans are missing of a progressive image, and with them digits of the
+    /// first coefficients.
+    fn smooths(&mut self) -> bool {
+        let info = self.info();
+        if info.coef_bits.is_null() {
+            return false;
+        }
+        // SAFETY: libjpeg keeps 64 numbers a component here.
+        let missing = unsafe {
+            std::slice::from_raw_parts(info.coef_bits.cast_const().cast::<[c_int; 64]>(), info.num_components as usize)
+        };
+        missing.iter().any(|bits| bits[..10].iter().any(|bits| *bits != 0))
+    }
+
+    /// The samples of one component; `None` when no scan held it.
+    fn plane(&mut self, arrays: *mut *mut jvirt_barray_control, at: usize) -> Result<Option<Plane>, Failure> {
+        // SAFETY: `arrays` has an element a component.
+        let (part, array) = unsafe { (&*self.info().comp_info.add(at), *arrays.add(at)) };
+        let (columns, rows) = (part.width_in_blocks as usize, part.height_in_blocks as usize);
+        if part.quant_table.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: a table that libjpeg keeps as long as `info`.
+        let divisors = unsafe { (*part.quant_table).quantval }.map(|divisor| divisor as i16);
+        let stride = 8 * columns;
+        let mut samples = vec![0; 8 * rows * stride];
+        for (row, out) in samples.chunks_exact_mut(8 * stride).enumerate() {
+            let blocks = self.guarded(|info| {
+                // SAFETY: the array has been filled, and has this row, of `columns` blocks at least.
+                unsafe {
+                    let access = (*info.common.mem).access_virt_barray.expect("libjpeg sets it");
+                    let rows = access(&mut info.common, array, row as u32, 1, 0);
+                    std::slice::from_raw_parts((*rows).cast::<Block>(), columns)
+                }
+            })?;
+            idct::row(blocks, &divisors, out, stride);
+        }
+        Ok(Some(Plane { samples, stride }))
+    }
+}
+
+impl Drop for Decompressor<'_> {
+    fn drop(&mut self) {
+        // SAFETY: zeroed or set up by `jpeg_CreateDecompress`; may be destroyed in any state, and does not throw. The box is
+        // the one leaked by `new`.
+        unsafe {
+            sys::jpeg_destroy_decompress(self.info());
+            drop(Box::from_raw(self.shared.as_ptr()));
+        }
+    }
+}

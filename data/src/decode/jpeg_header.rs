@@ -1,0 +1,101 @@
+//! A JPEG file's header, walked as Pillow walks it before it hands the file to libjpeg.
+//!
+//! Pillow judges the header itself, more leniently than libjpeg in some places and more strictly in others. What either refuses
+//! is refused here.
+
+use super::DecodeError;
+
+/// What Pillow learns from the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Components: 1, 3 or 4.
+    pub layers: usize,
+    /// Whether it is Huffman coded, sequential or progressive.
+    pub huffman: bool,
+}
+
+fn broken(why: impl Into<String>) -> DecodeError {
+    DecodeError::Broken { format: "JPEG", why: why.into() }
+}
+
+const TRUNCATED: DecodeError = DecodeError::Truncated { format: "JPEG" };
+
+/// Walks the markers of `bytes`, which begin with a start of image, up to the first scan.
+///
+/// # Errors
+/// When the walk meets no frame, or a frame of another kind than 8-bit with 1, 3 or 4 components, or a broken segment.
+pub fn read(bytes: &[u8]) -> Result<Header, DecodeError> {
+    let mut rest = &bytes[2..];
+    let mut frame = None;
+    // Whatever is between segments is skipped, fill bytes included.
+    while let Some(start) = rest.iter().position(|byte| *byte == 0xff) {
+        rest = &rest[start + 1..];
+        let Some((&marker, after)) = rest.split_first() else { break };
+        match marker {
+            // A fill byte may be the first of the next marker; an escaped 0xff is no marker.
+            0xff => continue,
+            0x00 => rest = after,
+            0xc8 | 0xd0..=0xd9 | 0xf0..=0xfd => rest = after,
+            0xc0..=0xcf | 0xda..=0xef | 0xfe => {
+                let (segment, behind) = segment(after)?;
+                rest = behind;
+                match marker {
+                    0xc4 | 0xcc => {}
+                    0xc0..=0xcf | 0xde => frame = Some(read_frame(marker, segment)?),
+                    0xdb => check_tables(segment)?,
+                    0xe0 if segment.starts_with(b"JFIF") && segment.len() < 7 => {
+                        return Err(broken("its JFIF segment is too short"));
+                    }
+                    0xee if segment.starts_with(b"Adobe") && segment.len() < 7 => {
+                        return Err(broken("its Adobe segment is too short"));
+                    }
+                    0xda => return frame.ok_or_else(|| broken("its scan comes before its frame")),
+                    _ => {}
+                }
+            }
+            _ => return Err(broken(format!("0xff{marker:02x} is no marker"))),
+        }
+    }
+    // Pillow has no pixels to load where no scan was met.
+    Err(if frame.is_some() { TRUNCATED } else { broken("it has no frame") })
+}
+
+/// The content of the segment that begins with its length, and what is behind it.
+fn segment(bytes: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(TRUNCATED)?;
+    let content = usize::from(u16::from_be_bytes(*length)).saturating_sub(2);
+    rest.split_at_checked(content).ok_or(TRUNCATED)
+}
+
+fn read_frame(marker: u8, segment: &[u8]) -> Result<Header, DecodeError> {
+    let &[bits, h1, h0, w1, w0, layers, ref components @ ..] = segment else {
+        return Err(broken("its frame's header is too short"));
+    };
+    if bits != 8 {
+        return Err(broken(format!("its samples have {bits} bits")));
+    }
+    if !matches!(layers, 1 | 3 | 4) {
+        return Err(broken(format!("it has {layers} components")));
+    }
+    if components.len() % 3 != 0 {
+        return Err(broken("its frame's header has an odd length"));
+    }
+    let (width, height) = (u16::from_be_bytes([w1, w0]).into(), u16::from_be_bytes([h1, h0]).into());
+    if width == 0 || height == 0 {
+        return Err(broken(format!("it has {width}x{height} pixels")));
+    }
+    Ok(Header { width, height, layers: layers.into(), huffman: matches!(marker, 0xc0..=0xc2) })
+}
+
+/// Quantisation tables must be whole: 64 values of 8 or 16 bits each.
+fn check_tables(mut segment: &[u8]) -> Result<(), DecodeError> {
+    while let Some(kind) = segment.first() {
+        let length = if kind >> 4 == 0 { 65 } else { 129 };
+        segment = segment.get(length..).ok_or_else(|| broken("a quantisation table is cut short"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Batches, made ahead of the trainer by threads.
+//!
+//! The reference's loader has worker processes, each with random streams of its own, that make whole batches in turn: batch b is
+//! worker b mod W's. What a batch holds thus depends on how many workers there are. Here W *streams* take their place, as many as
+//! the config says, and any number of threads does the work: one thread draws parameters, batch after batch, from the stream whose
+//! turn it is, and needs no more of an image than its size; the others read files, decode and make crops in any order. So batches are
+//! the reference's, and the same for every number of threads.
+//!
+//! An image that cannot be read or decoded is replaced by the next one of the dataset, counted and logged; too many of them
+//! end the run. (The reference ends at the first.) What replaces an image depends on nothing but the dataset.
+
+mod conductor;
+mod pool;
+mod run;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::collate::{Batch, Collation};
+use crate::dataset::Dataset;
+use conductor::{Conductor, Event};
+use pool::Pool;
+pub use run::{RunLoader, Start, StartError};
+
+/// How batches are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Images of a batch.
+    pub batch_size: usize,
+    /// Random streams: the reference's number of workers (`train.num_workers`).
+    pub streams: usize,
+    /// What the streams are seeded from: the reference's loader draws it from torch's global generator when it starts.
+    pub base_seed: u64,
+    /// Threads that read, decode and make crops.
+    pub threads: usize,
+    /// Batches that are begun, or finished and not taken, at any time.
+    pub prefetch: usize,
+    /// How many images of the dataset may be unusable before the run ends.
+    pub broken_limit: usize,
+}
+
+/// Why there are no more batches.
+#[derive(Debug, thiserror::Error)]
+pub enum LoaderError {
+    /// A setting that cannot be honoured.
+    #[error("{setting} cannot be {given}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// Its value.
+        given: usize,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Unusable images are no exception any more.
+    #[error("{broken} images cannot be used, more than the {limit} allowed; the last one: {last}")]
+    TooManyBroken {
+        /// How many different ones.
+        broken: usize,
+        /// How many are allowed.
+        limit: usize,
+        /// Name and reason.
+        last: String,
+    },
+    /// No image of the dataset can be used.
+    #[error("no image of the dataset can be used; the last one: {last}")]
+    NoneUsable {
+        /// Name and reason.
+        last: String,
+    },
+    /// A fault of this program.
+    #[error("a thread of the loader panicked: {0}")]
+    Panicked(String),
+    /// The system gives no threads.
+    #[error("no thread can be started: {0}")]
+    Threads(#[from] std::io::Error),
+}
+
+impl LoaderError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Setting { hint, .. } => hint,
+            Self::TooManyBroken { .. } | Self::NoneUsable { .. } => {
+                "check that the dataset's folder is mounted and readable; each unusable file is named in the log"
+            }
+            Self::Panicked(_) => "this is a defect of this program: report it with the message",
+            Self::Threads(_) => "lower the number of threads, or raise the system's limit",
+        }
+    }
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), LoaderError> {
+        let share = "with no worker the reference draws crops from the trainer's own random stream; give at least one";
+        let settings = [
+            ("the batch size", self.batch_size, "give at least one image"),
+            ("train.num_workers", self.streams, share),
+            ("the number of threads", self.threads, "give at least one"),
+            ("the number of batches made ahead", self.prefetch, "give at least one"),
+        ];
+        match settings.into_iter().find(|(_, given, _)| *given == 0) {
+            Some((setting, given, hint)) => Err(LoaderError::Setting { setting, given, hint }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Batches in order, as long as the sampler goes on; a last one that is not full is dropped. After an error there are none.
+///
+/// Dropping it ends its threads, after the images at hand.
+pub struct Loader {
+    batches: Receiver<Result<Batch, LoaderError>>,
+    events: Sender<Event>,
+    broken: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<()>>,
+    failed: bool,
+}
+
+impl Loader {
+    /// Starts making batches of `dataset`, in the order of `sampler`.
+    ///
+    /// # Errors
+    /// When a setting is zero that may not be, or there are no threads to be had.
+    pub fn start(
+        dataset: Arc<dyn Dataset>,
+        sampler: Box<dyn Iterator<Item = usize> + Send>,
+        collation: Arc<Collation>,
+        settings: &Settings,
+    ) -> Result<Self, LoaderError> {
+        settings.check()?;
+        let (events, inbox) = crossbeam_channel::unbounded();
+        let (outbox, batches) = crossbeam_channel::unbounded();
+        let broken = Arc::new(AtomicUsize::new(0));
+        let (pool, mut threads) = Pool::start(settings.threads, dataset.clone(), collation.clone(), events.clone())?;
+        let conductor = Conductor::new(dataset, sampler, collation, *settings, pool, outbox, broken.clone());
+        let start = thread::Builder::new().name("data".to_owned());
+        threads.push(start.spawn(move || conductor.run(&inbox))?);
+        Ok(Self { batches, events, broken, threads, failed: false })
+    }
+
+    /// How many different images have been unusable so far.
+    pub fn broken(&self) -> usize {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch, LoaderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        // The conductor hangs up after the last batch.
+        let batch = self.batches.recv().ok()?;
+        self.failed = batch.is_err();
+        // If it is gone, there is nothing to make room for.
+        let _ = self.events.send(Event::Taken);
+        Some(batch)
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // A conductor that is gone has ended already, and so has the pool, whose queue it held.
+        let _ = self.events.send(Event::Stop);
+        for thread in self.threads.drain(..) {
+            // A panic has been reported as an error.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! The one thread that decides: what is read, what is drawn, what replaces an unusable image, when a batch is whole.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::pool::{File, Place, Pool};
+use super::{LoaderError, Settings};
+use crate::augment::Crops;
+use crate::collate::{Batch, Collation};
+use crate::dataset::Dataset;
+use crate::masking::Masks;
+use crate::random::Streams;
+
+/// What the conductor is told.
+pub(super) enum Event {
+    /// A file was read, or why not.
+    Read(Place, Result<File, String>),
+    /// Crops were made, or why the file could not be decoded.
+    Cut(Place, Result<Crops, String>),
+    /// A thread of the pool panicked.
+    Panicked(String),
+    /// The trainer took a batch.
+    Taken,
+    /// The loader is dropped.
+    Stop,
+}
+
+/// An image of a batch, on its way.
+struct Sample {
+    /// Which of the dataset; another once it was replaced.
+    index: usize,
+    file: Option<File>,
+    /// The stream as it stood before this image's parameters were drawn.
+    before: Option<Streams>,
+    crops: Option<Crops>,
+}
+
+/// A batch on its way.
+struct Pending {
+    samples: Vec<Sample>,
+    /// How many have had their parameters drawn.
+    drawn: usize,
+    masks: Option<Masks>,
+}
+
+pub(super) struct Conductor {
+    dataset: Arc<dyn Dataset>,
+    sampler: Box<dyn Iterator<Item = usize> + Send>,
+    collation: Arc<Collation>,
+    settings: Settings,
+    pool: Pool,
+    outbox: Sender<Result<Batch, LoaderError>>,
+    /// Each worker's, in the reference's terms.
+    streams: Vec<Streams>,
+    pending: BTreeMap<u64, Pending>,
+    /// Begun batches.
+    begun: u64,
+    /// Batches that the trainer has not taken yet.
+    untaken: usize,
+    /// The batch whose parameters are drawn next.
+    drawing: u64,
+    broken: HashSet<usize>,
+    broken_count: Arc<AtomicUsize>,
+    /// How often an image of a place was replaced, for those where it was.
+    replaced: HashMap<Place, usize>,
+    ended: bool,
+}
+
+/// Why the conductor ends.
+enum End {
+    /// Nobody wants more.
+    Stopped,
+    Failed(LoaderError),
+}
+
+impl Conductor {
+    pub(super) fn new(
+        dataset: Arc<dyn Dataset>,
+        sampler: Box<dyn Iterator<Item = usize> + Send>,
+        collation: Arc<Collation>,
+        settings: Settings,
+        pool: Pool,
+        outbox: Sender<Result<Batch, LoaderError>>,
+        broken_count: Arc<AtomicUsize>,
+    ) -> Self {
+        let streams =
+            (0..settings.streams as u64).map(|worker| Streams::of_worker(settings.base_seed, worker)).collect();
+        Self {
+            dataset,
+            sampler,
+            collation,
+            settings,
+            pool,
+            outbox,
+            streams,
+            pending: BTreeMap::new(),
+            begun: 0,
+            untaken: 0,
+            drawing: 0,
+            broken: HashSet::new(),
+            broken_count,
+            replaced: HashMap::new(),
+            ended: false,
+        }
+    }
+
+    /// Until the sampler's last batch is out, something fails, or the loader is dropped. Hangs up on both sides at the end.
+    pub(super) fn run(mut self, inbox: &Receiver<Event>) {
+        let end = loop {
+            self.begin();
+            if self.ended && self.pending.is_empty() {
+                return;
+            }
+            let Ok(event) = inbox.recv() else { return };
+            if let Err(end) = self.handle(event) {
+                break end;
+            }
+        };
+        if let End::Failed(error) = end {
+            // If nobody listens, nobody misses it.
+            let _ = self.outbox.send(Err(error));
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Read(place, Ok(file)) => {
+                self.sample(place).file = Some(file);
+                self.redraw(place);
+                self.draw();
+            }
+            Event::Read(place, Err(reason)) => self.replace(place, &reason)?,
+            Event::Cut(place, Ok(crops)) => {
+                let sample = self.sample(place);
+                sample.crops = Some(crops);
+                sample.before = None;
+                self.deliver();
+            }
+            Event::Cut(place, Err(reason)) => self.replace(place, &reason)?,
+            Event::Panicked(message) => return Err(End::Failed(LoaderError::Panicked(message))),
+            Event::Taken => self.untaken -= 1,
+            Event::Stop => return Err(End::Stopped),
+        }
+        Ok(())
+    }
+
+    /// Begins as many batches as there is room for.
+    fn begin(&mut self) {
+        while !self.ended && self.untaken < self.settings.prefetch {
+            let indices: Vec<_> = self.sampler.by_ref().take(self.settings.batch_size).collect();
+            if indices.len() < self.settings.batch_size {
+                self.ended = true;
+                return;
+            }
+            for (image, index) in indices.iter().enumerate() {
+                self.pool.read(Place { batch: self.begun, image }, *index);
+            }
+            let sample = |index| Sample { index, file: None, before: None, crops: None };
+            let samples = indices.into_iter().map(sample).collect();
+            self.pending.insert(self.begun, Pending { samples, drawn: 0, masks: None });
+            self.begun += 1;
+            self.untaken += 1;
+        }
+    }
+
+    fn sample(&mut self, place: Place) -> &mut Sample {
+        let pending = self.pending.get_mut(&place.batch).expect("a batch is pending until all its images are done");
+        &mut pending.samples[place.image]
+    }
+
+    /// Draws parameters for all images whose turn it is and whose size is known, and a batch's masks after its last image.
+    fn draw(&mut self) {
+        while let Some(pending) = self.pending.get_mut(&self.drawing) {
+            let streams = &mut self.streams[(self.drawing % self.settings.streams as u64) as usize];
+            while let Some(sample) = pending.samples.get_mut(pending.drawn) {
+                let Some(file) = sample.file.take() else { return };
+                sample.before = Some(streams.clone());
+                let parameters = self.collation.augmentation.draw(file.width, file.height, streams);
+                self.pool.cut(Place { batch: self.drawing, image: pending.drawn }, file, parameters);
+                pending.drawn += 1;
+            }
+            pending.masks = Some(self.collation.masking.draw(pending.samples.len(), streams));
+            self.drawing += 1;
+        }
+    }
+
+    /// Draws parameters anew for an image that was replaced after its own had been drawn: from the stream as it stood then,
+    /// so that those after it keep theirs.
+    fn redraw(&mut self, place: Place) {
+        let drawn = self.pending.get(&place.batch).is_some_and(|pending| place.image < pending.drawn);
+        if !drawn {
+            return;
+        }
+        let collation = self.collation.clone();
+        let sample = self.sample(place);
+        if let (Some(file), Some(before)) = (sample.file.take(), &sample.before) {
+            let parameters = collation.augmentation.draw(file.width, file.height, &mut before.clone());
+            self.pool.cut(place, file, parameters);
+        }
+    }
+
+    /// Reads the next image of the dataset in place of one that cannot be used.
+    fn replace(&mut self, place: Place, reason: &str) -> Result<(), End> {
+        let index = self.sample(place).index;
+        let name = self.dataset.name_of(index);
+        let last = format!("{name}: {reason}");
+        if self.broken.insert(index) {
+            self.broken_count.store(self.broken.len(), Ordering::Relaxed);
+            tracing::warn!(image = name, reason, "an image cannot be used; the next one takes its place");
+        }
+        let (broken, limit) = (self.broken.len(), self.settings.broken_limit);
+        if broken > limit {
+            return Err(End::Failed(LoaderError::TooManyBroken { broken, limit, last }));
+        }
+        let times = self.replaced.entry(place).or_default();
+        *times += 1;
+        if *times >= self.dataset.len() {
+            return Err(End::Failed(LoaderError::NoneUsable { last }));
+        }
+        let next = (index + 1) % self.dataset.len();
+        self.sample(place).index = next;
+        self.pool.read(place, next);
+        Ok(())
+    }
+
+    /// Sends off whole batches, in order.
+    fn deliver(&mut self) {
+        while let Some(first) = self.pending.first_entry() {
+            let whole = first.get().masks.is_some() && first.get().samples.iter().all(|sample| sample.crops.is_some());
+            if !whole {
+                return;
+            }
+            let batch = *first.key();
+            let Pending { samples, masks, .. } = first.remove();
+            self.replaced.retain(|place, _| place.batch != batch);
+            let crops = samples.into_iter().filter_map(|sample| sample.crops).collect();
+            if let Some(masks) = masks {
+                // A loader that is being dropped says so by an event.
+                let _ = self.outbox.send(Ok(Batch::new(crops, masks)));
+            }
+        }
+    }
+}

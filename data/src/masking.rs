@@ -1,0 +1,131 @@
+//! Masks for iBOT: which patches of which global crops the student does not see (`dinov3/data/masking.py`, and the half of
+//! `dinov3/data/collate.py` that has to do with masks).
+
+mod generator;
+mod masks;
+
+use crate::random::{PythonRandom, Streams};
+pub use generator::MaskingGenerator;
+pub use masks::{Masks, SubsetError};
+
+/// Global crops of an image.
+const GLOBAL_CROPS: usize = 2;
+
+/// How the global crops of a batch are masked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Masking {
+    /// Patches along a side of a global crop.
+    pub side: usize,
+    /// The fraction of crops that are masked at all (`ibot.mask_sample_probability`).
+    pub probability: f64,
+    /// What fraction of the patches of such a crop are masked: it grows from one crop to the next, from just above the first of
+    /// these to the second (`ibot.mask_ratio_min_max`).
+    pub ratio: (f64, f64),
+    /// Whether a mask is moved around the crop's edges (`ibot.mask_random_circular_shift`).
+    pub random_circular_shift: bool,
+    /// The most patches that one block masks; see [`Masking::largest_block`].
+    pub max_num_patches: f64,
+    /// Images to make masks for, where it is not the number that is loaded (multi-distillation).
+    pub local_batch_size: Option<usize>,
+}
+
+/// A number that masks cannot be drawn with.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} cannot be {given}")]
+pub struct MaskingError {
+    /// The field of [`Masking`].
+    pub name: &'static str,
+    /// Its value.
+    pub given: f64,
+    expected: &'static str,
+}
+
+impl MaskingError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> String {
+        format!("use {}", self.expected)
+    }
+}
+
+impl Masking {
+    /// The most patches that one block masks, as the trainer has it for crops of `size` pixels and patches of `patch_size`.
+    ///
+    /// That is half the crop's patches, or somewhat less: `0.5 * size // patch_size * size // patch_size`, from left to right.
+    ///
+    /// # Panics
+    /// When `patch_size` is 0.
+    pub fn largest_block(size: usize, patch_size: usize) -> f64 {
+        (size / (2 * patch_size) * size / patch_size) as f64
+    }
+
+    /// Whether masks can be drawn.
+    ///
+    /// # Errors
+    /// The first number that is out of bounds.
+    pub fn check(&self) -> Result<(), MaskingError> {
+        let fraction = |name, given| (name, given, (0.0..=1.0).contains(&given), "a number from 0 to 1");
+        for (name, given, fine, expected) in [
+            ("side", self.side as f64, self.side > 0, "1 or more"),
+            fraction("probability", self.probability),
+            fraction("ratio.0", self.ratio.0),
+            fraction("ratio.1", self.ratio.1),
+            ("max_num_patches", self.max_num_patches, self.max_num_patches >= 0.0, "0 or more"),
+        ] {
+            if !fine {
+                return Err(MaskingError { name, given, expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// The masks of a batch of `images` images, as `collate_data_and_cast` draws them from Python's and NumPy's stream: two of each
+    /// image, in no order.
+    ///
+    /// # Panics
+    /// When there are to be more masked patches than patches, which [`Masking::check`] would have told.
+    pub fn draw(&self, images: usize, streams: &mut Streams) -> Masks {
+        let patches = self.side * self.side;
+        let crops = GLOBAL_CROPS * self.local_batch_size.unwrap_or(images);
+        let masked = (crops as f64 * self.probability) as usize;
+        let generator = MaskingGenerator::new(self.side, self.side, self.max_num_patches);
+        let mut upperbound = 0;
+        let mut masks = Vec::with_capacity(crops);
+        for fraction in linspace(self.ratio, masked + 1).skip(1) {
+            let count = (patches as f32 * fraction) as usize;
+            let mask = generator.draw(count, &mut streams.python, &mut streams.numpy);
+            let shifted = if self.random_circular_shift { self.shifted(&mask, &mut streams.python) } else { mask };
+            masks.push(shifted);
+            upperbound += count;
+        }
+        // An empty mask takes numbers from NumPy's stream too.
+        masks.extend((masked..crops).map(|_| generator.draw(0, &mut streams.python, &mut streams.numpy)));
+        streams.python.shuffle(&mut masks);
+        Masks::new(masks.concat(), patches, upperbound)
+    }
+
+    /// `mask` `[side, side]`, moved down and right by random numbers of patches; what leaves at one edge comes in at the other.
+    fn shifted(&self, mask: &[bool], python: &mut PythonRandom) -> Vec<bool> {
+        let last = self.side as i64 - 1;
+        let mut shifted = mask.to_vec();
+        shifted.rotate_right(self.side * python.randint(0, last) as usize);
+        let right = python.randint(0, last) as usize;
+        shifted.chunks_exact_mut(self.side).for_each(|row| row.rotate_right(right));
+        shifted
+    }
+}
+
+/// `torch.linspace(start, end, steps)` in float32, of two steps or more; with one it is the start.
+///
+/// From both ends inwards, rounded once, as torch's kernels for AVX2, AVX-512 and aarch64 do.
+fn linspace((start, end): (f64, f64), steps: usize) -> impl Iterator<Item = f32> {
+    let (start, end) = (start as f32, end as f32);
+    let step = (end - start) / (steps as f32 - 1.0);
+    (0..steps).map(move |i| match i {
+        0 => start,
+        _ if i < steps / 2 => step.mul_add(i as f32, start),
+        _ => (-step).mul_add((steps - i - 1) as f32, end),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Colour jitter, greyscale and solarisation, in place.
+
+mod hue;
+
+use crate::image::Image;
+
+pub use hue::adjust_hue;
+
+/// The luma of a pixel, as Pillow's conversion from RGB to L rounds it: weights in 1/65536.
+#[inline(always)]
+fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    ((u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471 + 0x8000) >> 16) as u8
+}
+
+/// `from` and `to` mixed in float32 as `Image.blend` does: cut to whole numbers towards zero, and to 0 ..= 255.
+#[inline(always)]
+fn blended(from: u8, to: u8, alpha: f32) -> u8 {
+    // `as u8` cuts and saturates. Between 0 and 1 Pillow does not clip, and need not.
+    (f32::from(from) + alpha * f32::from(i16::from(to) - i16::from(from))) as u8
+}
+
+fn by_table(image: &mut Image, table: &[u8; 256]) {
+    for value in image.pixels_mut() {
+        *value = table[usize::from(*value)];
+    }
+}
+
+/// Blends `image` with black: 0 is black, 1 leaves it as it is. `v2.functional.adjust_brightness` (`ImageEnhance.Brightness`).
+pub fn adjust_brightness(image: &mut Image, factor: f64) {
+    let table = std::array::from_fn(|value| blended(0, value as u8, factor as f32));
+    by_table(image, &table);
+}
+
+/// Blends `image` with its mean grey: 0 is all grey, 1 leaves it as it is. `v2.functional.adjust_contrast`
+/// (`ImageEnhance.Contrast`).
+pub fn adjust_contrast(image: &mut Image, factor: f64) {
+    let mean = mean_luma(image);
+    let table = std::array::from_fn(|value| blended(mean, value as u8, factor as f32));
+    by_table(image, &table);
+}
+
+/// The mean of the greyscale image, rounded half up.
+fn mean_luma(image: &Image) -> u8 {
+    let sum: u64 = image.pixels().chunks_exact(3).map(|pixel| u64::from(luma(pixel[0], pixel[1], pixel[2]))).sum();
+    (sum as f64 / (image.width() * image.height()) as f64 + 0.5) as u8
+}
+
+/// Blends `image` with its greyscale image: 0 is grey, 1 leaves it as it is. `v2.functional.adjust_saturation`
+/// (`ImageEnhance.Color`).
+pub fn adjust_saturation(image: &mut Image, factor: f64) {
+    let alpha = factor as f32;
+    for pixel in image.pixels_mut().chunks_exact_mut(3) {
+        let grey = luma(pixel[0], pixel[1], pixel[2]);
+        for value in pixel {
+            *value = blended(grey, *value, alpha);
+        }
+    }
+}
+
+/// Each pixel's luma in all three channels. `v2.RandomGrayscale`.
+pub fn greyscale(image: &mut Image) {
+    for pixel in image.pixels_mut().chunks_exact_mut(3) {
+        pixel.fill(luma(pixel[0], pixel[1], pixel[2]));
+    }
+}
+
+/// Inverts what is not below `threshold`. `v2.RandomSolarize` (`ImageOps.solarize`).
+pub fn solarise(image: &mut Image, threshold: u8) {
+    for value in image.pixels_mut() {
+        *value = if *value < threshold { *value } else { 255 - *value };
+    }
+}

@@ -1,0 +1,145 @@
+//! Which files torchvision's `ImageFolder` takes for images, and in which order: every folder is a class, links are
+//! followed, folders in a class are searched, and names are ordered by code point.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::PrepareError;
+use super::order::compare;
+
+/// How the name of an image ends, in upper or lower case.
+pub const EXTENSIONS: [&str; 9] = [".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"];
+
+/// The names of the class folders, in order; at least one.
+pub fn classes(folder: &Path) -> Result<Vec<OsString>, PrepareError> {
+    let entries = fs::read_dir(folder).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => PrepareError::NoFolder(folder.to_owned()),
+        _ => PrepareError::Read { path: folder.to_owned(), error },
+    })?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(PrepareError::read(folder))?;
+        if is_folder(&entry)? {
+            names.push(entry.file_name());
+        }
+    }
+    if names.is_empty() {
+        return Err(PrepareError::NoClass(folder.to_owned()));
+    }
+    names.sort_unstable_by(|a, b| by_code_point(a, b));
+    Ok(names)
+}
+
+/// The images of one folder, which is a class or lies in one.
+pub struct Images {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The files' names, in order.
+    pub names: Vec<OsString>,
+}
+
+/// The images of a class, folder by folder. Unlike the reference, which then passes over what it cannot see, this fails
+/// for a folder that cannot be read, and for links that lead in a circle.
+pub fn images(class: &Path) -> Result<Vec<Images>, PrepareError> {
+    let mut found = Vec::new();
+    let mut folders = vec![class.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(PrepareError::read(&folder))? {
+            let entry = entry.map_err(PrepareError::read(&folder))?;
+            let name = entry.file_name();
+            if is_folder(&entry)? {
+                let path = folder.join(name);
+                refuse_circle(class, &folder, &path)?;
+                folders.push(path);
+            } else if is_image(&name) {
+                names.push(name);
+            }
+        }
+        names.sort_unstable_by(|a, b| by_code_point(a, b));
+        found.push(Images { folder, names });
+    }
+    found.sort_by(|a, b| by_code_point(a.folder.as_os_str(), b.folder.as_os_str()));
+    Ok(found)
+}
+
+fn by_code_point(a: &OsStr, b: &OsStr) -> std::cmp::Ordering {
+    compare(a.as_encoded_bytes(), b.as_encoded_bytes())
+}
+
+fn is_image(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    EXTENSIONS.iter().any(|extension| {
+        let start = name.len().checked_sub(extension.len());
+        start.is_some_and(|start| name[start..].eq_ignore_ascii_case(extension.as_bytes()))
+    })
+}
+
+/// Whether it is a folder or a link to one. A link that leads nowhere is none: for the reference it is a file.
+fn is_folder(entry: &DirEntry) -> Result<bool, PrepareError> {
+    let path = || entry.path();
+    let kind = entry.file_type().map_err(|error| PrepareError::Read { path: path(), error })?;
+    if !kind.is_symlink() {
+        return Ok(kind.is_dir());
+    }
+    match fs::metadata(path()) {
+        Ok(target) => Ok(target.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(PrepareError::Read { path: path(), error }),
+    }
+}
+
+/// Fails where `path`, found in `folder` of `class`, is one of the folders that it lies in.
+fn refuse_circle(class: &Path, folder: &Path, path: &Path) -> Result<(), PrepareError> {
+    if !path.is_symlink() {
+        return Ok(());
+    }
+    let target = path.canonicalize().map_err(PrepareError::read(path))?;
+    for above in folder.ancestors() {
+        if above.canonicalize().map_err(PrepareError::read(above))? == target {
+            return Err(PrepareError::Loop(path.to_owned()));
+        }
+        if above == class {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_known_by_their_ending() {
+        for name in ["a.jpg", "a.JPEG", ".Png", "a.b.tiff", "a.webp"] {
+            assert!(is_image(name.as_ref()), "{name}");
+        }
+        for name in ["jpg", "a.gif", "a.jpg.txt", "", "a.j\u{131}pg"] {
+            assert!(!is_image(name.as_ref()), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_in_a_circle_are_refused() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        let class = root.path().join("train/n01");
+        fs::create_dir_all(class.join("deep")).unwrap();
+        fs::create_dir(root.path().join("other")).unwrap();
+        for (target, link) in [("../../other", "n02"), ("..", "deep/up"), ("../train", "../../other/back")] {
+            symlink(target, class.join(link)).unwrap();
+            let result = images(&class);
+            match link {
+                "n02" => assert_eq!(result.unwrap().len(), 3),
+                _ => {
+                    assert!(matches!(&result, Err(PrepareError::Loop(path)) if path.starts_with(&class)), "{link}");
+                    fs::remove_file(class.join(link)).unwrap();
+                }
+            }
+        }
+    }
+}

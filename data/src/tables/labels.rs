@@ -1,0 +1,246 @@
+//! `labels.txt`: a line `id,name` a class, read as Python's `csv` reads it.
+//!
+//! That differs from what crates do where a file is odd: an empty line is a row of no columns, a quote within a field is a
+//! character, what follows a closing quote is kept, and an open quote reaches to the end of the file.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The file's name, below the root of ImageNet.
+pub const LABELS: &str = "labels.txt";
+
+/// Python's `csv` takes no longer field, in characters.
+const LONGEST: usize = 131_072;
+
+/// Why the labels cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelError {
+    /// What the system says.
+    #[error("the labels {} cannot be read: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Bytes that are no text.
+    #[error("line {line} of the labels {} is not UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// Not an id and a name.
+    #[error("line {line} of the labels {} has {}", path.display(), columns_of(*.columns))]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// The line that it begins in, from 1.
+        line: usize,
+        /// How many it has.
+        columns: usize,
+    },
+    /// A name that nobody can mean.
+    #[error("line {line} of the labels {} has a name of more than {LONGEST} characters", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The line that it begins in, from 1.
+        line: usize,
+    },
+}
+
+fn columns_of(columns: usize) -> String {
+    match columns {
+        0 => "nothing in it".to_owned(),
+        1 => "one column, not two".to_owned(),
+        columns => format!("{columns} columns, not two"),
+    }
+}
+
+impl LabelError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Read { .. } => format!("the root of ImageNet is to hold {LABELS}, a line `id,name` a class"),
+            Self::NotUtf8 { .. } => "save it as UTF-8".to_owned(),
+            Self::Columns { columns: 0, .. } => "remove the empty line".to_owned(),
+            Self::Columns { .. } => "write `id,name`, and quotes around a name that has commas".to_owned(),
+            Self::TooLong { .. } => "see whether a quote is left open before it".to_owned(),
+        }
+    }
+}
+
+/// The rows of `labels.txt`, in its order.
+#[derive(Debug)]
+pub struct Labels {
+    rows: Vec<(String, String)>,
+    /// The last row of each id.
+    by_id: HashMap<String, usize>,
+}
+
+impl Labels {
+    /// Reads `labels.txt` of the ImageNet at `root`.
+    pub fn read(root: &Path) -> Result<Self, LabelError> {
+        let path = root.join(LABELS);
+        let bytes = std::fs::read(&path).map_err(|error| LabelError::Read { path: path.clone(), error })?;
+        Self::parse(&path, &bytes)
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, LabelError> {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            LabelError::NotUtf8 { path: path.to_owned(), line }
+        })?;
+        // Python's text files know three ends of a line and give one.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let mut rows = Vec::new();
+        for Row { line, fields } in rows_of(&text) {
+            if fields.iter().any(|field| field.len() > LONGEST && field.chars().count() > LONGEST) {
+                return Err(LabelError::TooLong { path: path.to_owned(), line });
+            }
+            match <[String; 2]>::try_from(fields) {
+                Ok([id, name]) => rows.push((id, name)),
+                Err(fields) => return Err(LabelError::Columns { path: path.to_owned(), line, columns: fields.len() }),
+            }
+        }
+        let by_id = rows.iter().enumerate().map(|(row, (id, _))| (id.clone(), row)).collect();
+        Ok(Self { rows, by_id })
+    }
+
+    /// How many rows there are; an id may stand in several.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Id and name of row `row`.
+    pub fn row(&self, row: usize) -> (&str, &str) {
+        let (id, name) = &self.rows[row];
+        (id, name)
+    }
+
+    /// Whether a byte-order mark has become part of the first id, as it does in Python.
+    pub fn begin_with_mark(&self) -> bool {
+        self.rows.first().is_some_and(|(id, _)| id.starts_with('\u{feff}'))
+    }
+
+    /// The row of a class: of several, the last.
+    pub fn row_of(&self, id: &str) -> Option<usize> {
+        self.by_id.get(id).copied()
+    }
+}
+
+struct Row {
+    line: usize,
+    fields: Vec<String>,
+}
+
+/// Where in a field the reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Start,
+    Plain,
+    Quoted,
+    /// Behind a quote within quotes: it ends them, or is the first of two.
+    Quote,
+}
+
+/// The rows of a text whose lines end in `\n` alone.
+fn rows_of(text: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let (mut place, mut line) = (Place::Start, 1);
+    let mut row = Row { line, fields: Vec::new() };
+    let mut field = String::new();
+    for c in text.chars() {
+        match (place, c) {
+            (Place::Start, '"') => place = Place::Quoted,
+            (Place::Quoted, '"') => place = Place::Quote,
+            (Place::Quote, '"') => {
+                field.push('"');
+                place = Place::Quoted;
+            }
+            (Place::Quoted, c) => field.push(c),
+            (_, ',') => {
+                row.fields.push(std::mem::take(&mut field));
+                place = Place::Start;
+            }
+            (_, '\n') => {
+                // A line of nothing at all is no field.
+                if place != Place::Start || !row.fields.is_empty() {
+                    row.fields.push(std::mem::take(&mut field));
+                }
+                rows.push(std::mem::replace(&mut row, Row { line: line + 1, fields: Vec::new() }));
+                place = Place::Start;
+            }
+            (_, c) => {
+                field.push(c);
+                place = Place::Plain;
+            }
+        }
+        line += usize::from(c == '\n');
+    }
+    if place != Place::Start || !row.fields.is_empty() {
+        row.fields.push(field);
+        rows.push(row);
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &[u8]) -> Result<Vec<(String, String)>, String> {
+        let labels = Labels::parse(Path::new(LABELS), text);
+        labels.map(|labels| labels.rows).map_err(|error| format!("{error}; {}", error.hint()))
+    }
+
+    /// Python's answers to these are in `cases.json`, as tables.
+    #[test]
+    fn odd_rows_are_rows() {
+        let row = |text: &str| {
+            let [(id, name)] = <[_; 1]>::try_from(parsed(text.as_bytes()).unwrap()).unwrap();
+            format!("{id}|{name}")
+        };
+        for (text, read) in [
+            ("n01,tench", "n01|tench"),
+            ("n01,\r\n", "n01|"),
+            (",", "|"),
+            ("\"n01\",\"a,\"\"b\"\"\"", "n01|a,\"b\""),
+            ("n01,\"a\nb", "n01|a\nb"),
+            ("n01,\"a\"b\"c", "n01|ab\"c"),
+            ("n01,a\"b\"", "n01|a\"b\""),
+            ("n01, \"a\"", "n01| \"a\""),
+        ] {
+            assert_eq!(row(text), read, "{text}");
+        }
+        assert_eq!(parsed(b"").unwrap(), []);
+    }
+
+    #[test]
+    fn of_a_class_twice_in_it_the_last_counts() {
+        let labels = Labels::parse(Path::new(LABELS), b"a,1\nb,2\na,3\n").unwrap();
+        assert_eq!((labels.len(), labels.row_of("a"), labels.row_of("c")), (3, Some(2), None));
+        assert_eq!(labels.row(2), ("a", "3"));
+    }
+
+    #[test]
+    fn what_is_no_row_is_named_by_its_line() {
+        let long = format!("a,b\nc,{}\n", "é".repeat(LONGEST + 1));
+        let texts: [&[u8]; 7] =
+            [b"a,b\n\n", b"a,b\n \n", b"a\n", b"a,\"b\nc\"\nd,e,f\n", b"\n", b"a,b\nc,caf\xe9\n", long.as_bytes()];
+        let errors = texts.map(|text| parsed(text).unwrap_err());
+        insta::assert_snapshot!(errors.join("\n"), @"
+        line 2 of the labels labels.txt has nothing in it; remove the empty line
+        line 2 of the labels labels.txt has one column, not two; write `id,name`, and quotes around a name that has commas
+        line 1 of the labels labels.txt has one column, not two; write `id,name`, and quotes around a name that has commas
+        line 3 of the labels labels.txt has 3 columns, not two; write `id,name`, and quotes around a name that has commas
+        line 1 of the labels labels.txt has nothing in it; remove the empty line
+        line 2 of the labels labels.txt is not UTF-8; save it as UTF-8
+        line 2 of the labels labels.txt has a name of more than 131072 characters; see whether a quote is left open before it
+        ");
+        assert!(parsed(format!("c,{}\n", "é".repeat(LONGEST)).as_bytes()).is_ok());
+    }
+}
