@@ -131,6 +131,9 @@ pub struct Recipe {
     /// Version of the battery of loss functions that was run; `None`: it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_battery: Option<u32>,
+    /// Version of the battery of random streams, masks, samplers, pixels and tables that was recorded; `None`: it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_battery: Option<u32>,
     /// The full merged config.
     pub config: Value,
 }

@@ -70,6 +70,7 @@ pub fn check_same_recipe(golden: &Manifest, candidate: &Manifest) -> Result<(), 
     found.training(g.training.as_ref(), c.training.as_ref());
     let version = |battery: Option<u32>| battery.map_or_else(|| "none".to_owned(), |version| version.to_string());
     found.unless_equal("recipe.loss_battery", version(g.loss_battery), version(c.loss_battery));
+    found.unless_equal("recipe.data_battery", version(g.data_battery), version(c.data_battery));
     found.config("recipe.config", "", &g.config, &c.config);
     if candidate.sample_limit.is_some() {
         let text = |limit: Option<usize>| limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string());
@@ -186,6 +187,7 @@ mod tests {
         recipe.config["student"] = json!({"arch": "vit_large", "drop": [0.0, 0.1]});
         recipe.config["optim"] = json!({});
         recipe.loss_battery = Some(1);
+        recipe.data_battery = Some(1);
         recipe.training = Some(training(json!({"student": {"arch": "vit_large"}})));
         let error = check_same_recipe(&golden, &candidate).unwrap_err();
         insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()));

@@ -60,6 +60,7 @@ pub fn header(name: &str) -> Manifest {
             intermediate: None,
             training: None,
             loss_battery: None,
+            data_battery: None,
             config: serde_json::json!({
                 "train": {"output_dir": "/here"}, "optim": {"lr": 1}, "student": {"arch": "vit_micro", "drop": [0, 0.3]},
             }),

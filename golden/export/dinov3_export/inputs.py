@@ -33,7 +33,8 @@ def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
     return pixels
 
 
-def _mask_generator(cfg):
+def mask_generator(cfg):
+    """The reference's generator of masks as its training program makes it for a config, and its patches an image."""
     from dinov3.data import MaskingGenerator
 
     size, patch = cfg.crops.global_crops_size, cfg.student.patch_size
@@ -53,7 +54,7 @@ def _collated(cfg, model, images: list, seed: int) -> dict:
     fix_random_seeds(seed)
     augmentation = model.build_data_augmentation_dino(cfg)
     samples = [(augmentation(image), ()) for image in images]
-    generator, tokens = _mask_generator(cfg)
+    generator, tokens = mask_generator(cfg)
     batch = collate_data_and_cast(
         samples,
         mask_ratio_tuple=cfg.ibot.mask_ratio_min_max,

@@ -4,8 +4,8 @@ import re
 
 PREFIXES = ("param", "data", "rng", "groups", "schedule", "sinkhorn", "gram", "loss", "grad", "grad_norm", "exp_avg",
             "exp_avg_sq", "trajectory", "metric", "final")
-# `stats_only/masked_gram_loss` is a name of the reference's.
-NAME = re.compile(rf"^(?:(?:{'|'.join(PREFIXES)}):)?[a-z_][\w.]*(?:/[\w.]+)?(?:#[1-9]\d*)?(?::[\w.]+)?$")
+# `stats_only/masked_gram_loss` is a name of the reference's, `class-ids-VAL.npy` that of a file it writes.
+NAME = re.compile(rf"^(?:(?:{'|'.join(PREFIXES)}):)?[a-z_][\w.-]*(?:/[\w.]+)?(?:#[1-9]\d*)?(?::[\w.]+)?$")
 
 
 class Names:

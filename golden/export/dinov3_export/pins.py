@@ -30,13 +30,14 @@ PACKAGES = {
 
 
 def worker_environment(pinned: bool) -> dict[str, str]:
-    """The environment of a recording process: the pins set or taken away, the C library's cosines, memory given back, and
-    no `__pycache__` in the checkout."""
+    """The environment of a recording process: the pins set or taken away, the C library's cosines, memory given back, texts
+    that are UTF-8 whatever the locale, and no `__pycache__` in the checkout."""
     environment = {key: value for key, value in os.environ.items() if key not in PINS}
     if pinned:
         environment.update(PINS)
     environment.update({**PLAIN_COSINES, **SMALL_HEAP})
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    environment["PYTHONUTF8"] = "1"
     return environment
 
 

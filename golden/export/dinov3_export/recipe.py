@@ -41,11 +41,12 @@ class Recipe:
     trajectory: tuple[str, ...] = ("fp32",)
     teacher_overrides: tuple[str, ...] = ()
     loss_battery: int | None = None
+    data_battery: int | None = None
 
     def __post_init__(self) -> None:
         _require(bool(NAME.match(self.name)), f"`{self.name}` is no name for a set", "use a-z, 0-9 and _")
         _require(self.profile in PROFILES, f"unknown profile `{self.profile}`", f"one of {', '.join(PROFILES)}")
-        check_stages(self.stages, self.training is not None, self.loss_battery is not None)
+        check_stages(self.stages, self.training is not None, self.loss_battery is not None, self.data_battery is not None)
         for precision in self.precisions:
             _require(precision in PRECISIONS, f"unknown precision `{precision}`", f"any of {', '.join(PRECISIONS)}")
         _require(bool(self.precisions), f"{self.name}: no precision is asked for", "name one with --precision")
@@ -57,9 +58,15 @@ class Recipe:
             _require("=" in override, f"{self.name}: `{override}` is no override", "write key=value")
         _require(self.world_size in (1, 2), f"{self.name}: world_size must be 1 or 2", "")
         _require(self.world_size == 1 or self.training is not None, f"{self.name}: two ranks take training steps", "")
-        _require(self.loss_battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
+        for battery in (self.loss_battery, self.data_battery):
+            _require(battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
+        kinds = [self.training, self.loss_battery, self.data_battery]
+        _require(sum(kind is not None for kind in kinds) < 2, f"{self.name}: a set is of one kind",
+                 "give one of training, loss_battery and data_battery")
         if self.training is not None:
             self._check_training(self.training)
+        if self.data_battery is not None:
+            self._check_data()
 
     def _check_training(self, training: dict) -> None:
         least = {"iteration": 0, "steps": 1, "batches": 1, "updates": 0}
@@ -76,6 +83,12 @@ class Recipe:
         for precision in self.trajectory:
             _require(precision in PRECISIONS[1:], f"{self.name}: no trajectory is recorded at `{precision}`",
                      f"any of {', '.join(PRECISIONS[1:])}")
+
+    def _check_data(self) -> None:
+        _require(self.precisions == ("fp32",), f"{self.name}: the battery of data is recorded at fp32 alone",
+                 'write precisions = ["fp32"]')
+        missing = [file for file in ("chelsea.jpg", "coffee.jpg") if file not in self.photographs]
+        _require(not missing, f"{self.name}: the battery of data needs {', '.join(missing)}", "add it to photographs")
 
     @property
     def updates(self) -> int:

@@ -5,6 +5,7 @@ from . import ExportError
 FORWARD_STAGES = ("init", "data", "forward")
 TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajectory")
 BATTERY_STAGES = ("loss", "backward")
+DATA_STAGES = ("data",)
 STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
 # Stages whose entries a seed reproduces: of these only statistics and hash are kept.
 DIGESTS = ("init", "data")
@@ -17,17 +18,19 @@ def has_spread(stage: str, name: str) -> bool:
     return stage in SPREAD and not name.startswith("groups:")
 
 
-def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False) -> None:
+def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False, data: bool = False) -> None:
     """Refuses stages that this recipe cannot record: unknown, out of order, or those of the other kind of set."""
     for stage in stages:
         _require(stage in STAGES, f"unknown stage `{stage}`", f"any of {', '.join(STAGES)}")
     _require(tuple(s for s in STAGES if s in stages) == tuple(stages), "stages are out of order or repeated",
              f"write them as {','.join(s for s in STAGES if s in stages)}")
     _require(bool(stages), "no stage is asked for", f"any of {', '.join(STAGES)}")
-    known = BATTERY_STAGES if battery else TRAINING_STAGES if training else FORWARD_STAGES
+    known = DATA_STAGES if data else BATTERY_STAGES if battery else TRAINING_STAGES if training else FORWARD_STAGES
     for stage in stages:
         if stage in known:
             continue
+        if data:
+            raise ExportError(f"the battery of data has no stage `{stage}`", f"it has {', '.join(known)}")
         if battery:
             raise ExportError(f"the battery of losses has no stage `{stage}`", f"it has {', '.join(known)}")
         if training:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import battery, entries, inputs, training
+from . import battery, data, entries, inputs, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, widened_casts
@@ -237,6 +237,8 @@ def record(job: dict, out: Path) -> None:
     session = Session(job, out)
     if recipe["loss_battery"]:
         battery.record(session, out)
+    elif recipe["data_battery"]:
+        data.record(session, out)
     elif recipe["training"]:
         training.record(session, out)
     else:

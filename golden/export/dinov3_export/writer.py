@@ -82,7 +82,9 @@ def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) 
 
 
 def _training(recipe: Recipe, result: dict) -> dict:
-    """The recipe's keys that only sets of training steps, or the battery of losses, have."""
+    """The recipe's keys that only sets of training steps, or a battery, have."""
+    if recipe.data_battery is not None:
+        return {"data_battery": recipe.data_battery}
     if recipe.loss_battery is not None:
         return {"loss_battery": recipe.loss_battery}
     if recipe.training is None:

@@ -31,9 +31,10 @@ class NamesTest(unittest.TestCase):
     def test_grammar(self):
         for name in ("student.backbone.blocks.3.attn.qkv", "a.norm1#2:in", "param:student.x", "rng:s.b.0.randperm#1",
                      "data:masks", "student.backbone:0.x_prenorm", "grad:student.x.weight", "metric:total_loss",
-                     "loss:stats_only/masked_gram_loss", "exp_avg_sq:student.x", "groups:is_last_layer", "final:teacher.x"):
+                     "loss:stats_only/masked_gram_loss", "exp_avg_sq:student.x", "groups:is_last_layer", "final:teacher.x",
+                     "data:pixels.decode.420.jpg", "data:tables.class-ids-TRAIN.npy"):
             self.assertRegex(name, NAME)
-        for name in ("", "a#0", "a#1#2", "grad:", "a b", "a/b/c"):
+        for name in ("", "-a", "a#0", "a#1#2", "grad:", "a b", "a/b/c"):
             self.assertNotRegex(name, NAME)
 
 
@@ -56,6 +57,7 @@ class StagesTest(unittest.TestCase):
         check_stages(FORWARD_STAGES)
         check_stages(TRAINING_STAGES, training=True)
         check_stages(("loss", "backward"), battery=True)
+        check_stages(("data",), data=True)
         self.assertEqual(set(STAGES), {*FORWARD_STAGES, *TRAINING_STAGES})
 
     def test_a_stage_of_another_kind_is_refused_by_name(self):
@@ -65,6 +67,8 @@ class StagesTest(unittest.TestCase):
             self.refused(f"training steps has no stage `{stage}`", (stage,), training=True)
         for stage in ("forward", "optimizer", "trajectory"):
             self.refused(f"battery of losses has no stage `{stage}`", (stage,), battery=True)
+        for stage in ("init", "forward", "loss", "trajectory"):
+            self.refused(f"battery of data has no stage `{stage}`", (stage,), data=True)
 
     def test_nonsense_is_refused(self):
         self.refused("unknown stage `warp`", ("warp",))
@@ -95,6 +99,16 @@ class RecipeTest(unittest.TestCase):
         self.refused("two ranks", world_size=2)
         self.refused("world_size must be 1 or 2", world_size=3, training=TRAINING, stages=TRAINING_STAGES)
         self.refused("version 1", loss_battery=2, stages=("loss",))
+
+    def test_a_battery_of_data_that_cannot_be_is_refused(self):
+        whole = {"stages": ("data",), "data_battery": 1, "precisions": ("fp32",), "photographs": ("chelsea.jpg", "coffee.jpg")}
+        Recipe(name="a", description="", **whole)
+        self.refused("version 1", **{**whole, "data_battery": 2})
+        self.refused("no stage `forward`", **{**whole, "stages": ("data", "forward")})
+        self.refused("at fp32 alone", **{**whole, "precisions": ("truth", "fp32")})
+        self.refused("needs coffee.jpg", **{**whole, "photographs": ("chelsea.jpg",)})
+        self.refused("of one kind", **whole, loss_battery=1)
+        self.refused("of one kind", **whole, training=TRAINING)
 
     def test_training_that_cannot_be_is_refused(self):
         def refused(text, stages=TRAINING_STAGES, trajectory=("fp32",), **values):

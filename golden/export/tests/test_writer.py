@@ -69,6 +69,10 @@ class ManifestTest(unittest.TestCase):
         self.assertEqual((recipe["training"]["state"], recipe["training"]["updates"]), (True, 7))
         recipe = self.recipe(loss_battery=1, stages=("loss",))
         self.assertEqual(list(recipe)[-2:], ["loss_battery", "config"])
+        photographs = ("chelsea.jpg", "coffee.jpg")
+        recipe = self.recipe(data_battery=1, stages=("data",), precisions=("fp32",), photographs=photographs)
+        self.assertEqual(list(recipe)[-2:], ["data_battery", "config"])
+        self.assertEqual(recipe["data_battery"], 1)
 
 
 class PathsTest(unittest.TestCase):
