@@ -11,6 +11,13 @@ pub struct SuiteInfo {
     pub proves: &'static str,
 }
 
+/// `data`.
+pub const DATA: SuiteInfo = SuiteInfo {
+    name: "data",
+    group: "precision",
+    proves: "random streams, crops, masks, orders of samples and tables are the reference's to the last bit, on every machine",
+};
+
 /// `layers`.
 pub const LAYERS: SuiteInfo = SuiteInfo {
     name: "layers",
@@ -28,7 +35,7 @@ pub const TRAINING: SuiteInfo = SuiteInfo {
 };
 
 /// All suites, in the order in which a group runs them.
-pub const CATALOGUE: &[SuiteInfo] = &[LAYERS, TRAINING];
+pub const CATALOGUE: &[SuiteInfo] = &[DATA, LAYERS, TRAINING];
 
 /// The suites that `name` selects: one by its name, or a group's members. Empty when nothing has that name.
 pub fn select(name: &str) -> Vec<SuiteInfo> {
@@ -41,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_group_selects_its_members() {
-        assert_eq!(select("precision"), [LAYERS, TRAINING]);
+        assert_eq!(select("precision"), [DATA, LAYERS, TRAINING]);
         assert_eq!(select("layers"), [LAYERS]);
         assert_eq!(select("training"), [TRAINING]);
         assert_eq!(select("precison"), []);

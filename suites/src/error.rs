@@ -124,6 +124,9 @@ pub enum SuiteError {
     /// A tensor could not be compared at all.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Judge(#[from] JudgeError),
+    /// A temporary folder cannot be used.
+    #[error("no temporary file can be written: {0}\nhint: see whether the disk is full; TMPDIR names another folder")]
+    Scratch(io::Error),
     /// A listener failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),

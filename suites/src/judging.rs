@@ -3,6 +3,7 @@
 
 mod cases;
 mod findings;
+pub mod pipeline;
 pub mod replay;
 pub mod sections;
 mod tap;
@@ -69,6 +70,11 @@ pub trait Judging {
     /// When it is so.
     fn check_candidate(&self, _golden: &GoldenSet, _candidate: &GoldenSet) -> Result<(), SuiteError> {
         Ok(())
+    }
+
+    /// What our own trainer must reach `here` of what was recorded under other circumstances.
+    fn expectation(&self, recorded: &Fingerprint, here: &Fingerprint) -> Expectation {
+        Expectation::of(recorded, here)
     }
 
     /// Repeats what `set` recorded through our own trainer and shows every tensor to `tap`.
@@ -142,7 +148,7 @@ fn judge_trainer(
         reporter.event(&Event::Note(format!("{}: {remark}", golden.manifest().name)))?;
     }
     runtime::set_threads(recorded.threads);
-    let expectation = Expectation::of(recorded, &this_machine(device));
+    let expectation = suite.expectation(recorded, &this_machine(device));
     let replay = Replay { precision: *precision, device, plant, free_run: expectation == Expectation::Identical };
     judge(suite, golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
 }

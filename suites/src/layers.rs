@@ -13,6 +13,7 @@ use dinov3_reports::Section;
 
 use crate::catalogue::LAYERS;
 use crate::judging::Judging;
+use crate::judging::pipeline;
 use crate::judging::replay::{Replay, without_effect};
 use crate::{SuiteError, SuiteInfo};
 
@@ -27,11 +28,11 @@ impl Judging for Layers {
 
     fn takes(&self, manifest: &Manifest) -> bool {
         let of_forward = |stage: &Stage| matches!(stage, Stage::Init | Stage::Data | Stage::Forward);
-        manifest.recipe.stages.iter().any(of_forward)
+        manifest.recipe.data_battery.is_none() && manifest.recipe.stages.iter().any(of_forward)
     }
 
     fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
-        without_effect(set)
+        Ok(without_effect(set)?.into_iter().chain(pipeline::remark(set)).collect())
     }
 
     fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {

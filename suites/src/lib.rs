@@ -6,6 +6,7 @@
 //! recipe) is a [`SuiteError`].
 
 pub mod catalogue;
+pub mod data;
 mod error;
 pub mod judging;
 pub mod layers;

@@ -17,6 +17,7 @@ use dinov3_reports::Section;
 
 use crate::catalogue::TRAINING;
 use crate::judging::Judging;
+use crate::judging::pipeline;
 use crate::judging::replay::{Replay, without_effect};
 use crate::{SuiteError, SuiteInfo};
 
@@ -36,7 +37,7 @@ impl Judging for Training {
 
     fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
         match set.manifest().recipe.training {
-            Some(_) => without_effect(set),
+            Some(_) => Ok(without_effect(set)?.into_iter().chain(pipeline::remark(set)).collect()),
             None => Ok(Vec::new()),
         }
     }

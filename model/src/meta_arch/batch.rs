@@ -1,5 +1,7 @@
 //! What a step is given.
 
+use dinov3_data::augment::Crop;
+use dinov3_data::collate;
 use tch::{Device, Kind, Tensor};
 
 use crate::loss::ibot;
@@ -29,21 +31,35 @@ impl Batch {
         Self { global_crops, local_crops, gram_teacher_crops: None, masks, mask_indices, masks_weight }
     }
 
+    /// A batch of the loader, on the host in fp32.
+    pub fn of(collated: &collate::Batch) -> Self {
+        let masks = &collated.masks;
+        let shape = [masks.images() as i64, masks.tokens() as i64];
+        let masks = Tensor::from_slice(masks.values()).view(shape);
+        let gram = collated.gram_teacher_crops.as_deref().map(stacked);
+        Self::new(stacked(&collated.global_crops), stacked(&collated.local_crops), masks).with_gram_teacher_crops(gram)
+    }
+
     /// The same with crops for the Gram teacher.
     pub fn with_gram_teacher_crops(self, crops: Option<Tensor>) -> Self {
         Self { gram_teacher_crops: crops, ..self }
     }
 
-    /// The batch on another device and with its crops in another dtype.
+    /// The batch on another device and with its crops in another dtype. On its way to a GPU it is staged in page-locked memory,
+    /// from which it is copied while the host goes on.
     pub fn to(&self, device: Device, kind: Kind) -> Self {
-        let crops = |crops: &Tensor| crops.to_device(device).to_kind(kind);
+        let moved = |tensor: &Tensor, kind: Kind| {
+            let staged = if device.is_cuda() { tensor.pin_memory(device) } else { tensor.shallow_clone() };
+            staged.to_device_(device, kind, device.is_cuda(), false)
+        };
+        let crops = |crops: &Tensor| moved(crops, kind);
         Self {
             global_crops: crops(&self.global_crops),
             local_crops: crops(&self.local_crops),
             gram_teacher_crops: self.gram_teacher_crops.as_ref().map(crops),
-            masks: self.masks.to_device(device),
-            mask_indices: self.mask_indices.to_device(device),
-            masks_weight: self.masks_weight.to_device(device),
+            masks: moved(&self.masks, Kind::Bool),
+            mask_indices: moved(&self.mask_indices, Kind::Int64),
+            masks_weight: moved(&self.masks_weight, self.masks_weight.kind()),
         }
     }
 
@@ -51,4 +67,19 @@ impl Batch {
     pub fn images(&self) -> i64 {
         self.global_crops.size()[0] / 2
     }
+}
+
+/// `[n, 3, S, S]` of n crops `[3, S, S]`.
+fn stacked(crops: &[Crop]) -> Tensor {
+    let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
+    let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, Device::Cpu));
+    for (number, crop) in crops.iter().enumerate() {
+        let shape = [3, side, side];
+        // SAFETY: the crop is borrowed until it has been copied, and holds as many numbers as the shape says.
+        let of_one = unsafe {
+            Tensor::from_blob(crop.as_ptr().cast(), &shape, &[side * side, side, 1], Kind::Float, Device::Cpu)
+        };
+        all.get(number as i64).copy_(&of_one);
+    }
+    all
 }

@@ -1,4 +1,4 @@
-//! A set's stored inputs as the model receives them.
+//! A set's inputs as the model receives them.
 
 use dinov3_golden::{Dtype, GoldenSet};
 use dinov3_model::config::SslConfig;
@@ -6,6 +6,7 @@ use dinov3_model::meta_arch::Batch;
 use tch::Tensor;
 
 use crate::SuiteError;
+use crate::judging::pipeline::Pipeline;
 use crate::judging::replay::{inputs, normalised, stored};
 
 /// The crops, the masks, and the image for `get_intermediate_layers`, on the host in fp32.
@@ -17,8 +18,19 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads the inputs of `set` and normalises the images as its config says.
-    pub fn read(set: &GoldenSet, config: &SslConfig) -> Result<Self, SuiteError> {
+    /// Cuts the inputs of `set` from its photographs.
+    ///
+    /// # Errors
+    /// When its config or a photograph cannot be used; without photographs, when a stored input is missing or misshapen.
+    pub fn of(set: &GoldenSet, config: &SslConfig) -> Result<Self, SuiteError> {
+        let Some(pipeline) = Pipeline::of(set)? else { return Self::stored(set, config) };
+        let recipe = &set.manifest().recipe;
+        let intermediate = recipe.intermediate.as_ref().map(|wanted| pipeline.intermediate(wanted));
+        Ok(Self { batch: pipeline.batch(0, 0), intermediate })
+    }
+
+    /// Reads the stored inputs of `set` and normalises the images as its config says.
+    fn stored(set: &GoldenSet, config: &SslConfig) -> Result<Self, SuiteError> {
         let file = inputs(set)?;
         let image = |name: &str| Ok::<_, SuiteError>(normalised(&stored(set, file, name, &[Dtype::U8], 4)?, config));
         let masks = stored(set, file, "masks", &[Dtype::Bool], 2)?;

@@ -35,7 +35,7 @@ pub fn prepare(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<Pr
     let name = || set.manifest().name.clone();
     let mut config = config(set)?;
     config.student.plant = replay.plant;
-    let inputs = Inputs::read(set, &config)?;
+    let inputs = Inputs::of(set, &config)?;
 
     runtime::manual_seed(recipe.seed);
     let mut arch = SslMetaArch::new(&config);

@@ -7,13 +7,20 @@ use dinov3_model::meta_arch::Batch;
 use tch::{Kind, Tensor};
 
 use crate::SuiteError;
+use crate::judging::pipeline::Pipeline;
 use crate::judging::replay::{inputs, normalised, stored};
 
-/// All distinct batches of `set`, on the host in fp32.
+/// By how much the seed of batch 0 is above the recipe's.
+const SEED: u32 = 100;
+
+/// All distinct batches of `set`, on the host in fp32: cut from its photographs, or as stored where those are missing.
 ///
 /// # Errors
-/// When a tensor is missing or misshapen.
+/// When the config or a photograph cannot be used, or a stored tensor is missing or misshapen.
 pub(super) fn batches(set: &GoldenSet, training: &Training, config: &SslConfig) -> Result<Vec<Batch>, SuiteError> {
+    if let Some(pipeline) = Pipeline::of(set)? {
+        return Ok((0..training.batches).map(|number| pipeline.batch(number, SEED + number as u32)).collect());
+    }
     let file = inputs(set)?;
     (0..training.batches).map(|number| batch(set, file, number, config)).collect()
 }

@@ -1,6 +1,7 @@
 //! The suites against the committed golden sets. One binary: linking against libtorch is slow.
 
 mod candidates;
+mod data;
 mod fixture;
 mod identity;
 mod plants;

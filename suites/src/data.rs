@@ -1,0 +1,69 @@
+//! Suite `data`: random streams, augmentation, masks, samplers and tables, against what the reference drew and wrote.
+//!
+//! Nothing here is rounded but what the reference itself computes in floating point, and none of it runs on an accelerator: the
+//! same integers are expected on every machine.
+
+mod loaders;
+mod parameters;
+mod pixels;
+mod samplers;
+mod streams;
+mod tables;
+
+use dinov3_data::random::Streams;
+use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Manifest, SetJudgement};
+use dinov3_model::tap::Tap;
+use dinov3_reports::Section;
+
+use crate::catalogue::DATA;
+use crate::judging::Judging;
+use crate::judging::replay::Replay;
+use crate::judging::sections;
+use crate::{SuiteError, SuiteInfo};
+
+/// The suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Data;
+
+impl Judging for Data {
+    fn info(&self) -> SuiteInfo {
+        DATA
+    }
+
+    fn takes(&self, manifest: &Manifest) -> bool {
+        manifest.recipe.data_battery.is_some()
+    }
+
+    fn remarks(&self, _set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+        Ok(Vec::new())
+    }
+
+    /// None of it is computed by libtorch.
+    fn expectation(&self, _recorded: &Fingerprint, _here: &Fingerprint) -> Expectation {
+        Expectation::Identical
+    }
+
+    fn replay(&self, set: &GoldenSet, _replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+        streams::show(set, tap)?;
+        parameters::show(set, tap)?;
+        samplers::show(set, tap)?;
+        pixels::show(set, tap)?;
+        tables::show(set, tap)?;
+        loaders::show(set, tap)
+    }
+
+    fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {
+        sections::stages(judgements).chain(sections::tensors(judgements)).collect()
+    }
+}
+
+/// Streams seeded by the recipe's seed plus `more`.
+fn seeded(set: &GoldenSet, more: u32) -> Result<Streams, SuiteError> {
+    let seed = set.manifest().recipe.seed;
+    let small = u32::try_from(seed).ok().and_then(|seed| seed.checked_add(more));
+    small.map(Streams::fix_random_seeds).ok_or_else(|| SuiteError::Input {
+        set: set.manifest().name.clone(),
+        input: "recipe.seed".to_owned(),
+        reason: format!("{seed} is more than NumPy can be seeded with"),
+    })
+}

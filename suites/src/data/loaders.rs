@@ -1,0 +1,124 @@
+//! Whole loaders, from files to batches, on a small ImageNet of the photographs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use dinov3_data::collate::Batch;
+use dinov3_data::config::{DataConfig, Ranks};
+use dinov3_data::dataset::{Dataset, DatasetSpec};
+use dinov3_data::imagenet::{ImageNet, Length, Split};
+use dinov3_data::loader::{RunLoader, Start};
+use dinov3_data::tables::{self, Options};
+use dinov3_golden::{Dtype, GoldenSet, TensorFile};
+use dinov3_model::tap::Tap;
+use serde_json::{Value, json};
+use tch::Tensor;
+
+use super::pixels::{PHOTOGRAPHS, bytes, stacked};
+use crate::SuiteError;
+use crate::judging::replay::{inputs, stored};
+
+/// Not the number of the reference's workers: batches do not depend on it.
+const THREADS: usize = 2;
+
+/// What a case has of its own: name, overrides by their pointers, the first iteration, batches.
+type Case = (&'static str, Vec<(&'static str, Value)>, u64, usize);
+
+fn cases() -> [Case; 4] {
+    let resolutions = vec![
+        ("/train/num_workers", json!(1)),
+        ("/crops/global_crops_size", json!([32, 48])),
+        ("/crops/local_crops_size", json!([16, 24])),
+        ("/crops/gram_teacher_crops_size", json!([64, 48])),
+        ("/crops/global_local_crop_pairs_ratios", json!([0.6, 0.4])),
+    ];
+    [
+        ("plain", vec![], 0, 5),
+        ("resumed", vec![("/train/num_workers", json!(3))], 3, 5),
+        ("sharded", vec![("/train/cache_dataset", json!(true))], 0, 5),
+        ("resolutions", resolutions, 0, 6),
+    ]
+}
+
+/// What all cases have.
+fn common() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/train/batch_size_per_gpu", json!(3)),
+        ("/train/num_workers", json!(2)),
+        ("/train/cache_dataset", json!(false)),
+        ("/student/patch_size", json!(8)),
+        ("/crops/global_crops_size", json!(32)),
+        ("/crops/local_crops_size", json!(16)),
+        ("/crops/local_crops_number", json!(4)),
+    ]
+}
+
+/// Shows the first batches of each case.
+///
+/// # Errors
+/// When the small ImageNet cannot be made, or a loader fails.
+pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+    let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
+    let dataset = imagenet(set, inputs(set)?, folder.path())?;
+    for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
+        let failed = |error: &dyn std::fmt::Display| input(set, &format!("data:loader.{case}"), error.to_string());
+        let mut config = set.manifest().recipe.config.clone();
+        for (key, value) in common().into_iter().chain(overrides) {
+            *config.pointer_mut(key).ok_or_else(|| failed(&format!("the config has no {key}")))? = value;
+        }
+        let config =
+            DataConfig::from_merged(&config, Ranks { world: 1, subgroup: 1 }).map_err(|error| failed(&error))?;
+        let mut torch = super::seeded(set, 55 + number as u32)?.torch;
+        let start = Start { rank: 0, world: 1, iteration, threads: THREADS, prefetch: 2, broken_limit: 0 };
+        let loader = RunLoader::start(&config, &dataset, &start, || torch.random_() as u64);
+        let mut sides = Vec::new();
+        for (number, batch) in loader.map_err(|error| failed(&error))?.take(count).enumerate() {
+            let batch = batch.map_err(|error| failed(&error))?;
+            sides.push((batch.global_crops[0].len() / 3).isqrt() as i64);
+            show_batch(&format!("data:loader.{case}.{number}"), &batch, tap);
+        }
+        if config.resolutions.len() > 1 {
+            tap.tensor(&format!("data:loader.{case}.order"), &Tensor::from_slice(&sides));
+        }
+    }
+    Ok(())
+}
+
+fn show_batch(name: &str, batch: &Batch, tap: &mut dyn Tap) {
+    tap.tensor(&format!("{name}.global"), &stacked(&batch.global_crops));
+    tap.tensor(&format!("{name}.local"), &stacked(&batch.local_crops));
+    if let Some(gram) = &batch.gram_teacher_crops {
+        tap.tensor(&format!("{name}.gram"), &stacked(gram));
+    }
+    let masks = Tensor::from_slice(batch.masks.values()).view([-1, batch.masks.tokens() as i64]);
+    tap.tensor(&format!("{name}.masks"), &masks);
+    tap.tensor(&format!("{name}.indices"), &Tensor::from_slice(&batch.masks.indices()));
+}
+
+fn input(set: &GoldenSet, input: &str, reason: String) -> SuiteError {
+    SuiteError::Input { set: set.manifest().name.clone(), input: input.to_owned(), reason }
+}
+
+/// The recorded tree, its file k photograph k modulo their number, with its tables.
+fn imagenet(set: &GoldenSet, file: &TensorFile, folder: &Path) -> Result<Arc<dyn Dataset>, SuiteError> {
+    let recorded = |name: &str| Ok::<_, SuiteError>(bytes(&stored(set, file, name, &[Dtype::U8], 1)?));
+    let (root, extra) = (folder.join("root"), folder.join("extra"));
+    let tree =
+        String::from_utf8(recorded("loader.tree")?).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+    for (path, photograph) in tree.lines().zip(PHOTOGRAPHS.iter().cycle()) {
+        write(&root.join(path), &recorded(&format!("file.{photograph}.jpg"))?).map_err(SuiteError::Scratch)?;
+    }
+    write(&root.join("labels.txt"), &recorded("loader.labels")?).map_err(SuiteError::Scratch)?;
+    let options = Options { root: &root, extra: &extra, force: false, progress: &|_| {} };
+    tables::prepare(Split::Train, &options).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+    let spec = DatasetSpec { split: Split::Train, root, extra };
+    let opened = ImageNet::open(&spec, Length::Any).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+    Ok(Arc::new(opened))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::write(path, bytes)
+}
