@@ -1,6 +1,7 @@
 //! The commands, each from its arguments to an exit code.
 
 mod config;
+mod data;
 mod golden;
 mod run;
 mod suites;
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Golden(command) => golden::golden(command),
+        Command::Data(command) => data::data(command),
         Command::Suites => suites::suites(),
         Command::Config(args) => config::config(args),
     }

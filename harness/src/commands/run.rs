@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
+use dinov3_suites::data::Data;
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::Training;
 use dinov3_suites::{Judging, SuiteError, judging};
@@ -60,6 +61,7 @@ fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
 /// Runs one suite; gives the reason where there was nothing for it to judge.
 fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) -> Result<Option<SuiteError>> {
     let suite: &dyn Judging = match suite.name {
+        "data" => &Data,
         "layers" => &Layers,
         "training" => &Training,
         name => bail!("the suite `{name}` is in the catalogue but cannot be run"),

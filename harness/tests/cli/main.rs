@@ -1,6 +1,7 @@
 //! The program as its users see it: what they type, and the exit code, standard output and standard error they get.
 
 mod config;
+mod data;
 mod errors;
 mod golden;
 mod help;

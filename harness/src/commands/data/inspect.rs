@@ -1,0 +1,127 @@
+//! `data inspect`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use dinov3_data::dataset::DatasetSpec;
+use dinov3_data::imagenet::Split;
+use dinov3_data::tables::entries_file;
+use dinov3_reports::{Column, Table, exit};
+use serde_json::json;
+
+use super::facts::{EntryFacts, SplitFacts, read};
+use super::{note, warning, with_hint};
+use crate::cli::{InspectArgs, InspectFormat};
+use crate::commands::{print, print_table};
+use crate::failure;
+
+/// What to look at.
+struct Request {
+    splits: Vec<Split>,
+    extra: PathBuf,
+    root: Option<PathBuf>,
+}
+
+/// Shows the tables; those that are damaged do not hide the others.
+pub fn inspect(args: InspectArgs) -> Result<i32> {
+    let format = args.format;
+    let request = resolve(args)?;
+    let (mut facts, mut unreadable) = (Vec::new(), Vec::new());
+    for split in &request.splits {
+        match read(*split, &request.extra, request.root.as_deref()) {
+            Ok(found) => facts.push(found),
+            Err(error) => unreadable.push(error),
+        }
+    }
+    match format {
+        InspectFormat::Json => print(&(serde_json::to_string_pretty(&json!({ "splits": facts }))? + "\n"))?,
+        InspectFormat::Text if facts.is_empty() => {}
+        InspectFormat::Text => show(&facts)?,
+    }
+    unreadable.iter().for_each(failure::show);
+    let missing = facts.iter().any(|facts| facts.sample.as_ref().is_some_and(|sample| sample.missing > 0));
+    Ok(match (unreadable.is_empty(), missing) {
+        (false, _) => exit::USAGE,
+        (true, true) => exit::CHECK_FAILED,
+        (true, false) => exit::PASS,
+    })
+}
+
+fn resolve(args: InspectArgs) -> Result<Request> {
+    if let Some(dataset) = args.dataset {
+        let spec = DatasetSpec::parse(&dataset).map_err(|error| with_hint(&error, error.hint()))?;
+        return Ok(Request { splits: vec![spec.split], root: Some(spec.root_folder()), extra: spec.extra });
+    }
+    let extra = args.extra.unwrap_or_default();
+    let splits: Vec<Split> = Split::ALL.into_iter().filter(|split| extra.join(entries_file(*split)).exists()).collect();
+    if splits.is_empty() {
+        bail!("there are no tables in {}\nhint: make them with `data prepare`", extra.display());
+    }
+    Ok(Request { splits, extra, root: args.root })
+}
+
+fn show(all: &[SplitFacts]) -> Result<()> {
+    let mut splits = Table::new([
+        Column::left("split"),
+        Column::right("images"),
+        Column::right("officially"),
+        Column::right("classes"),
+        Column::right("id width"),
+        Column::right("name width"),
+    ]);
+    let mut tables = Table::new([Column::left("table"), Column::right("bytes"), Column::left("sha256")]);
+    let mut rows =
+        Table::new([Column::left("entry"), Column::right("class"), Column::left("name"), Column::left("image")]);
+    for facts in all {
+        splits.push([
+            facts.split.to_owned(),
+            facts.images.to_string(),
+            official(facts),
+            facts.classes.map_or("-".to_owned(), |classes| classes.to_string()),
+            facts.widths[0].to_string(),
+            facts.widths[1].to_string(),
+        ]);
+        for table in &facts.tables {
+            tables.push([table.file.clone(), table.bytes.to_string(), table.sha256.clone()]);
+        }
+        for (which, entry) in [("first", &facts.first), ("last", &facts.last)] {
+            rows.push(row(facts, which, entry.as_ref()));
+        }
+    }
+    print_table(&splits)?;
+    print("\n")?;
+    print_table(&tables)?;
+    print("\n")?;
+    print_table(&rows)?;
+    all.iter().try_for_each(found)
+}
+
+/// The official number, or how far it is.
+fn official(facts: &SplitFacts) -> String {
+    match facts.images.abs_diff(facts.official_images) {
+        0 => "same".to_owned(),
+        difference if facts.images < facts.official_images => format!("{difference} more"),
+        difference => format!("{difference} less"),
+    }
+}
+
+fn row(facts: &SplitFacts, which: &str, entry: Option<&EntryFacts>) -> [String; 4] {
+    let which = format!("{} {which}", facts.split);
+    match entry {
+        None => [which, "-".to_owned(), "-".to_owned(), "none".to_owned()],
+        Some(entry) if facts.classes.is_none() => [which, "-".to_owned(), "-".to_owned(), entry.path.clone()],
+        Some(entry) => [which, entry.class_index.to_string(), entry.class_name.clone(), entry.path.clone()],
+    }
+}
+
+/// Says what became of the images that were looked for.
+fn found(facts: &SplitFacts) -> Result<()> {
+    let Some(sample) = &facts.sample else { return Ok(()) };
+    match &sample.first_missing {
+        None => note(&format!("{}: {} images were looked for, and all are there", facts.split, sample.looked_for)),
+        Some(first) => warning(&format!(
+            "{}: {} of the {} images that were looked for not found; the first is {first}",
+            facts.split, sample.missing, sample.looked_for
+        )),
+    }
+}
