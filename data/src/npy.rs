@@ -158,6 +158,15 @@ mod tests {
         assert_eq!(header(&plain("<U9"), 1000), [b"\x93NUMPY", expected.as_bytes()].concat());
     }
 
+    /// Recorded likewise: there is always some padding, and the number of digits changes nothing.
+    #[test]
+    fn headers_are_as_long_as_numpys() {
+        for len in [1, 1_000_000] {
+            let length = |name: usize| header(&Descr::Columns(vec![("a".repeat(name), "<u4".to_owned())]), len).len();
+            assert_eq!([1, 31, 32, 95, 96].map(length), [128, 128, 192, 192, 256], "{len}");
+        }
+    }
+
     #[test]
     fn what_is_written_is_read() {
         let columns = ["actual_index", "class_id"].map(|name| (name.to_owned(), "<u4".to_owned()));

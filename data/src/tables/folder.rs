@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::PrepareError;
-use super::order::compare;
+use super::order::sort;
 
 /// How the name of an image ends, in upper or lower case.
 pub const EXTENSIONS: [&str; 9] = [".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"];
@@ -28,7 +28,7 @@ pub fn classes(folder: &Path) -> Result<Vec<OsString>, PrepareError> {
     if names.is_empty() {
         return Err(PrepareError::NoClass(folder.to_owned()));
     }
-    names.sort_unstable_by(|a, b| by_code_point(a, b));
+    sort(&mut names, |name| name.as_encoded_bytes());
     Ok(names)
 }
 
@@ -58,15 +58,11 @@ pub fn images(class: &Path) -> Result<Vec<Images>, PrepareError> {
                 names.push(name);
             }
         }
-        names.sort_unstable_by(|a, b| by_code_point(a, b));
+        sort(&mut names, |name| name.as_encoded_bytes());
         found.push(Images { folder, names });
     }
-    found.sort_by(|a, b| by_code_point(a.folder.as_os_str(), b.folder.as_os_str()));
+    sort(&mut found, |images| images.folder.as_os_str().as_encoded_bytes());
     Ok(found)
-}
-
-fn by_code_point(a: &OsStr, b: &OsStr) -> std::cmp::Ordering {
-    compare(a.as_encoded_bytes(), b.as_encoded_bytes())
 }
 
 fn is_image(name: &OsStr) -> bool {

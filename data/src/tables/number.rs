@@ -15,13 +15,9 @@ pub fn actual_index(file_name: &[u8]) -> Result<u32, &'static str> {
     number(last)
 }
 
-/// The name without its extension; dots that it begins with belong to no extension.
+/// The name without its extension. Python counts dots that a name begins with to none, but no such name holds a number.
 fn stem(name: &[u8]) -> &[u8] {
-    let first = name.iter().position(|byte| *byte != b'.').unwrap_or(name.len());
-    match name.iter().rposition(|byte| *byte == b'.') {
-        Some(dot) if dot > first => &name[..dot],
-        _ => name,
-    }
+    name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot])
 }
 
 fn number(text: &[u8]) -> Result<u32, &'static str> {

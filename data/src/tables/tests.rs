@@ -204,6 +204,31 @@ fn whole_tables_are_kept_until_something_changes() {
     }
 }
 
+/// No clock tells: the other tree is the older one.
+#[test]
+fn tables_of_another_tree_are_not_kept() {
+    let files = ["train/n01/n01_1.JPEG", "train/n02/n02_1.JPEG"];
+    let older = [
+        Tree::new(files, Some("n01,carp\nn02,great white shark\n")),
+        Tree::new(files, Some("n01,tench\nn02,great white shark\nn03,x\n")),
+        Tree::new(
+            ["train/n01/n01_1.JPEG", "train/n03/n03_1.JPEG"],
+            Some("n01,tench\nn02,great white shark\nn03,great white shark\n"),
+        ),
+        Tree::new(files, Some("n01,tench\nn0202,x\nn02,great white shark\n")),
+    ];
+    std::thread::sleep(Duration::from_millis(20));
+    let tree = Tree::plain();
+    let extra = tree.extra();
+    let did = older.each_ref().map(|other| {
+        tree.prepare(Split::Train, true).unwrap();
+        let options = Options { root: other.root(), extra: &extra, force: false, progress: &|_| {} };
+        mark(&prepare(Split::Train, &options).unwrap())
+    });
+    // Of the second the labels say the same of all classes that there are.
+    assert_eq!(did, ['w', 'k', 'w', 'w']);
+}
+
 #[test]
 fn progress_reaches_its_end() {
     let tree = Tree::plain();
