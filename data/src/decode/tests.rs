@@ -178,6 +178,16 @@ fn no_damage_to_a_png_goes_unnoticed() {
     }
 }
 
+/// Pillow reads a version from it, and libjpeg does not mind.
+#[test]
+fn a_jfif_segment_without_a_version_is_refused() {
+    let whole = file("tests/images", "420.jpg");
+    assert_eq!(whole[2..11], *b"\xff\xe0\0\x10JFIF\0");
+    let with = |segment: &[u8]| [&whole[..2], segment, &whole[20..]].concat();
+    assert!(decode(&with(b"\xff\xe0\0\x09JFIF\0\x01\x01")).is_ok());
+    assert!(decode(&with(b"\xff\xe0\0\x08JFIF\0\x01")).is_err());
+}
+
 #[test]
 fn sizes_are_bounded() {
     // A frame of 65535x65535, and one that is just small enough, without anything behind.

@@ -1,10 +1,12 @@
 //! Colour jitter, greyscale and solarisation, in place.
 
 mod hue;
+mod lanes;
 
 use crate::image::Image;
 
 pub use hue::adjust_hue;
+use lanes::{Channels, LANES, in_blocks};
 
 /// The luma of a pixel, as Pillow's conversion from RGB to L rounds it: weights in 1/65536.
 #[inline(always)]
@@ -14,9 +16,12 @@ fn luma(red: u8, green: u8, blue: u8) -> u8 {
 
 /// `from` and `to` mixed in float32 as `Image.blend` does: cut to whole numbers towards zero, and to 0 ..= 255.
 #[inline(always)]
+#[expect(clippy::manual_clamp, reason = "`clamp` would keep what is not a number")]
 fn blended(from: u8, to: u8, alpha: f32) -> u8 {
-    // `as u8` cuts and saturates. Between 0 and 1 Pillow does not clip, and need not.
-    (f32::from(from) + alpha * f32::from(i16::from(to) - i16::from(from))) as u8
+    // Where alpha is within 0 ..= 1 Pillow does not clip, and need not.
+    let value = f32::from(from) + alpha * f32::from(i16::from(to) - i16::from(from));
+    // SAFETY: within 0 ..= 255, also if alpha is no number: `max` then takes the 0.
+    unsafe { value.max(0.0).min(255.0).to_int_unchecked::<i32>() as u8 }
 }
 
 fn by_table(image: &mut Image, table: &[u8; 256]) {
@@ -49,9 +54,30 @@ fn mean_luma(image: &Image) -> u8 {
 /// (`ImageEnhance.Color`).
 pub fn adjust_saturation(image: &mut Image, factor: f64) {
     let alpha = factor as f32;
-    for pixel in image.pixels_mut().chunks_exact_mut(3) {
-        let grey = luma(pixel[0], pixel[1], pixel[2]);
-        for value in pixel {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: AVX2 is there.
+        unsafe { saturate_avx2(image.pixels_mut(), alpha) };
+        return;
+    }
+    in_blocks(image.pixels_mut(), lanes::split, lanes::join, |channels| saturate_block(channels, alpha));
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn saturate_avx2(pixels: &mut [u8], alpha: f32) {
+    let (split, join) = (|pixels: &_| lanes::split_ssse3(pixels), |channels: &_| lanes::join_ssse3(channels));
+    in_blocks(pixels, split, join, |channels| saturate_block(channels, alpha));
+}
+
+#[inline(always)]
+fn saturate_block(channels: &mut Channels, alpha: f32) {
+    let mut grey = [0; LANES];
+    for (lane, grey) in grey.iter_mut().enumerate() {
+        *grey = luma(channels[0][lane], channels[1][lane], channels[2][lane]);
+    }
+    for channel in channels {
+        for (value, grey) in channel.iter_mut().zip(grey) {
             *value = blended(grey, *value, alpha);
         }
     }

@@ -198,3 +198,35 @@ fn row_by(
         inverse(block, divisors, &mut out[8 * at..], stride, &transposed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where vectors are at hand, the other tests never come to the portable transform.
+    #[test]
+    fn both_transforms_give_the_same() {
+        let mut state = 1_u32;
+        let mut next = |bound: i32| {
+            state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+            ((state >> 8) as i32 % (2 * bound + 1) - bound) as i16
+        };
+        for bound in [0, 3, 100, 2000, 32767] {
+            let blocks = [(); 7].map(|()| [(); 64].map(|()| next(bound)));
+            let divisors = [(); 64].map(|()| next(60).abs());
+            let (mut here, mut portable) = ([0; 8 * 56], [0; 8 * 56]);
+            row(&blocks, &divisors, &mut here, 56);
+            row_by(&blocks, &divisors, &mut portable, 56, transposed_portable);
+            assert_eq!(here, portable, "coefficients up to {bound}");
+        }
+    }
+
+    #[test]
+    fn a_lone_first_coefficient_is_flat() {
+        let mut block = [0; 64];
+        block[0] = 17;
+        let mut out = [0; 64];
+        row(&[block], &[8; 64], &mut out, 8);
+        assert_eq!(out, [128 + 17; 64]);
+    }
+}

@@ -4,6 +4,7 @@
 //! `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the decompressor's own memory
 //! pools, which [`Decompressor`] frees when dropped.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::mem;
 use std::os::raw::{c_int, c_long};
@@ -44,6 +45,34 @@ impl Plane {
     #[inline(always)]
     pub fn row(&self, y: usize) -> &[u8] {
         &self.samples[y * self.stride..][..self.stride]
+    }
+}
+
+thread_local! {
+    /// Memory of planes that are gone. To fetch it anew for each image would cost as much as the transform itself.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread keeps no more than three planes of this many bytes.
+const MOST_SPARE: usize = 4 << 20;
+
+impl Plane {
+    /// A plane of unspecified samples.
+    fn new(stride: usize, rows: usize) -> Self {
+        let mut samples = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        samples.resize(stride * rows, 0);
+        Self { samples, stride }
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        let samples = std::mem::take(&mut self.samples);
+        SPARE.with_borrow_mut(|spare| {
+            if spare.len() < 3 && samples.capacity() <= MOST_SPARE {
+                spare.push(samples);
+            }
+        });
     }
 }
 
@@ -290,8 +319,8 @@ impl<'a> Decompressor<'a> {
         // SAFETY: a table that libjpeg keeps as long as `info`.
         let divisors = unsafe { (*part.quant_table).quantval }.map(|divisor| divisor as i16);
         let stride = 8 * columns;
-        let mut samples = vec![0; 8 * rows * stride];
-        for (row, out) in samples.chunks_exact_mut(8 * stride).enumerate() {
+        let mut plane = Plane::new(stride, 8 * rows);
+        for (row, out) in plane.samples.chunks_exact_mut(8 * stride).enumerate() {
             let blocks = self.guarded(|info| {
                 // SAFETY: the array has been filled, and has this row, of `columns` blocks at least.
                 unsafe {
@@ -302,7 +331,7 @@ impl<'a> Decompressor<'a> {
             })?;
             idct::row(blocks, &divisors, out, stride);
         }
-        Ok(Some(Plane { samples, stride }))
+        Ok(Some(plane))
     }
 }
 

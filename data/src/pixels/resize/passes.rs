@@ -86,3 +86,18 @@ fn column_sums<const N: usize>(rows: Rows<'_>, first: usize, values: &[i32], col
         *byte = byte_of(sum);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where vectors are at hand, the other tests never come to the portable pass.
+    #[test]
+    fn both_ways_across_give_the_same() {
+        for (width, height, to) in [(1, 3, 9), (7, 2, 3), (64, 5, 33), (33, 4, 64), (500, 3, 224), (301, 2, 1)] {
+            let bytes: Vec<u8> = (0..3 * width * height).map(|at| (at * at * 31 % 251) as u8).collect();
+            let (rows, weights) = (Rows::whole(&bytes, width, height), Weights::new(width, to));
+            assert!(horizontal(rows, &weights) == horizontal_portable(rows, &weights), "{width} to {to}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::pixels::*;
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
 
-/// Pillow goes down first in five of these and across first in eight; in the rest one pass or none is needed.
+/// Pillow goes down first in four of these and across first in eleven; the rest need one pass or none.
 #[test]
 fn crops_are_those_of_resized_crop() {
     for (name, [top, left, height, width], (rows, columns), flip, expected) in [
