@@ -23,6 +23,7 @@ pub mod image;
 pub mod imagenet;
 pub mod loader;
 pub mod masking;
+pub mod memory;
 pub mod npy;
 pub mod pixels;
 pub mod random;

@@ -21,6 +21,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
+use crate::memory;
 use conductor::{Conductor, Event};
 use pool::Pool;
 pub use run::{RunLoader, Start, StartError};
@@ -121,7 +122,8 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts making batches of `dataset`, in the order of `sampler`.
+    /// Starts making batches of `dataset`, in the order of `sampler`. From now on the process keeps the memory that it frees
+    /// ([`memory::keep_freed`]).
     ///
     /// # Errors
     /// When a setting is zero that may not be, or there are no threads to be had.
@@ -132,6 +134,7 @@ impl Loader {
         settings: &Settings,
     ) -> Result<Self, LoaderError> {
         settings.check()?;
+        memory::keep_freed();
         let (events, inbox) = crossbeam_channel::unbounded();
         let (outbox, batches) = crossbeam_channel::unbounded();
         let broken = Arc::new(AtomicUsize::new(0));

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use comfy_table::{Table, presets};
 use dinov3_data::augment::Augmentation;
-use dinov3_data::decode;
 use dinov3_data::random::Streams;
+use dinov3_data::{decode, memory};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -81,6 +81,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     if made.first != first_crops(&pictures)? {
         bail!("the two sides do not make the same crops, so their speeds are not compared");
     }
+    // As the loader does.
+    memory::keep_freed();
     let (mut one, mut many, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=arguments.rounds {
         let images = 8 * arguments.images;
