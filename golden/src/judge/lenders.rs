@@ -6,7 +6,7 @@ use crate::metrics::Metrics;
 use crate::names::{Precision, Stage};
 use crate::tolerance::SMALL;
 
-use super::role::{follows_rotation, role};
+use super::role::{is_rare, role};
 use super::rule::Borrowed;
 use super::{Judge, JudgeError};
 
@@ -28,12 +28,8 @@ impl Judge<'_> {
     /// What counts beside the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
-        let own = if self.precision == Precision::Fp32 && entry.stage == Stage::Forward && follows_rotation(&entry.name)
-        {
-            self.of_all_blocks(index)?
-        } else {
-            self.of_all_runs(index)?
-        };
+        let rare = self.precision == Precision::Fp32 && is_rare(entry.stage, &entry.name);
+        let own = if rare { self.of_all_blocks(index)? } else { self.of_all_runs(index)? };
         if self.reference_error(index)?.is_some_and(|error| error.count >= SMALL as u64) {
             return Ok(own);
         }
