@@ -19,7 +19,7 @@
 //! is given the largest relative error at the same place of any block of either network, since one block's few runs may all be
 //! lucky; measured on the committed sets, this is up to 60 times a single entry's own. Gradients and moments of blocks carry those
 //! errors on, and are given the largest of any block for the same reason: of the eight runs of a set, one block's gradients of a bias
-//! may be off by 7e-6 and the next one's by 7e-7, and a correct run on another processor has the former in the latter's place. An entry with fewer than [`SMALL`] stored elements borrows the relative error of the
+//! may be off by 7e-6 and the next one's by 7e-7, and a correct run on another processor has the former in the latter's place. An entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error of the
 //! nearest earlier entry of its stage that is larger and not exact, if it is greater still.
 //!
 //! Mixed precision has no such runs beside it. It takes those of float32, which it cannot outdo: initial weights differ by an

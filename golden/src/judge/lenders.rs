@@ -30,11 +30,18 @@ impl Judge<'_> {
         let entry = &self.golden.manifest().entries[index];
         let rare = self.precision == Precision::Fp32 && is_rare(entry.stage, &entry.name);
         let own = if rare { self.of_all_blocks(index)? } else { self.of_all_runs(index)? };
-        if self.reference_error(index)?.is_some_and(|error| error.count >= SMALL as u64) {
+        if self.reference_error(index)?.is_some_and(|error| error.count >= self.enough()) {
             return Ok(own);
         }
         let lender = self.nearest_larger(index)?;
         Ok(own.into_iter().chain(lender).reduce(Borrowed::at_least))
+    }
+
+    /// Stored elements from which an entry needs no other's error, and lends its own.
+    fn enough(&self) -> u64 {
+        let most = self.golden.manifest().sample_limit.unwrap_or(usize::MAX);
+        // The stride of a sample is rounded up, so that less than its limit is stored, but not less than half.
+        SMALL.min(most / 2) as u64
     }
 
     /// The largest error of the recorded run and those beside it.
@@ -72,7 +79,7 @@ impl Judge<'_> {
                 continue;
             }
             if let Some(error) = self.reference_error(lender)?
-                && error.count >= SMALL as u64
+                && error.count >= self.enough()
                 && let Some(lent) = Borrowed::of(&entry.name, &error, spread(entry, self.precision))
             {
                 return Ok(Some(lent));

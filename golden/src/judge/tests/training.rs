@@ -4,6 +4,7 @@ use super::*;
 use crate::testing::bytes_f64;
 
 /// What a set records of one value: the truth (none for a trajectory), and the bytes at fp32.
+#[derive(Clone)]
 struct Recording {
     name: &'static str,
     stage: Stage,
@@ -110,10 +111,29 @@ fn the_first_wrong_gradient_is_first_in_backward_order() {
 fn a_loss_borrows_from_the_assignments() {
     let assignments = rounded_by("sinkhorn:dino", Stage::Loss, Noise(1).take(200), 10.0);
     let loss = rounded_by("loss:dino", Stage::Loss, vec![2.5], 0.0);
-    let (_root, set) = written(None, &[assignments, loss]);
-    let off = |by: f64| outcome(&set, "loss:dino", Number::Single(vec![(2.5 * (1.0 + by * EPS)) as f32]));
-    assert_eq!(off(20.0), Outcome::WithinYardstick);
-    assert_eq!(off(60.0), Outcome::Beyond);
+    // However few of their elements a set stores.
+    for limit in [None, Some(32)] {
+        let (_root, set) = written(limit, &[assignments.clone(), loss.clone()]);
+        let off = |by: f64| outcome(&set, "loss:dino", Number::Single(vec![(2.5 * (1.0 + by * EPS)) as f32]));
+        assert_eq!(off(20.0), Outcome::WithinYardstick);
+        assert_eq!(off(60.0), Outcome::Beyond);
+    }
+}
+
+/// Of few runs of one block all may be lucky.
+#[test]
+fn a_gradient_of_a_block_borrows_from_the_same_one_of_other_blocks() {
+    let gradient = |name, seed, level| rounded_by(name, Stage::Backward, Noise(seed).take(200), level);
+    let lucky = gradient("grad:student.backbone.blocks.1.norm1.bias", 1, 1.0);
+    let unlucky = gradient("grad:student.backbone.blocks.0.norm1.bias", 2, 20.0);
+    let of_another_place = gradient("grad:student.backbone.blocks.0.norm2.bias", 3, 500.0);
+    let (_root, set) = written(None, &[of_another_place, lucky.clone(), unlucky]);
+    let off = |by| {
+        let value = rounded_by(lucky.name, Stage::Backward, lucky.truth.clone().unwrap(), by);
+        outcome(&set, lucky.name, value.fp32)
+    };
+    assert_eq!(off(40.0), Outcome::WithinYardstick);
+    assert_eq!(off(120.0), Outcome::Beyond, "what other places have is of no use to it");
 }
 
 #[test]
