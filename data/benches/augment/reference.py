@@ -8,8 +8,6 @@ other way, by the processor's own exponential. Times are taken without pins."""
 import argparse
 import hashlib
 import io
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "golden" / "export"))
 sys.dont_write_bytecode = True
 
-from dinov3_export import ExportError, checkout, pins  # noqa: E402
+from dinov3_export import beside, pins  # noqa: E402
 
 # The size of most of ImageNet's pictures, and the seed of the draws.
 WIDTH, HEIGHT, SEED = 500, 375, 0
@@ -25,10 +23,9 @@ WIDTH, HEIGHT, SEED = 500, 375, 0
 
 def parser() -> argparse.ArgumentParser:
     """All options; `main.rs` gives them."""
-    p = argparse.ArgumentParser(prog="reference.py", description=__doc__.splitlines()[0])
-    p.add_argument("--reference", type=Path, required=True, help="checkout of the reference at the pinned commit")
-    p.add_argument("--photographs", type=Path, required=True, help="what the pictures are cut from")
-    p.add_argument("--pictures", type=Path, required=True, help="folder of the pictures")
+    p = beside.parser(__doc__)
+    p.add_argument("--photographs", type=Path, help="what the pictures are cut from")
+    p.add_argument("--pictures", type=Path, help="folder of the pictures")
     p.add_argument("--make", action="store_true", help="make the pictures, print a hash of their first crops, and stop")
     p.add_argument("--images", type=int, default=1, help="on the clock")
     return p
@@ -81,35 +78,14 @@ class Side:
         return time.perf_counter() - start
 
 
-def run(arguments: argparse.Namespace) -> dict:
-    """Checks what is there before anything is imported from it."""
-    reference = checkout.check(arguments.reference)
-    pins.require_packages("cpu")
+def measure(arguments: argparse.Namespace, reference: Path) -> dict:
+    """The pictures and their first crops, or the time that some crops take."""
     if arguments.make:
         make(arguments.photographs, arguments.pictures)
         return {"first": Side(arguments.pictures, reference).first()}
     return {"images": arguments.images, "seconds": Side(arguments.pictures, reference).seconds(arguments.images)}
 
 
-def main(argv: list[str]) -> int:
-    """One line of JSON on standard output; errors with their hints on standard error."""
-    arguments = parser().parse_args(argv)
-    # Before NumPy and torch read them.
-    for name in pins.PINS:
-        os.environ.pop(name, None)
-    os.environ.update(pins.PINS if arguments.make else {})
-    # What libraries print on standard output is not ours to hand on.
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    try:
-        print(json.dumps(run(arguments)), file=out, flush=True)
-        return 0
-    except ExportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
-        return error.code
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    given = parser().parse_args()
+    sys.exit(beside.main(given, measure, pins.PINS if given.make else {}))

@@ -2,15 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
+use dinov3_beside::{ENVIRONMENT, FAILED, Failure, Reference, figures};
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{Options, class_ids_file, class_names_file, entries_file, prepare};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::cli::{Arguments, from_caller};
-use crate::failure::{ENVIRONMENT, FAILED, Failure, USAGE};
+use crate::cli::Arguments;
 use crate::tree::Tree;
 
 /// The program of the reference's side.
@@ -19,6 +19,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/prepare/refe
 const SPLIT: Split = Split::Train;
 
 /// Seconds of both sides, taken one right after the other.
+#[derive(Debug, Serialize)]
 pub struct Round {
     /// Ours.
     pub ours: f64,
@@ -34,8 +35,7 @@ struct Measured {
 
 /// How the two sides are started.
 pub struct Driver {
-    python: PathBuf,
-    reference: Option<PathBuf>,
+    reference: Option<Reference>,
     cold: bool,
 }
 
@@ -43,14 +43,9 @@ impl Driver {
     /// Looks whether the reference can be run, before anything is timed.
     ///
     /// # Errors
-    /// When there is no such Python or checkout, or it lacks something; the program that looked has said what.
+    /// When it cannot.
     pub fn new(arguments: &Arguments) -> Result<Self, Failure> {
-        let reference = arguments.reference.as_deref().map(from_caller);
-        let driver = Self { python: arguments.python(), reference, cold: arguments.cold };
-        if let Some(reference) = &driver.reference {
-            driver.finish(driver.program(reference).arg("--check"))?;
-        }
-        Ok(driver)
+        Ok(Self { reference: Reference::find(&arguments.beside, PROGRAM)?, cold: arguments.cold })
     }
 
     /// Times both sides once.
@@ -77,14 +72,10 @@ impl Driver {
     fn theirs(&self, tree: &Tree) -> Result<Option<f64>, Failure> {
         let Some(reference) = &self.reference else { return Ok(None) };
         let extra = self.before(tree, "reference")?;
-        let mut command = self.program(reference);
+        let mut command = reference.command();
         command.arg("--root").arg(tree.root()).arg("--extra").arg(extra);
-        let line = self.finish(command.args(["--split", SPLIT.name()]).args(self.cold.then_some("--cold")))?;
-        let measured: Measured = serde_json::from_str(line.trim()).map_err(|error| {
-            let message = format!("the reference's side printed no figures ({error}): {line}");
-            Failure::new(FAILED, message, "run `reference.py` alone to see what it prints")
-        })?;
-        Ok(Some(measured.seconds))
+        command.args(["--split", SPLIT.name()]).args(self.cold.then_some("--cold"));
+        figures(&mut command).map(|measured: Measured| Some(measured.seconds))
     }
 
     /// An empty place for the tables, and empty caches if asked for.
@@ -104,32 +95,6 @@ impl Driver {
             })?;
         }
         Ok(extra)
-    }
-
-    fn program(&self, reference: &Path) -> Command {
-        let mut command = Command::new(&self.python);
-        command.arg(PROGRAM).arg("--reference").arg(reference);
-        // The reference brings its own libtorch, and no other must come before it.
-        command.env_remove("LD_LIBRARY_PATH");
-        command
-    }
-
-    /// What a process prints on standard output, once it has ended.
-    fn finish(&self, command: &mut Command) -> Result<String, Failure> {
-        let python = self.python.display();
-        let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| {
-            let message = format!("{python} cannot be run: {error}");
-            Failure::new(ENVIRONMENT, message, "name the Python of the reference's environment with --python")
-        })?;
-        match output.status.code() {
-            Some(0) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            // These are the project's own, and a message has been printed.
-            Some(code @ 1..=3) => Err(Failure::said([FAILED, USAGE, ENVIRONMENT][code as usize - 1])),
-            _ => {
-                let message = format!("{python} ended with {}", output.status);
-                Err(Failure::new(FAILED, message, "signal 9 usually means that memory ran out"))
-            }
-        }
     }
 }
 

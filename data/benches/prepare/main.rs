@@ -6,30 +6,23 @@
 
 mod cli;
 mod driver;
-mod failure;
 mod tree;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dinov3_beside::{Columns, Failure, Spread, or_dash, write_json};
+use serde_json::{Value, json};
 
 use cli::Arguments;
 use driver::{Driver, Round};
-use failure::Failure;
 use tree::Tree;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
-    }
+    Failure::exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.reference.is_none() {
-        eprintln!("no --reference PATH is given: our side is measured alone");
-    }
     let driver = Driver::new(arguments)?;
     eprintln!("making a tree of {} images in {} classes", arguments.images, arguments.classes);
     let tree = Tree::new(arguments)?;
@@ -41,31 +34,36 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         rounds.push(done);
     }
     print!("{}", text(arguments, &rounds));
-    Ok(())
+    write_json(arguments.beside.json.as_deref(), &json(arguments, &rounds))
+}
+
+fn ours(rounds: &[Round]) -> Option<Spread> {
+    Spread::of(rounds.iter().map(|round| round.ours))
+}
+
+fn reference(rounds: &[Round]) -> Option<Spread> {
+    Spread::of(rounds.iter().filter_map(|round| round.reference))
+}
+
+/// Of the reference's time to ours, round by round.
+fn ratio(rounds: &[Round]) -> Option<Spread> {
+    Spread::of(rounds.iter().filter_map(|round| Some(round.reference? / round.ours)))
 }
 
 /// A table of one row, and what its figures mean.
 fn text(arguments: &Arguments, rounds: &[Round]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
     let header = ["images", "classes", "seconds", "reference", "ratio", "tables"];
-    table.set_header(header);
-    let reference = spread(rounds.iter().filter_map(|round| round.reference), 3);
-    let ratio = spread(rounds.iter().filter_map(|round| Some(round.reference? / round.ours)), 1);
-    let same = if reference == NONE { NONE } else { "same bytes" };
+    let mut table = Columns::new(header);
+    let show = |spread: Option<Spread>, decimals| or_dash(spread.map(|spread| spread.show(decimals)));
     table.add_row([
         arguments.images.to_string(),
         arguments.classes.to_string(),
-        spread(rounds.iter().map(|round| round.ours), 3),
-        reference,
-        ratio,
-        same.to_owned(),
+        show(ours(rounds), 3),
+        show(reference(rounds), 3),
+        show(ratio(rounds), 1),
+        or_dash(reference(rounds).map(|_| "same bytes".to_owned())),
     ]);
-    for column in 0..header.len() - 1 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    table.align_right(0..header.len() - 1);
     let caches = match arguments.cold {
         true => "The kernel's caches were emptied before each timing.",
         false => "Both sides found the folders in the kernel's caches.",
@@ -77,13 +75,15 @@ fn text(arguments: &Arguments, rounds: &[Round]) -> String {
     )
 }
 
-const NONE: &str = "-";
-
-/// The median with so many decimals, and the range; of an even number of figures the mean of the two in the middle.
-fn spread(figures: impl Iterator<Item = f64>, decimals: usize) -> String {
-    let mut sorted: Vec<f64> = figures.collect();
-    sorted.sort_by(f64::total_cmp);
-    let (Some(min), Some(max)) = (sorted.first(), sorted.last()) else { return NONE.to_owned() };
-    let median = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
-    format!("{median:.decimals$} ({min:.decimals$}..{max:.decimals$})")
+/// All figures, raw and summed up: times in seconds.
+fn json(arguments: &Arguments, rounds: &[Round]) -> Value {
+    json!({
+        "images": arguments.images,
+        "classes": arguments.classes,
+        "cold": arguments.cold,
+        "seconds": ours(rounds),
+        "reference_seconds": reference(rounds),
+        "ratio": ratio(rounds),
+        "rounds": rounds,
+    })
 }

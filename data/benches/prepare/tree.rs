@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dinov3_beside::{ENVIRONMENT, Failure, USAGE, from_caller};
 use tempfile::TempDir;
 
-use crate::cli::{Arguments, from_caller};
-use crate::failure::{ENVIRONMENT, Failure, USAGE};
+use crate::cli::Arguments;
 
 /// The tree, removed when dropped.
 pub struct Tree(TempDir);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use dinov3_beside::{ENVIRONMENT, FAILED, Failure};
 use dinov3_model::config::SslConfig;
 use dinov3_model::dist::Alone;
 use dinov3_model::meta_arch::Batch;
@@ -13,7 +14,6 @@ use dinov3_model::{runtime, shim};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::failure::{FAILED, Failure};
 use crate::measured::{Measured, Products};
 use crate::recipe::{BATCHES, ITERATION, Recipe, Recorded};
 use crate::work::{Crops, Shape, Step, step_flops};
@@ -125,7 +125,6 @@ fn peak_bytes() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.map(|kib| kib * 1024).ok_or_else(|| {
-        Failure::new(crate::failure::ENVIRONMENT, "this system does not tell a process's peak memory", "run on Linux")
-    })
+    kib.map(|kib| kib * 1024)
+        .ok_or_else(|| Failure::new(ENVIRONMENT, "this system does not tell a process's peak memory", "run on Linux"))
 }

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use dinov3_beside::{FAILED, Failure};
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::failure::{FAILED, Failure};
 
 /// Distinct batches, taken in turn.
 pub const BATCHES: usize = 3;

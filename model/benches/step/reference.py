@@ -9,26 +9,22 @@ sets the trainer reproduces; the reference's program keeps meters besides, which
 import argparse
 import gc
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
-if sys.version_info < (3, 11):
-    print("error: Python 3.11 or newer is needed\nhint: name one with --python", file=sys.stderr)
-    sys.exit(3)
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "golden" / "export"))
 sys.dont_write_bytecode = True
 
-from dinov3_export import FAILED, ExportError, checkout, pins  # noqa: E402
+from dinov3_export import FAILED, ExportError, beside, pins  # noqa: E402
+
+# Nothing is compiled, so no processes that would are to wait for it beside the clock.
+ENVIRONMENT = {**pins.PLAIN_COSINES, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
 def parser() -> argparse.ArgumentParser:
     """All options; `main.rs` gives them."""
-    p = argparse.ArgumentParser(prog="reference.py", description=__doc__.splitlines()[0])
-    p.add_argument("--reference", type=Path, required=True, help="checkout of the reference at the pinned commit")
-    p.add_argument("--check", action="store_true", help="look whether the reference can be run, and stop")
+    p = beside.parser(__doc__)
     p.add_argument("--manifest", type=Path, help="of the golden set whose recipe is trained")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--images", type=int, default=2, help="of a batch")
@@ -139,34 +135,5 @@ def measure(arguments: argparse.Namespace, reference: Path) -> dict:
     return result
 
 
-def run(arguments: argparse.Namespace) -> dict:
-    """Checks what is there before anything is imported from it."""
-    reference = checkout.check(arguments.reference)
-    pins.require_packages("cpu")
-    return {} if arguments.check else measure(arguments, reference)
-
-
-def main(argv: list[str]) -> int:
-    """One line of JSON on standard output; errors with their hints on standard error."""
-    # Before NumPy and torch read them.
-    for name in pins.PINS:
-        os.environ.pop(name, None)
-    os.environ.update(pins.PLAIN_COSINES)
-    # Nothing is compiled, so no processes that would are to wait for it beside the clock.
-    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
-    arguments = parser().parse_args(argv)
-    # What libraries print on standard output is not ours to hand on.
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    try:
-        print(json.dumps(run(arguments)), file=out, flush=True)
-        return 0
-    except ExportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"hint: {error.hint}", file=sys.stderr)
-        return error.code
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(beside.main(parser().parse_args(), measure, ENVIRONMENT))

@@ -1,6 +1,6 @@
 //! What a person reads, and the same as JSON.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use dinov3_beside::{Columns, Spread, or_dash};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -22,34 +22,6 @@ pub struct Figures {
     pub recipe: String,
     /// In the order in which they were taken.
     pub rounds: Vec<Round>,
-}
-
-/// The middle of some figures, and the outermost.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    /// Of an even number of figures: the mean of the two in the middle.
-    pub median: f64,
-    /// The smallest.
-    pub min: f64,
-    /// The largest.
-    pub max: f64,
-}
-
-impl Spread {
-    /// `None` where there are none.
-    pub fn of(figures: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut sorted: Vec<f64> = figures.collect();
-        sorted.sort_by(f64::total_cmp);
-        let (min, max) = (*sorted.first()?, *sorted.last()?);
-        let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-        Some(Self { median: (low + high) / 2.0, min, max })
-    }
-
-    /// The median with so many decimals, and the range.
-    fn show(self, decimals: usize) -> String {
-        let Self { median, min, max } = self;
-        format!("{median:.decimals$} ({min:.decimals$}..{max:.decimals$})")
-    }
 }
 
 impl Figures {
@@ -106,13 +78,10 @@ fn peak<'a>(side: impl Iterator<Item = &'a Measured>) -> Option<u64> {
 /// A table, a row a recipe, and what its figures mean.
 pub fn text(all: &[Figures]) -> String {
     let gemm = gemm_flops(all);
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
     let header =
         ["recipe", "steps/s", "reference", "ratio", "peak memory", "reference", "of the product bound", "losses"];
-    table.set_header(header);
+    let mut table = Columns::new(header);
     for figures in all {
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let rate = |side: Option<Spread>| or_dash(side.map(|rate| rate.show(if rate.median < 10.0 { 3 } else { 1 })));
         let memory = |peak: Option<u64>| or_dash(peak.map(gib));
         table.add_row([
@@ -126,11 +95,7 @@ pub fn text(all: &[Figures]) -> String {
             figures.losses(),
         ]);
     }
-    for column in 1..header.len() - 1 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    table.align_right(1..header.len() - 1);
     let Measured { libtorch, capability, threads, .. } = &all[0].rounds[0].ours;
     format!(
         "libtorch {libtorch} on cpu, fp32, {capability}; threads: {threads}; matrix products: {:.0} GFLOP/s\n\n{table}\n\n\

@@ -1,8 +1,8 @@
-//! How the benchmark ends when it has no figures: exit code, message, hint.
+//! How a benchmark ends when it has no figures: exit code, message, hint.
 
 use std::process::ExitCode;
 
-/// The two sides do not compute the same, or one of them failed.
+/// The two sides do not do the same, or one of them failed.
 pub const FAILED: u8 = 1;
 /// Wrong usage or input.
 pub const USAGE: u8 = 2;
@@ -24,18 +24,24 @@ impl Failure {
     }
 
     /// A process that was started has said on standard error what is wrong.
-    pub fn said(code: u8) -> Self {
+    pub(crate) fn said(code: u8) -> Self {
         Self { code, message: None, hint: String::new() }
     }
 
-    /// Prints it on standard error and gives the exit code.
-    pub fn report(&self) -> ExitCode {
-        if let Some(message) = &self.message {
+    /// Prints what is wrong on standard error and gives the exit code; 0 where nothing is.
+    pub fn exit_code(result: Result<(), Self>) -> ExitCode {
+        let Err(failure) = result else { return ExitCode::SUCCESS };
+        if let Some(message) = &failure.message {
             eprintln!("error: {message}");
-            if !self.hint.is_empty() {
-                eprintln!("hint: {}", self.hint);
+            if !failure.hint.is_empty() {
+                eprintln!("hint: {}", failure.hint);
             }
         }
-        ExitCode::from(self.code)
+        ExitCode::from(failure.code)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> (u8, Option<&str>, &str) {
+        (self.code, self.message.as_deref(), &self.hint)
     }
 }
