@@ -6,6 +6,7 @@
 mod checkpoints;
 mod observe;
 mod state;
+mod teachers;
 
 pub use state::{StateError, TrainState};
 
@@ -14,14 +15,12 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 use thiserror::Error;
 
-use crate::config::{Decay, GramTeacher, SslConfig};
+use crate::config::{Decay, SslConfig};
 use crate::dist::{Group, GroupError};
 use crate::fault::Fault;
 use crate::loss::koleo::KoLeoError;
 use crate::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
-use crate::meta_arch::{
-    Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses, warm,
-};
+use crate::meta_arch::{Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses};
 use crate::module::{Module, Role};
 use crate::optim::clip::{ClipError, clip_grad_norm_};
 use crate::optim::{AdamW, multipliers};
@@ -189,20 +188,6 @@ impl Trainer {
         }
     }
 
-    /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
-    pub fn init_gram_teacher(&mut self, scale: f64) {
-        let Some(mine) = &self.arch.gram_teacher else { return };
-        let mut fresh = SslMetaArch::new(&self.config).gram_teacher;
-        if let Some(fresh) = &mut fresh {
-            fresh.init_weights();
-            if scale > 0.0 {
-                warm(fresh, scale);
-            }
-            mine.copy_values_from(fresh);
-            self.arch.gram_teacher_initialized = true;
-        }
-    }
-
     /// Takes over the weights of another trainer of the same config: one rank from another.
     pub fn copy_from(&mut self, other: &Trainer) {
         self.take_values(&other.arch);
@@ -359,39 +344,6 @@ impl Trainer {
             rest = others;
         }
         Ok(norms)
-    }
-
-    fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
-        let Parameters { student, teacher, .. } = &self.parameters;
-        no_grad(|| {
-            shim::foreach_mul_(teacher, momentum)?;
-            if self.fault != Some(Fault::EmaWithoutStudent) {
-                shim::foreach_add_(teacher, student, 1.0 - momentum)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn load_gram_if_due(&mut self, it: usize) -> bool {
-        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { load_ema_at: Some(at), .. }) if *at == it);
-        if due {
-            self.arch.load_gram_teacher();
-        }
-        due
-    }
-
-    fn update_gram_if_due(&mut self, it: usize) -> bool {
-        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
-            if updates.follows(it, self.gram_updates));
-        if due {
-            self.arch.load_gram_teacher();
-            self.gram_updates += 1;
-        }
-        due
-    }
-
-    fn gram_teacher(&self) -> Option<&GramTeacher> {
-        self.config.training.gram.as_ref().map(|gram| &gram.teacher)
     }
 }
 

@@ -7,8 +7,9 @@ mod summary;
 #[path = "../../benches/step/work.rs"]
 mod work;
 
+use dinov3_beside::Spread;
 use measured::{Measured, Products};
-use summary::{Figures, Round, Spread};
+use summary::{Figures, Round};
 use work::{Crops, Step, step_flops};
 
 fn side(seconds: f64, peak_mib: u64) -> Measured {

@@ -1,0 +1,62 @@
+//! The networks that follow the student: its moving average, and the Gram teacher.
+
+use tch::no_grad;
+
+use super::{Parameters, Trainer};
+use crate::config::GramTeacher;
+use crate::fault::Fault;
+use crate::meta_arch::{SslMetaArch, warm};
+use crate::module::Module;
+use crate::shim::{self, ShimError};
+
+impl Trainer {
+    /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
+    pub fn init_gram_teacher(&mut self, scale: f64) {
+        let Some(mine) = &self.arch.gram_teacher else { return };
+        let mut fresh = SslMetaArch::new(&self.config).gram_teacher;
+        if let Some(fresh) = &mut fresh {
+            fresh.init_weights();
+            if scale > 0.0 {
+                warm(fresh, scale);
+            }
+            mine.copy_values_from(fresh);
+            self.arch.gram_teacher_initialized = true;
+        }
+    }
+
+    /// `teacher = momentum · teacher + (1 - momentum) · student`, in place.
+    pub(super) fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
+        let Parameters { student, teacher, .. } = &self.parameters;
+        no_grad(|| {
+            shim::foreach_mul_(teacher, momentum)?;
+            if self.fault != Some(Fault::EmaWithoutStudent) {
+                shim::foreach_add_(teacher, student, 1.0 - momentum)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Loads the teacher into the Gram teacher in the iteration that the config names (`gram.it_load_ema_teacher`).
+    pub(super) fn load_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { load_ema_at: Some(at), .. }) if *at == it);
+        if due {
+            self.arch.load_gram_teacher();
+        }
+        due
+    }
+
+    /// Loads it again as often as the config says (`gram.update_frequency`).
+    pub(super) fn update_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
+            if updates.follows(it, self.gram_updates));
+        if due {
+            self.arch.load_gram_teacher();
+            self.gram_updates += 1;
+        }
+        due
+    }
+
+    fn gram_teacher(&self) -> Option<&GramTeacher> {
+        self.config.training.gram.as_ref().map(|gram| &gram.teacher)
+    }
+}
