@@ -1,12 +1,13 @@
 //! The suite `data` against the committed battery, sound and broken.
 
-use dinov3_golden::{Expectation, GoldenSet, Manifest, Precision, SetJudgement};
+use dinov3_golden::{Dtype, Expectation, GoldenSet, Manifest, Precision, SetJudgement};
 use dinov3_model::tap::Tap;
 use dinov3_reports::Section;
 use dinov3_suites::data::Data;
-use dinov3_suites::judging::replay::Replay;
+use dinov3_suites::judging::pipeline::Pipeline;
+use dinov3_suites::judging::replay::{self, Replay};
 use dinov3_suites::judging::{self, Judging};
-use dinov3_suites::{SuiteError, SuiteInfo};
+use dinov3_suites::{SuiteError, SuiteInfo, sets};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture;
@@ -80,4 +81,46 @@ fn one_wrong_element_is_named() {
         let wrong: Vec<_> = judgement.entries.iter().filter(|it| it.fails()).map(|it| it.name.as_str()).collect();
         assert_eq!(wrong, [name]);
     }
+}
+
+/// The crops that a set stores, normalised as its config says.
+fn stored_crops(set: &GoldenSet, name: &str) -> Option<Tensor> {
+    let file = replay::inputs(set).unwrap();
+    file.get(name)?;
+    let crops = replay::stored(set, file, name, &[Dtype::U8, Dtype::F32, Dtype::Bool], file.get(name)?.shape().len());
+    let crops = crops.unwrap();
+    let pixels = crops.kind() == Kind::Uint8;
+    Some(if pixels { replay::normalised(&crops, &replay::config(set).unwrap()) } else { crops })
+}
+
+/// What the other suites feed the trainer is what the reference's trainer was fed, in every committed set.
+#[test]
+fn every_sets_photographs_give_its_batches() {
+    let _stream = fixture::libtorch();
+    let mut batches = 0;
+    for set in sets::open_all(&[fixture::sets()]).unwrap() {
+        let Some(pipeline) = Pipeline::of(&set).unwrap() else { continue };
+        let recipe = &set.manifest().recipe;
+        let numbered = recipe.training.as_ref().map_or(0, |training| training.batches);
+        let all = (0..numbered).map(|number| (format!("{number}."), number, 100 + number as u32));
+        let all = all.chain((numbered == 0 && recipe.data_battery.is_none()).then(|| (String::new(), 0, 0)));
+        for (prefix, number, seed) in all {
+            let batch = pipeline.batch(number, seed);
+            let same = |part: &str, ours: &Tensor| {
+                let theirs = stored_crops(&set, &format!("{prefix}{part}")).unwrap();
+                assert!(*ours == theirs, "{}: {prefix}{part}", set.manifest().name);
+            };
+            same("global_crops", &batch.global_crops);
+            same("local_crops", &batch.local_crops);
+            same("masks", &batch.masks);
+            if let Some(crops) = &batch.gram_teacher_crops {
+                same("gram_teacher_crops", crops);
+            }
+            batches += 1;
+        }
+        if let Some(wanted) = &recipe.intermediate {
+            assert!(pipeline.intermediate(wanted) == stored_crops(&set, "intermediate").unwrap());
+        }
+    }
+    assert!(batches > 30, "{batches} batches");
 }
