@@ -179,7 +179,7 @@ impl Trainer {
         self.take_values(&fresh);
     }
 
-    /// Adds noise to the student's fresh weights, then to a frozen teacher's, and makes the average the student again; see [`warm`].
+    /// Adds noise to the student's fresh weights, then to a frozen teacher's, and makes the average the student again; see [`crate::meta_arch::warm`].
     pub fn warm(&mut self, scale: f64) {
         self.arch.student.warm(scale);
         self.arch.teacher.copy_values_from(&self.arch.student);
