@@ -21,7 +21,9 @@ fn main() {
     build
         .cpp(true)
         .std("c++20")
-        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp"])
+        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp", "shim/c10d.cpp"])
+        // Stand-ins for Gloo's headers, which libtorch does not ship.
+        .include("shim")
         // A product and a sum that became one would round once.
         .flag_if_supported("-ffp-contract=off")
         .include(&include)

@@ -79,4 +79,54 @@ const char *dinov3_cpu_capability();
 // `TORCH_VERSION` of the headers that the shim was compiled with. The pointer lives as long as the process.
 const char *dinov3_torch_version();
 
+// How a call into c10d ended. All but the first leave a message; see c10d.cpp.
+typedef enum {
+  DINOV3_DONE = 0,
+  // Nothing came for as long as the caller had allowed.
+  DINOV3_TIMED_OUT = 1,
+  // A connection could not be made, or broke.
+  DINOV3_DISCONNECTED = 2,
+  // Anything else that it does not do.
+  DINOV3_REFUSED = 3,
+} dinov3_outcome;
+
+// A `c10d::Store`, a `c10d::ProcessGroupGloo`, a `c10d::Work`: the caller's, who frees each. Tensors are on the CPU and contiguous.
+typedef void *dinov3_store;
+typedef void *dinov3_gloo;
+typedef void *dinov3_work;
+
+// `TCPStore(host, port, is_master=serves)`. Does not wait for other ranks; a client tries for `timeout_ms` to reach the server.
+dinov3_outcome dinov3_tcp_store(const char *host, uint16_t port, bool serves, int64_t timeout_ms, dinov3_store *made);
+// `PrefixStore(prefix, of)`.
+dinov3_outcome dinov3_prefix_store(dinov3_store of, const char *prefix, dinov3_store *made);
+dinov3_outcome dinov3_store_set(dinov3_store to, const char *key, const char *value);
+dinov3_outcome dinov3_store_wait(dinov3_store on, const char *key, int64_t timeout_ms);
+// `each` gets the value, once.
+dinov3_outcome dinov3_store_get(dinov3_store from, const char *key, void *context,
+                                void (*each)(void *context, const char *value, size_t length));
+dinov3_outcome dinov3_store_has(dinov3_store in, const char *key, bool *has);
+void dinov3_store_free(dinov3_store store);
+
+// `ProcessGroupGloo(rendezvous, rank, size)` on a device at `address`, one of this machine's. `timeout_ms` is for connecting and for
+// each collective.
+dinov3_outcome dinov3_gloo_group(dinov3_store rendezvous, int rank, int size, const char *address, int64_t timeout_ms,
+                                 dinov3_gloo *made);
+void dinov3_gloo_free(dinov3_gloo group);
+
+// What Gloo itself can reduce by. No PREMUL_SUM: it raises in `allreduce`, and its factor is ignored in `_reduce_scatter_base`.
+typedef enum { DINOV3_SUM = 0, DINOV3_MAX = 1, DINOV3_MIN = 2 } dinov3_reduce;
+
+// Each starts a collective, to be waited for. In place where there is one tensor. In the others the flat tensor of all ranks is `size`
+// times as long as that of one.
+dinov3_outcome dinov3_all_reduce(dinov3_gloo group, dinov3_tensor self, dinov3_reduce op, dinov3_work *work);
+dinov3_outcome dinov3_reduce_scatter(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
+                                     dinov3_work *work);
+dinov3_outcome dinov3_all_gather(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
+dinov3_outcome dinov3_broadcast(dinov3_gloo group, dinov3_tensor self, int64_t root, dinov3_work *work);
+dinov3_outcome dinov3_barrier(dinov3_gloo group, dinov3_work *work);
+
+dinov3_outcome dinov3_work_wait(dinov3_work work);
+// The collective goes on if it has not ended, and keeps its tensors.
+void dinov3_work_free(dinov3_work work);
+
 }

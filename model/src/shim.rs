@@ -2,6 +2,8 @@
 //!
 //! See `model/shim/shim.h` for the C side of the contract.
 
+pub(crate) mod c10d;
+
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 

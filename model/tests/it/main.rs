@@ -6,6 +6,8 @@ mod config;
 mod fixture;
 mod forward;
 mod leaks;
+#[cfg(unix)]
+mod ranks;
 mod step;
 mod training;
 mod weights;

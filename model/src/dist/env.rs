@@ -1,0 +1,179 @@
+//! torchrun's environment: which rank this process is, and where the ranks meet (`dinov3/distributed/torch_distributed_wrapper.py`).
+
+use std::env::VarError;
+
+use thiserror::Error;
+
+/// What torchrun tells a process, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Env {
+    /// This rank, from 0, over all machines (`RANK`).
+    pub rank: usize,
+    /// The number of ranks (`WORLD_SIZE`).
+    pub world_size: usize,
+    /// This rank, from 0, on its machine (`LOCAL_RANK`).
+    pub local_rank: usize,
+    /// Where the store is (`MASTER_ADDR`).
+    pub master_addr: String,
+    /// Its port (`MASTER_PORT`).
+    pub master_port: u16,
+    /// Whether the launcher serves the store (`TORCHELASTIC_USE_AGENT_STORE`); else rank 0 does.
+    pub agent_store: bool,
+    /// How often the launcher has started all ranks anew (`TORCHELASTIC_RESTART_COUNT`). Each start has keys of its own in the store.
+    pub restarts: u64,
+}
+
+/// A variable that is missing, or says nothing that can be.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum EnvError {
+    /// It is not set.
+    #[error("the environment variable {name} is not set")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+    },
+    /// Its value is not of its kind.
+    #[error("the environment variable {name} is {value:?}, which is not {wanted}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// Its value cannot go together with another's.
+    #[error("the environment variable {name} is {value}, but {other} is {other_value}")]
+    Contradicts {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The other one.
+        other: &'static str,
+        /// The other's value.
+        other_value: usize,
+    },
+}
+
+impl EnvError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Malformed { .. } => {
+                "start the ranks with torchrun, or set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT for each"
+            }
+            Self::Contradicts { .. } => "ranks count from 0 over all machines, local ranks from 0 on each",
+        }
+    }
+}
+
+impl Env {
+    /// Reads the variables that torchrun sets.
+    ///
+    /// # Errors
+    /// Names the variable that is missing, malformed, or contradicts another.
+    pub fn from_torchrun() -> Result<Self, EnvError> {
+        Self::read(|name| std::env::var(name).map_or_else(not_text, Some))
+    }
+
+    fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, EnvError> {
+        let text = |name| get(name).filter(|value| !value.is_empty()).ok_or(EnvError::Missing { name });
+        let number = |name| {
+            let value = text(name)?;
+            let wanted = "a whole number from 0";
+            value.parse::<usize>().map_err(|_| EnvError::Malformed { name, value, wanted })
+        };
+        let (rank, world_size, local_rank) = (number("RANK")?, number("WORLD_SIZE")?, number("LOCAL_RANK")?);
+        let below = |name, value, other, other_value| {
+            if value < other_value { Ok(()) } else { Err(EnvError::Contradicts { name, value, other, other_value }) }
+        };
+        below("RANK", rank, "WORLD_SIZE", world_size)?;
+        below("LOCAL_RANK", local_rank, "WORLD_SIZE", world_size)?;
+        if local_rank > rank {
+            return Err(EnvError::Contradicts {
+                name: "LOCAL_RANK",
+                value: local_rank,
+                other: "RANK",
+                other_value: rank,
+            });
+        }
+        let port = text("MASTER_PORT")?;
+        let master_port = port.parse().ok().filter(|&port: &u16| port > 0).ok_or(EnvError::Malformed {
+            name: "MASTER_PORT",
+            value: port,
+            wanted: "a port from 1 to 65535",
+        })?;
+        Ok(Self {
+            rank,
+            world_size,
+            local_rank,
+            master_addr: text("MASTER_ADDR")?,
+            master_port,
+            agent_store: get("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|value| value == "True"),
+            restarts: match get("TORCHELASTIC_RESTART_COUNT") {
+                Some(_) => number("TORCHELASTIC_RESTART_COUNT")? as u64,
+                None => 0,
+            },
+        })
+    }
+
+    /// Whether this process serves the store.
+    pub(super) fn serves(&self) -> bool {
+        self.rank == 0 && !self.agent_store
+    }
+}
+
+/// A value that is not Unicode is malformed; its text, with replacements, says so.
+fn not_text(error: VarError) -> Option<String> {
+    match error {
+        VarError::NotPresent => None,
+        VarError::NotUnicode(value) => Some(value.to_string_lossy().into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(changes: &[(&str, Option<&str>)]) -> Result<Env, EnvError> {
+        let plain =
+            [("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1"), ("MASTER_ADDR", "h"), ("MASTER_PORT", "29500")];
+        Env::read(|name| match changes.iter().find(|(changed, _)| *changed == name) {
+            Some((_, value)) => value.map(str::to_owned),
+            None => plain.iter().find(|(it, _)| *it == name).map(|(_, value)| (*value).to_owned()),
+        })
+    }
+
+    #[test]
+    fn torchrun_is_understood() {
+        let env = read(&[]).unwrap();
+        assert_eq!((env.rank, env.world_size, env.local_rank), (3, 4, 1));
+        assert_eq!((env.master_addr.as_str(), env.master_port, env.restarts), ("h", 29500, 0));
+        assert!(!env.agent_store && !env.serves());
+        let zero = [("RANK", Some("0")), ("LOCAL_RANK", Some("0"))];
+        assert!(read(&zero).unwrap().serves());
+        let agent = [zero[0], zero[1], ("TORCHELASTIC_USE_AGENT_STORE", Some("True"))];
+        assert!(!read(&agent).unwrap().serves(), "the launcher serves the store");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let error = |name, value| read(&[(name, value)]).unwrap_err().to_string();
+        for name in ["RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"] {
+            assert_eq!(error(name, None), format!("the environment variable {name} is not set"));
+            assert_eq!(error(name, Some("")), format!("the environment variable {name} is not set"));
+        }
+        for name in ["RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"] {
+            let expected = format!("the environment variable {name} is \"-1\", which is not a whole number from 0");
+            assert_eq!(error(name, Some("-1")), expected);
+        }
+        for port in ["0", "65536", "http"] {
+            assert!(error("MASTER_PORT", Some(port)).ends_with("which is not a port from 1 to 65535"));
+        }
+        assert_eq!(error("RANK", Some("4")), "the environment variable RANK is 4, but WORLD_SIZE is 4");
+        assert_eq!(error("WORLD_SIZE", Some("0")), "the environment variable RANK is 3, but WORLD_SIZE is 0");
+        assert_eq!(error("LOCAL_RANK", Some("4")), "the environment variable LOCAL_RANK is 4, but WORLD_SIZE is 4");
+        assert_eq!(error("RANK", Some("0")), "the environment variable LOCAL_RANK is 1, but RANK is 0");
+    }
+}

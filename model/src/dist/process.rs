@@ -1,0 +1,260 @@
+//! Ranks that are processes, on one machine or many: c10d's Gloo, with errors that name who is to blame (`torch.distributed`).
+
+mod collectives;
+mod liveness;
+mod rendezvous;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use collectives::Pending;
+
+use self::liveness::{Inquest, Pulse};
+use self::rendezvous::Meeting;
+use super::env::Env;
+use super::error::{Collective, Failure, GroupError};
+use super::ops::PremulSum;
+use crate::shim::c10d::{Gloo, Store, Trouble, Work};
+
+/// What carries the collectives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// Gloo over TCP, for tensors on the CPU.
+    #[default]
+    Gloo,
+}
+
+impl FromStr for Backend {
+    type Err = Failure;
+
+    fn from_str(name: &str) -> Result<Self, Failure> {
+        let why = match name {
+            "gloo" => return Ok(Self::Gloo),
+            "nccl" => "is for tensors of a CUDA device, and this build exchanges tensors of the host only",
+            "hccl" => "comes with a plugin, and this build loads none",
+            _ => "is not known",
+        };
+        Err(Failure::Backend { message: format!("backend `{name}` {why}") })
+    }
+}
+
+/// How ranks join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What carries the collectives.
+    pub backend: Backend,
+    /// For how long a rank waits for the others to come.
+    pub rendezvous: Duration,
+    /// For how long a collective waits for the others.
+    pub collective: Duration,
+    /// How PREMUL_SUM is had.
+    pub premul_sum: PremulSum,
+}
+
+impl Options {
+    /// Gloo with these timeouts, PREMUL_SUM emulated.
+    pub fn gloo(rendezvous: Duration, collective: Duration) -> Self {
+        Self { backend: Backend::Gloo, rendezvous, collective, premul_sum: PremulSum::Emulated }
+    }
+}
+
+/// A group of processes, seen from one of them (`torch.distributed.ProcessGroup`). Every member makes the same calls in the same order,
+/// with tensors of the same shape and dtype unless the call allows others: Gloo ends the process where it notices a difference.
+///
+/// A clone is the same group. Dropping the last one closes the connections.
+#[derive(Clone, Debug)]
+pub struct ProcessGroup(Arc<Shared>);
+
+/// What all groups of a process have in common.
+struct World {
+    rank: usize,
+    /// This machine's address, as the others reach it.
+    address: IpAddr,
+    pulse: Pulse,
+    /// Where each rank's pulse is.
+    pulses: Vec<SocketAddr>,
+    options: Options,
+}
+
+struct Shared {
+    world: Arc<World>,
+    /// The members, counted over all ranks of the run.
+    members: Vec<usize>,
+    /// This rank's place among them.
+    place: usize,
+    meeting: Meeting,
+    /// How many groups were split off.
+    splits: AtomicUsize,
+    state: Mutex<State>,
+}
+
+enum State {
+    Connected(Gloo),
+    Failed(GroupError),
+}
+
+impl ProcessGroup {
+    /// Joins all ranks of the run (`init_process_group`), and returns when all have.
+    ///
+    /// # Errors
+    /// When the store cannot be opened or reached, a rank does not come in time, or the options ask for what the backend lacks.
+    pub fn join(env: &Env, options: Options) -> Result<Self, GroupError> {
+        let error = |failure| GroupError { rank: env.rank, collective: Collective::Rendezvous, failure };
+        let (world, meeting) = meet(env, options).map_err(error)?;
+        let group = Self::connect(world, meeting, (0..env.world_size).collect()).map_err(error)?;
+        // The store is served until all have read what they need.
+        group.barrier().map_err(|it| error(it.failure))?;
+        Ok(group)
+    }
+
+    /// Splits off a group (`new_group`). Every member of this one calls it; those that are not among `ranks` get `None`.
+    /// `ranks` are counted over all of the run, in ascending order.
+    ///
+    /// # Errors
+    /// When `ranks` are not such members, or one of them does not come in time.
+    pub fn new_group(&self, ranks: &[usize]) -> Result<Option<Self>, GroupError> {
+        let error = |failure| self.error(Collective::NewGroup, failure);
+        if ranks.is_empty() || !ranks.is_sorted_by(|a, b| a < b) || !ranks.iter().all(|it| self.0.members.contains(it))
+        {
+            let message = format!("{ranks:?} are not ascending members of the group {:?}", self.0.members);
+            return Err(error(Failure::Mismatch { message }));
+        }
+        let number = self.0.splits.fetch_add(1, Ordering::Relaxed);
+        if !ranks.contains(&self.0.world.rank) {
+            return Ok(None);
+        }
+        let world = Arc::clone(&self.0.world);
+        let meeting = self.0.meeting.within(&format!("group{number}")).map_err(error)?;
+        meeting.meet(world.rank, ranks, "here", world.options.rendezvous).map_err(error)?;
+        Self::connect(world, meeting, ranks.to_vec()).map(Some).map_err(error)
+    }
+
+    fn connect(world: Arc<World>, meeting: Meeting, members: Vec<usize>) -> Result<Self, Failure> {
+        let not_one = || Failure::Mismatch { message: format!("rank {} is none of {members:?}", world.rank) };
+        let place = members.iter().position(|&it| it == world.rank).ok_or_else(not_one)?;
+        let address = world.address.to_string();
+        let gloo = Gloo::connect(&meeting.store, place, members.len(), &address, world.options.collective)
+            .map_err(|trouble| Failure::Backend { message: trouble.message().to_owned() })?;
+        let (splits, state) = (AtomicUsize::new(0), Mutex::new(State::Connected(gloo)));
+        Ok(Self(Arc::new(Shared { world, members, place, meeting, splits, state })))
+    }
+
+    /// The members, counted over all ranks of the run.
+    pub fn members(&self) -> &[usize] {
+        &self.0.members
+    }
+
+    /// How this group comes by PREMUL_SUM.
+    pub fn premul_sum(&self) -> PremulSum {
+        self.0.world.options.premul_sum
+    }
+
+    /// What carries the collectives.
+    pub fn backend(&self) -> Backend {
+        self.0.world.options.backend
+    }
+
+    fn error(&self, collective: Collective, failure: Failure) -> GroupError {
+        self.0.error(collective, failure)
+    }
+}
+
+/// The store, and where everybody is.
+fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
+    if options.premul_sum == PremulSum::Native {
+        let message =
+            "gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter".to_owned();
+        return Err(Failure::Backend { message });
+    }
+    let name = format!("{}:{}", env.master_addr, env.master_port);
+    let no_store = |message: String| Failure::Store { address: name.clone(), message };
+    let address = liveness::own_address(&env.master_addr, env.master_port).map_err(|it| no_store(it.to_string()))?;
+    // Opened before the connections: a process that ends closes it before them.
+    let pulse = Pulse::open(address).map_err(|it| no_store(it.to_string()))?;
+    let own = pulse.address().map_err(|it| no_store(it.to_string()))?;
+    let store = Store::tcp(&env.master_addr, env.master_port, env.serves(), options.rendezvous)
+        .map_err(|trouble| no_store(trouble.message().to_owned()))?;
+    let meeting = Meeting { store, address: name.clone() }.within(&format!("dinov3/{}", env.restarts))?;
+    let members: Vec<usize> = (0..env.world_size).collect();
+    let pulses = meeting.meet(env.rank, &members, &own.to_string(), options.rendezvous)?;
+    let pulses = pulses
+        .iter()
+        .map(|text| text.parse().map_err(|_| no_store(format!("{text:?} is no rank's address"))))
+        .collect::<Result<_, _>>()?;
+    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, options }), meeting))
+}
+
+impl Shared {
+    fn error(&self, collective: Collective, failure: Failure) -> GroupError {
+        GroupError { rank: self.world.rank, collective, failure }
+    }
+
+    /// A thread that panicked did so while it started a collective, and left the group as it was.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a collective. The lock makes one order of those that several threads start.
+    fn start(
+        &self,
+        collective: Collective,
+        start: impl FnOnce(&Gloo) -> Result<Work, Trouble>,
+    ) -> Result<Work, GroupError> {
+        let started = match &*self.state() {
+            State::Failed(error) => return Err(error.clone()),
+            State::Connected(gloo) => start(gloo),
+        };
+        started.map_err(|trouble| self.fail(collective, trouble))
+    }
+
+    /// Waits for a collective that was started.
+    fn finish(&self, collective: Collective, work: Work) -> Result<(), GroupError> {
+        work.wait().map_err(|trouble| self.fail(collective, trouble))
+    }
+
+    /// Finds out why, tells the others, and closes the connections, so that no other rank waits for this one.
+    fn fail(&self, collective: Collective, trouble: Trouble) -> GroupError {
+        if let State::Failed(error) = &*self.state() {
+            return error.clone();
+        }
+        let World { rank, pulse, pulses, options, .. } = &*self.world;
+        let others = self.members.iter().filter(|it| *it != rank).map(|&it| (it, pulses[it])).collect();
+        let failure = Inquest { pulse, rank: *rank, others, timeout: options.collective }.hold(trouble);
+        let error = self.error(collective, failure);
+        let before = std::mem::replace(&mut *self.state(), State::Failed(error.clone()));
+        drop(before);
+        error
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = match &*self.state() {
+            State::Connected(_) => None,
+            State::Failed(error) => Some(error.clone()),
+        };
+        f.debug_struct("Shared")
+            .field("rank", &self.world.rank)
+            .field("members", &self.members)
+            .field("failed", &failed)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_that_are_not_there_are_refused_by_name() {
+        assert_eq!("gloo".parse(), Ok(Backend::Gloo));
+        for name in ["nccl", "hccl", "mpi"] {
+            let refused = name.parse::<Backend>().unwrap_err();
+            assert!(refused.to_string().starts_with(&format!("backend `{name}` ")), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The collectives of a [`ProcessGroup`]. What Gloo cannot do is refused before anything is sent: it would end the process, or break
+//! the collectives after it.
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+use super::{ProcessGroup, Shared};
+use crate::dist::Group;
+use crate::dist::error::{Collective, Failure, GroupError};
+use crate::dist::ops::{Plan, ReduceOp};
+use crate::shim::c10d::{Gloo, Trouble, Work};
+
+/// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
+const KINDS: [Kind; 9] = [
+    Kind::Double,
+    Kind::Float,
+    Kind::Half,
+    Kind::BFloat16,
+    Kind::Int64,
+    Kind::Int,
+    Kind::Int8,
+    Kind::Uint8,
+    Kind::Bool,
+];
+
+/// The most dimensions that tensors of different shapes may have.
+const DIMS: usize = 8;
+
+/// A collective under way. Dropping it does not stop it.
+#[derive(Debug)]
+#[must_use = "the result is there once it was waited for"]
+pub struct Pending {
+    group: Arc<Shared>,
+    collective: Collective,
+    work: Work,
+    output: Tensor,
+}
+
+impl Pending {
+    /// Waits for its end; gives its result.
+    ///
+    /// # Errors
+    /// As the collective itself.
+    pub fn wait(self) -> Result<Tensor, GroupError> {
+        self.group.finish(self.collective, self.work)?;
+        Ok(self.output)
+    }
+}
+
+impl ProcessGroup {
+    /// `all_reduce`, in place. Gloo adds up in a ring: with n ranks, the c-th nth of the flat tensor is summed from rank c - 1
+    /// downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks add up to what a sum in the
+    /// order of ranks gives. After an error, the tensor holds anything.
+    ///
+    /// # Errors
+    /// When a rank is gone or late, and when Gloo cannot exchange the tensor or the op has no result.
+    pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
+        let plan = self.plan(Collective::AllReduce, tensor, op)?;
+        no_grad(|| {
+            let mut sent = plan.before(&tensor.detach());
+            self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
+            plan.after(&mut sent);
+            if sent.data_ptr() != tensor.data_ptr() {
+                tensor.copy_(&sent);
+            }
+            Ok(())
+        })
+    }
+
+    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Gloo has no algorithm of its own for it: c10d
+    /// reduces a copy of the whole and cuts out the part, so order and bytes sent are those of [`all_reduce`](Self::all_reduce).
+    ///
+    /// # Errors
+    /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
+    pub fn reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Tensor, GroupError> {
+        const CALL: Collective = Collective::ReduceScatter;
+        let plan = self.plan(CALL, tensor, op)?;
+        let mut shape = tensor.size();
+        match shape.first_mut() {
+            Some(first) if *first % self.size() as i64 == 0 => *first /= self.size() as i64,
+            _ => {
+                let message =
+                    format!("{shape:?} cannot be cut into {} equal chunks along its first dimension", self.size());
+                return Err(self.error(CALL, Failure::Mismatch { message }));
+            }
+        }
+        no_grad(|| {
+            let input = plan.before(&tensor.detach());
+            let mut output = Tensor::empty(shape, (tensor.kind(), Device::Cpu));
+            self.run(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
+            plan.after(&mut output);
+            Ok(output)
+        })
+    }
+
+    /// Starts `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients. The tensor must stay as it is until
+    /// the end was waited for.
+    ///
+    /// # Errors
+    /// When the group has failed before, and when Gloo cannot exchange the tensor.
+    pub fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
+        const CALL: Collective = Collective::AllGather;
+        self.exchangeable(CALL, tensor)?;
+        let input = tensor.detach().contiguous();
+        let mut shape = input.size();
+        match shape.first_mut() {
+            Some(first) => *first *= self.size() as i64,
+            None => shape.push(self.size() as i64),
+        }
+        let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
+        let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
+        Ok(Pending { group: Arc::clone(&self.0), collective: CALL, work, output })
+    }
+
+    /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
+    ///
+    /// # Errors
+    /// When a rank is gone or late, and when Gloo cannot exchange the tensor.
+    pub fn all_gather_into_tensor(&self, tensor: &Tensor) -> Result<Tensor, GroupError> {
+        self.start_all_gather(tensor)?.wait()
+    }
+
+    /// `broadcast`, in place, of the tensor of the group's `root`-th member.
+    ///
+    /// # Errors
+    /// When a rank is gone or late, there is no such member, and when Gloo cannot exchange the tensor.
+    pub fn broadcast(&self, tensor: &mut Tensor, root: usize) -> Result<(), GroupError> {
+        const CALL: Collective = Collective::Broadcast;
+        self.exchangeable(CALL, tensor)?;
+        if root >= self.size() {
+            let message = format!("there is no {root} among {} ranks that count from 0", self.size());
+            return Err(self.error(CALL, Failure::Mismatch { message }));
+        }
+        no_grad(|| {
+            let sent = tensor.detach().contiguous();
+            self.run(CALL, |gloo| gloo.broadcast(&sent, root))?;
+            if sent.data_ptr() != tensor.data_ptr() {
+                tensor.copy_(&sent);
+            }
+            Ok(())
+        })
+    }
+
+    /// `barrier`: returns when all ranks have called it.
+    ///
+    /// # Errors
+    /// When a rank is gone or late.
+    pub fn barrier(&self) -> Result<(), GroupError> {
+        self.run(Collective::Barrier, Gloo::barrier)
+    }
+
+    fn run(
+        &self,
+        collective: Collective,
+        start: impl FnOnce(&Gloo) -> Result<Work, Trouble>,
+    ) -> Result<(), GroupError> {
+        let work = self.0.start(collective, start)?;
+        self.0.finish(collective, work)
+    }
+
+    fn plan(&self, collective: Collective, tensor: &Tensor, op: ReduceOp) -> Result<Plan, GroupError> {
+        self.exchangeable(collective, tensor)?;
+        Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
+    }
+
+    fn exchangeable(&self, collective: Collective, tensor: &Tensor) -> Result<(), GroupError> {
+        let what = match (tensor.device(), tensor.kind()) {
+            (Device::Cpu, _) if tensor.is_sparse() => "a sparse tensor".to_owned(),
+            (Device::Cpu, kind) if KINDS.contains(&kind) => return Ok(()),
+            (Device::Cpu, kind) => format!("a tensor of dtype {kind:?}"),
+            (device, _) => format!("a tensor on device {device:?}"),
+        };
+        Err(self.error(collective, Failure::Tensor { what }))
+    }
+
+    /// What every rank is about to gather: its dtype's code, its number of dimensions, and these.
+    fn shapes(&self, tensor: &Tensor) -> Result<Vec<Vec<i64>>, GroupError> {
+        let shape = tensor.size();
+        if shape.len() > DIMS {
+            let what = format!("a tensor of {} dimensions", shape.len());
+            return Err(self.error(Collective::AllGather, Failure::Tensor { what }));
+        }
+        let code = |kind| KINDS.iter().position(|&it| it == kind).map_or(-1, |code| code as i64);
+        let mut row = vec![code(tensor.kind()), shape.len() as i64];
+        row.extend(&shape);
+        row.resize(2 + DIMS, 0);
+        let rows = self.all_gather_into_tensor(&Tensor::from_slice(&row))?.reshape([-1, 2 + DIMS as i64]);
+        let rows = (0..self.size() as i64).map(|i| Vec::<i64>::try_from(rows.get(i)).unwrap_or_default());
+        rows.enumerate()
+            .map(|(place, theirs)| match theirs.split_at_checked(2) {
+                Some(([kind, dims], sizes)) if *kind == row[0] => Ok(sizes[..*dims as usize].to_vec()),
+                _ => {
+                    let rank = self.members()[place];
+                    let message = format!("rank {rank} has a tensor of another dtype than {:?}", tensor.kind());
+                    Err(self.error(Collective::AllGather, Failure::Mismatch { message }))
+                }
+            })
+            .collect()
+    }
+}
+
+impl Group for ProcessGroup {
+    fn rank(&self) -> usize {
+        self.0.place
+    }
+
+    fn size(&self) -> usize {
+        self.0.members.len()
+    }
+
+    /// Two exchanges: of the shapes, then of the tensors, those that are shorter than the longest filled up with zeros.
+    fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
+        self.exchangeable(Collective::AllGather, tensor)?;
+        let tensor = tensor.detach();
+        let shapes = self.shapes(&tensor)?;
+        let lengths: Vec<i64> = shapes.iter().map(|shape| shape.iter().product()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let flat = tensor.contiguous().view(-1);
+        let flat = if flat.numel() as i64 == longest {
+            flat
+        } else {
+            flat.constant_pad_nd([0, longest - flat.numel() as i64])
+        };
+        let all = self.all_gather_into_tensor(&flat)?;
+        let part = |(place, (shape, length)): (usize, (&Vec<i64>, &i64))| {
+            all.narrow(0, place as i64 * longest, *length).view(shape.as_slice())
+        };
+        Ok(shapes.iter().zip(&lengths).enumerate().map(part).collect())
+    }
+
+    /// In Gloo's order, as the reference's FSDP2 on the CPU has it: see [`ProcessGroup::all_reduce`].
+    fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
+        self.all_reduce(tensor, ReduceOp::Sum)
+    }
+}

@@ -1,0 +1,264 @@
+//! c10d's store and its Gloo: the C side of `model/shim/c10d.cpp`, made safe.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::ptr::null_mut;
+use std::time::Duration;
+
+use tch::Tensor;
+
+use super::{dinov3_shim_error, text};
+
+/// How a call failed; the message is c10d's or Gloo's own, without its backtrace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nothing came for as long as was allowed.
+    TimedOut(String),
+    /// A connection could not be made, or broke.
+    Disconnected(String),
+    /// Anything else.
+    Refused(String),
+}
+
+impl Trouble {
+    /// What c10d or Gloo said.
+    pub(crate) fn message(&self) -> &str {
+        let (Self::TimedOut(message) | Self::Disconnected(message) | Self::Refused(message)) = self;
+        message
+    }
+}
+
+/// What Gloo itself can reduce by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) enum Reduce {
+    /// `ReduceOp.SUM`.
+    Sum = 0,
+    /// `ReduceOp.MAX`.
+    Max = 1,
+    /// `ReduceOp.MIN`.
+    Min = 2,
+}
+
+type Each = extern "C" fn(*mut c_void, *const c_char, usize);
+
+unsafe extern "C" {
+    fn dinov3_tcp_store(host: *const c_char, port: u16, serves: bool, timeout: i64, made: *mut *mut c_void) -> c_int;
+    fn dinov3_prefix_store(of: *mut c_void, prefix: *const c_char, made: *mut *mut c_void) -> c_int;
+    fn dinov3_store_set(to: *mut c_void, key: *const c_char, value: *const c_char) -> c_int;
+    fn dinov3_store_wait(on: *mut c_void, key: *const c_char, timeout: i64) -> c_int;
+    fn dinov3_store_get(from: *mut c_void, key: *const c_char, context: *mut c_void, each: Each) -> c_int;
+    fn dinov3_store_has(within: *mut c_void, key: *const c_char, has: *mut bool) -> c_int;
+    fn dinov3_store_free(store: *mut c_void);
+    fn dinov3_gloo_group(
+        rendezvous: *mut c_void,
+        rank: c_int,
+        size: c_int,
+        address: *const c_char,
+        timeout: i64,
+        made: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_gloo_free(group: *mut c_void);
+    fn dinov3_all_reduce(group: *mut c_void, this: *const c_void, op: Reduce, work: *mut *mut c_void) -> c_int;
+    fn dinov3_reduce_scatter(
+        group: *mut c_void,
+        output: *const c_void,
+        input: *const c_void,
+        op: Reduce,
+        work: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_all_gather(
+        group: *mut c_void,
+        output: *const c_void,
+        input: *const c_void,
+        work: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_broadcast(group: *mut c_void, this: *const c_void, root: i64, work: *mut *mut c_void) -> c_int;
+    fn dinov3_barrier(group: *mut c_void, work: *mut *mut c_void) -> c_int;
+    fn dinov3_work_wait(work: *mut c_void) -> c_int;
+    fn dinov3_work_free(work: *mut c_void);
+}
+
+/// A key-value store that all ranks see (`torch.distributed.Store`). Every call may be made from any thread.
+#[derive(Debug)]
+pub(crate) struct Store(*mut c_void);
+
+// SAFETY: c10d's stores lock around every operation; the pointer is freed once, by the owner.
+unsafe impl Send for Store {}
+// SAFETY: as above.
+unsafe impl Sync for Store {}
+
+impl Store {
+    /// `TCPStore`. Whoever `serves` opens the port; a client tries for `timeout` to reach it.
+    pub(crate) fn tcp(host: &str, port: u16, serves: bool, timeout: Duration) -> Result<Self, Trouble> {
+        let host = string(host)?;
+        // SAFETY: the string outlives the call; `made` is written before the call returns 0.
+        made(|made| unsafe { dinov3_tcp_store(host.as_ptr(), port, serves, millis(timeout), made) }).map(Self)
+    }
+
+    /// `PrefixStore`: the same store, every key with `prefix` before it.
+    pub(crate) fn prefixed(&self, prefix: &str) -> Result<Self, Trouble> {
+        let prefix = string(prefix)?;
+        // SAFETY: as in `tcp`; this store is live, and the new one holds a count of it.
+        made(|made| unsafe { dinov3_prefix_store(self.0, prefix.as_ptr(), made) }).map(Self)
+    }
+
+    /// Sets `key`.
+    pub(crate) fn set(&self, key: &str, value: &str) -> Result<(), Trouble> {
+        let (key, value) = (string(key)?, string(value)?);
+        // SAFETY: both strings outlive the call.
+        done(unsafe { dinov3_store_set(self.0, key.as_ptr(), value.as_ptr()) })
+    }
+
+    /// Waits for `key`.
+    pub(crate) fn wait(&self, key: &str, timeout: Duration) -> Result<(), Trouble> {
+        let key = string(key)?;
+        // SAFETY: the string outlives the call.
+        done(unsafe { dinov3_store_wait(self.0, key.as_ptr(), millis(timeout)) })
+    }
+
+    /// The value of `key`, which is there.
+    pub(crate) fn get(&self, key: &str) -> Result<String, Trouble> {
+        extern "C" fn each(context: *mut c_void, value: *const c_char, length: usize) {
+            if length > 0 {
+                let value = value.cast::<u8>();
+                // SAFETY: `context` is the vector below; the value has this length and lives during the call.
+                let (to, from) =
+                    unsafe { (&mut *context.cast::<Vec<u8>>(), std::slice::from_raw_parts(value, length)) };
+                to.extend_from_slice(from);
+            }
+        }
+        let key = string(key)?;
+        let mut value: Vec<u8> = Vec::new();
+        // SAFETY: `each` takes the vector for what it is.
+        done(unsafe { dinov3_store_get(self.0, key.as_ptr(), (&raw mut value).cast(), each) })?;
+        String::from_utf8(value).map_err(|_| Trouble::Refused("the store's value is no text".to_owned()))
+    }
+
+    /// Whether `key` is there.
+    pub(crate) fn has(&self, key: &str) -> Result<bool, Trouble> {
+        let key = string(key)?;
+        let mut has = false;
+        // SAFETY: the string and the flag outlive the call.
+        done(unsafe { dinov3_store_has(self.0, key.as_ptr(), &raw mut has) })?;
+        Ok(has)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // SAFETY: made by the shim, freed here only.
+        unsafe { dinov3_store_free(self.0) }
+    }
+}
+
+/// `ProcessGroupGloo`. Tensors given to it are on the CPU, contiguous, of a dtype and a length that it can take: what it cannot take
+/// may abort the process.
+#[derive(Debug)]
+pub(crate) struct Gloo(*mut c_void);
+
+// SAFETY: c10d queues collectives under a lock; the pointer is freed once, by the owner.
+unsafe impl Send for Gloo {}
+// SAFETY: as above.
+unsafe impl Sync for Gloo {}
+
+impl Gloo {
+    /// Connects to the other ranks, whom it finds through the store. `address` is one of this machine's.
+    pub(crate) fn connect(
+        store: &Store,
+        rank: usize,
+        size: usize,
+        address: &str,
+        timeout: Duration,
+    ) -> Result<Self, Trouble> {
+        let int = |n| c_int::try_from(n).map_err(|_| Trouble::Refused(format!("{n} ranks are more than c10d counts")));
+        let (address, rank, size) = (string(address)?, int(rank)?, int(size)?);
+        // SAFETY: the store is live and the group holds a count of it; the string outlives the call.
+        made(|made| unsafe { dinov3_gloo_group(store.0, rank, size, address.as_ptr(), millis(timeout), made) })
+            .map(Self)
+    }
+
+    /// Starts `all_reduce`, in place.
+    pub(crate) fn all_reduce(&self, tensor: &Tensor, op: Reduce) -> Result<Work, Trouble> {
+        // SAFETY: the tensor is live; the work holds a count of it.
+        made(|work| unsafe { dinov3_all_reduce(self.0, tensor.as_ptr().cast(), op, work) }).map(Work)
+    }
+
+    /// Starts `_reduce_scatter_base`.
+    pub(crate) fn reduce_scatter(&self, output: &Tensor, input: &Tensor, op: Reduce) -> Result<Work, Trouble> {
+        let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
+        // SAFETY: both tensors are live; the work holds a count of them.
+        made(|work| unsafe { dinov3_reduce_scatter(self.0, output, input, op, work) }).map(Work)
+    }
+
+    /// Starts `_allgather_base`.
+    pub(crate) fn all_gather(&self, output: &Tensor, input: &Tensor) -> Result<Work, Trouble> {
+        let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
+        // SAFETY: both tensors are live; the work holds a count of them.
+        made(|work| unsafe { dinov3_all_gather(self.0, output, input, work) }).map(Work)
+    }
+
+    /// Starts `broadcast` from `root`, in place.
+    pub(crate) fn broadcast(&self, tensor: &Tensor, root: usize) -> Result<Work, Trouble> {
+        // SAFETY: the tensor is live; the work holds a count of it.
+        made(|work| unsafe { dinov3_broadcast(self.0, tensor.as_ptr().cast(), root as i64, work) }).map(Work)
+    }
+
+    /// Starts `barrier`.
+    pub(crate) fn barrier(&self) -> Result<Work, Trouble> {
+        // SAFETY: the group is live.
+        made(|work| unsafe { dinov3_barrier(self.0, work) }).map(Work)
+    }
+}
+
+impl Drop for Gloo {
+    fn drop(&mut self) {
+        // SAFETY: made by the shim, freed here only. Waits for the collectives that it still has to end.
+        unsafe { dinov3_gloo_free(self.0) }
+    }
+}
+
+/// A collective under way. It holds its tensors and goes on when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Work(*mut c_void);
+
+// SAFETY: c10d's works lock their state; the pointer is freed once, by the owner.
+unsafe impl Send for Work {}
+
+impl Work {
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Result<(), Trouble> {
+        // SAFETY: made by the shim, live until `self` is dropped.
+        done(unsafe { dinov3_work_wait(self.0) })
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        // SAFETY: made by the shim, freed here only.
+        unsafe { dinov3_work_free(self.0) }
+    }
+}
+
+fn done(outcome: c_int) -> Result<(), Trouble> {
+    // SAFETY: the message is valid until this thread's next call, and is copied here.
+    let message = || text(unsafe { dinov3_shim_error() });
+    match outcome {
+        0 => Ok(()),
+        1 => Err(Trouble::TimedOut(message())),
+        2 => Err(Trouble::Disconnected(message())),
+        _ => Err(Trouble::Refused(message())),
+    }
+}
+
+fn made(make: impl FnOnce(*mut *mut c_void) -> c_int) -> Result<*mut c_void, Trouble> {
+    let mut made = null_mut();
+    done(make(&raw mut made)).map(|()| made)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn string(text: &str) -> Result<CString, Trouble> {
+    CString::new(text).map_err(|_| Trouble::Refused(format!("{text:?} holds a NUL")))
+}

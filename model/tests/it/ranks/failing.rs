@@ -1,0 +1,105 @@
+//! Ranks that die, dawdle, or never come: every other ends in time, with an error that names them.
+
+use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dinov3_model::dist::{Failure, Group};
+use tch::{Kind, Tensor};
+
+use super::{join, run, say};
+
+const SIGKILL: i32 = 9;
+
+/// For how long the collectives here wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// For how long a rank lives on after its collective failed.
+const LINGER: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_killed_rank_is_named_by_all_others_and_none_hangs() {
+    for killed in [0, 2] {
+        let ended = run(&format!("killed {killed}"), &[0, 1, 2, 3], 4);
+        for (rank, it) in ended.iter().enumerate() {
+            if rank == killed {
+                assert_eq!(it.code, -SIGKILL, "{it:?}");
+                continue;
+            }
+            let expected = format!("rank {rank}: all_reduce failed: rank {killed} is gone");
+            assert_eq!((it.code, &it.said), (0, &vec![expected.clone(), expected]), "{it:?}");
+            assert!(it.after < Duration::from_secs(20), "{it:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rank_that_dawdles_is_named_after_the_timeout() {
+    let ended = run("late", &[0, 1, 2], 3);
+    for rank in [0, 2] {
+        let expected =
+            format!("rank {rank}: barrier failed: nothing came for 2s; not in a collective that failed: rank 1");
+        assert_eq!(ended[rank].said, [expected], "{ended:?}");
+    }
+    assert_eq!(ended[1].code, 0);
+}
+
+#[test]
+fn a_rank_that_never_comes_is_named() {
+    for (it, rank) in run("absent", &[0, 1, 3], 4).iter().zip([0, 1, 3]) {
+        let start = format!("rank {rank}: rendezvous failed: 3 of 4 ranks came within ");
+        assert!(it.said.len() == 1 && it.said[0].starts_with(&start), "{it:?}");
+        assert!(it.said[0].ends_with("; missing: rank 2"), "{it:?}");
+    }
+}
+
+#[test]
+fn a_store_that_nobody_serves_is_named() {
+    let ended = run("no store", &[1], 2);
+    let start = "rank 1: rendezvous failed: the store at 127.0.0.1:";
+    assert!(ended[0].said.len() == 1 && ended[0].said[0].starts_with(start), "{ended:?}");
+}
+
+/// A few steps in common; then one rank is killed, while the others go on.
+pub(super) fn killed(who: usize) {
+    let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
+    let mut gradient = Tensor::ones([100_000], (Kind::Float, tch::Device::Cpu));
+    for _ in 0..3 {
+        group.all_reduce_(&mut gradient).unwrap();
+    }
+    if group.rank() == who {
+        let killed = process::Command::new("kill").args(["-KILL", &process::id().to_string()]).status();
+        unreachable!("still there: {killed:?}");
+    }
+    let begun = Instant::now();
+    let error = loop {
+        if let Err(error) = group.all_reduce_(&mut gradient) {
+            break error;
+        }
+    };
+    say(&error);
+    // The ranks beside the dead one pass it on at once, though they live on.
+    assert!(begun.elapsed() < LINGER - Duration::from_millis(500), "{:?}", begun.elapsed());
+    thread::sleep(LINGER);
+    // A group that failed does nothing more, and says why at once.
+    let begun = Instant::now();
+    let again = group.all_reduce_(&mut gradient).unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    say(again);
+    assert_eq!(error.failure, Failure::Gone { ranks: vec![who] });
+}
+
+pub(super) fn late() {
+    let group = join(Duration::from_secs(10), PATIENCE).unwrap();
+    if group.rank() == 1 {
+        thread::sleep(PATIENCE + Duration::from_secs(2));
+        return;
+    }
+    say(group.barrier().unwrap_err());
+}
+
+pub(super) fn absent() {
+    let begun = Instant::now();
+    say(join(Duration::from_secs(1), PATIENCE).unwrap_err());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
