@@ -5,7 +5,7 @@ mod batch;
 mod losses;
 mod outputs;
 
-pub use batch::Batch;
+pub use batch::{Batch, stacked};
 pub use losses::{LossTerm, Losses, Targets, compute_losses};
 pub use outputs::{GramOutput, StudentOutput, TeacherOutput};
 

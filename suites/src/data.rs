@@ -61,9 +61,6 @@ impl Judging for Data {
 fn seeded(set: &GoldenSet, more: u32) -> Result<Streams, SuiteError> {
     let seed = set.manifest().recipe.seed;
     let small = u32::try_from(seed).ok().and_then(|seed| seed.checked_add(more));
-    small.map(Streams::fix_random_seeds).ok_or_else(|| SuiteError::Input {
-        set: set.manifest().name.clone(),
-        input: "recipe.seed".to_owned(),
-        reason: format!("{seed} is more than NumPy can be seeded with"),
-    })
+    let large = || SuiteError::input(set, "recipe.seed", format!("{seed} is more than NumPy can be seeded with"));
+    small.map(Streams::fix_random_seeds).ok_or_else(large)
 }

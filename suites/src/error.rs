@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use dinov3_golden::{JudgeError, RecipeMismatch, SetError};
+use dinov3_golden::{GoldenSet, JudgeError, RecipeMismatch, SetError};
 use dinov3_model::config::ConfigError;
 use dinov3_model::train::{StateError, TrainError};
 use dinov3_model::vit::NoSuchBlock;
@@ -130,6 +130,13 @@ pub enum SuiteError {
     /// A listener failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),
+}
+
+impl SuiteError {
+    /// [`SuiteError::Input`] of `set`.
+    pub(crate) fn input(set: &GoldenSet, input: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Input { set: set.manifest().name.clone(), input: input.into(), reason: reason.to_string() }
+    }
 }
 
 fn listed(roots: &[PathBuf]) -> String {

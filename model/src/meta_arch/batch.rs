@@ -70,7 +70,7 @@ impl Batch {
 }
 
 /// `[n, 3, S, S]` of n crops `[3, S, S]`.
-fn stacked(crops: &[Crop]) -> Tensor {
+pub fn stacked(crops: &[Crop]) -> Tensor {
     let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
     let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, Device::Cpu));
     for (number, crop) in crops.iter().enumerate() {

@@ -5,18 +5,18 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use dinov3_data::collate::Batch;
 use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::dataset::{Dataset, DatasetSpec};
 use dinov3_data::imagenet::{ImageNet, Length, Split};
 use dinov3_data::loader::{RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
+use dinov3_model::meta_arch::Batch;
 use dinov3_model::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::pixels::{PHOTOGRAPHS, bytes, stacked};
+use super::pixels::{PHOTOGRAPHS, bytes};
 use crate::SuiteError;
 use crate::judging::replay::{inputs, stored};
 
@@ -63,7 +63,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
-        let failed = |error: &dyn std::fmt::Display| input(set, &format!("data:loader.{case}"), error.to_string());
+        let failed = |error: &dyn std::fmt::Display| SuiteError::input(set, format!("data:loader.{case}"), error);
         let mut config = set.manifest().recipe.config.clone();
         for (key, value) in common().into_iter().chain(overrides) {
             *config.pointer_mut(key).ok_or_else(|| failed(&format!("the config has no {key}")))? = value;
@@ -75,8 +75,8 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         let loader = RunLoader::start(&config, &dataset, &start, || torch.random_() as u64);
         let mut sides = Vec::new();
         for (number, batch) in loader.map_err(|error| failed(&error))?.take(count).enumerate() {
-            let batch = batch.map_err(|error| failed(&error))?;
-            sides.push((batch.global_crops[0].len() / 3).isqrt() as i64);
+            let batch = Batch::of(&batch.map_err(|error| failed(&error))?);
+            sides.push(batch.global_crops.size()[3]);
             show_batch(&format!("data:loader.{case}.{number}"), &batch, tap);
         }
         if config.resolutions.len() > 1 {
@@ -86,19 +86,15 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     Ok(())
 }
 
+/// As the trainer gets it.
 fn show_batch(name: &str, batch: &Batch, tap: &mut dyn Tap) {
-    tap.tensor(&format!("{name}.global"), &stacked(&batch.global_crops));
-    tap.tensor(&format!("{name}.local"), &stacked(&batch.local_crops));
+    tap.tensor(&format!("{name}.global"), &batch.global_crops);
+    tap.tensor(&format!("{name}.local"), &batch.local_crops);
     if let Some(gram) = &batch.gram_teacher_crops {
-        tap.tensor(&format!("{name}.gram"), &stacked(gram));
+        tap.tensor(&format!("{name}.gram"), gram);
     }
-    let masks = Tensor::from_slice(batch.masks.values()).view([-1, batch.masks.tokens() as i64]);
-    tap.tensor(&format!("{name}.masks"), &masks);
-    tap.tensor(&format!("{name}.indices"), &Tensor::from_slice(&batch.masks.indices()));
-}
-
-fn input(set: &GoldenSet, input: &str, reason: String) -> SuiteError {
-    SuiteError::Input { set: set.manifest().name.clone(), input: input.to_owned(), reason }
+    tap.tensor(&format!("{name}.masks"), &batch.masks);
+    tap.tensor(&format!("{name}.indices"), &batch.mask_indices);
 }
 
 /// The recorded tree, its file k photograph k modulo their number, with its tables.
@@ -106,15 +102,15 @@ fn imagenet(set: &GoldenSet, file: &TensorFile, folder: &Path) -> Result<Arc<dyn
     let recorded = |name: &str| Ok::<_, SuiteError>(bytes(&stored(set, file, name, &[Dtype::U8], 1)?));
     let (root, extra) = (folder.join("root"), folder.join("extra"));
     let tree =
-        String::from_utf8(recorded("loader.tree")?).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+        String::from_utf8(recorded("loader.tree")?).map_err(|error| SuiteError::input(set, "loader.tree", error))?;
     for (path, photograph) in tree.lines().zip(PHOTOGRAPHS.iter().cycle()) {
         write(&root.join(path), &recorded(&format!("file.{photograph}.jpg"))?).map_err(SuiteError::Scratch)?;
     }
     write(&root.join("labels.txt"), &recorded("loader.labels")?).map_err(SuiteError::Scratch)?;
     let options = Options { root: &root, extra: &extra, force: false, progress: &|_| {} };
-    tables::prepare(Split::Train, &options).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+    tables::prepare(Split::Train, &options).map_err(|error| SuiteError::input(set, "loader.tree", error))?;
     let spec = DatasetSpec { split: Split::Train, root, extra };
-    let opened = ImageNet::open(&spec, Length::Any).map_err(|error| input(set, "loader.tree", error.to_string()))?;
+    let opened = ImageNet::open(&spec, Length::Any).map_err(|error| SuiteError::input(set, "loader.tree", error))?;
     Ok(Arc::new(opened))
 }
 

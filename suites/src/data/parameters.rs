@@ -71,15 +71,11 @@ pub(super) fn augmentation(set: &GoldenSet, crops: &Value) -> Result<Augmentatio
     for (key, value) in crops.as_object().into_iter().flatten() {
         config["crops"][key] = value.clone();
     }
-    let input = |reason: String| SuiteError::Input {
-        set: set.manifest().name.clone(),
-        input: "recipe.config".to_owned(),
-        reason,
-    };
-    let data =
-        DataConfig::from_merged(&config, Ranks { world: 1, subgroup: 1 }).map_err(|error| input(error.to_string()))?;
+    let data = DataConfig::from_merged(&config, Ranks { world: 1, subgroup: 1 })
+        .map_err(|error| SuiteError::input(set, "recipe.config", error))?;
     let first = data.resolutions.into_iter().next();
-    Ok(first.ok_or_else(|| input("it has no size of crops".to_owned()))?.collation.augmentation)
+    let none = || SuiteError::input(set, "recipe.config", "it has no size of crops");
+    Ok(first.ok_or_else(none)?.collation.augmentation)
 }
 
 /// One row a crop, the first for what all share: top, left, height, width, flipped; jittered, order, four factors, grey; sigma of

@@ -7,6 +7,7 @@ use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_model::bytes::bytes_of;
+use dinov3_model::meta_arch::stacked;
 use dinov3_model::tap::Tap;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
@@ -44,11 +45,7 @@ pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
 fn decoded(set: &GoldenSet, file: &TensorFile, name: &str) -> Result<Image, SuiteError> {
     let input = format!("file.{name}");
     let encoded = bytes(&stored(set, file, &input, &[Dtype::U8], 1)?);
-    decode::decode(&encoded).map_err(|error| SuiteError::Input {
-        set: set.manifest().name.clone(),
-        input,
-        reason: error.to_string(),
-    })
+    decode::decode(&encoded).map_err(|error| SuiteError::input(set, input, error))
 }
 
 /// `[H, W, 3]`.
@@ -149,10 +146,4 @@ fn augmentations(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Resul
 fn augment(augmentation: &Augmentation, image: &Image, streams: &mut Streams) -> Crops {
     let parameters = augmentation.draw(image.width(), image.height(), streams);
     augmentation.apply(image, &parameters)
-}
-
-/// `[n, 3, S, S]`.
-pub(super) fn stacked(crops: &[Crop]) -> Tensor {
-    let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
-    Tensor::from_slice(&crops.concat()).view([-1, 3, side, side])
 }

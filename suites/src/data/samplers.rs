@@ -18,11 +18,8 @@ const RATIOS: [f64; 3] = [0.5, 0.3, 0.2];
 /// # Errors
 /// When a sampler refuses what the reference's takes.
 pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
-    let refused = |input: &str, error: &dyn std::fmt::Display| SuiteError::Input {
-        set: set.manifest().name.clone(),
-        input: format!("data:sampler.{input}"),
-        reason: error.to_string(),
-    };
+    let refused =
+        |name: &str, error: &dyn std::fmt::Display| SuiteError::input(set, format!("data:sampler.{name}"), error);
     let mut show = |name: &str, indices: &mut dyn Iterator<Item = usize>| {
         let indices: Vec<_> = indices.take(DRAWS).map(|index| index as i64).collect();
         tap.tensor(&format!("data:sampler.{name}"), &Tensor::from_slice(&indices));

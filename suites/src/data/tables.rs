@@ -27,7 +27,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     // NumPy 2 cannot write the test split's table.
     for split in Split::ALL.into_iter().filter(|split| recorded(&tables::entries_file(*split))) {
         let options = Options { root: &root, extra: &extra, force: false, progress: &|_| {} };
-        tables::prepare(split, &options).map_err(|error| input(set, "tables.tree", error.to_string()))?;
+        tables::prepare(split, &options).map_err(|error| SuiteError::input(set, "tables.tree", error))?;
         let files = [tables::entries_file(split), tables::class_ids_file(split), tables::class_names_file(split)];
         for name in files.iter().filter(|name| recorded(name)) {
             tap.tensor(
@@ -39,14 +39,10 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     Ok(())
 }
 
-fn input(set: &GoldenSet, input: &str, reason: String) -> SuiteError {
-    SuiteError::Input { set: set.manifest().name.clone(), input: input.to_owned(), reason }
-}
-
 /// Empty files under the recorded names, and the labels.
 fn plant(set: &GoldenSet, file: &TensorFile, root: &Path) -> Result<(), SuiteError> {
     let text = |name: &str| Ok::<_, SuiteError>(bytes(&stored(set, file, name, &[Dtype::U8], 1)?));
-    let tree = String::from_utf8(text("tables.tree")?).map_err(|error| input(set, "tables.tree", error.to_string()))?;
+    let tree = String::from_utf8(text("tables.tree")?).map_err(|error| SuiteError::input(set, "tables.tree", error))?;
     let empty = |path: &str| -> io::Result<()> {
         let path = root.join(path);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;

@@ -32,11 +32,7 @@ impl Pipeline {
     pub fn of(set: &GoldenSet) -> Result<Option<Self>, SuiteError> {
         let Some(files) = photographs(set) else { return Ok(None) };
         let manifest = set.manifest();
-        let input = |input: &str, reason: String| SuiteError::Input {
-            set: manifest.name.clone(),
-            input: input.to_owned(),
-            reason,
-        };
+        let input = |input: &str, reason: String| SuiteError::input(set, input, reason);
         let decoded = |(photograph, bytes): (&Photograph, &Vec<u8>)| {
             decode::decode(bytes).map_err(|error| input(&photograph.file, error.to_string()))
         };
