@@ -21,7 +21,7 @@ fn main() {
     build
         .cpp(true)
         .std("c++20")
-        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp", "shim/c10d.cpp"])
+        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp", "shim/c10d.cpp", "shim/mkl.cpp"])
         // Stand-ins for Gloo's headers, which libtorch does not ship.
         .include("shim")
         // A product and a sum that became one would round once.
@@ -33,5 +33,7 @@ fn main() {
         .flag_if_supported("-Wno-unused-parameter")
         .warnings(true)
         .opt_level(3)
+        // MKL looks for what mkl.cpp defines; no Rust code names it.
+        .link_lib_modifier("+whole-archive")
         .compile("dinov3_shim");
 }

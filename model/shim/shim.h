@@ -76,6 +76,9 @@ bool dinov3_set_rng_state(dinov3_tensor state);
 // The pointer lives as long as the process.
 const char *dinov3_cpu_capability();
 
+// Whether MKL has asked whose processor this is and was told that it is Intel's; see mkl.cpp. False before its first call.
+bool dinov3_mkl_takes_intels_kernels();
+
 // `TORCH_VERSION` of the headers that the shim was compiled with. The pointer lives as long as the process.
 const char *dinov3_torch_version();
 

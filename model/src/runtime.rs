@@ -3,7 +3,7 @@
 use std::env;
 use std::error::Error;
 
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use crate::shim::{self, ShimError};
 
@@ -27,8 +27,17 @@ pub fn pinned(variable: &str) -> Option<String> {
     env::var(variable).ok()
 }
 
-/// The maker of this processor as it names itself, such as `GenuineIntel`; `None` on processors that have no such name.
+/// The maker of this processor as MKL sees it, such as `GenuineIntel`; `None` on processors that have no such name.
+///
+/// MKL keeps its promises about instruction sets to Intel's processors alone. Here it takes those of others for such, which have the same
+/// bits then, and are up to twice as fast (`model/shim/mkl.cpp`); unless `DINOV3_MKL=as-shipped`, or a libtorch asks otherwise. Makes
+/// MKL's first call: to be pinned before.
 pub fn cpu_vendor() -> Option<String> {
+    let square = Tensor::ones([8, 8], (Kind::Float, Device::Cpu));
+    let _ = square.mm(&square);
+    if shim::mkl_takes_intels_kernels() {
+        return Some("GenuineIntel".to_owned());
+    }
     #[cfg(target_arch = "x86_64")]
     {
         let leaf = std::arch::x86_64::__cpuid(0);
@@ -92,5 +101,17 @@ pub fn load_cuda() -> Result<(), String> {
             let absent = message.contains(&format!("{LIBRARY}: cannot open shared object file"));
             if absent { Ok(()) } else { Err(message) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn mkl_takes_every_processor_for_its_makers() {
+        assert_eq!(cpu_vendor().as_deref(), Some("GenuineIntel"));
+        assert!(shim::mkl_takes_intels_kernels(), "MKL did not ask, or not us");
     }
 }

@@ -56,6 +56,7 @@ unsafe extern "C" {
     fn dinov3_take_grad(this: *const c_void) -> *mut c_void;
     fn dinov3_rng_state() -> *mut c_void;
     fn dinov3_set_rng_state(state: *const c_void) -> bool;
+    fn dinov3_mkl_takes_intels_kernels() -> bool;
     fn dinov3_cpu_capability() -> *const c_char;
     fn dinov3_torch_version() -> *const c_char;
 }
@@ -268,6 +269,13 @@ pub fn set_rng_state(state: &Tensor) -> Result<(), ShimError> {
 pub fn cpu_capability() -> String {
     // SAFETY: the pointer is to a string with static lifetime.
     text(unsafe { dinov3_cpu_capability() })
+}
+
+/// Whether MKL has asked whose processor this is, and was told that it is Intel's. False before its first call, on other
+/// architectures, and in a libtorch that asks in another way.
+pub fn mkl_takes_intels_kernels() -> bool {
+    // SAFETY: reads a flag.
+    unsafe { dinov3_mkl_takes_intels_kernels() }
 }
 
 /// The version of the libtorch headers that this build was compiled with, such as `2.8.0`.
