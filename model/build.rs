@@ -21,7 +21,7 @@ fn main() {
     build
         .cpp(true)
         .std("c++20")
-        .files(["shim/shim.cpp", "shim/allocator.cpp", "shim/rope.cpp", "shim/pickle.cpp", "shim/c10d.cpp", "shim/mkl.cpp"])
+        .files(["shim", "allocator", "rope", "pickle", "c10d", "mkl", "hooks"].map(|file| format!("shim/{file}.cpp")))
         // Stand-ins for Gloo's headers, which libtorch does not ship.
         .include("shim")
         // A product and a sum that became one would round once.

@@ -66,6 +66,25 @@ bool dinov3_fused_adamw(dinov3_tensors params, dinov3_tensors grads, dinov3_tens
 // `self.grad`, after which `self.grad` is None. Null where there is none.
 dinov3_tensor dinov3_take_grad(dinov3_tensor self);
 
+// What a hook calls: `call(context)`, any number of times, and `drop(context)` once. Neither may throw.
+typedef struct {
+  void *context;
+  void (*call)(void *context);
+  void (*drop)(void *context);
+} dinov3_closure;
+
+// `leaf.register_post_accumulate_grad_hook(closure)`: called when `leaf.grad` is there, once a backward pass. Takes the closure over, and
+// drops it when false.
+bool dinov3_after_accumulation(dinov3_tensor leaf, dinov3_closure closure);
+
+// `output.register_hook(closure)`: called before backward goes on from `output`. Takes the closure over, and drops it when false.
+bool dinov3_before_backward(dinov3_tensor output, dinov3_closure closure);
+
+// `self.untyped_storage().resize_(0)`: the memory is gone for all tensors that share it, and these stay otherwise as they are.
+bool dinov3_release_memory(dinov3_tensor self);
+// The memory of a contiguous tensor that fills its storage is there again, its values undefined. No version is counted.
+bool dinov3_restore_memory(dinov3_tensor self);
+
 // `torch.get_rng_state()`: the state of the host's generator, `[5056]` uint8.
 dinov3_tensor dinov3_rng_state();
 

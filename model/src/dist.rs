@@ -6,17 +6,22 @@
 mod env;
 mod error;
 mod ops;
+mod pending;
 mod process;
+mod ring;
 mod threads;
 
 use std::fmt;
 
 use tch::{Tensor, no_grad};
 
+use self::ops::Plan;
+
 pub use env::{Env, EnvError};
 pub use error::{Collective, Failure, GroupError};
 pub use ops::{PremulSum, ReduceOp};
-pub use process::{Backend, Options, Pending, ProcessGroup};
+pub use pending::Pending;
+pub use process::{Backend, Options, ProcessGroup};
 pub use threads::threads;
 
 /// The ranks of a run, seen from one of them. Every rank makes the same calls in the same order.
@@ -33,7 +38,7 @@ pub trait Group: fmt::Debug + Send + Sync {
     /// When a rank is gone.
     fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError>;
 
-    /// `all_reduce(SUM)`, in place. Added in the order of the ranks, unless the group says otherwise.
+    /// `all_reduce(SUM)`, in place, in the order of Gloo's ring, as the reference on the CPU has it; see [`ProcessGroup::all_reduce`].
     ///
     /// # Errors
     /// When a rank is gone.
@@ -41,12 +46,33 @@ pub trait Group: fmt::Debug + Send + Sync {
         if self.size() == 1 {
             return Ok(());
         }
+        let plan = emulated(Collective::AllReduce, ReduceOp::Sum, tensor, self.rank(), self.size())?;
         let parts = self.all_gather(tensor)?;
-        no_grad(|| {
-            // Not in place: the other ranks hold the same parts.
-            tensor.copy_(&parts[1..].iter().fold(parts[0].shallow_clone(), |sum, part| sum + part));
-        });
+        no_grad(|| tensor.copy_(&ring::reduced(&parts, &plan)));
         Ok(())
+    }
+
+    /// Starts `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients. The tensor must stay as it is
+    /// until the end was waited for.
+    ///
+    /// # Errors
+    /// When a rank is gone, or the tensor cannot be exchanged.
+    fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
+        Ok(Tensor::cat(&self.all_gather(tensor)?, 0).into())
+    }
+
+    /// Starts `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. The tensor must stay as it is until
+    /// the end was waited for.
+    ///
+    /// # Errors
+    /// When a rank is gone, the tensor cannot be exchanged or cut, or the op has no result.
+    fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
+        const CALL: Collective = Collective::ReduceScatter;
+        let plan = emulated(CALL, op, tensor, self.rank(), self.size())?;
+        let rows = chunk(&tensor.size(), self.size())
+            .map_err(|failure| GroupError { rank: self.rank(), collective: CALL, failure })?[0];
+        let whole = ring::reduced(&self.all_gather(tensor)?, &plan);
+        Ok(whole.narrow(0, rows * self.rank() as i64, rows).into())
     }
 
     /// `all_reduce(AVG)`, as a new tensor.
@@ -58,6 +84,30 @@ pub trait Group: fmt::Debug + Send + Sync {
         self.all_reduce_(&mut sum)?;
         Ok(if self.size() == 1 { sum } else { sum / self.size() as f64 })
     }
+}
+
+/// What a reduction is where ranks have each other's tensors, and add up by themselves.
+fn emulated(
+    collective: Collective,
+    op: ReduceOp,
+    tensor: &Tensor,
+    rank: usize,
+    size: usize,
+) -> Result<Plan, GroupError> {
+    Plan::new(op, PremulSum::Emulated, tensor.kind(), size).map_err(|failure| GroupError { rank, collective, failure })
+}
+
+/// The shape of one of `ranks` equal chunks along the first dimension.
+fn chunk(shape: &[i64], ranks: usize) -> Result<Vec<i64>, Failure> {
+    let mut chunk = shape.to_vec();
+    match chunk.first_mut() {
+        Some(first) if *first % ranks as i64 == 0 => *first /= ranks as i64,
+        _ => {
+            let message = format!("{shape:?} cannot be cut into {ranks} equal chunks along its first dimension");
+            return Err(Failure::Mismatch { message });
+        }
+    }
+    Ok(chunk)
 }
 
 /// One rank.

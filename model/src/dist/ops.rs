@@ -52,7 +52,7 @@ pub enum PremulSum {
 #[derive(Debug)]
 pub(super) struct Plan {
     factor: Option<Tensor>,
-    pub(super) reduce: Reduce,
+    pub(in crate::dist) reduce: Reduce,
     divisor: Option<i64>,
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use collectives::Pending;
+pub(super) use collectives::Running;
 
 use self::liveness::{Inquest, Pulse};
 use self::rendezvous::Meeting;

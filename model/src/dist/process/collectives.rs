@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::{ProcessGroup, Shared};
-use crate::dist::Group;
+use crate::dist::{Group, Pending, chunk};
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
 use crate::shim::c10d::{Gloo, Trouble, Work};
@@ -27,23 +27,23 @@ const KINDS: [Kind; 9] = [
 /// The most dimensions that tensors of different shapes may have.
 const DIMS: usize = 8;
 
-/// A collective under way. Dropping it does not stop it.
+/// A collective that Gloo carries out. Dropping it does not stop it.
 #[derive(Debug)]
-#[must_use = "the result is there once it was waited for"]
-pub struct Pending {
+pub(in crate::dist) struct Running {
     group: Arc<Shared>,
     collective: Collective,
     work: Work,
     output: Tensor,
+    /// What makes Gloo's result the op's, where it is a reduction.
+    plan: Option<Plan>,
 }
 
-impl Pending {
-    /// Waits for its end; gives its result.
-    ///
-    /// # Errors
-    /// As the collective itself.
-    pub fn wait(self) -> Result<Tensor, GroupError> {
+impl Running {
+    pub(in crate::dist) fn wait(mut self) -> Result<Tensor, GroupError> {
         self.group.finish(self.collective, self.work)?;
+        if let Some(plan) = &self.plan {
+            no_grad(|| plan.after(&mut self.output));
+        }
         Ok(self.output)
     }
 }
@@ -56,7 +56,7 @@ impl ProcessGroup {
     /// # Errors
     /// When a rank is gone or late, and when Gloo cannot exchange the tensor or the op has no result.
     pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
-        let plan = self.plan(Collective::AllReduce, tensor, op)?;
+        let plan = self.plan(Collective::AllReduce, op, tensor)?;
         no_grad(|| {
             let mut sent = plan.before(&tensor.detach());
             self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
@@ -74,43 +74,7 @@ impl ProcessGroup {
     /// # Errors
     /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
     pub fn reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Tensor, GroupError> {
-        const CALL: Collective = Collective::ReduceScatter;
-        let plan = self.plan(CALL, tensor, op)?;
-        let mut shape = tensor.size();
-        match shape.first_mut() {
-            Some(first) if *first % self.size() as i64 == 0 => *first /= self.size() as i64,
-            _ => {
-                let message =
-                    format!("{shape:?} cannot be cut into {} equal chunks along its first dimension", self.size());
-                return Err(self.error(CALL, Failure::Mismatch { message }));
-            }
-        }
-        no_grad(|| {
-            let input = plan.before(&tensor.detach());
-            let mut output = Tensor::empty(shape, (tensor.kind(), Device::Cpu));
-            self.run(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
-            plan.after(&mut output);
-            Ok(output)
-        })
-    }
-
-    /// Starts `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients. The tensor must stay as it is until
-    /// the end was waited for.
-    ///
-    /// # Errors
-    /// When the group has failed before, and when Gloo cannot exchange the tensor.
-    pub fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
-        const CALL: Collective = Collective::AllGather;
-        self.exchangeable(CALL, tensor)?;
-        let input = tensor.detach().contiguous();
-        let mut shape = input.size();
-        match shape.first_mut() {
-            Some(first) => *first *= self.size() as i64,
-            None => shape.push(self.size() as i64),
-        }
-        let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
-        let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
-        Ok(Pending { group: Arc::clone(&self.0), collective: CALL, work, output })
+        self.start_reduce_scatter(tensor, op)?.wait()
     }
 
     /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
@@ -159,7 +123,7 @@ impl ProcessGroup {
         self.0.finish(collective, work)
     }
 
-    fn plan(&self, collective: Collective, tensor: &Tensor, op: ReduceOp) -> Result<Plan, GroupError> {
+    fn plan(&self, collective: Collective, op: ReduceOp, tensor: &Tensor) -> Result<Plan, GroupError> {
         self.exchangeable(collective, tensor)?;
         Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
     }
@@ -229,8 +193,32 @@ impl Group for ProcessGroup {
         Ok(shapes.iter().zip(&lengths).enumerate().map(part).collect())
     }
 
-    /// In Gloo's order, as the reference's FSDP2 on the CPU has it: see [`ProcessGroup::all_reduce`].
     fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
         self.all_reduce(tensor, ReduceOp::Sum)
+    }
+
+    fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
+        const CALL: Collective = Collective::AllGather;
+        self.exchangeable(CALL, tensor)?;
+        let input = tensor.detach().contiguous();
+        let mut shape = input.size();
+        match shape.first_mut() {
+            Some(first) => *first *= self.size() as i64,
+            None => shape.push(self.size() as i64),
+        }
+        let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
+        let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
+        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, plan: None }.into())
+    }
+
+    fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
+        const CALL: Collective = Collective::ReduceScatter;
+        let plan = self.plan(CALL, op, tensor)?;
+        let shape = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
+        let (input, output) = no_grad(|| {
+            (plan.before(&tensor.detach()), Tensor::empty(shape.as_slice(), (tensor.kind(), Device::Cpu)))
+        });
+        let work = self.0.start(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
+        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, plan: Some(plan) }.into())
     }
 }

@@ -1,0 +1,43 @@
+//! Collectives that were started and not yet waited for.
+
+use tch::Tensor;
+
+use super::GroupError;
+use super::process::Running;
+
+/// A collective under way. Dropping it does not stop it.
+#[derive(Debug)]
+#[must_use = "the result is there once it was waited for"]
+pub struct Pending(State);
+
+#[derive(Debug)]
+enum State {
+    Ready(Tensor),
+    Running(Running),
+}
+
+impl Pending {
+    /// Waits for its end; gives its result.
+    ///
+    /// # Errors
+    /// As the collective itself.
+    pub fn wait(self) -> Result<Tensor, GroupError> {
+        match self.0 {
+            State::Ready(tensor) => Ok(tensor),
+            State::Running(running) => running.wait(),
+        }
+    }
+}
+
+/// A result that took no time.
+impl From<Tensor> for Pending {
+    fn from(tensor: Tensor) -> Self {
+        Self(State::Ready(tensor))
+    }
+}
+
+impl From<Running> for Pending {
+    fn from(running: Running) -> Self {
+        Self(State::Running(running))
+    }
+}

@@ -1,0 +1,64 @@
+//! The order in which Gloo's ring adds up what the ranks hold, which decides how sums of more than two are rounded.
+
+use std::ops::Range;
+
+use tch::{Tensor, no_grad};
+
+use super::ops::Plan;
+use crate::shim::c10d::Reduce;
+
+/// Gloo sends at most so many bytes at once.
+const LARGEST_SEGMENT: usize = 1 << 20;
+
+/// Which elements of `elements`, each of `bytes`, end with each of `ranks` ranks: whole segments, of equal length but for the last ones,
+/// at least two for each rank.
+pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<usize>> {
+    let largest = bytes * (LARGEST_SEGMENT / bytes).max(1);
+    let segments = (elements * bytes).div_ceil(largest).max(2 * ranks).next_multiple_of(ranks);
+    let segment = (elements * bytes).div_ceil(segments).next_multiple_of(bytes) / bytes;
+    let end = |rank: usize| (rank * (segments / ranks) * segment).min(elements);
+    (0..ranks).map(|rank| end(rank)..end(rank + 1)).collect()
+}
+
+/// What `all_reduce` makes of the tensors of all ranks, which have one shape: a part that ends with rank r is added up from rank r - 1
+/// downwards, cyclically.
+pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
+    no_grad(|| {
+        let flat: Vec<Tensor> = tensors.iter().map(|it| plan.before(&it.detach()).reshape([-1])).collect();
+        let (elements, bytes) = (flat[0].numel(), flat[0].kind().elt_size_in_bytes());
+        let ranks = flat.len();
+        let part = |(last, range): (usize, Range<usize>)| {
+            let of = |rank: usize| flat[rank % ranks].narrow(0, range.start as i64, range.len() as i64);
+            (2..=ranks).fold(of(last + ranks - 1), |sum, behind| together(&sum, &of(last + ranks - behind), plan.reduce))
+        };
+        let parts: Vec<Tensor> = parts(elements, bytes, ranks).into_iter().enumerate().map(part).collect();
+        let mut result = Tensor::cat(&parts, 0).reshape(tensors[0].size());
+        plan.after(&mut result);
+        result
+    })
+}
+
+fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
+    match reduce {
+        Reduce::Sum => a + b,
+        Reduce::Max => a.maximum(b),
+        Reduce::Min => a.minimum(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_whole_segments() {
+        assert_eq!(parts(16, 4, 4), [0..4, 4..8, 8..12, 12..16]);
+        // Eight segments of one element: the last rank has none.
+        assert_eq!(parts(5, 4, 4), [0..2, 2..4, 4..5, 5..5]);
+        // Eight segments of 126, not of 125.125.
+        assert_eq!(parts(1001, 4, 4), [0..252, 252..504, 504..756, 756..1001]);
+        // As many segments as have at most a MiB.
+        assert_eq!(parts(2_000_003, 4, 2), [0..1_000_004, 1_000_004..2_000_003]);
+        assert_eq!(parts(0, 4, 2), [0..0, 0..0]);
+    }
+}
