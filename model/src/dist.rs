@@ -69,8 +69,11 @@ pub trait Group: fmt::Debug + Send + Sync {
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = emulated(CALL, op, tensor, self.rank(), self.size())?;
-        let rows = chunk(&tensor.size(), self.size())
-            .map_err(|failure| GroupError { rank: self.rank(), collective: CALL, failure })?[0];
+        let rows = chunk(&tensor.size(), self.size()).map_err(|failure| GroupError {
+            rank: self.rank(),
+            collective: CALL,
+            failure,
+        })?[0];
         let whole = ring::reduced(&self.all_gather(tensor)?, &plan);
         Ok(whole.narrow(0, rows * self.rank() as i64, rows).into())
     }

@@ -20,6 +20,7 @@ pub mod optim;
 mod ragged;
 pub mod runtime;
 pub mod schedule;
+pub mod shard;
 pub mod shim;
 pub mod tap;
 pub mod train;

@@ -14,6 +14,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::config::{GramTeacher, SslConfig, VitConfig};
 use crate::layers::dino_head::{DinoHead, HeadConfig};
 use crate::module::{Module, Role};
+use crate::shard::{Residence, Resident};
 use crate::vit::VisionTransformer;
 
 /// A backbone with its two heads: `student` or `teacher`.
@@ -28,18 +29,18 @@ pub struct Network {
 }
 
 impl Network {
-    /// All NaN, under the module path `root`.
+    /// Uninitialised, under the module path `root`.
     fn new(root: &str, backbone: &VitConfig, dino_head: HeadConfig, ibot_head: HeadConfig) -> Self {
-        let network = Self {
+        Self {
             backbone: VisionTransformer::new(format!("{root}.backbone"), backbone),
             dino_head: DinoHead::new(format!("{root}.dino_head"), dino_head),
             ibot_head: DinoHead::new(format!("{root}.ibot_head"), ibot_head),
-        };
-        network.fill_with_nan();
-        network
+        }
     }
 
-    fn init_weights(&mut self) {
+    /// Initialises all tensors from torch's global stream; one that were forgotten would be NaN.
+    pub fn init_weights(&mut self) {
+        self.fill_with_nan();
         self.backbone.init_weights();
         self.dino_head.init_weights();
         self.ibot_head.init_weights();
@@ -65,6 +66,14 @@ pub fn warm(module: &impl Module, scale: f64) {
             }
         });
     });
+}
+
+impl Resident for Network {
+    fn reside(&mut self, residence: &mut dyn FnMut(&str) -> Residence) {
+        self.backbone.reside(residence);
+        self.dino_head.reside(residence);
+        self.ibot_head.reside(residence);
+    }
 }
 
 impl Module for Network {
@@ -93,7 +102,7 @@ pub struct SslMetaArch {
 }
 
 impl SslMetaArch {
-    /// Builds the networks on the host, in fp32, every value NaN until it is initialised.
+    /// Builds the networks on the host, in fp32, uninitialised: their memory is not touched yet.
     pub fn new(config: &SslConfig) -> Self {
         let SslConfig { student, dino_head, ibot_head, distillation, training, .. } = config;
         let own_gram_teacher =
@@ -104,11 +113,8 @@ impl SslMetaArch {
             distilled: distillation
                 .as_ref()
                 .map(|frozen| Network::new("teacher", &frozen.backbone, frozen.dino_head, frozen.ibot_head)),
-            gram_teacher: own_gram_teacher.then(|| {
-                let backbone = VisionTransformer::new("gram_teacher.backbone".to_owned(), &student.teacher());
-                backbone.fill_with_nan();
-                backbone
-            }),
+            gram_teacher: own_gram_teacher
+                .then(|| VisionTransformer::new("gram_teacher.backbone".to_owned(), &student.teacher())),
             gram_teacher_initialized: false,
         }
     }
@@ -120,15 +126,6 @@ impl SslMetaArch {
         self.teacher.copy_values_from(&self.student);
         if let Some(distilled) = &mut self.distilled {
             distilled.init_weights();
-        }
-    }
-
-    /// `gram_load_ema_teacher` and `update_gram`, which both end with the average's weights in the Gram teacher. Nothing
-    /// without one.
-    pub fn load_gram_teacher(&mut self) {
-        if let Some(gram_teacher) = &self.gram_teacher {
-            gram_teacher.copy_values_from(&self.teacher.backbone);
-            self.gram_teacher_initialized = true;
         }
     }
 

@@ -7,12 +7,14 @@ mod checkpoints;
 mod observe;
 mod state;
 mod teachers;
+mod weights;
 
 pub use state::{StateError, TrainState};
+use weights::Weights;
 
 use std::sync::Arc;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 use thiserror::Error;
 
 use crate::config::{Decay, SslConfig};
@@ -21,11 +23,11 @@ use crate::fault::Fault;
 use crate::loss::koleo::KoLeoError;
 use crate::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
 use crate::meta_arch::{Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses};
-use crate::module::{Module, Role};
 use crate::optim::clip::{ClipError, clip_grad_norm_};
 use crate::optim::{AdamW, multipliers};
 use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
-use crate::shim::{self, ShimError};
+use crate::shard::{ShardError, Sharding};
+use crate::shim::ShimError;
 use crate::tap::Taps;
 
 /// The student's submodules, in the order of the reference: gradients are clipped, and parameters grouped, within each.
@@ -42,7 +44,7 @@ pub enum TrainError {
     Shim(#[from] ShimError),
     /// A rank is gone.
     #[error(transparent)]
-    Group(#[from] GroupError),
+    Group(GroupError),
     /// A schedule does not fit the length of training.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
@@ -75,6 +77,21 @@ pub enum TrainError {
     },
 }
 
+impl From<GroupError> for TrainError {
+    fn from(error: GroupError) -> Self {
+        Self::Group(error)
+    }
+}
+
+impl From<ShardError> for TrainError {
+    fn from(error: ShardError) -> Self {
+        match error {
+            ShardError::Group(error) => Self::Group(error),
+            ShardError::Shim(error) => Self::Shim(error),
+        }
+    }
+}
+
 /// What a step logs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepLog {
@@ -87,11 +104,11 @@ pub struct StepLog {
 pub struct Trainer {
     config: SslConfig,
     kind: Kind,
+    device: Device,
     group: Arc<dyn Group>,
+    /// What computes. The weights are in `weights`.
     arch: SslMetaArch,
-    /// What a step computes with, where that is the weights themselves; else it is made anew each step.
-    sharing: Option<Computing>,
-    parameters: Parameters,
+    weights: Weights,
     optimizer: AdamW,
     schedules: Schedules,
     local_loss_weight: Option<Curve>,
@@ -101,26 +118,6 @@ pub struct Trainer {
     fault: Option<Fault>,
 }
 
-/// The student's parameters, and the average's beside them, in the order of the reference.
-#[derive(Debug)]
-struct Parameters {
-    /// Full names: `student.backbone.cls_token`.
-    names: Vec<String>,
-    student: Vec<Tensor>,
-    teacher: Vec<Tensor>,
-    /// How many belong to each of [`SUBMODULES`].
-    counts: [usize; 3],
-}
-
-impl Parameters {
-    fn of(arch: &SslMetaArch) -> Self {
-        let (names, student): (Vec<String>, Vec<Tensor>) = arch.student.parameters().into_iter().unzip();
-        let teacher = arch.teacher.parameters().into_iter().map(|(_, tensor)| tensor).collect();
-        let count = |submodule: &str| names.iter().filter(|name| submodule_of(name).0 == submodule).count();
-        Self { counts: SUBMODULES.map(count), names, student, teacher }
-    }
-}
-
 /// `student.backbone.cls_token` is `cls_token` of `backbone`.
 fn submodule_of(name: &str) -> (&str, &str) {
     let within = name.split_once('.').map_or(name, |(_, within)| within);
@@ -128,27 +125,34 @@ fn submodule_of(name: &str) -> (&str, &str) {
 }
 
 impl Trainer {
-    /// A trainer whose weights are not initialised yet. It computes in `kind` (float64 is the truth that rounding is measured
-    /// against; bf16 is the reference's mixed precision, with weights, gradients and optimizer in fp32) on `device`.
+    /// A trainer whose weights are not initialised yet, sharded over `group` as the reference is. It computes in `kind` (float64 is the
+    /// truth that rounding is measured against; bf16 is the reference's mixed precision, with weights, gradients and optimizer in fp32)
+    /// on `device`.
     ///
     /// # Errors
     /// When a schedule cannot be drawn, or an option needs what is not here.
     pub fn new(config: &SslConfig, kind: Kind, device: Device, group: Arc<dyn Group>) -> Result<Self, TrainError> {
+        Self::sharded(config, kind, device, &Sharding::over(group))
+    }
+
+    /// The same, sharded as `sharding` says.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn sharded(config: &SslConfig, kind: Kind, device: Device, sharding: &Sharding) -> Result<Self, TrainError> {
         if config.distillation_enabled && config.distillation.is_none() {
             let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
             return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
         }
         let training = &config.training;
         let fault = config.student.plant.map(|plant| plant.fault);
-        let global_batch = (training.batch_size_per_gpu * group.size() as i64) as f64;
+        let global_batch = (training.batch_size_per_gpu * sharding.group.size() as i64) as f64;
         let loss_weight = |name, decay: Option<Decay>| {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
         };
-        let master = if kind == Kind::Double { Kind::Double } else { Kind::Float };
-        let arch = SslMetaArch::new(config).compute_copy(master).to_device(device);
-        let parameters = Parameters::of(&arch);
+        let (arch, weights) = Weights::new(config, kind, device, sharding)?;
         let blocks = config.student.size.depth;
-        let slots = parameters.names.iter().zip(&parameters.student).map(|(name, parameter)| {
+        let slots = weights.student.names().iter().zip(weights.student.rows()).map(|(name, parameter)| {
             let (submodule, key) = submodule_of(name);
             let blocks = if submodule == "backbone" { blocks } else { 0 };
             (parameter.shallow_clone(), multipliers(key, blocks, &training.optim, fault))
@@ -161,96 +165,52 @@ impl Trainer {
             gram_loss_weight: loss_weight("Gram loss weight", gram_schedule).transpose()?,
             config: config.clone(),
             kind,
-            group,
-            sharing: (master == kind).then(|| Computing::of(&arch, kind)),
+            device,
+            group: Arc::clone(&sharding.group),
             arch,
-            parameters,
+            weights,
             gram_updates: 0,
             nans: 0,
             fault,
         })
     }
 
-    /// `init_weights`, from torch's global stream, which is drawn from on the host.
-    pub fn init_weights(&mut self) {
-        // Fresh networks, since initialisation draws in fp32 whatever the arithmetic.
-        let mut fresh = SslMetaArch::new(&self.config);
-        fresh.init_weights();
-        self.take_values(&fresh);
-    }
-
-    /// Adds noise to the student's fresh weights, then to a frozen teacher's, and makes the average the student again; see [`crate::meta_arch::warm`].
-    pub fn warm(&mut self, scale: f64) {
-        self.arch.student.warm(scale);
-        self.arch.teacher.copy_values_from(&self.arch.student);
-        if let Some(distilled) = &self.arch.distilled {
-            distilled.warm(scale);
-        }
-    }
-
-    /// Takes over the weights of another trainer of the same config: one rank from another.
-    pub fn copy_from(&mut self, other: &Trainer) {
-        self.take_values(&other.arch);
-    }
-
-    fn take_values(&mut self, other: &SslMetaArch) {
-        self.arch.student.copy_values_from(&other.student);
-        self.arch.teacher.copy_values_from(&other.teacher);
-        for (mine, theirs) in self.arch.distilled.iter().zip(&other.distilled) {
-            mine.copy_values_from(theirs);
-        }
-        for (mine, theirs) in self.arch.gram_teacher.iter().zip(&other.gram_teacher) {
-            mine.copy_values_from(theirs);
-        }
-        self.arch.gram_teacher_initialized = other.gram_teacher_initialized;
-    }
-
-    /// The networks.
+    /// The networks as they compute. Only on one rank that computes in the weights' own dtype are their parameters the weights, and only
+    /// there do they have values between steps; see [`Trainer::student`].
     pub fn arch(&self) -> &SslMetaArch {
         &self.arch
     }
 
-    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype.
+    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype. Of several ranks either all are observed or
+    /// none: what is shown is put together from all of them.
     ///
     /// # Errors
     /// See [`TrainError`]. The weights are then as before, unless libtorch threw within the optimizer.
     pub fn step(&mut self, batch: &Batch, it: usize, taps: &mut Taps) -> Result<StepLog, TrainError> {
+        self.weights.rest()?;
         let gram_loaded = self.load_gram_if_due(it);
         let settings = self.schedules.at(it);
-        let batch = batch.to(self.device(), self.kind);
+        let batch = batch.to(self.device, self.kind);
         let (grads, losses) = {
-            let gathered = self.sharing.is_none().then(|| Computing::of(&self.arch, self.kind));
-            let Computing { arch, leaves } =
-                self.sharing.as_ref().or(gathered.as_ref()).expect("one of the two is there");
-            let losses = self.forward(arch, &batch, it, &settings, taps)?;
+            let losses = self.forward(&batch, it, &settings, taps)?;
+            self.weights.settled()?;
             losses.total.backward();
-            (self.gradients(leaves)?, losses)
+            (self.gradients()?, losses)
         };
-        self.tap_gradients(&grads, taps);
+        self.tap_gradients(&grads, taps)?;
         let norms = self.clip(&grads)?;
         observe::norms(&norms, taps);
         let log = self.log(&batch, &losses, &norms)?;
         self.optimizer.step(&grads, &settings)?;
-        self.tap_optimizer(taps);
+        self.tap_optimizer(taps)?;
         self.update_ema(settings.momentum)?;
         let gram_updated = self.update_gram_if_due(it);
-        self.tap_teachers(gram_loaded || gram_updated, taps);
+        self.tap_teachers(gram_loaded || gram_updated, taps)?;
         Ok(log)
     }
 
-    fn device(&self) -> Device {
-        self.parameters.student[0].device()
-    }
-
-    fn forward(
-        &self,
-        arch: &SslMetaArch,
-        batch: &Batch,
-        it: usize,
-        settings: &Settings,
-        taps: &mut Taps,
-    ) -> Result<Losses, TrainError> {
-        let training = &self.config.training;
+    fn forward(&self, batch: &Batch, it: usize, settings: &Settings, taps: &mut Taps) -> Result<Losses, TrainError> {
+        let (training, arch) = (&self.config.training, &self.arch);
         let unseen = &mut Taps::none();
         let teacher = match training.multi_distillation {
             true => arch.shared_teacher_output(batch, unseen),
@@ -260,7 +220,7 @@ impl Trainer {
         taps.value("sinkhorn:dino", &cls_centered);
         taps.value("sinkhorn:ibot", &masked_patch_centered);
         let student = arch.student_output(batch, unseen);
-        let gram = self.gram_output(arch, batch, &teacher, &student)?;
+        let gram = self.gram_output(batch, &teacher, &student)?;
         if let Some(output) = &gram {
             taps.value("gram:student_patches", &output.student);
             taps.value("gram:teacher_patches", &output.teacher);
@@ -289,7 +249,7 @@ impl Trainer {
         };
         let group = self.group.as_ref();
         let cls = sinkhorn_knopp(&teacher.cls_after_head, temperature, Samples::Equal, iterations, group)?;
-        let mut count = Tensor::from_slice(&[batch.mask_indices.size()[0]]).to_device(self.device());
+        let mut count = Tensor::from_slice(&[batch.mask_indices.size()[0]]).to_device(self.device);
         let counted = Samples::Counted(&mut count);
         let patches = sinkhorn_knopp(&teacher.masked_patch_after_head, temperature, counted, iterations, group)?;
         Ok((cls.unflatten(0, [2, batch.images()]), patches))
@@ -297,7 +257,6 @@ impl Trainer {
 
     fn gram_output(
         &self,
-        arch: &SslMetaArch,
         batch: &Batch,
         teacher: &TeacherOutput,
         student: &StudentOutput,
@@ -306,23 +265,16 @@ impl Trainer {
         if !self.arch.gram_teacher_is_ready() {
             return Err(TrainError::GramTeacher);
         }
-        arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
+        self.arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
     }
 
-    /// A gradient a parameter, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
-    fn gradients(&self, leaves: &[Tensor]) -> Result<Vec<Option<Tensor>>, TrainError> {
-        let mut grads = Vec::with_capacity(leaves.len());
-        for (leaf, master) in leaves.iter().zip(&self.parameters.student) {
-            let Some(grad) = shim::take_grad(leaf) else {
-                grads.push(None);
-                continue;
-            };
-            let mut grad = no_grad(|| grad.to_kind(master.kind()));
-            self.group.all_reduce_(&mut grad)?;
-            if self.fault == Some(Fault::GradientAveraged) {
-                grad = no_grad(|| grad / self.group.size() as f64);
+    /// This rank's rows of each gradient, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
+    fn gradients(&self) -> Result<Vec<Option<Tensor>>, TrainError> {
+        let grads = self.weights.student.gradients()?;
+        if self.fault == Some(Fault::GradientAveraged) {
+            for grad in grads.iter().flatten() {
+                let _ = grad.shallow_clone().g_div_scalar_(self.group.size() as f64);
             }
-            grads.push(Some(grad));
         }
         Ok(grads)
     }
@@ -338,31 +290,11 @@ impl Trainer {
         }
         let mut rest = grads;
         let mut norms = Vec::with_capacity(SUBMODULES.len());
-        for (submodule, count) in SUBMODULES.into_iter().zip(self.parameters.counts) {
+        for (submodule, count) in SUBMODULES.into_iter().zip(self.weights.counts) {
             let (own, others) = rest.split_at(count);
             norms.push((submodule, clip_grad_norm_(&present(own), max_norm, group)?));
             rest = others;
         }
         Ok(norms)
-    }
-}
-
-/// The networks that a step computes with: the weights themselves, or in mixed precision what FSDP2 gathers of them.
-#[derive(Debug)]
-struct Computing {
-    arch: SslMetaArch,
-    /// The student's parameters, leaves of a graph, in the order of the reference.
-    leaves: Vec<Tensor>,
-}
-
-impl Computing {
-    fn of(arch: &SslMetaArch, kind: Kind) -> Self {
-        let mut arch = arch.compute_copy(kind);
-        arch.student = arch.student.map_tensors(&mut |_, role, tensor| match role {
-            Role::Parameter => tensor.detach().set_requires_grad(true),
-            Role::Buffer => tensor.shallow_clone(),
-        });
-        let leaves = arch.student.parameters().into_iter().map(|(_, tensor)| tensor).collect();
-        Self { arch, leaves }
     }
 }

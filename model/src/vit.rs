@@ -15,6 +15,7 @@ use crate::layers::norm::Norm;
 use crate::layers::patch_embed::PatchEmbed;
 use crate::layers::rope::{RopePositionEmbedding, SinCos};
 use crate::module::{Module, Role, uninitialised};
+use crate::shard::{Residence, Resident};
 use crate::tap::Taps;
 
 /// Images of one size, `[B, 3, H, W]`, and which of their patches are replaced by the mask token, `[B, N]` bool.
@@ -39,6 +40,12 @@ pub struct Features {
     pub prenorm: Tensor,
 }
 
+impl Features {
+    fn outputs(&self) -> [&Tensor; 4] {
+        [&self.cls, &self.storage, &self.patches, &self.prenorm]
+    }
+}
+
 /// `DinoVisionTransformer`.
 #[derive(Debug)]
 pub struct VisionTransformer {
@@ -53,6 +60,8 @@ pub struct VisionTransformer {
     norm: Norm,
     cls_norm: Option<Norm>,
     local_cls_norm: Option<Norm>,
+    /// Of all that is in no block.
+    residence: Residence,
 }
 
 impl VisionTransformer {
@@ -78,6 +87,7 @@ impl VisionTransformer {
             cls_norm: config.untie_cls_and_patch_norms.then(|| norm("cls_norm")),
             local_cls_norm: config.untie_global_and_local_cls_norm.then(|| norm("local_cls_norm")),
             config: config.clone(),
+            residence: Residence::default(),
             name,
         }
     }
@@ -101,6 +111,7 @@ impl VisionTransformer {
     /// `forward_features`: one set of features per entry of `crops`. In training the second entry holds the local
     /// crops, as the reference assumes.
     pub fn forward_features_list(&self, crops: &[Crops], training: bool, taps: &mut Taps) -> Vec<Features> {
+        self.residence.enter();
         let (mut xs, mut grids) = (Vec::new(), Vec::new());
         for crop in crops {
             let (x, grid) = self.prepare_tokens_with_masks(crop, taps);
@@ -112,7 +123,10 @@ impl VisionTransformer {
             tables = self.rope_tables(i, &grids, tables, training, taps);
             xs = block.forward_list(&xs, &tables.iter().collect::<Vec<_>>(), training, taps);
         }
-        xs.into_iter().enumerate().map(|(i, x)| self.norm_features(x, training && i == 1, taps)).collect()
+        let normed = |(i, x)| self.norm_features(x, training && i == 1, taps);
+        let features: Vec<Features> = xs.into_iter().enumerate().map(normed).collect();
+        self.residence.leave(&features.iter().flat_map(Features::outputs).collect::<Vec<_>>());
+        features
     }
 
     /// `forward_features` of a single tensor: no list, so no local crops. Observed as `<name>:x_norm_clstoken` and so on.
@@ -248,7 +262,15 @@ impl Module for VisionTransformer {
             cls_norm: self.cls_norm.map_tensors(f),
             local_cls_norm: self.local_cls_norm.map_tensors(f),
             config: self.config.clone(),
+            residence: self.residence.clone(),
             name: self.name.clone(),
         }
+    }
+}
+
+impl Resident for VisionTransformer {
+    fn reside(&mut self, residence: &mut dyn FnMut(&str) -> Residence) {
+        self.residence = residence(&self.name);
+        self.blocks.iter_mut().for_each(|block| block.reside(residence));
     }
 }

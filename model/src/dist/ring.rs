@@ -29,7 +29,8 @@ pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
         let ranks = flat.len();
         let part = |(last, range): (usize, Range<usize>)| {
             let of = |rank: usize| flat[rank % ranks].narrow(0, range.start as i64, range.len() as i64);
-            (2..=ranks).fold(of(last + ranks - 1), |sum, behind| together(&sum, &of(last + ranks - behind), plan.reduce))
+            (2..=ranks)
+                .fold(of(last + ranks - 1), |sum, behind| together(&sum, &of(last + ranks - behind), plan.reduce))
         };
         let parts: Vec<Tensor> = parts(elements, bytes, ranks).into_iter().enumerate().map(part).collect();
         let mut result = Tensor::cat(&parts, 0).reshape(tensors[0].size());

@@ -11,6 +11,7 @@ use crate::layers::norm::{Norm, NormLayer};
 use crate::layers::rope::SinCos;
 use crate::module::{Module, Role};
 use crate::ragged;
+use crate::shard::{Residence, Resident};
 use crate::shim;
 use crate::tap::Taps;
 
@@ -45,6 +46,7 @@ pub struct Block {
     ls2: Option<LayerScale>,
     drop_path: f64,
     fault: Option<Fault>,
+    residence: Residence,
 }
 
 impl Block {
@@ -70,6 +72,7 @@ impl Block {
             ls2: scale("ls2"),
             drop_path,
             fault,
+            residence: Residence::default(),
             name,
         }
     }
@@ -86,12 +89,14 @@ impl Block {
 
     /// One `[B_i, N_i, D]` per crop size, and the RoPE tables of each: the same shapes back.
     pub fn forward_list(&self, xs: &[Tensor], ropes: &[&SinCos], training: bool, taps: &mut Taps) -> Vec<Tensor> {
+        self.residence.enter();
         let xs = if training && self.drop_path > 0.0 {
             let xs = self.attention_branch_on_subsets(xs, ropes, taps);
             self.ffn_branch_on_subsets(&xs, taps)
         } else {
             xs.iter().zip(ropes).map(|(x, rope)| self.forward_one(x, rope, taps)).collect()
         };
+        self.residence.leave(&xs.iter().collect::<Vec<_>>());
         if taps.is_on() {
             for (i, x) in xs.iter().enumerate() {
                 taps.port(&self.name, &i.to_string(), x);
@@ -102,7 +107,9 @@ impl Block {
 
     /// A single `[B, N, D]`, as `get_intermediate_layers` calls a block: never in training.
     pub fn forward(&self, x: &Tensor, rope: &SinCos, taps: &mut Taps) -> Tensor {
+        self.residence.enter();
         let x = self.forward_one(x, rope, taps);
+        self.residence.leave(&[&x]);
         taps.output(&self.name, &x);
         x
     }
@@ -195,6 +202,13 @@ impl Module for Block {
             ls2: self.ls2.map_tensors(f),
             drop_path: self.drop_path,
             fault: self.fault,
+            residence: self.residence.clone(),
         }
+    }
+}
+
+impl Resident for Block {
+    fn reside(&mut self, residence: &mut dyn FnMut(&str) -> Residence) {
+        self.residence = residence(&self.name);
     }
 }

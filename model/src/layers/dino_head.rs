@@ -6,6 +6,7 @@ use crate::layers::ffn::gelu;
 use crate::layers::linear::Linear;
 use crate::loss::normalize;
 use crate::module::{Module, Role};
+use crate::shard::{Residence, Resident};
 use crate::tap::Taps;
 
 /// The `head_*` options of `dino` or `ibot`.
@@ -32,6 +33,7 @@ pub struct DinoHead {
     mlp: Vec<Linear>,
     /// `[K, bottleneck]`, no bias.
     last_layer: Linear,
+    residence: Residence,
 }
 
 impl DinoHead {
@@ -48,7 +50,7 @@ impl DinoHead {
             })
             .collect();
         let last_layer = Linear::new(format!("{name}.last_layer"), bottleneck_dim, prototypes, false);
-        Self { name, mlp, last_layer }
+        Self { name, mlp, last_layer, residence: Residence::default() }
     }
 
     /// Initialises the linear layers from first to last.
@@ -59,12 +61,31 @@ impl DinoHead {
 
     /// `[B, D] -> [B, K]`: logits over the prototypes.
     pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        let x = self.without_last_layer(x, taps);
-        self.only_last_layer(&x, taps)
+        self.at_home(|| {
+            let x = self.bottleneck(x, taps);
+            self.logits(&x, taps)
+        })
     }
 
     /// `forward(no_last_layer=True)`: `[B, D] -> [B, bottleneck]`, on the unit sphere.
     pub fn without_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        self.at_home(|| self.bottleneck(x, taps))
+    }
+
+    /// `forward(only_last_layer=True)`: `[B, bottleneck] -> [B, K]`.
+    pub fn only_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        self.at_home(|| self.logits(x, taps))
+    }
+
+    /// With the parameters there.
+    fn at_home(&self, compute: impl FnOnce() -> Tensor) -> Tensor {
+        self.residence.enter();
+        let x = compute();
+        self.residence.leave(&[&x]);
+        x
+    }
+
+    fn bottleneck(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
         let mut x = self.mlp[0].forward(x, taps);
         for (i, layer) in self.mlp.iter().enumerate().skip(1) {
             x = gelu(&x, false);
@@ -76,15 +97,25 @@ impl DinoHead {
         normalize(&x, if x.kind() == Kind::Half { 1e-6 } else { 1e-12 })
     }
 
-    /// `forward(only_last_layer=True)`: `[B, bottleneck] -> [B, K]`.
-    pub fn only_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    fn logits(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
         self.last_layer.tap_input(x, taps);
         self.last_layer.forward(x, taps)
     }
 }
 
+impl Resident for DinoHead {
+    fn reside(&mut self, residence: &mut dyn FnMut(&str) -> Residence) {
+        self.residence = residence(&self.name);
+    }
+}
+
 impl Module for DinoHead {
     fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
-        Self { name: self.name.clone(), mlp: self.mlp.map_tensors(f), last_layer: self.last_layer.map_tensors(f) }
+        Self {
+            name: self.name.clone(),
+            mlp: self.mlp.map_tensors(f),
+            last_layer: self.last_layer.map_tensors(f),
+            residence: self.residence.clone(),
+        }
     }
 }

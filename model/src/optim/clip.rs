@@ -21,7 +21,7 @@ pub enum ClipError {
 }
 
 /// Scales `grads` in place so that their common l2 norm is at most `max_norm`, and returns the norm that they had, a tensor
-/// without dimensions. Every rank of `group` has the same, whole gradients.
+/// without dimensions. Every rank of `group` has its own rows of the same gradients.
 ///
 /// # Errors
 /// When libtorch throws, or a rank is gone.
@@ -48,24 +48,18 @@ fn norm_of(grads: &[Tensor]) -> Result<Tensor, ShimError> {
     Ok(shim::l2_norm(&shim::foreach_norm(grads)?, 0)?.squeeze())
 }
 
-/// The norm, and the norm plus [`EPS`], where each rank knows its own part of every gradient alone, cut along the first
-/// dimension: what FSDP2's tensors compute, and round, over several ranks.
+/// The norm, and the norm plus [`EPS`], where each rank knows its own rows of every gradient alone: what FSDP2's tensors compute, and round,
+/// over several ranks.
 ///
-/// A sharded tensor takes the addition for a linear one, so that every rank adds [`EPS`] to the norm of its own part before the
-/// parts are put together.
+/// A sharded tensor takes the addition for a linear one, so that every rank adds [`EPS`] to the norm of its own rows before the
+/// ranks' are put together.
 fn norms_of_shards(grads: &[Tensor], group: &dyn Group) -> Result<(Tensor, Tensor), ClipError> {
-    let shard = |grad: &Tensor| {
-        let (rows, ranks) = (grad.size()[0], group.size() as i64);
-        let each = (rows + ranks - 1) / ranks;
-        let start = (each * group.rank() as i64).min(rows);
-        grad.narrow(0, start, each.min(rows - start))
-    };
     let together = |part: Tensor| -> Result<Tensor, GroupError> {
         let mut square = part.pow_tensor_scalar(2.0);
         group.all_reduce_(&mut square)?;
         Ok(square.pow_tensor_scalar(0.5))
     };
-    let part = norm_of(&grads.iter().map(shard).collect::<Vec<_>>())?;
+    let part = norm_of(grads)?;
     Ok((together(part.shallow_clone())?, together(part + EPS)?))
 }
 

@@ -87,7 +87,12 @@ mod tests {
     fn counter() -> (Arc<AtomicUsize>, Hook) {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
-        (count, Box::new(move || { let _ = counted.fetch_add(1, Ordering::Relaxed); }))
+        (
+            count,
+            Box::new(move || {
+                let _ = counted.fetch_add(1, Ordering::Relaxed);
+            }),
+        )
     }
 
     #[test]

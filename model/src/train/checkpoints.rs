@@ -6,7 +6,8 @@ use std::path::Path;
 use tch::Tensor;
 
 use super::Trainer;
-use crate::module::Module;
+use crate::meta_arch::SslMetaArch;
+use crate::shard::copy_buffers;
 use crate::weights::{self, WeightsError};
 
 impl Trainer {
@@ -18,20 +19,25 @@ impl Trainer {
     /// When a file cannot be read or does not fit the network.
     pub fn load_checkpoints(&mut self) -> Result<(), WeightsError> {
         let checkpoints = self.config.checkpoints.clone();
-        if let (Some(path), Some(backbone)) = (&checkpoints.gram, &self.arch.gram_teacher) {
+        let whole = SslMetaArch::new(&self.config);
+        if let (Some(path), Some(backbone)) = (&checkpoints.gram, &whole.gram_teacher) {
             let mut tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
             tensors.retain(|name, _| name.starts_with("backbone."));
             weights::assign(backbone, "gram_teacher", tensors)?;
-            self.arch.gram_teacher_initialized = true;
+            self.take_gram_teacher(backbone);
         }
         if let Some(path) = &checkpoints.student {
             let tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
-            weights::assign(&self.arch.student, "student", tensors)?;
-            self.arch.teacher.copy_values_from(&self.arch.student);
+            weights::assign(&whole.student, "student", tensors)?;
+            self.take_student(&whole);
         }
-        if let (Some(path), Some(distilled)) = (&checkpoints.frozen_teacher, &self.arch.distilled) {
+        if let (Some(path), Some(theirs)) = (&checkpoints.frozen_teacher, &whole.distilled) {
             let tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
-            weights::assign(distilled, "teacher", tensors)?;
+            weights::assign(theirs, "teacher", tensors)?;
+            if let (Some(mine), Some(network)) = (&self.weights.distilled, &self.arch.distilled) {
+                mine.assign(theirs);
+                copy_buffers(network, theirs);
+            }
         }
         Ok(())
     }

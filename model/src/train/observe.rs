@@ -2,9 +2,10 @@
 
 use tch::{Kind, Tensor};
 
+use super::weights::wholes;
 use super::{NANS_ALLOWED, StepLog, TrainError, Trainer};
 use crate::meta_arch::{Batch, Losses};
-use crate::module::Module;
+use crate::optim::adamw::Slot;
 use crate::tap::Taps;
 
 /// `loss:<term>`, then `loss:total_loss`.
@@ -64,39 +65,42 @@ impl Trainer {
         Ok(())
     }
 
-    pub(super) fn tap_gradients(&self, grads: &[Option<Tensor>], taps: &mut Taps) {
+    pub(super) fn tap_gradients(&self, grads: &[Option<Tensor>], taps: &mut Taps) -> Result<(), TrainError> {
         if taps.is_on() {
-            for (name, grad) in self.parameters.names.iter().zip(grads) {
+            let student = &self.weights.student;
+            for (i, (name, grad)) in student.names().iter().zip(grads).enumerate() {
                 if let Some(grad) = grad {
-                    taps.value(&format!("grad:{name}"), grad);
+                    taps.value(&format!("grad:{name}"), &student.whole(i, grad)?);
                 }
             }
         }
+        Ok(())
     }
 
-    pub(super) fn tap_optimizer(&self, taps: &mut Taps) {
+    pub(super) fn tap_optimizer(&self, taps: &mut Taps) -> Result<(), TrainError> {
         if taps.is_on() {
-            for (name, slot) in self.parameters.names.iter().zip(self.optimizer.slots()) {
-                taps.value(&format!("exp_avg:{name}"), &slot.exp_avg);
-                taps.value(&format!("exp_avg_sq:{name}"), &slot.exp_avg_sq);
-                taps.value(&format!("param:{name}"), &slot.param.detach());
+            let student = &self.weights.student;
+            for (i, (name, slot)) in student.names().iter().zip(self.optimizer.slots()).enumerate() {
+                taps.value(&format!("exp_avg:{name}"), &student.whole(i, &slot.exp_avg)?);
+                taps.value(&format!("exp_avg_sq:{name}"), &student.whole(i, &slot.exp_avg_sq)?);
+                taps.value(&format!("param:{name}"), &student.whole(i, &slot.param)?);
             }
         }
+        Ok(())
     }
 
     /// The average after its update, and a Gram teacher that took new weights in this step.
-    pub(super) fn tap_teachers(&self, gram_teacher_changed: bool, taps: &mut Taps) {
+    pub(super) fn tap_teachers(&self, gram_teacher_changed: bool, taps: &mut Taps) -> Result<(), TrainError> {
         if !taps.is_on() {
-            return;
+            return Ok(());
         }
-        for (name, tensor) in self.parameters.names.iter().zip(&self.parameters.teacher) {
-            taps.value(&format!("param:{}", of_teacher(name)), tensor);
-        }
-        if let Some(backbone) = self.arch.gram_teacher.as_ref().filter(|_| gram_teacher_changed) {
-            for (name, tensor) in backbone.parameters() {
+        let gram_teacher = self.weights.gram_teacher.as_ref().filter(|_| gram_teacher_changed);
+        for parameters in [&self.weights.teacher].into_iter().chain(gram_teacher) {
+            for (name, tensor) in wholes(parameters, parameters.rows())? {
                 taps.value(&format!("param:{name}"), &tensor);
             }
         }
+        Ok(())
     }
 
     /// Shows what multiplies learning rate and weight decay of each of the student's P parameters: `groups:lr_multiplier` and
@@ -128,21 +132,23 @@ impl Trainer {
     }
 
     /// Shows weights and moments as they are now: `final:student.…`, `final:teacher.…`, `final:exp_avg.student.…`,
-    /// `final:exp_avg_sq.student.…`.
-    pub fn tap_final(&self, taps: &mut Taps) {
-        let names = &self.parameters.names;
-        for (name, tensor) in names.iter().zip(&self.parameters.student) {
-            taps.value(&format!("final:{name}"), &tensor.detach());
-        }
-        for (name, tensor) in names.iter().zip(&self.parameters.teacher) {
-            taps.value(&format!("final:{}", of_teacher(name)), tensor);
-        }
-        for (name, slot) in names.iter().zip(self.optimizer.slots()) {
-            taps.value(&format!("final:exp_avg.{name}"), &slot.exp_avg);
-        }
-        for (name, slot) in names.iter().zip(self.optimizer.slots()) {
-            taps.value(&format!("final:exp_avg_sq.{name}"), &slot.exp_avg_sq);
-        }
+    /// `final:exp_avg_sq.student.…`. Every rank calls it, observed like the others.
+    ///
+    /// # Errors
+    /// When a rank is gone.
+    pub fn tap_final(&self, taps: &mut Taps) -> Result<(), TrainError> {
+        let student = &self.weights.student;
+        let moments = |f: fn(&Slot) -> &Tensor| -> Vec<Tensor> {
+            self.optimizer.slots().iter().map(|slot| f(slot).shallow_clone()).collect()
+        };
+        let mut show = |prefix: &str, all: Vec<(String, Tensor)>| {
+            all.iter().for_each(|(name, tensor)| taps.value(&format!("final:{prefix}{name}"), tensor));
+        };
+        show("", self.student()?);
+        show("", self.teacher()?);
+        show("exp_avg.", wholes(student, &moments(|slot| &slot.exp_avg))?);
+        show("exp_avg_sq.", wholes(student, &moments(|slot| &slot.exp_avg_sq))?);
+        Ok(())
     }
 }
 

@@ -42,21 +42,22 @@ impl Trainer {
     /// # Errors
     /// When a tensor is missing or has another shape; the trainer is then unchanged.
     pub fn load_state(&mut self, state: &TrainState) -> Result<(), StateError> {
-        let parameters = &self.parameters;
-        let mut pairs = Vec::with_capacity(4 * parameters.names.len());
-        for (i, name) in parameters.names.iter().enumerate() {
+        let (student, teacher) = (&self.weights.student, &self.weights.teacher);
+        let mut pairs = Vec::with_capacity(4 * student.names().len());
+        for (i, name) in student.names().iter().enumerate() {
             let slot = &self.optimizer.slots()[i];
             for (key, mine) in [
-                (format!("param.{name}"), &parameters.student[i]),
-                (format!("param.{}", of_teacher(name)), &parameters.teacher[i]),
+                (format!("param.{name}"), &student.rows()[i]),
+                (format!("param.{}", of_teacher(name)), &teacher.rows()[i]),
                 (format!("exp_avg.{name}"), &slot.exp_avg),
                 (format!("exp_avg_sq.{name}"), &slot.exp_avg_sq),
             ] {
                 let value = state.tensors.get(&key).ok_or_else(|| StateError::Missing(key.clone()))?;
-                if value.size() != mine.size() {
-                    return Err(StateError::Shape { name: key, found: value.size(), expected: mine.size() });
+                let (found, expected) = (value.size(), student.shape(i));
+                if found != expected {
+                    return Err(StateError::Shape { name: key, found, expected });
                 }
-                pairs.push((mine.shallow_clone(), value));
+                pairs.push((mine.shallow_clone(), student.rows_of(i, value)));
             }
         }
         no_grad(|| pairs.iter_mut().for_each(|(mine, value)| mine.copy_(value)));

@@ -2,31 +2,48 @@
 
 use tch::no_grad;
 
-use super::{Parameters, Trainer};
+use super::Trainer;
 use crate::config::GramTeacher;
 use crate::fault::Fault;
 use crate::meta_arch::{SslMetaArch, warm};
-use crate::module::Module;
+use crate::shard::copy_buffers;
 use crate::shim::{self, ShimError};
+use crate::vit::VisionTransformer;
 
 impl Trainer {
     /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
     pub fn init_gram_teacher(&mut self, scale: f64) {
-        let Some(mine) = &self.arch.gram_teacher else { return };
-        let mut fresh = SslMetaArch::new(&self.config).gram_teacher;
-        if let Some(fresh) = &mut fresh {
+        if let Some(mut fresh) = SslMetaArch::new(&self.config).gram_teacher {
             fresh.init_weights();
             if scale > 0.0 {
-                warm(fresh, scale);
+                warm(&fresh, scale);
             }
-            mine.copy_values_from(fresh);
+            self.take_gram_teacher(&fresh);
+        }
+    }
+
+    /// Makes `backbone` the Gram teacher, where there is one.
+    pub(super) fn take_gram_teacher(&mut self, backbone: &VisionTransformer) {
+        if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
+            weights.assign(backbone);
+            copy_buffers(mine, backbone);
+            self.arch.gram_teacher_initialized = true;
+        }
+    }
+
+    /// `gram_load_ema_teacher` and `update_gram`, which both end with the average's weights in the Gram teacher. Nothing without one.
+    fn load_gram_teacher(&mut self) {
+        if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
+            // The backbone comes first among the average's.
+            weights.copy_from(&self.weights.teacher);
+            copy_buffers(mine, &self.arch.teacher.backbone);
             self.arch.gram_teacher_initialized = true;
         }
     }
 
     /// `teacher = momentum · teacher + (1 - momentum) · student`, in place.
     pub(super) fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
-        let Parameters { student, teacher, .. } = &self.parameters;
+        let (student, teacher) = (self.weights.student.rows(), self.weights.teacher.rows());
         no_grad(|| {
             shim::foreach_mul_(teacher, momentum)?;
             if self.fault != Some(Fault::EmaWithoutStudent) {
@@ -40,7 +57,7 @@ impl Trainer {
     pub(super) fn load_gram_if_due(&mut self, it: usize) -> bool {
         let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { load_ema_at: Some(at), .. }) if *at == it);
         if due {
-            self.arch.load_gram_teacher();
+            self.load_gram_teacher();
         }
         due
     }
@@ -50,7 +67,7 @@ impl Trainer {
         let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
             if updates.follows(it, self.gram_updates));
         if due {
-            self.arch.load_gram_teacher();
+            self.load_gram_teacher();
             self.gram_updates += 1;
         }
         due

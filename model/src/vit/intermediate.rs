@@ -72,6 +72,7 @@ impl VisionTransformer {
         taps: &mut Taps,
     ) -> Result<Vec<IntermediateLayer>, NoSuchBlock> {
         let taken = blocks.check(self.blocks.len())?;
+        self.residence.enter();
         let (mut x, grid) = self.prepare_tokens_with_masks(&Crops { images, masks: None }, taps);
         let mut tables = Vec::new();
         let mut outputs = Vec::new();
@@ -85,6 +86,7 @@ impl VisionTransformer {
         if options.norm {
             outputs = outputs.iter().map(|x| self.norm_tokens(x, taps)).collect();
         }
+        self.residence.leave(&outputs.iter().collect::<Vec<_>>());
         let layers: Vec<_> = outputs.iter().map(|x| self.split(x, options.reshape.then_some(grid))).collect();
         self.tap_layers(&layers, taps);
         Ok(layers)

@@ -56,8 +56,7 @@ fn has_trajectory(set: &GoldenSet, replay: &Replay) -> bool {
     entries.iter().any(|entry| entry.stage == Stage::Trajectory && entry.records.get(replay.precision).is_some())
 }
 
-/// A trainer a rank, as they stand before the first step. Random numbers are drawn for the first one; the others get its
-/// weights.
+/// A trainer a rank, as they stand before the first step. Each draws the same stream from its seed, as ranks that are processes do.
 fn start(
     set: &GoldenSet,
     training: &Training,
@@ -65,31 +64,26 @@ fn start(
     ranks: Vec<Arc<dyn Group>>,
 ) -> Result<Vec<Trainer>, SuiteError> {
     let recipe = &set.manifest().recipe;
-    let name = || set.manifest().name.clone();
     let config = trained_config(set, training, replay)?;
-    let new = |group| {
-        Trainer::new(&config, replay.kind(), replay.device, group)
-            .map_err(|source| SuiteError::Train { set: name(), source })
+    let state = set.state()?;
+    let start = |group| {
+        let mut trainer = Trainer::new(&config, replay.kind(), replay.device, group)
+            .map_err(|source| SuiteError::Train { set: set.manifest().name.clone(), source })?;
+        runtime::manual_seed(recipe.seed);
+        trainer.init_weights();
+        if recipe.warm > 0.0 {
+            runtime::manual_seed(recipe.seed + 1);
+            trainer.warm(recipe.warm);
+        }
+        runtime::manual_seed(recipe.seed + 3);
+        trainer.init_gram_teacher(recipe.warm);
+        match state {
+            Some(file) => load(set, file, training.updates, &mut trainer)?,
+            None => runtime::manual_seed(recipe.seed + 2),
+        }
+        Ok(trainer)
     };
-    let mut trainers = ranks.into_iter().map(new).collect::<Result<Vec<_>, _>>()?;
-    let (first, others) = trainers.split_at_mut(1);
-    let first = &mut first[0];
-    runtime::manual_seed(recipe.seed);
-    first.init_weights();
-    if recipe.warm > 0.0 {
-        runtime::manual_seed(recipe.seed + 1);
-        first.warm(recipe.warm);
-    }
-    runtime::manual_seed(recipe.seed + 3);
-    first.init_gram_teacher(recipe.warm);
-    match set.state()? {
-        Some(file) => load(set, file, training.updates, first)?,
-        None => runtime::manual_seed(recipe.seed + 2),
-    }
-    for other in others {
-        other.copy_from(first);
-    }
-    Ok(trainers)
+    ranks.into_iter().map(start).collect()
 }
 
 /// The config of `set` with its distillation's teacher, and what is planted.

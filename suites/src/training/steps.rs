@@ -77,17 +77,22 @@ fn seen(plan: &Plan, mut trainer: Trainer, batches: &Batches, tap: &mut dyn Tap)
     }
     if plan.free_run {
         trajectories(&logs, tap);
-        trainer.tap_final(&mut Taps::to(tap));
+        trainer.tap_final(&mut Taps::to(tap))?;
     }
     Ok(())
 }
 
-/// The steps of another rank.
+/// The steps of another rank, which is observed like the first, since what is shown is put together from all of them.
 fn unseen(plan: &Plan, mut trainer: Trainer, batches: &Batches, rank: usize, threads: u32) -> Result<(), TrainError> {
     // Each thread of ours has its own number of libtorch's.
     runtime::set_threads(threads);
+    let mut nobody = |_: &str, _: &Tensor| {};
     for it in plan.iterations.clone() {
-        trainer.step(batches.at(it, rank, plan.ranks), it, &mut Taps::none())?;
+        let mut taps = if it == plan.iterations.start { Taps::to(&mut nobody) } else { Taps::none() };
+        trainer.step(batches.at(it, rank, plan.ranks), it, &mut taps)?;
+    }
+    if plan.free_run {
+        trainer.tap_final(&mut Taps::to(&mut nobody))?
     }
     Ok(())
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::{ProcessGroup, Shared};
-use crate::dist::{Group, Pending, chunk};
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
+use crate::dist::{Group, Pending, chunk};
 use crate::shim::c10d::{Gloo, Trouble, Work};
 
 /// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
@@ -215,9 +215,8 @@ impl Group for ProcessGroup {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = self.plan(CALL, op, tensor)?;
         let shape = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
-        let (input, output) = no_grad(|| {
-            (plan.before(&tensor.detach()), Tensor::empty(shape.as_slice(), (tensor.kind(), Device::Cpu)))
-        });
+        let (input, output) =
+            no_grad(|| (plan.before(&tensor.detach()), Tensor::empty(shape.as_slice(), (tensor.kind(), Device::Cpu))));
         let work = self.0.start(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
         Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, plan: Some(plan) }.into())
     }

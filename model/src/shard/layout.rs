@@ -1,0 +1,186 @@
+//! How the parameters of one unit are cut over the ranks, and how they lie in what is sent.
+
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Each parameter is cut along its first dimension into as many chunks of equally many rows as there are ranks; what the last ones lack is
+/// filled up. A rank's *shard* is its chunks, flat, one after another: `[shard]`. All shards, rank by rank, are what is sent.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    parts: Vec<Part>,
+    shard: i64,
+    rank: i64,
+    ranks: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Part {
+    shape: Vec<i64>,
+    /// Elements of a row.
+    row: i64,
+    /// Rows of a chunk.
+    each: i64,
+    /// Where its chunk begins in a shard.
+    offset: i64,
+}
+
+impl Part {
+    /// First row and number of rows that `rank` has.
+    fn rows(&self, rank: i64) -> (i64, i64) {
+        let start = (self.each * rank).min(self.shape[0]);
+        (start, self.each.min(self.shape[0] - start))
+    }
+
+    fn is_even(&self, ranks: i64) -> bool {
+        self.each * ranks == self.shape[0]
+    }
+
+    /// Where this rank's rows are in its chunk and in the whole parameter, both flat: begin, begin, length.
+    fn span(&self, rank: i64) -> (i64, i64, i64) {
+        let (start, rows) = self.rows(rank);
+        (self.offset, start * self.row, rows * self.row)
+    }
+}
+
+impl Layout {
+    /// For parameters of these shapes, none without dimensions, in order.
+    pub(super) fn new(shapes: impl IntoIterator<Item = Vec<i64>>, rank: usize, ranks: usize) -> Self {
+        let (rank, ranks) = (rank as i64, ranks as i64);
+        let mut shard = 0;
+        let part = |shape: Vec<i64>| {
+            let (each, row) = ((shape[0] + ranks - 1) / ranks, shape[1..].iter().product());
+            let part = Part { shape, row, each, offset: shard };
+            shard += each * row;
+            part
+        };
+        let parts = shapes.into_iter().map(part).collect();
+        Self { parts, shard, rank, ranks }
+    }
+
+    /// The same for some of the parameters.
+    pub(super) fn of(&self, chosen: &[usize]) -> Self {
+        let shapes = chosen.iter().map(|&i| self.parts[i].shape.clone());
+        Self::new(shapes, self.rank as usize, self.ranks as usize)
+    }
+
+    /// Elements of a shard.
+    pub(super) fn shard(&self) -> i64 {
+        self.shard
+    }
+
+    /// The shape of parameter `i`.
+    pub(super) fn shape(&self, i: usize) -> &[i64] {
+        &self.parts[i].shape
+    }
+
+    /// This rank's rows of each parameter, which share the memory of `shard`, `[shard]`.
+    pub(super) fn views(&self, shard: &Tensor) -> Vec<Tensor> {
+        let view = |part: &Part| {
+            let (rows, mut shape) = (part.rows(self.rank).1, part.shape.clone());
+            shape[0] = rows;
+            shard.narrow(0, part.offset, rows * part.row).view(shape.as_slice())
+        };
+        self.parts.iter().map(view).collect()
+    }
+
+    /// This rank's rows of parameter `i`, out of the whole.
+    pub(super) fn rows(&self, i: usize, whole: &Tensor) -> Tensor {
+        let (start, rows) = self.parts[i].rows(self.rank);
+        whole.narrow(0, start, rows)
+    }
+
+    /// This rank's rows of parameter `i` as long as every other rank's, flat.
+    pub(super) fn padded(&self, i: usize, rows: &Tensor) -> Tensor {
+        let part = &self.parts[i];
+        let flat = rows.reshape([-1]);
+        let lacking = part.each * part.row - flat.numel() as i64;
+        if lacking == 0 { flat } else { flat.constant_pad_nd([0, lacking]) }
+    }
+
+    /// Copies all shards, `[ranks · shard]`, into the whole parameters, which are contiguous.
+    pub(super) fn unpack(&self, shards: &Tensor, wholes: &[Tensor]) {
+        let shards = shards.view([self.ranks, self.shard]);
+        no_grad(|| {
+            for (part, whole) in self.parts.iter().zip(wholes) {
+                if part.is_even(self.ranks) {
+                    let length = part.each * part.row;
+                    whole.view([self.ranks, length]).copy_(&shards.narrow(1, part.offset, length));
+                    continue;
+                }
+                let flat = whole.view([-1]);
+                for rank in 0..self.ranks {
+                    let (offset, start, length) = part.span(rank);
+                    flat.narrow(0, start, length).copy_(&shards.get(rank).narrow(0, offset, length));
+                }
+            }
+        });
+    }
+
+    /// The reverse: whole parameters, or their gradients, as all shards, `[ranks · shard]`, in `kind`. What is filled up is zero.
+    pub(super) fn pack(&self, wholes: &[Tensor], kind: Kind, device: Device) -> Tensor {
+        let shape = [self.ranks, self.shard];
+        let filled_up = self.parts.iter().any(|part| !part.is_even(self.ranks));
+        let new = if filled_up { Tensor::zeros } else { Tensor::empty };
+        let shards = new(&shape[..], (kind, device));
+        no_grad(|| {
+            for (part, whole) in self.parts.iter().zip(wholes) {
+                if part.is_even(self.ranks) {
+                    let length = part.each * part.row;
+                    shards.narrow(1, part.offset, length).copy_(&whole.reshape([self.ranks, length]));
+                    continue;
+                }
+                let flat = whole.reshape([-1]);
+                for rank in 0..self.ranks {
+                    let (offset, start, length) = part.span(rank);
+                    shards.get(rank).narrow(0, offset, length).copy_(&flat.narrow(0, start, length));
+                }
+            }
+        });
+        shards.view([-1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shapes() -> [Vec<i64>; 4] {
+        [vec![1, 1, 3], vec![8, 2], vec![5], vec![6, 1]]
+    }
+
+    fn layout(rank: usize) -> Layout {
+        Layout::new(shapes(), rank, 4)
+    }
+
+    #[test]
+    fn ranks_have_rows_and_the_last_ones_fewer() {
+        assert_eq!(layout(0).shard(), 3 + 4 + 2 + 2);
+        let views = |rank: usize| {
+            let shard = Tensor::zeros([11], (Kind::Float, Device::Cpu));
+            layout(rank).views(&shard).iter().map(Tensor::size).collect::<Vec<_>>()
+        };
+        assert_eq!(views(0), [vec![1, 1, 3], vec![2, 2], vec![2], vec![2, 1]]);
+        assert_eq!(views(2), [vec![0, 1, 3], vec![2, 2], vec![1], vec![2, 1]]);
+        assert_eq!(views(3), [vec![0, 1, 3], vec![2, 2], vec![0], vec![0, 1]]);
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked() {
+        let options = (Kind::Float, Device::Cpu);
+        let whole =
+            |shape: Vec<i64>| Tensor::arange(shape.iter().product::<i64>(), options).view(shape.as_slice()) + 1.0;
+        let wholes: Vec<Tensor> = shapes().into_iter().map(whole).collect();
+        let packed = layout(0).pack(&wholes, Kind::Double, Device::Cpu);
+        assert_eq!((packed.size(), packed.kind()), (vec![44], Kind::Double));
+        for rank in 0..4 {
+            let shard = packed.narrow(0, 11 * rank as i64, 11);
+            for (i, view) in layout(rank).views(&shard).into_iter().enumerate() {
+                assert_eq!(view.to_kind(Kind::Float), layout(rank).rows(i, &wholes[i]), "rank {rank}, parameter {i}");
+            }
+        }
+        let back: Vec<Tensor> = shapes().iter().map(|shape| Tensor::zeros(shape.as_slice(), options)).collect();
+        layout(0).unpack(&packed, &back);
+        assert_eq!(back, wholes);
+        // Of the last rank's eleven elements four are of a parameter that has rows for it.
+        assert_eq!(packed.narrow(0, 33, 11).count_nonzero(None::<i64>).int64_value(&[]), 4);
+    }
+}
