@@ -182,12 +182,10 @@ dinov3_outcome dinov3_all_reduce(dinov3_gloo group, dinov3_tensor self, dinov3_r
   });
 }
 
-dinov3_outcome dinov3_reduce_scatter(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
-                                     dinov3_work *work) {
+dinov3_outcome dinov3_all_to_all(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
   return started(work, [&] {
-    c10d::ReduceScatterOptions options;
-    options.reduceOp = reduce_op(op);
-    return ranks(group)._reduce_scatter_base(tensor(output), tensor(input), options);
+    std::vector<int64_t> equal;
+    return ranks(group).alltoall_base(tensor(output), tensor(input), equal, equal);
   });
 }
 

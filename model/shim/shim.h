@@ -135,14 +135,15 @@ dinov3_outcome dinov3_gloo_group(dinov3_store rendezvous, int rank, int size, co
                                  dinov3_gloo *made);
 void dinov3_gloo_free(dinov3_gloo group);
 
-// What Gloo itself can reduce by. No PREMUL_SUM: it raises in `allreduce`, and its factor is ignored in `_reduce_scatter_base`.
+// What Gloo itself can reduce by. No PREMUL_SUM: it raises in `allreduce`, and its factor is ignored in `_reduce_scatter_base`, which is
+// not here: it sends twice as much as there is need for.
 typedef enum { DINOV3_SUM = 0, DINOV3_MAX = 1, DINOV3_MIN = 2 } dinov3_reduce;
 
 // Each starts a collective, to be waited for. In place where there is one tensor. In the others the flat tensor of all ranks is `size`
 // times as long as that of one.
 dinov3_outcome dinov3_all_reduce(dinov3_gloo group, dinov3_tensor self, dinov3_reduce op, dinov3_work *work);
-dinov3_outcome dinov3_reduce_scatter(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
-                                     dinov3_work *work);
+// Equal parts of `input`, the i-th for rank i; in `output` the i-th came from rank i.
+dinov3_outcome dinov3_all_to_all(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
 dinov3_outcome dinov3_all_gather(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
 dinov3_outcome dinov3_broadcast(dinov3_gloo group, dinov3_tensor self, int64_t root, dinov3_work *work);
 dinov3_outcome dinov3_barrier(dinov3_gloo group, dinov3_work *work);

@@ -24,19 +24,29 @@ pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<us
 /// downwards, cyclically.
 pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
     no_grad(|| {
-        let flat: Vec<Tensor> = tensors.iter().map(|it| plan.before(&it.detach()).reshape([-1])).collect();
-        let (elements, bytes) = (flat[0].numel(), flat[0].kind().elt_size_in_bytes());
-        let ranks = flat.len();
-        let part = |(last, range): (usize, Range<usize>)| {
-            let of = |rank: usize| flat[rank % ranks].narrow(0, range.start as i64, range.len() as i64);
-            (2..=ranks)
-                .fold(of(last + ranks - 1), |sum, behind| together(&sum, &of(last + ranks - behind), plan.reduce))
-        };
-        let parts: Vec<Tensor> = parts(elements, bytes, ranks).into_iter().enumerate().map(part).collect();
-        let mut result = Tensor::cat(&parts, 0).reshape(tensors[0].size());
+        let scaled: Vec<Tensor> = tensors.iter().map(|it| plan.before(&it.detach()).reshape([-1])).collect();
+        let mut result = summed(&scaled, 0, scaled[0].numel(), plan.reduce).reshape(tensors[0].size());
         plan.after(&mut result);
         result
     })
+}
+
+/// The elements of `pieces`, each rank's, put together as the ring does with a whole of `elements` that they are a piece of, from `first` on.
+pub(super) fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: Reduce) -> Tensor {
+    let (ranks, end) = (pieces.len(), first + pieces[0].numel());
+    let part = |(last, range): (usize, Range<usize>)| {
+        let (start, end) = (range.start.max(first), range.end.min(end));
+        let of = |rank: usize| pieces[rank % ranks].narrow(0, (start - first) as i64, (end - start) as i64);
+        let sum = |sum: Tensor, behind: usize| together(&sum, &of(last + ranks - behind), reduce);
+        (start < end).then(|| (2..=ranks).fold(of(last + ranks - 1), sum))
+    };
+    let parts = parts(elements, pieces[0].kind().elt_size_in_bytes(), ranks);
+    let parts: Vec<Tensor> = parts.into_iter().enumerate().filter_map(part).collect();
+    match &parts[..] {
+        [] => pieces[0].shallow_clone(),
+        [whole] => whole.shallow_clone(),
+        parts => Tensor::cat(parts, 0),
+    }
 }
 
 fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {

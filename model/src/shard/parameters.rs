@@ -53,6 +53,30 @@ fn unit_of(name: &str) -> &str {
     }
 }
 
+/// A unit's name, and the shapes of its parameters in order.
+type Grouped = (String, Vec<Vec<i64>>);
+
+/// The units, and of each parameter the unit and its place there. FSDP2 goes through the children of a module before its own parameters: a
+/// class token comes last in its unit. With more than two ranks the place decides in which order gradients are added up.
+fn grouped(parameters: &[(String, Tensor)]) -> (Vec<Grouped>, Vec<(usize, usize)>) {
+    let (mut units, mut at): (Vec<Grouped>, _) = (Vec::new(), vec![(0, 0); parameters.len()]);
+    for own in [false, true] {
+        for (i, (name, tensor)) in parameters.iter().enumerate() {
+            let unit = unit_of(name);
+            if own == name[unit.len() + 1..].contains('.') {
+                continue;
+            }
+            let index = units.iter().position(|(it, _)| it == unit).unwrap_or_else(|| {
+                units.push((unit.to_owned(), Vec::new()));
+                units.len() - 1
+            });
+            at[i] = (index, units[index].1.len());
+            units[index].1.push(tensor.size());
+        }
+    }
+    (units, at)
+}
+
 impl Parameters {
     /// Takes the names and shapes of `shell`, whose values do not count; gives the network that computes, and this rank's rows, all NaN.
     pub(crate) fn of<M: Resident>(
@@ -66,17 +90,7 @@ impl Parameters {
             return Ok(Self::whole_of(shell, arithmetic, trained));
         }
         let parameters = shell.parameters();
-        let mut grouped: Vec<(String, Vec<Vec<i64>>)> = Vec::new();
-        let mut at = Vec::with_capacity(parameters.len());
-        for (name, tensor) in &parameters {
-            let unit = unit_of(name);
-            let index = grouped.iter().position(|(it, _)| it == unit).unwrap_or_else(|| {
-                grouped.push((unit.to_owned(), Vec::new()));
-                grouped.len() - 1
-            });
-            at.push((index, grouped[index].1.len()));
-            grouped[index].1.push(tensor.size());
-        }
+        let (grouped, at) = grouped(&parameters);
         let ledger = Arc::new(Ledger::default());
         let make = |(name, shapes)| {
             let ledger = Arc::clone(&ledger);
@@ -264,5 +278,15 @@ mod tests {
         ] {
             assert_eq!(unit_of(name), unit);
         }
+    }
+
+    #[test]
+    fn what_a_backbone_has_of_its_own_comes_last() {
+        let parameter =
+            |(i, name): (usize, &str)| (format!("s.backbone.{name}"), Tensor::from_slice(&vec![0.0; i + 1]));
+        let names = ["cls_token", "mask_token", "patch_embed.proj.weight", "blocks.0.norm1.weight", "norm.weight"];
+        let (units, at) = grouped(&names.into_iter().enumerate().map(parameter).collect::<Vec<_>>());
+        assert_eq!(at, [(0, 2), (0, 3), (0, 0), (1, 0), (0, 1)]);
+        assert_eq!(units[0], ("s.backbone".to_owned(), vec![vec![3], vec![5], vec![1], vec![2]]));
     }
 }

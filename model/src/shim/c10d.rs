@@ -59,11 +59,10 @@ unsafe extern "C" {
     ) -> c_int;
     fn dinov3_gloo_free(group: *mut c_void);
     fn dinov3_all_reduce(group: *mut c_void, this: *const c_void, op: Reduce, work: *mut *mut c_void) -> c_int;
-    fn dinov3_reduce_scatter(
+    fn dinov3_all_to_all(
         group: *mut c_void,
         output: *const c_void,
         input: *const c_void,
-        op: Reduce,
         work: *mut *mut c_void,
     ) -> c_int;
     fn dinov3_all_gather(
@@ -183,11 +182,11 @@ impl Gloo {
         made(|work| unsafe { dinov3_all_reduce(self.0, tensor.as_ptr().cast(), op, work) }).map(Work)
     }
 
-    /// Starts `_reduce_scatter_base`.
-    pub(crate) fn reduce_scatter(&self, output: &Tensor, input: &Tensor, op: Reduce) -> Result<Work, Trouble> {
+    /// Starts `all_to_all_single` of equal parts.
+    pub(crate) fn all_to_all(&self, output: &Tensor, input: &Tensor) -> Result<Work, Trouble> {
         let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
         // SAFETY: both tensors are live; the work holds a count of them.
-        made(|work| unsafe { dinov3_reduce_scatter(self.0, output, input, op, work) }).map(Work)
+        made(|work| unsafe { dinov3_all_to_all(self.0, output, input, work) }).map(Work)
     }
 
     /// Starts `_allgather_base`.

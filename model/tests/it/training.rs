@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use dinov3_model::config::SslConfig;
-use dinov3_model::dist::{Alone, threads};
+use dinov3_model::dist::{Alone, ReduceOp, threads};
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_model::module::Module;
 use dinov3_model::runtime;
+use dinov3_model::shard::Sharding;
 use dinov3_model::tap::Taps;
 use dinov3_model::train::{TrainError, Trainer};
 use serde_json::{Value, json};
@@ -77,37 +78,67 @@ fn mixed_precision_steps_fp32_weights() {
     assert!(moved.filter(|((_, now), before)| now != before).count() > 50);
 }
 
-/// Two ranks, each with its rows of the weights, put the same ones together after their steps.
-#[test]
-fn two_ranks_stay_together() {
-    let _stream = stream();
+/// Everything that ranks as threads of this process have after some steps, put together on each.
+fn after_steps(ranks: usize, kind: Kind, reshard_after_forward: bool, op: ReduceOp) -> Vec<Vec<Tensor>> {
     let mut config = merged_config();
     config["student"]["drop_path_rate"] = json!(0.0);
     let config = SslConfig::from_merged(&config).unwrap();
     let batch = batch();
-    let weights: Vec<Vec<Tensor>> = std::thread::scope(|scope| {
-        let ranks = threads(2).into_iter().map(|group| {
-            let mut trainer = Trainer::new(&config, Kind::Float, Device::Cpu, group).unwrap();
-            runtime::manual_seed(0);
-            trainer.init_weights();
-            (trainer, batch.to(Device::Cpu, Kind::Float))
-        });
-        let ranks: Vec<_> = ranks.collect();
-        let running: Vec<_> = ranks
+    std::thread::scope(|scope| {
+        let running: Vec<_> = threads(ranks)
             .into_iter()
-            .map(|(mut trainer, batch)| {
+            .map(|group| {
+                let sharding = Sharding { reshard_after_forward, gradient_op: op, ..Sharding::over(group) };
+                let mut trainer = Trainer::sharded(&config, kind, Device::Cpu, &sharding).unwrap();
+                runtime::manual_seed(0);
+                trainer.init_weights();
+                let batch = batch.to(Device::Cpu, kind);
                 scope.spawn(move || {
+                    runtime::set_threads(1);
                     for it in 60..62 {
                         let log = trainer.step(&batch, it, &mut Taps::none()).unwrap();
-                        assert!(log.metrics.iter().any(|(name, value)| name == "global_batch_size" && *value == 4.0));
+                        let images =
+                            |(name, value): &(String, f32)| name == "global_batch_size" && *value == 2.0 * ranks as f32;
+                        assert!(log.metrics.iter().any(images));
                     }
-                    trainer.student().unwrap().into_iter().map(|(_, tensor)| tensor).collect()
+                    let all = trainer.student().unwrap().into_iter().chain(trainer.teacher().unwrap());
+                    all.map(|(_, tensor)| tensor).collect::<Vec<_>>()
                 })
             })
             .collect();
         running.into_iter().map(|rank| rank.join().unwrap()).collect()
-    });
-    assert!(weights[0] == weights[1], "every rank has the same weights");
+    })
+}
+
+/// Ranks put the same weights together. At four ranks some have no rows of some parameters.
+#[test]
+fn ranks_stay_together() {
+    let _stream = stream();
+    for ranks in [2, 4] {
+        let weights = after_steps(ranks, Kind::Float, false, ReduceOp::PremulSum(1.0));
+        assert!(weights.iter().all(|it| it == &weights[0]), "every one of {ranks} ranks has the same weights");
+        assert!(weights[0].iter().all(|it| it.isfinite().all().int64_value(&[]) == 1), "none is left uninitialised");
+    }
+}
+
+/// Parameters that go after forward come back for backward as they were; and alone, mixed precision is sharded over one rank.
+#[test]
+fn resharding_after_forward_changes_no_bit() {
+    let _stream = stream();
+    for (ranks, kind) in [(2, Kind::Float), (2, Kind::BFloat16), (1, Kind::BFloat16)] {
+        let run = |reshard| after_steps(ranks, kind, reshard, ReduceOp::PremulSum(1.0));
+        assert!(run(true) == run(false), "{ranks} ranks, {kind:?}");
+    }
+}
+
+/// What gradients are put together by reaches the weights, and at factor 1 it is a sum.
+#[test]
+fn the_factor_of_premul_sum_reaches_the_weights() {
+    let _stream = stream();
+    let run = |op| after_steps(2, Kind::Float, false, op).remove(0);
+    let sum = run(ReduceOp::Sum);
+    assert!(run(ReduceOp::PremulSum(1.0)) == sum);
+    assert!(run(ReduceOp::PremulSum(0.5)) != sum);
 }
 
 /// Three losses in a row that are no numbers end the run, and say on which rank; two do not.

@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use super::{ProcessGroup, Shared};
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
-use crate::dist::{Group, Pending, chunk};
+use crate::dist::{Group, Pending, chunk, ring};
 use crate::shim::c10d::{Gloo, Trouble, Work};
 
 /// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
@@ -34,17 +34,22 @@ pub(in crate::dist) struct Running {
     collective: Collective,
     work: Work,
     output: Tensor,
-    /// What makes Gloo's result the op's, where it is a reduction.
-    plan: Option<Plan>,
+    /// The shape of this rank's chunk and how its pieces, one from each rank, are put together, where they are yet to be.
+    reduction: Option<(Vec<i64>, Plan)>,
 }
 
 impl Running {
-    pub(in crate::dist) fn wait(mut self) -> Result<Tensor, GroupError> {
+    pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
         self.group.finish(self.collective, self.work)?;
-        if let Some(plan) = &self.plan {
-            no_grad(|| plan.after(&mut self.output));
-        }
-        Ok(self.output)
+        let Some((shape, plan)) = self.reduction else { return Ok(self.output) };
+        Ok(no_grad(|| {
+            let (place, ranks) = (self.group.place, self.group.members.len());
+            let (pieces, elements) = (self.output.chunk(ranks as i64, 0), self.output.numel());
+            let first = elements / ranks * place;
+            let mut chunk = ring::summed(&pieces, first, elements, plan.reduce).view(shape.as_slice());
+            plan.after(&mut chunk);
+            chunk
+        }))
     }
 }
 
@@ -68,8 +73,9 @@ impl ProcessGroup {
         })
     }
 
-    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Gloo has no algorithm of its own for it: c10d
-    /// reduces a copy of the whole and cuts out the part, so order and bytes sent are those of [`all_reduce`](Self::all_reduce).
+    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Every rank sends each of the others its chunk,
+    /// and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits are Gloo's own, which reduces a copy of the whole
+    /// and cuts out the part, and so sends twice as much.
     ///
     /// # Errors
     /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
@@ -208,16 +214,17 @@ impl Group for ProcessGroup {
         }
         let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
         let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
-        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, plan: None }.into())
+        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: None }.into())
     }
 
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = self.plan(CALL, op, tensor)?;
         let shape = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
-        let (input, output) =
-            no_grad(|| (plan.before(&tensor.detach()), Tensor::empty(shape.as_slice(), (tensor.kind(), Device::Cpu))));
-        let work = self.0.start(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
-        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, plan: Some(plan) }.into())
+        let input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
+        let output = input.empty_like();
+        let work = self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?;
+        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: Some((shape, plan)) }
+            .into())
     }
 }

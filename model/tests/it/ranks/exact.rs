@@ -42,6 +42,7 @@ pub(super) fn rank() {
         }
     }
     ring(&group);
+    uneven_ring(&group);
     booleans(&group);
     shapes(&group);
     subgroups(&group);
@@ -155,6 +156,22 @@ fn ring(group: &ProcessGroup) {
     let in_order = (1..size).fold(of(0), |sum, rank| sum + of(rank));
     assert_eq!(reduced == in_order, size == 2, "more than two ranks have another order");
     assert_eq!(group.reduce_scatter(&of(group.rank()), ReduceOp::Sum).unwrap(), expected(group.rank()));
+}
+
+/// At sizes that Gloo's segments do not divide, a rank's chunk is added up in more than one order: `reduce_scatter`, which adds up here, has
+/// the bits that Gloo's `all_reduce` has.
+fn uneven_ring(group: &ProcessGroup) {
+    let (rank, size) = (group.rank(), group.size() as i64);
+    for kind in FLOATS {
+        for chunk in [1, 2, 7, 251, 300_001] {
+            let numbers = Tensor::arange(size * chunk, (Kind::Double, Device::Cpu)) * 0.37 + rank as f64;
+            let own = numbers.sin().to_kind(kind);
+            let mut reduced = own.copy();
+            group.all_reduce_(&mut reduced).unwrap();
+            let mine = reduced.narrow(0, rank as i64 * chunk, chunk);
+            assert_eq!(group.reduce_scatter(&own, ReduceOp::Sum).unwrap(), mine, "{kind:?} {chunk}");
+        }
+    }
 }
 
 fn booleans(group: &ProcessGroup) {
