@@ -4,9 +4,11 @@
 //! all that the processor has (no pins). They take turns, each round in a process of its own, and only their steps are on
 //! the clock. A round whose first losses differ ends the benchmark: the figures would be of two different programs.
 
+mod batches;
 mod cli;
 mod driver;
 mod measured;
+mod memory;
 mod ours;
 mod recipe;
 mod summary;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use dinov3_beside::{ENVIRONMENT, FAILED, Failure};
+use dinov3_beside::{FAILED, Failure};
 use dinov3_model::config::SslConfig;
 use dinov3_model::dist::Alone;
 use dinov3_model::meta_arch::Batch;
@@ -11,14 +11,13 @@ use dinov3_model::module::{Module, Role};
 use dinov3_model::tap::Taps;
 use dinov3_model::train::Trainer;
 use dinov3_model::{runtime, shim};
-use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+use crate::batches::{FP32, draw};
 use crate::measured::{Measured, Products};
-use crate::recipe::{BATCHES, ITERATION, Recipe, Recorded};
+use crate::memory::peak_bytes;
+use crate::recipe::{BATCHES, ITERATION, Recipe};
 use crate::work::{Crops, Shape, Step, step_flops};
-
-const FP32: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// Builds, warms up, and takes the steps on the clock, in this process.
 ///
@@ -41,7 +40,7 @@ pub fn measure(recipe: Recipe, threads: u32) -> Result<Measured, Failure> {
         runtime::manual_seed(recorded.seed + 1);
         trainer.warm(recorded.warm);
     }
-    let batches = draw(&recorded, &config, recipe.images()).map_err(|key| failed(&format!("`{key}` is no size")))?;
+    let batches = draw(&recorded, &config, recipe.images(), 0).map_err(|key| failed(&format!("`{key}` is no size")))?;
     runtime::manual_seed(recorded.seed + 2);
 
     let mut step = |number: usize| {
@@ -67,22 +66,6 @@ pub fn measure(recipe: Recipe, threads: u32) -> Result<Measured, Failure> {
         libraries_bytes,
         products: Some(Products { step_flops: step_flops / recipe.steps() as f64, gemm_flops: gemm_flops() }),
     })
-}
-
-/// Batches of noise. The other side draws the same numbers in the same order.
-fn draw(recorded: &Recorded, config: &SslConfig, images: i64) -> Result<Vec<Batch>, &'static str> {
-    let size = |key| recorded.config.pointer(key).and_then(Value::as_i64).ok_or(key);
-    let (large, small) = (size("/crops/global_crops_size")?, size("/crops/local_crops_size")?);
-    runtime::manual_seed(recorded.seed + 100);
-    let batch = |_| {
-        let global = Tensor::randn([2 * images, 3, large, large], FP32);
-        let local = Tensor::randn([config.local_crops_number * images, 3, small, small], FP32);
-        let with_masks = Tensor::rand([2 * images, 1], FP32).lt(0.5);
-        let patches = (large / config.student.patch_size).pow(2);
-        let masks = with_masks.logical_and(&Tensor::rand([2 * images, patches], FP32).lt(0.3));
-        Batch::new(global, local, masks)
-    };
-    Ok((0..BATCHES).map(batch).collect())
 }
 
 /// The operations of a step with this batch.
@@ -118,13 +101,4 @@ fn gemm_flops() -> f64 {
         2.0 * (size as f64).powi(3) / seconds
     };
     [1024, 2048].into_iter().flat_map(|size| [size; 6]).map(rate).fold(0.0, f64::max)
-}
-
-/// The most memory that this process has had resident so far.
-fn peak_bytes() -> Result<u64, Failure> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.map(|kib| kib * 1024)
-        .ok_or_else(|| Failure::new(ENVIRONMENT, "this system does not tell a process's peak memory", "run on Linux"))
 }

@@ -7,9 +7,11 @@ mod rendezvous;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tch::Tensor;
 
 pub(super) use collectives::Running;
 
@@ -78,6 +80,8 @@ struct World {
     /// Where each rank's pulse is.
     pulses: Vec<SocketAddr>,
     options: Options,
+    /// Bytes of tensors that this process has sent.
+    sent: AtomicU64,
 }
 
 struct Shared {
@@ -158,6 +162,19 @@ impl ProcessGroup {
         self.0.world.options.backend
     }
 
+    /// Bytes of tensors that this process has sent so far, over all of its groups, as the algorithms of `all_reduce`, `all_gather` and
+    /// `reduce_scatter` send them; other collectives are not counted, and what TCP adds is not.
+    pub fn bytes_sent(&self) -> u64 {
+        self.0.world.sent.load(Ordering::Relaxed)
+    }
+
+    /// This rank sends a `part`-th of so many bytes to every other rank.
+    fn sends(&self, tensor: &Tensor, part: usize, times: usize) {
+        let others = self.0.members.len() - 1;
+        let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes() * times * others / part;
+        let _ = self.0.world.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     fn error(&self, collective: Collective, failure: Failure) -> GroupError {
         self.0.error(collective, failure)
     }
@@ -185,7 +202,8 @@ fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
         .iter()
         .map(|text| text.parse().map_err(|_| no_store(format!("{text:?} is no rank's address"))))
         .collect::<Result<_, _>>()?;
-    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, options }), meeting))
+    let sent = AtomicU64::new(0);
+    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, options, sent }), meeting))
 }
 
 impl Shared {

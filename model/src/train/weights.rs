@@ -99,6 +99,19 @@ impl Trainer {
         }
     }
 
+    /// Bytes that this rank keeps between steps: its rows of all networks' parameters, and of both moments.
+    pub fn bytes_at_rest(&self) -> usize {
+        let bytes = |tensor: &Tensor| tensor.numel() * tensor.kind().elt_size_in_bytes();
+        let moments = self.optimizer.slots().iter().map(|slot| bytes(&slot.exp_avg) + bytes(&slot.exp_avg_sq));
+        self.weights.all().flat_map(Parameters::rows).map(bytes).chain(moments).sum()
+    }
+
+    /// Elements of the student's parameters, over all ranks.
+    pub fn student_elements(&self) -> u64 {
+        let student = &self.weights.student;
+        (0..student.names().len()).map(|i| student.shape(i).iter().product::<i64>() as u64).sum()
+    }
+
     /// The student's parameters, whole, in fp32 (float64 for the truth). Every rank calls it.
     ///
     /// # Errors

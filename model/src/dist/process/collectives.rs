@@ -65,6 +65,7 @@ impl ProcessGroup {
         no_grad(|| {
             let mut sent = plan.before(&tensor.detach());
             self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
+            self.sends(&sent, self.size(), 2);
             plan.after(&mut sent);
             if sent.data_ptr() != tensor.data_ptr() {
                 tensor.copy_(&sent);
@@ -214,6 +215,7 @@ impl Group for ProcessGroup {
         }
         let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
         let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
+        self.sends(&input, 1, 1);
         Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: None }.into())
     }
 
@@ -224,6 +226,7 @@ impl Group for ProcessGroup {
         let input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
         let output = input.empty_like();
         let work = self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?;
+        self.sends(&input, self.size(), 1);
         Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: Some((shape, plan)) }
             .into())
     }
