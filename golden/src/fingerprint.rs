@@ -12,8 +12,8 @@ pub struct Fingerprint {
     pub architecture: String,
     /// Kind of device (`cpu`).
     pub device: String,
-    /// Maker of the processor, as it names itself (`GenuineIntel`); `None` where it does not. MKL keeps its promises about
-    /// instruction sets to its own maker's processors alone.
+    /// Maker of the processor as MKL sees it (`GenuineIntel`); `None` where it names none. MKL keeps its promises about instruction
+    /// sets to its own maker's processors alone, and to those of others that it was told to be its maker's.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub cpu_vendor: Option<String>,
     /// Instruction set that libtorch's own kernels were pinned to.

@@ -208,7 +208,7 @@ def _run(arguments: argparse.Namespace) -> int:
         target = GOLDEN / "architectures.json"
         with tempfile.TemporaryDirectory() as work:
             job = {"task": "architectures", "reference": str(reference), "threads": 1, "target": str(target)}
-            run_worker(job, Path(work), True)
+            run_worker(job, Path(work), False)
         print(f"{target.name}: {target.stat().st_size / 1e3:.0f} kB")
     for recipe in wanted:
         record(recipe, reference, arguments)
