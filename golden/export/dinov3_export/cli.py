@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     adhoc.add_argument("--iteration", type=int, default=0, metavar="N", help="place of the first step in the schedules")
     adhoc.add_argument("--batches", type=int, default=1, metavar="N", help="distinct batches, taken in turn")
     adhoc.add_argument("--updates", type=int, default=0, metavar="N", help="steps taken from the seed before the first")
-    adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="ranks, 1 or 2")
+    adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="ranks, a process each")
     adhoc.add_argument("--sample-limit", type=int, default=4096, help="elements kept of a tensor; 0 keeps all")
     adhoc.add_argument("--replicas", type=int, default=8, metavar="N", help="runs for the spread of fp32; 0 for none")
     adhoc.add_argument("--profile", choices=PROFILES, default="full")
@@ -208,7 +208,7 @@ def _run(arguments: argparse.Namespace) -> int:
         target = GOLDEN / "architectures.json"
         with tempfile.TemporaryDirectory() as work:
             job = {"task": "architectures", "reference": str(reference), "threads": 1, "target": str(target)}
-            run_worker(job, Path(work), True)
+            run_worker(job, Path(work), False)
         print(f"{target.name}: {target.stat().st_size / 1e3:.0f} kB")
     for recipe in wanted:
         record(recipe, reference, arguments)

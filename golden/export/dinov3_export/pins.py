@@ -3,7 +3,7 @@
 import importlib.util
 import os
 
-from . import ENVIRONMENT, ExportError
+from . import ENVIRONMENT, ExportError, mkl
 
 # The bits of softmax, GELU, attention and of every bf16 product depend on the vector width that ATen, MKL and oneDNN
 # choose at run time; those of the initial weights too (MKL computes the truncated normal's inverse error function).
@@ -30,11 +30,12 @@ PACKAGES = {
 
 
 def worker_environment(pinned: bool) -> dict[str, str]:
-    """The environment of a recording process: the pins set or taken away, the C library's cosines, memory given back, texts
-    that are UTF-8 whatever the locale, and no `__pycache__` in the checkout."""
+    """The environment of a recording process: the pins set (and MKL told that the processor is Intel's) or taken away, the C
+    library's cosines, memory given back, texts that are UTF-8 whatever the locale, and no `__pycache__` in the checkout."""
     environment = {key: value for key, value in os.environ.items() if key not in PINS}
     if pinned:
         environment.update(PINS)
+        environment.update(mkl.preloaded(environment))
     environment.update({**PLAIN_COSINES, **SMALL_HEAP})
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     environment["PYTHONUTF8"] = "1"
@@ -47,18 +48,6 @@ def settings() -> dict[str, str | None]:
         "mkl_cbwr": os.environ.get("MKL_CBWR"),
         "onednn_max_cpu_isa": os.environ.get("ONEDNN_MAX_CPU_ISA"),
     }
-
-
-def cpu_vendor(cpuinfo: str = "/proc/cpuinfo") -> str | None:
-    """The maker of the processor as it names itself (`GenuineIntel`), for MKL treats those of others differently."""
-    try:
-        with open(cpuinfo, encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith("vendor_id"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return None
 
 
 def require_packages(device: str) -> None:

@@ -56,8 +56,8 @@ class Recipe:
         _require(self.replicas >= 0, f"{self.name}: replicas must not be negative", "0 records no spread")
         for override in (*self.overrides, *self.teacher_overrides):
             _require("=" in override, f"{self.name}: `{override}` is no override", "write key=value")
-        _require(self.world_size in (1, 2), f"{self.name}: world_size must be 1 or 2", "")
-        _require(self.world_size == 1 or self.training is not None, f"{self.name}: two ranks take training steps", "")
+        _require(self.world_size > 0, f"{self.name}: world_size must be positive", "1 is a run without other ranks")
+        _require(self.world_size == 1 or self.training is not None, f"{self.name}: several ranks take training steps", "")
         for battery in (self.loss_battery, self.data_battery):
             _require(battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
         kinds = [self.training, self.loss_battery, self.data_battery]

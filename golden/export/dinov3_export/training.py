@@ -1,4 +1,4 @@
-"""Records one precision of a set of training steps, in a process of its own; with two ranks, in two."""
+"""Records one precision of a set of training steps, in a process of its own; with several ranks, in as many."""
 
 import json
 from contextlib import contextmanager

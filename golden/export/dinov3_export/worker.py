@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from . import battery, data, entries, inputs, training
+from . import battery, data, entries, inputs, mkl, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, widened_casts
-from .pins import cpu_vendor, settings
+from .pins import settings
 from .replicas import Replicas
 from .sharding import start_group
 from .spread import Spread
@@ -40,11 +40,13 @@ def prepare(reference: Path, device: str, threads: int) -> None:
 
 def fingerprint(device: str) -> dict:
     """What decides whether a replay may expect the same bits."""
+    # A recording need not have had one, and at its first product MKL asks whose processor this is.
+    torch.ones(8, 8).mm(torch.ones(8, 8))
     return {
         "torch": torch.__version__.split("+")[0],
         "architecture": platform.machine(),
         "device": device,
-        "cpu_vendor": cpu_vendor(),
+        "cpu_vendor": mkl.vendor_seen(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         **settings(),
         "threads": torch.get_num_threads(),

@@ -86,6 +86,15 @@ class FiguresTest(unittest.TestCase):
                     expected = (total * ranks / (len(values) * ranks), max(values[-20:]), values[-1], total * ranks)
                     self.assertEqual((mean, largest, last, summed), expected, f"{path.name} {precision} {name}")
 
+    def test_the_ranks_of_a_batch_are_counted(self):
+        for path in sorted(SETS.glob("train_*")):
+            recorded = Recorded(path.name)
+            recipe = recorded.manifest["recipe"]
+            for precision in recorded.records.get("trajectory:global_batch_size", ()):
+                values = recorded.values(precision, "trajectory:global_batch_size")
+                self.assertEqual(set(values), {float(recipe["world_size"] * recipe["batch_size"])}, path.name)
+                self.assertEqual(len(values), recipe["training"]["steps"], path.name)
+
     def test_the_tables_have_a_row_for_each_parameter(self):
         for path in sorted(SETS.glob("train_*")):
             recorded = Recorded(path.name)
@@ -95,6 +104,40 @@ class FiguresTest(unittest.TestCase):
             self.assertEqual(len(gradients), len(parameters), path.name)
             self.assertIn("last_layer", gradients[0])
             self.assertEqual(gradients[-1].split(".")[1], "backbone")
+
+
+@unittest.skipUnless((SETS / FREE).is_dir(), "the training sets are not here")
+class SharesTest(unittest.TestCase):
+    def shares(self, name: str) -> dict[str, list[int]]:
+        """The rows that each rank holds of every parameter, where FSDP2 cuts it."""
+        recorded = Recorded(name)
+        ranks, found = recorded.manifest["recipe"]["world_size"], {}
+        for entry, records in recorded.records.items():
+            if entry.startswith("param:student."):
+                rows = records["fp32"]["shape"][0]
+                piece = -(-rows // ranks)
+                found[entry.removeprefix("param:student.")] = [
+                    min(max(rows - rank * piece, 0), piece) for rank in range(ranks)
+                ]
+        return found
+
+    def test_two_and_four_ranks_take_twenty_steps_at_every_precision(self):
+        for name, ranks in (("train_ranks", 2), ("train_ranks_4", 4)):
+            recipe = Recorded(name).manifest["recipe"]
+            self.assertEqual((recipe["world_size"], recipe["training"]["steps"]), (ranks, 20))
+            finals = [records for entry, records in Recorded(name).records.items() if entry.startswith("final:student.")]
+            self.assertTrue(finals)
+            self.assertTrue(all(set(records) == {"fp32", "bf16"} for records in finals))
+
+    def test_four_ranks_share_rows_in_every_way_that_goes_wrong(self):
+        shares = self.shares("train_ranks_4")
+        self.assertEqual(shares["backbone.cls_token"], [1, 0, 0, 0])
+        self.assertEqual(shares["dino_head.mlp.4.weight"], [3, 3, 3, 0])
+        self.assertEqual(shares["ibot_head.mlp.4.weight"], [2, 2, 1, 0])
+        self.assertEqual(shares["dino_head.mlp.0.bias"], [32, 32, 32, 30])
+        self.assertEqual(shares["dino_head.last_layer.weight"], [63, 63, 63, 61])
+        self.assertEqual(shares["ibot_head.mlp.0.weight"], [17, 17, 17, 14])
+        self.assertEqual(shares["backbone.blocks.0.attn.qkv.weight"], [48, 48, 48, 48])
 
 
 if __name__ == "__main__":

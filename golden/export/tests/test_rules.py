@@ -96,8 +96,8 @@ class RecipeTest(unittest.TestCase):
         self.refused("unknown precision", precisions=("fp8",))
         self.refused("no override", overrides=("student.arch",))
         self.refused("no override", teacher_overrides=("student.arch",))
-        self.refused("two ranks", world_size=2)
-        self.refused("world_size must be 1 or 2", world_size=3, training=TRAINING, stages=TRAINING_STAGES)
+        self.refused("several ranks take training steps", world_size=2)
+        self.refused("world_size must be positive", world_size=0, training=TRAINING, stages=TRAINING_STAGES)
         self.refused("version 1", loss_battery=2, stages=("loss",))
 
     def test_a_battery_of_data_that_cannot_be_is_refused(self):
