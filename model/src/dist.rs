@@ -5,6 +5,7 @@
 
 mod env;
 mod error;
+pub mod launch;
 mod ops;
 mod process;
 mod threads;
