@@ -7,6 +7,7 @@ mod env;
 mod error;
 pub mod launch;
 mod ops;
+mod planted;
 mod process;
 mod threads;
 

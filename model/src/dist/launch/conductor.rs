@@ -13,7 +13,7 @@ use signal_hook::iterator::{Handle, Signals};
 
 use super::child::Rank;
 use super::ended::{Death, Ended, How, to_blame};
-use super::{Launch, LaunchError};
+use super::{Launch, LaunchError, Show};
 
 /// For how long output may still come once all ranks have ended: what they started may hold their pipes for ever.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
@@ -147,7 +147,9 @@ impl Conductor<'_> {
             && all
             && self.deaths.iter().all(|(_, it)| *it == how)
         {
-            return Ended::Together(code);
+            // Where nobody has seen what rank 0 said, it goes with its death.
+            let seen = code == 0 || self.launch.request.show == Show::Through;
+            return if seen { Ended::Together(code) } else { Ended::Failed(self.death(0, how)) };
         }
         let by_itself = |(_, how): &&(usize, How)| self.told.is_none_or(|signal| *how != How::Signal(signal));
         let deaths: Vec<(usize, How)> = self.deaths.iter().filter(by_itself).copied().collect();
@@ -158,12 +160,13 @@ impl Conductor<'_> {
             {
                 Ended::Told { signal }
             }
-            (Some((rank, how)), _) => {
-                let (of, last_words) = (self.ranks.len(), self.ranks[rank].last_words());
-                Ended::Failed(Death { rank, of, how, last_words })
-            }
+            (Some((rank, how)), _) => Ended::Failed(self.death(rank, how)),
             (None, _) => Ended::Together(0),
         }
+    }
+
+    fn death(&self, rank: usize, how: How) -> Death {
+        Death { rank, of: self.ranks.len(), how, last_words: self.ranks[rank].last_words() }
     }
 }
 

@@ -9,6 +9,7 @@ use super::{ProcessGroup, Shared};
 use crate::dist::Group;
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
+use crate::dist::planted::Planted;
 use crate::shim::c10d::{Gloo, Trouble, Work};
 
 /// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
@@ -58,9 +59,16 @@ impl ProcessGroup {
     pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
         let plan = self.plan(Collective::AllReduce, tensor, op)?;
         no_grad(|| {
-            let mut sent = plan.before(&tensor.detach());
+            let own = tensor.detach();
+            let mut sent = plan.before(&own);
+            if self.fault().is_some() {
+                sent = self.planted().sent(op, &sent).copy();
+            }
             self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
             plan.after(&mut sent);
+            if self.fault().is_some() {
+                sent = self.planted().result(sent, &own);
+            }
             if sent.data_ptr() != tensor.data_ptr() {
                 tensor.copy_(&sent);
             }
@@ -86,12 +94,33 @@ impl ProcessGroup {
             }
         }
         no_grad(|| {
-            let input = plan.before(&tensor.detach());
-            let mut output = Tensor::empty(shape, (tensor.kind(), Device::Cpu));
+            let mut input = plan.before(&tensor.detach());
+            if self.fault().is_some() {
+                input = self.planted().sent(op, &input);
+            }
+            let mut output = Tensor::empty(&shape, (input.kind(), Device::Cpu));
             self.run(CALL, |gloo| gloo.reduce_scatter(&output, &input, plan.reduce))?;
             plan.after(&mut output);
+            if self.fault().is_some() {
+                output = self.other_chunk(output)?;
+                let own = tensor.detach().narrow(0, shape[0] * self.rank() as i64, shape[0]);
+                output = self.planted().result(output, &own);
+            }
             Ok(output)
         })
+    }
+
+    fn planted(&self) -> Planted {
+        Planted(self.fault())
+    }
+
+    /// The chunk that this rank gets in place of its own, where that is what is planted.
+    fn other_chunk(&self, own: Tensor) -> Result<Tensor, GroupError> {
+        let (place, size) = (self.rank(), self.size());
+        match self.planted().chunk(place, size) {
+            chunk if chunk == place => Ok(own),
+            chunk => Ok(self.all_gather_into_tensor(&own)?.chunk(size as i64, 0).swap_remove(chunk)),
+        }
     }
 
     /// Starts `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients. The tensor must stay as it is until
@@ -161,6 +190,7 @@ impl ProcessGroup {
 
     fn plan(&self, collective: Collective, tensor: &Tensor, op: ReduceOp) -> Result<Plan, GroupError> {
         self.exchangeable(collective, tensor)?;
+        let op = self.planted().op(op);
         Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
     }
 
