@@ -32,7 +32,9 @@ Examples:
   run --suite layers --golden golden/sets/micro --plant gelu-tanh@1
           Does the harness notice a wrong GELU in block 1?
   run --suite training --plant ema-without-student
-          Does it notice a teacher that the student never reaches?";
+          Does it notice a teacher that the student never reaches?
+  run --suite reduce-op --nproc 4
+          Do four ranks on this machine sum as they should?";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -64,6 +66,16 @@ pub enum Command {
     /// Print a config as the reference merges it: defaults, a YAML file, overrides.
     #[command(after_help = CONFIG_EXAMPLES)]
     Config(ConfigArgs),
+    /// A rank that the suite `reduce-op` starts.
+    #[command(hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// `worker`.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// What to do, as the suite puts it.
+    pub asked: String,
 }
 
 /// `run`.
@@ -78,6 +90,12 @@ pub struct RunArgs {
     /// Where to compute: cpu, cuda, cuda:N, npu or npu:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Start so many ranks of this command on this machine, as torchrun would, and end them together. Rank 0 reports.
+    #[arg(long, value_name = "N")]
+    pub nproc: Option<usize>,
+    /// How the suite `reduce-op` comes by PREMUL_SUM.
+    #[arg(long, value_enum, default_value_t = PremulArg::Emulated)]
+    pub premul: PremulArg,
     /// Where golden sets are.
     #[command(flatten)]
     pub golden: GoldenPlace,
@@ -106,15 +124,17 @@ fn plant_help() -> String {
     format!(
         "Break our own trainer on purpose, to see that the harness notices.\n\
          Faults of a layer, in one block (0 unless given): {}\n\
-         Faults of the whole step: {}",
-        faults(true),
-        faults(false)
+         Faults of the whole step: {}\n\
+         Faults of the collectives: {}",
+        faults(Fault::is_in_a_block),
+        faults(|fault| !fault.is_in_a_block() && !fault.is_of_the_collectives()),
+        faults(Fault::is_of_the_collectives)
     )
 }
 
-/// The names of the faults that sit in a block, or of the others.
-fn faults(in_a_block: bool) -> String {
-    let these = Fault::ALL.into_iter().filter(|fault| fault.is_in_a_block() == in_a_block);
+/// The names of such faults.
+fn faults(are: impl Fn(Fault) -> bool) -> String {
+    let these = Fault::ALL.into_iter().filter(|fault| are(*fault));
     these.map(Fault::name).collect::<Vec<_>>().join(", ")
 }
 
@@ -281,6 +301,17 @@ impl From<ProfileArg> for Profile {
             ProfileArg::Full => Profile::Full,
         }
     }
+}
+
+/// `--premul`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PremulArg {
+    /// Each rank multiplies, then the backend sums.
+    Emulated,
+    /// SUM stands for it at factor 1, and all else is refused, as a port should that has no PREMUL_SUM.
+    SumAtOne,
+    /// The backend multiplies.
+    Native,
 }
 
 /// `--format`.

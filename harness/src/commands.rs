@@ -5,6 +5,7 @@ mod data;
 mod golden;
 mod run;
 mod suites;
+mod worker;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Data(command) => data::data(command),
         Command::Suites => suites::suites(),
         Command::Config(args) => config::config(args),
+        Command::Worker(args) => worker::worker(&args),
     }
 }
 

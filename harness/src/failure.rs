@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Error;
+use dinov3_model::dist::GroupError;
 use dinov3_reports::exit;
+use dinov3_suites::SuiteError;
 use owo_colors::OwoColorize;
 use thiserror::Error as ThisError;
 
@@ -17,7 +19,13 @@ pub struct EnvironmentFailure(pub String);
 
 /// Which exit code the error means.
 pub fn exit_code(error: &Error) -> i32 {
-    if error.is::<EnvironmentFailure>() { exit::ENVIRONMENT } else { exit::USAGE }
+    let of_a_suite = error.downcast_ref().and_then(|it| if let SuiteError::Group(it) = it { Some(it) } else { None });
+    let of_a_group = error.downcast_ref().or(of_a_suite).is_some_and(|it: &GroupError| it.failure.is_of_others());
+    match error {
+        _ if of_a_group => exit::PEER,
+        _ if error.is::<EnvironmentFailure>() => exit::ENVIRONMENT,
+        _ => exit::USAGE,
+    }
 }
 
 /// Shows the error on standard error.

@@ -5,8 +5,10 @@
 
 mod env;
 mod error;
+pub mod launch;
 mod ops;
 mod pending;
+mod planted;
 mod process;
 mod ring;
 mod threads;

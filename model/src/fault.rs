@@ -47,11 +47,25 @@ pub enum Fault {
     ConstantTeacherTemperature,
     /// The sums behind logged averages are float32, as in the published Ascend port.
     Float32MetricTotals,
+    /// PREMUL_SUM ignores its factor, as c10d's Gloo does in `reduce_scatter`.
+    PremulIgnored,
+    /// PREMUL_SUM applies its factor twice.
+    PremulTwice,
+    /// PREMUL_SUM gives zeros for bf16 tensors and factors that are powers of two, as NCCL has been reported to.
+    PremulBf16Zeros,
+    /// AVG stands for SUM and PREMUL_SUM(1).
+    AvgForSum,
+    /// `reduce_scatter` gives the next rank's chunk.
+    WrongChunk,
+    /// The last element of a tensor of an odd length stays what it was on each rank.
+    LostElement,
+    /// fp32 tensors are summed in bf16.
+    Bf16Accumulation,
 }
 
 impl Fault {
     /// All of them, in the order of their names on the command line.
-    pub const ALL: [Fault; 18] = [
+    pub const ALL: [Fault; 25] = [
         Fault::GeluTanh,
         Fault::LayerNormEps,
         Fault::RopeOnPrefix,
@@ -70,6 +84,13 @@ impl Fault {
         Fault::IbotDividedByMaskedImages,
         Fault::ConstantTeacherTemperature,
         Fault::Float32MetricTotals,
+        Fault::PremulIgnored,
+        Fault::PremulTwice,
+        Fault::PremulBf16Zeros,
+        Fault::AvgForSum,
+        Fault::WrongChunk,
+        Fault::LostElement,
+        Fault::Bf16Accumulation,
     ];
 
     /// Whether it sits in a block: else it is the whole step's, and the number of a block says nothing.
@@ -84,6 +105,20 @@ impl Fault {
                 | Fault::SwappedQkv
                 | Fault::NoLayerScale
                 | Fault::StochasticDepthScale
+        )
+    }
+
+    /// Whether it sits in the collectives of processes, and in nothing that one rank computes alone.
+    pub fn is_of_the_collectives(self) -> bool {
+        matches!(
+            self,
+            Fault::PremulIgnored
+                | Fault::PremulTwice
+                | Fault::PremulBf16Zeros
+                | Fault::AvgForSum
+                | Fault::WrongChunk
+                | Fault::LostElement
+                | Fault::Bf16Accumulation
         )
     }
 
@@ -108,6 +143,13 @@ impl Fault {
             Fault::IbotDividedByMaskedImages => "ibot-divided-by-masked-images",
             Fault::ConstantTeacherTemperature => "constant-teacher-temperature",
             Fault::Float32MetricTotals => "float32-metric-totals",
+            Fault::PremulIgnored => "premul-ignored",
+            Fault::PremulTwice => "premul-twice",
+            Fault::PremulBf16Zeros => "premul-bf16-zeros",
+            Fault::AvgForSum => "avg-for-sum",
+            Fault::WrongChunk => "wrong-chunk",
+            Fault::LostElement => "lost-element",
+            Fault::Bf16Accumulation => "bf16-accumulation",
         }
     }
 }

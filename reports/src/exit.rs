@@ -8,12 +8,14 @@ pub const CHECK_FAILED: i32 = 1;
 pub const USAGE: i32 = 2;
 /// The environment is missing something: libtorch, a device, a golden set.
 pub const ENVIRONMENT: i32 = 3;
+/// Of a run on several ranks: another rank has ended or does not answer. Whoever started the ranks gives the code of the one to blame instead.
+pub const PEER: i32 = 4;
 
 #[cfg(test)]
 mod tests {
     /// Scripts depend on these numbers: changing one is changing the public API.
     #[test]
     fn codes_are_the_documented_ones() {
-        assert_eq!([super::PASS, super::CHECK_FAILED, super::USAGE, super::ENVIRONMENT], [0, 1, 2, 3]);
+        assert_eq!([super::PASS, super::CHECK_FAILED, super::USAGE, super::ENVIRONMENT, super::PEER], [0, 1, 2, 3, 4]);
     }
 }

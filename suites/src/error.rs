@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use dinov3_golden::{GoldenSet, JudgeError, RecipeMismatch, SetError};
 use dinov3_model::config::ConfigError;
+use dinov3_model::dist::GroupError;
 use dinov3_model::train::{StateError, TrainError};
 use dinov3_model::vit::NoSuchBlock;
 use thiserror::Error;
+
+use crate::reduce_op::RanksError;
 
 /// Why a suite could not judge. Every one of these is about what it was given, not about the candidate's numbers.
 #[derive(Debug, Error)]
@@ -124,6 +127,12 @@ pub enum SuiteError {
     /// A tensor could not be compared at all.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Judge(#[from] JudgeError),
+    /// A collective failed.
+    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    Group(#[from] GroupError),
+    /// The ranks that a suite needs could not be had.
+    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    Ranks(#[from] RanksError),
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}\nhint: see whether the disk is full; TMPDIR names another folder")]
     Scratch(io::Error),

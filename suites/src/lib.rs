@@ -10,6 +10,7 @@ pub mod data;
 mod error;
 pub mod judging;
 pub mod layers;
+pub mod reduce_op;
 pub mod sets;
 pub mod training;
 

@@ -1,24 +1,50 @@
 //! `run`: suites, their events to the terminal and the report, the gate to the exit code.
 
+mod launch;
+mod ranks;
 mod request;
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
 use dinov3_suites::data::Data;
 use dinov3_suites::layers::Layers;
+use dinov3_suites::reduce_op::{self, Place, Workers};
 use dinov3_suites::training::Training;
 use dinov3_suites::{Judging, SuiteError, judging};
 
+use super::worker;
 use crate::cli::RunArgs;
-use crate::environment;
+use crate::{environment, failure};
+use ranks::Ranks;
 use request::Request;
 
-/// Runs the suites asked for and reports; the exit code is the gate's.
+/// How many ranks `reduce-op` starts where there are none: worlds of 1, 2, 4 and 8.
+const WORKERS: usize = 8;
+
+/// Runs the suites asked for and reports; the exit code is the gate's. Of several ranks, rank 0 does, and all give its exit code.
 pub fn run(args: RunArgs) -> Result<i32> {
+    let nproc = args.nproc;
     let request = Request::of(args)?;
+    if let Some(count) = nproc {
+        return launch::launch(count);
+    }
+    match Ranks::of_this_process(&request)? {
+        None => lead(&request, None),
+        Some(ranks) if ranks.is_first() => {
+            let led = lead(&request, Some(&ranks));
+            let ended = ranks.end(led.as_ref().copied().unwrap_or_else(failure::exit_code));
+            // What went wrong first counts.
+            led.and_then(|code| ended.map(|()| code))
+        }
+        Some(ranks) => ranks.follow(&request),
+    }
+}
+
+/// Runs the suites and reports, with the other ranks' help if there are any.
+fn lead(request: &Request, ranks: Option<&Ranks>) -> Result<i32> {
     let started = Instant::now();
     let mut environment = environment::environment(&request.device());
     // What a program reads goes to standard output alone.
@@ -30,24 +56,24 @@ pub fn run(args: RunArgs) -> Result<i32> {
     tell(&mut terminal, &Event::RunStarted { tool: environment::tool(), environment: environment.clone() })?;
     let mut idle = Vec::new();
     for suite in &request.suites {
-        idle.extend(run_suite(suite, &request, &mut (&mut terminal, &mut collector))?);
+        idle.extend(run_suite(suite, request, ranks, &mut (&mut terminal, &mut collector))?);
     }
     // A group may be run on a set that is for one of its members; but one that was asked for in vain is a mistake.
     if idle.len() == request.suites.len()
         && let Some(idle) = idle.pop()
     {
-        return Err(idle.into());
+        return Err(idle);
     }
     // Known now: a golden set brings its own number of threads.
     environment.threads = dinov3_model::runtime::threads();
     environment.seconds = started.elapsed().as_secs_f64();
     let report = collector.into_report(environment::tool(), environment, request.allow_vacuous.clone());
     let gate = report.gate();
-    for remark in remarks(&report, &request) {
+    for remark in remarks(&report, request) {
         tell(&mut terminal, &Event::Note(remark))?;
     }
     // A report that cannot be written costs neither the other ones nor the last line.
-    let delivered = deliver(&report, &request, &mut terminal);
+    let delivered = deliver(&report, request, &mut terminal);
     tell(&mut terminal, &Event::RunFinished { gate, seconds: report.environment.seconds })?;
     delivered.map(|()| gate.exit_code())
 }
@@ -59,19 +85,51 @@ fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
 }
 
 /// Runs one suite; gives the reason where there was nothing for it to judge.
-fn run_suite(suite: &SuiteInfo, request: &Request, reporter: &mut dyn Reporter) -> Result<Option<SuiteError>> {
-    let suite: &dyn Judging = match suite.name {
+fn run_suite(
+    suite: &SuiteInfo,
+    request: &Request,
+    ranks: Option<&Ranks>,
+    reporter: &mut dyn Reporter,
+) -> Result<Option<Error>> {
+    let judging: &dyn Judging = match suite.name {
         "data" => &Data,
         "layers" => &Layers,
         "training" => &Training,
+        "reduce-op" => return run_reduce_op(suite, request, ranks, reporter),
         name => bail!("the suite `{name}` is in the catalogue but cannot be run"),
     };
+    if let Some(fault) = request.fault().filter(|fault| fault.is_of_the_collectives()) {
+        let name = fault.name();
+        return Ok(Some(anyhow!(
+            "`{name}` is planted in the collectives, of which the suite `{}` has none\nhint: use `run --suite reduce-op --plant {name}`",
+            suite.name
+        )));
+    }
     let Request { golden, profile, source, .. } = request;
     let request = judging::Request { golden: golden.clone(), profile: *profile, source: source.clone() };
-    match judging::run(suite, &request, reporter) {
-        Err(idle @ SuiteError::NothingFor { .. }) => Ok(Some(idle)),
+    match judging::run(judging, &request, reporter) {
+        Err(idle @ SuiteError::NothingFor { .. }) => Ok(Some(idle.into())),
         ran => ran.map(|()| None).map_err(Into::into),
     }
+}
+
+fn run_reduce_op(
+    suite: &SuiteInfo,
+    request: &Request,
+    ranks: Option<&Ranks>,
+    reporter: &mut dyn Reporter,
+) -> Result<Option<Error>> {
+    let asked = match request.of_collectives() {
+        Ok(asked) => asked,
+        Err(idle) => return Ok(Some(idle.into())),
+    };
+    if let Some(ranks) = ranks {
+        ranks.begin(suite)?;
+        return Ok(reduce_op::run(&asked, &Place::Ranks(ranks.group()), reporter).map(|()| None)?);
+    }
+    let program = launch::this_program()?;
+    let workers = Workers { program, arguments: worker::ARGUMENTS.map(Into::into).into(), ranks: WORKERS };
+    Ok(reduce_op::run(&asked, &Place::Workers(&workers), reporter).map(|()| None)?)
 }
 
 /// What was asked for and turned out to mean nothing.

@@ -132,6 +132,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether other ranks are the reason: gone, late, absent, or their store is.
+    pub fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
+        )
+    }
+
     /// What to do about it, without the word `hint:`.
     pub fn hint(&self) -> &'static str {
         match self {

@@ -20,6 +20,7 @@ use self::rendezvous::Meeting;
 use super::env::Env;
 use super::error::{Collective, Failure, GroupError};
 use super::ops::PremulSum;
+use crate::fault::Fault;
 use crate::shim::c10d::{Gloo, Store, Trouble, Work};
 
 /// What carries the collectives.
@@ -28,6 +29,14 @@ pub enum Backend {
     /// Gloo over TCP, for tensors on the CPU.
     #[default]
     Gloo,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Gloo => "gloo",
+        })
+    }
 }
 
 impl FromStr for Backend {
@@ -55,12 +64,14 @@ pub struct Options {
     pub collective: Duration,
     /// How PREMUL_SUM is had.
     pub premul_sum: PremulSum,
+    /// A defect planted on purpose; only [those of the collectives](Fault::is_of_the_collectives) are noticed here.
+    pub fault: Option<Fault>,
 }
 
 impl Options {
-    /// Gloo with these timeouts, PREMUL_SUM emulated.
+    /// Gloo with these timeouts, PREMUL_SUM emulated, nothing planted.
     pub fn gloo(rendezvous: Duration, collective: Duration) -> Self {
-        Self { backend: Backend::Gloo, rendezvous, collective, premul_sum: PremulSum::Emulated }
+        Self { backend: Backend::Gloo, rendezvous, collective, premul_sum: PremulSum::Emulated, fault: None }
     }
 }
 
@@ -91,6 +102,8 @@ struct Shared {
     /// This rank's place among them.
     place: usize,
     meeting: Meeting,
+    /// For how long a collective waits for the others.
+    timeout: Duration,
     /// How many groups were split off.
     splits: AtomicUsize,
     state: Mutex<State>,
@@ -109,7 +122,8 @@ impl ProcessGroup {
     pub fn join(env: &Env, options: Options) -> Result<Self, GroupError> {
         let error = |failure| GroupError { rank: env.rank, collective: Collective::Rendezvous, failure };
         let (world, meeting) = meet(env, options).map_err(error)?;
-        let group = Self::connect(world, meeting, (0..env.world_size).collect()).map_err(error)?;
+        let members = (0..env.world_size).collect();
+        let group = Self::connect(world, meeting, members, options.collective).map_err(error)?;
         // The store is served until all have read what they need.
         group.barrier().map_err(|it| error(it.failure))?;
         Ok(group)
@@ -121,6 +135,14 @@ impl ProcessGroup {
     /// # Errors
     /// When `ranks` are not such members, or one of them does not come in time.
     pub fn new_group(&self, ranks: &[usize]) -> Result<Option<Self>, GroupError> {
+        self.new_group_with(ranks, self.0.timeout)
+    }
+
+    /// [`new_group`](Self::new_group), whose collectives wait for `timeout`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new_group_with(&self, ranks: &[usize], timeout: Duration) -> Result<Option<Self>, GroupError> {
         let error = |failure| self.error(Collective::NewGroup, failure);
         if ranks.is_empty() || !ranks.is_sorted_by(|a, b| a < b) || !ranks.iter().all(|it| self.0.members.contains(it))
         {
@@ -134,17 +156,17 @@ impl ProcessGroup {
         let world = Arc::clone(&self.0.world);
         let meeting = self.0.meeting.within(&format!("group{number}")).map_err(error)?;
         meeting.meet(world.rank, ranks, "here", world.options.rendezvous).map_err(error)?;
-        Self::connect(world, meeting, ranks.to_vec()).map(Some).map_err(error)
+        Self::connect(world, meeting, ranks.to_vec(), timeout).map(Some).map_err(error)
     }
 
-    fn connect(world: Arc<World>, meeting: Meeting, members: Vec<usize>) -> Result<Self, Failure> {
+    fn connect(world: Arc<World>, meeting: Meeting, members: Vec<usize>, timeout: Duration) -> Result<Self, Failure> {
         let not_one = || Failure::Mismatch { message: format!("rank {} is none of {members:?}", world.rank) };
         let place = members.iter().position(|&it| it == world.rank).ok_or_else(not_one)?;
         let address = world.address.to_string();
-        let gloo = Gloo::connect(&meeting.store, place, members.len(), &address, world.options.collective)
+        let gloo = Gloo::connect(&meeting.store, place, members.len(), &address, timeout)
             .map_err(|trouble| Failure::Backend { message: trouble.message().to_owned() })?;
         let (splits, state) = (AtomicUsize::new(0), Mutex::new(State::Connected(gloo)));
-        Ok(Self(Arc::new(Shared { world, members, place, meeting, splits, state })))
+        Ok(Self(Arc::new(Shared { world, members, place, meeting, timeout, splits, state })))
     }
 
     /// The members, counted over all ranks of the run.
@@ -173,6 +195,11 @@ impl ProcessGroup {
         let others = self.0.members.len() - 1;
         let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes() * times * others / part;
         let _ = self.0.world.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// What is planted in this group.
+    fn fault(&self) -> Option<Fault> {
+        self.0.world.options.fault
     }
 
     fn error(&self, collective: Collective, failure: Failure) -> GroupError {
@@ -239,9 +266,9 @@ impl Shared {
         if let State::Failed(error) = &*self.state() {
             return error.clone();
         }
-        let World { rank, pulse, pulses, options, .. } = &*self.world;
+        let World { rank, pulse, pulses, .. } = &*self.world;
         let others = self.members.iter().filter(|it| *it != rank).map(|&it| (it, pulses[it])).collect();
-        let failure = Inquest { pulse, rank: *rank, others, timeout: options.collective }.hold(trouble);
+        let failure = Inquest { pulse, rank: *rank, others, timeout: self.timeout }.hold(trouble);
         let error = self.error(collective, failure);
         let before = std::mem::replace(&mut *self.state(), State::Failed(error.clone()));
         drop(before);

@@ -5,6 +5,8 @@ mod checkpoints;
 mod config;
 mod fixture;
 mod forward;
+#[cfg(unix)]
+mod launch;
 mod leaks;
 #[cfg(unix)]
 mod ranks;

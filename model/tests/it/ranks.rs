@@ -44,6 +44,7 @@ fn a_rank() {
         "killed 0" => failing::killed(0),
         "killed 2" => failing::killed(2),
         "late" => failing::late(),
+        "launched" => failing::launched(),
         "absent" | "no store" => failing::absent(),
         other => panic!("no scenario {other}"),
     }

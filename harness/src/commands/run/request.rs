@@ -1,17 +1,31 @@
 //! What to run, with nothing left to doubt.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use dinov3_golden::manifest::Profile;
+use dinov3_model::dist::{Options, PremulSum};
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::Format;
 use dinov3_suites::catalogue::{self, SuiteInfo};
 use dinov3_suites::judging::Source;
+use dinov3_suites::reduce_op;
+use tch::Device;
 
-use crate::cli::RunArgs;
+use crate::cli::{PremulArg, RunArgs};
 use crate::similar::most_like;
 use crate::{commands, destination, device};
+
+/// Why the suite `reduce-op` has nothing to do.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself on the CPU: `run --suite reduce-op`"
+)]
+pub struct NothingToReduce(&'static str);
+
+/// Of what `reduce-op` makes up: the same in every run, so that a failure can be had again.
+const SEED: u64 = 20_251_125;
 
 /// What to run.
 pub struct Request {
@@ -23,6 +37,8 @@ pub struct Request {
     pub profile: Profile,
     /// Whose tensors are judged.
     pub source: Source,
+    /// How `reduce-op` comes by PREMUL_SUM.
+    pub premul: PremulSum,
     /// Files for the report; each can be written, as far as can be told.
     pub reports: Vec<PathBuf>,
     /// The form in which standard output gets the report.
@@ -37,10 +53,12 @@ impl Request {
     /// # Errors
     /// For arguments that cannot be met: everything that can be found out before the work is.
     pub fn of(args: RunArgs) -> Result<Self> {
-        let suites = suites(&args.suite)?;
+        let narrowed = !args.golden.golden.is_empty();
+        let suites = suites(&args.suite, narrowed)?;
         for path in &args.report {
             destination::check(path)?;
         }
+        let premul = premul(args.premul)?;
         let source = match args.candidate {
             Some(folder) => Source::Candidate(folder),
             None => {
@@ -53,10 +71,40 @@ impl Request {
             golden: commands::golden_roots(args.golden.golden)?,
             profile: args.profile.into(),
             source,
+            premul,
             reports: args.report,
             format: args.format.map(Format::from),
             allow_vacuous: args.allow_vacuous,
         })
+    }
+
+    /// What is planted, if anything is.
+    pub fn fault(&self) -> Option<Fault> {
+        match &self.source {
+            Source::Trainer { plant, .. } => plant.map(|plant| plant.fault),
+            Source::Candidate(_) => None,
+        }
+    }
+
+    /// How this process joins other ranks.
+    pub fn join_options(&self, rendezvous: Duration, collective: Duration) -> Options {
+        Options { premul_sum: self.premul, fault: self.fault(), ..Options::gloo(rendezvous, collective) }
+    }
+
+    /// What the suite `reduce-op` is to do; a refusal where there is nothing for it to do.
+    pub fn of_collectives(&self) -> Result<reduce_op::Request, NothingToReduce> {
+        match &self.source {
+            Source::Candidate(_) => Err(NothingToReduce("it judges no recordings")),
+            Source::Trainer { device, .. } if *device != Device::Cpu => {
+                Err(NothingToReduce("ranks exchange tensors over gloo, which has them on the CPU alone"))
+            }
+            Source::Trainer { plant: Some(plant), .. } if !plant.fault.is_of_the_collectives() => {
+                Err(NothingToReduce("what is planted is in no collective"))
+            }
+            Source::Trainer { .. } => {
+                Ok(reduce_op::Request { profile: self.profile, premul: self.premul, fault: self.fault(), seed: SEED })
+            }
+        }
     }
 
     /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
@@ -69,7 +117,8 @@ impl Request {
     }
 }
 
-fn suites(names: &[String]) -> Result<Vec<SuiteInfo>> {
+/// `narrowed` to golden sets, a group has those of its suites alone that hold something against golden sets.
+fn suites(names: &[String], narrowed: bool) -> Result<Vec<SuiteInfo>> {
     let mut suites: Vec<SuiteInfo> = Vec::new();
     for name in names {
         let selected = catalogue::select(name);
@@ -80,10 +129,22 @@ fn suites(names: &[String]) -> Result<Vec<SuiteInfo>> {
                 None => bail!("there is no suite `{name}`\nhint: the command `suites` lists them"),
             }
         }
-        let new: Vec<_> = selected.into_iter().filter(|suite| !suites.contains(suite)).collect();
+        let wanted = |suite: &SuiteInfo| suite.name == name || !(narrowed && suite.needs_ranks);
+        let new: Vec<_> = selected.into_iter().filter(|it| wanted(it) && !suites.contains(it)).collect();
         suites.extend(new);
     }
     Ok(suites)
+}
+
+fn premul(given: PremulArg) -> Result<PremulSum> {
+    match given {
+        PremulArg::Emulated => Ok(PremulSum::Emulated),
+        PremulArg::SumAtOne => Ok(PremulSum::SumAtOne),
+        PremulArg::Native => bail!(
+            "gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter\n\
+             hint: use `--premul emulated`; no other backend is here yet"
+        ),
+    }
 }
 
 fn plant(text: &str) -> Result<Plant> {

@@ -1,13 +1,12 @@
 //! The collectives of a [`ProcessGroup`]. What Gloo cannot do is refused before anything is sent: it would end the process, or break
 //! the collectives after it.
 
-use std::sync::Arc;
-
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::{ProcessGroup, Shared};
+use super::ProcessGroup;
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
+use crate::dist::planted::Planted;
 use crate::dist::{Group, Pending, chunk, ring};
 use crate::shim::c10d::{Gloo, Trouble, Work};
 
@@ -30,26 +29,34 @@ const DIMS: usize = 8;
 /// A collective that Gloo carries out. Dropping it does not stop it.
 #[derive(Debug)]
 pub(in crate::dist) struct Running {
-    group: Arc<Shared>,
+    group: ProcessGroup,
     collective: Collective,
     work: Work,
     output: Tensor,
-    /// The shape of this rank's chunk and how its pieces, one from each rank, are put together, where they are yet to be.
-    reduction: Option<(Vec<i64>, Plan)>,
+    /// How what came is put together, where it is yet to be.
+    reduction: Option<Reduction>,
+}
+
+/// Of a reduce-scatter whose pieces are on their way, one from each rank.
+#[derive(Debug)]
+struct Reduction {
+    plan: Plan,
+    /// What the caller gave, this rank's chunk of it.
+    own: Tensor,
 }
 
 impl Running {
     pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
-        self.group.finish(self.collective, self.work)?;
-        let Some((shape, plan)) = self.reduction else { return Ok(self.output) };
-        Ok(no_grad(|| {
-            let (place, ranks) = (self.group.place, self.group.members.len());
-            let (pieces, elements) = (self.output.chunk(ranks as i64, 0), self.output.numel());
-            let first = elements / ranks * place;
-            let mut chunk = ring::summed(&pieces, first, elements, plan.reduce).view(shape.as_slice());
+        let Self { group, collective, work, output, reduction } = self;
+        group.0.finish(collective, work)?;
+        let Some(Reduction { plan, own }) = reduction else { return Ok(output) };
+        no_grad(|| {
+            let (pieces, elements) = (output.chunk(group.size() as i64, 0), output.numel());
+            let first = elements / group.size() * group.rank();
+            let mut chunk = ring::summed(&pieces, first, elements, plan.reduce).view(own.size().as_slice());
             plan.after(&mut chunk);
-            chunk
-        }))
+            if group.fault().is_some() { group.planted_chunk(chunk, &own) } else { Ok(chunk) }
+        })
     }
 }
 
@@ -63,10 +70,17 @@ impl ProcessGroup {
     pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
         let plan = self.plan(Collective::AllReduce, op, tensor)?;
         no_grad(|| {
-            let mut sent = plan.before(&tensor.detach());
+            let own = tensor.detach();
+            let mut sent = plan.before(&own);
+            if self.fault().is_some() {
+                sent = self.planted().sent(op, &sent).copy();
+            }
             self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
             self.sends(&sent, self.size(), 2);
             plan.after(&mut sent);
+            if self.fault().is_some() {
+                sent = self.planted().result(sent, &own);
+            }
             if sent.data_ptr() != tensor.data_ptr() {
                 tensor.copy_(&sent);
             }
@@ -82,6 +96,20 @@ impl ProcessGroup {
     /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
     pub fn reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Tensor, GroupError> {
         self.start_reduce_scatter(tensor, op)?.wait()
+    }
+
+    fn planted(&self) -> Planted {
+        Planted(self.fault())
+    }
+
+    /// This rank's chunk, or the one that it gets in place of it, where that is what is planted.
+    fn planted_chunk(&self, reduced: Tensor, own: &Tensor) -> Result<Tensor, GroupError> {
+        let (place, size) = (self.rank(), self.size());
+        let reduced = match self.planted().chunk(place, size) {
+            chunk if chunk == place => reduced,
+            chunk => self.all_gather_into_tensor(&reduced)?.chunk(size as i64, 0).swap_remove(chunk),
+        };
+        Ok(self.planted().result(reduced, own))
     }
 
     /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
@@ -132,6 +160,7 @@ impl ProcessGroup {
 
     fn plan(&self, collective: Collective, op: ReduceOp, tensor: &Tensor) -> Result<Plan, GroupError> {
         self.exchangeable(collective, tensor)?;
+        let op = self.planted().op(op);
         Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
     }
 
@@ -216,18 +245,22 @@ impl Group for ProcessGroup {
         let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
         let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
         self.sends(&input, 1, 1);
-        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: None }.into())
+        Ok(Running { group: self.clone(), collective: CALL, work, output, reduction: None }.into())
     }
 
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = self.plan(CALL, op, tensor)?;
-        let shape = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
-        let input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
+        let rows = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?[0];
+        let own = tensor.detach().narrow(0, rows * self.rank() as i64, rows);
+        let mut input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
+        if self.fault().is_some() {
+            input = no_grad(|| self.planted().sent(op, &input));
+        }
         let output = input.empty_like();
         let work = self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?;
         self.sends(&input, self.size(), 1);
-        Ok(Running { group: Arc::clone(&self.0), collective: CALL, work, output, reduction: Some((shape, plan)) }
-            .into())
+        let reduction = Some(Reduction { plan, own });
+        Ok(Running { group: self.clone(), collective: CALL, work, output, reduction }.into())
     }
 }

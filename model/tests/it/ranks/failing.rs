@@ -89,6 +89,34 @@ pub(super) fn killed(who: usize) {
     assert_eq!(error.failure, Failure::Gone { ranks: vec![who] });
 }
 
+/// Under a launcher: rank 0's error names the rank that was killed, which is the one that the launcher blames.
+#[test]
+fn a_rank_killed_in_a_collective_is_named_by_the_others_and_by_their_launcher() {
+    let launcher = crate::launch::launcher(4, "", &[(super::SCENARIO, "launched")]);
+    let begun = Instant::now();
+    let (code, said) = crate::launch::ended(launcher);
+    assert_eq!(code, Some(128 + SIGKILL), "{said}");
+    assert!(said.contains("rank 0: all_reduce failed: rank 2 is gone"), "{said}");
+    assert!(said.contains("Failed(Death { rank: 2, of: 4, how: Signal(9)"), "{said}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// Steps without end, but for rank 2, which is killed after some.
+pub(super) fn launched() {
+    let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
+    let mut gradient = Tensor::ones([100_000], (Kind::Float, tch::Device::Cpu));
+    for step in 0.. {
+        if group.rank() == 2 && step == 5 {
+            let killed = process::Command::new("kill").args(["-KILL", &process::id().to_string()]).status();
+            unreachable!("still there: {killed:?}");
+        }
+        if let Err(error) = group.all_reduce_(&mut gradient) {
+            say(&error);
+            process::exit(4);
+        }
+    }
+}
+
 pub(super) fn late() {
     let group = join(Duration::from_secs(10), PATIENCE).unwrap();
     if group.rank() == 1 {

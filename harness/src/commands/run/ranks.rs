@@ -1,0 +1,93 @@
+//! A run on several ranks, which torchrun or `--nproc` has started: rank 0 runs the suites and reports, the others do what it says.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use dinov3_model::dist::{Env, Group, GroupError, ProcessGroup, launch};
+use dinov3_suites::catalogue::{CATALOGUE, SuiteInfo};
+use dinov3_suites::{SuiteError, reduce_op};
+use tch::Tensor;
+
+use super::request::Request;
+
+/// For how long a rank waits for the others to start.
+const RENDEZVOUS: Duration = Duration::from_secs(120);
+
+/// For how long the others wait for rank 0's next word: it may have suites of its own to run. A rank that dies is noticed at once.
+const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The word that a suite begins, whose place in the catalogue follows; and that the run is over, with an exit code.
+const SUITE: i64 = 0;
+const END: i64 = 1;
+
+/// All ranks, seen from this one.
+pub struct Ranks(ProcessGroup);
+
+impl Ranks {
+    /// The ranks of torchrun's environment; none where this process was not started as a rank.
+    ///
+    /// # Errors
+    /// When the environment contradicts itself, or another rank does not come.
+    pub fn of_this_process(request: &Request) -> Result<Option<Self>> {
+        if !launch::is_a_rank() {
+            return Ok(None);
+        }
+        let env = match Env::from_torchrun() {
+            Ok(env) => env,
+            Err(error) => bail!("{error}\nhint: {}", error.hint()),
+        };
+        let group = ProcessGroup::join(&env, request.join_options(RENDEZVOUS, PATIENCE)).map_err(hinted)?;
+        Ok(Some(Self(group)))
+    }
+
+    /// Whether this one is rank 0.
+    pub fn is_first(&self) -> bool {
+        self.0.rank() == 0
+    }
+
+    /// The group of all of them.
+    pub fn group(&self) -> &ProcessGroup {
+        &self.0
+    }
+
+    /// Rank 0 says that a suite begins.
+    pub fn begin(&self, suite: &SuiteInfo) -> Result<()> {
+        match CATALOGUE.iter().position(|it| it == suite) {
+            Some(place) => self.say([SUITE, place as i64]),
+            None => bail!("the suite `{}` is in no catalogue", suite.name),
+        }
+    }
+
+    /// Rank 0 says that the run is over, and waits until all have heard.
+    pub fn end(&self, code: i32) -> Result<()> {
+        self.say([END, i64::from(code)])?;
+        Ok(self.0.barrier().map_err(hinted)?)
+    }
+
+    fn say(&self, word: [i64; 2]) -> Result<()> {
+        Ok(self.0.broadcast(&mut Tensor::from_slice(&word), 0).map_err(hinted)?)
+    }
+
+    /// Does what rank 0 says; gives its exit code.
+    pub fn follow(&self, request: &Request) -> Result<i32> {
+        loop {
+            let mut word = Tensor::from_slice(&[END, 0]);
+            self.0.broadcast(&mut word, 0).map_err(hinted)?;
+            match (word.int64_value(&[0]), word.int64_value(&[1])) {
+                (END, code) => {
+                    self.0.barrier().map_err(hinted)?;
+                    return Ok(i32::try_from(code)?);
+                }
+                (_, place) => match CATALOGUE.get(usize::try_from(place)?).map(|suite| suite.name) {
+                    Some("reduce-op") => reduce_op::take_part(&request.of_collectives()?, &self.0)?,
+                    name => bail!("rank 0 runs {name:?}, in which the other ranks have no part"),
+                },
+            }
+        }
+    }
+}
+
+/// With its hint, and still known for a group's.
+fn hinted(error: GroupError) -> SuiteError {
+    error.into()
+}

@@ -1,0 +1,245 @@
+//! From the ranks' findings to verdicts.
+
+use dinov3_model::dist::{Group, PremulSum, ProcessGroup, ReduceOp};
+use dinov3_reports::{Check, Finding, Quantity, Verdict};
+
+use super::Request;
+use super::exact::Asked;
+use super::format::{FORMATS, Format};
+use super::grid::{Call, Filling, Op, fillings};
+use super::measure::{Outcome, shows_a_factor};
+use super::values::drawn_factor;
+use crate::catalogue::REDUCE_OP;
+
+/// How many findings a check lists.
+const LISTED: usize = 6;
+
+/// What a group of so many ranks found out: for each filling and op, an outcome a rank.
+pub(super) struct World {
+    pub(super) size: usize,
+    pub(super) outcomes: Vec<Vec<Outcome>>,
+}
+
+/// Everything found out so far.
+pub(super) struct Found {
+    pub(super) request: Request,
+    pub(super) backend: String,
+    pub(super) drawn: f64,
+    pub(super) blocks: Vec<Block>,
+    ranks: usize,
+    fillings: Vec<Filling>,
+}
+
+/// A collective at a dtype.
+pub(super) struct Block {
+    pub(super) call: Call,
+    pub(super) worlds: Vec<World>,
+}
+
+/// One op on one tensor in one world.
+pub(super) struct Case<'a> {
+    pub(super) op: Op,
+    pub(super) world: usize,
+    filling: Filling,
+    pub(super) ranks: &'a [Outcome],
+}
+
+/// The ids of all checks, in order.
+pub(super) fn planned() -> Vec<String> {
+    let blocks = super::blocks().map(|(call, format)| of_block(call, format).0);
+    blocks.chain(Call::ALL.map(|call| of_factor_one(call).0)).collect()
+}
+
+/// Id and title of a block's check.
+pub(super) fn of_block(call: Call, format: Format) -> (String, String) {
+    let (call, dtype) = (call.name(), format.name);
+    (format!("{}/{call}/{dtype}", REDUCE_OP.name), format!("every op of {call} on {dtype} tensors, against exact sums"))
+}
+
+fn of_factor_one(call: Call) -> (String, String) {
+    let call = call.name();
+    let title = format!("{call} by PREMUL_SUM(1) has the bits of SUM, and by other factors it has not");
+    (format!("{}/factor-1/{call}", REDUCE_OP.name), title)
+}
+
+impl Found {
+    pub(super) fn new(request: &Request, group: &ProcessGroup) -> Self {
+        Self {
+            request: *request,
+            backend: group.backend().to_string(),
+            drawn: drawn_factor(request.seed),
+            blocks: Vec::new(),
+            ranks: group.size(),
+            fillings: fillings(request.profile),
+        }
+    }
+
+    /// The cases of a block.
+    pub(super) fn cases<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = Case<'a>> {
+        block.worlds.iter().flat_map(move |world| {
+            let cases = self.fillings.iter().flat_map(|filling| Op::ALL.map(|op| (*filling, op)));
+            let case = |((filling, op), ranks): ((Filling, Op), &'a Vec<Outcome>)| Case {
+                op,
+                world: world.size,
+                filling,
+                ranks,
+            };
+            cases.zip(&world.outcomes).map(case)
+        })
+    }
+
+    /// The check of a block, which is kept for the report.
+    pub(super) fn block(&mut self, call: Call, format: Format, worlds: Vec<World>) -> Check {
+        let block = Block { call, worlds };
+        let (id, title) = of_block(call, format);
+        let cases = self.cases(&block).filter(|case| !case.refused()).count();
+        let findings: Vec<Finding> = self.cases(&block).filter_map(|case| self.finding(&case, call)).collect();
+        let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
+        let sizes: Vec<String> = block.worlds.iter().map(|world| world.size.to_string()).collect();
+        let mut summary = format!("{cases} results in worlds of {}", listed(&sizes));
+        let verdict = match findings.first() {
+            Some(first) => {
+                summary += &format!(", {} wrong, first {}", findings.len(), first.subject);
+                Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+            }
+            None if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
+            None => {
+                summary += &format!(": 0 ulp where exact, at most {worst:.2} of the limit where rounded");
+                Verdict::Pass
+            }
+        };
+        let mut check = Check::new(id, title, verdict, summary);
+        check.figure = Some(Quantity::new(findings.len() as f64, "wrong results"));
+        check.limit = Some(Quantity::new(0.0, "wrong results"));
+        check.findings = shortened(findings);
+        self.blocks.push(block);
+        check
+    }
+
+    /// The error of those elements that are right, over what rounding allows.
+    fn share(&self, case: &Case<'_>, format: Format) -> f64 {
+        let limit = self.roundings(case.op, case.world, format);
+        if limit == 0.0 { 0.0 } else { case.roundings() / limit }
+    }
+
+    /// How many roundings a number goes through.
+    pub(super) fn roundings(&self, op: Op, world: usize, format: Format) -> f64 {
+        let (factor, average) = match op.at(world, self.drawn) {
+            ReduceOp::PremulSum(factor) => (Some(factor), false),
+            op => (None, op == ReduceOp::Avg),
+        };
+        Asked { format, world, factor, average }.roundings()
+    }
+
+    fn finding(&self, case: &Case<'_>, call: Call) -> Option<Finding> {
+        let (op, Filling { family, length }) = (case.op.name(self.drawn), case.filling);
+        let of = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
+        let subject = format!("{op}, world {}, {} ({of})", case.world, family.name());
+        let refused = case.ranks.iter().filter(|it| it.refused).count();
+        let substituted = self.request.premul == PremulSum::SumAtOne && !matches!(case.op, Op::Sum | Op::Fraction(1));
+        // What a group that substitutes SUM has to refuse; at 1/world in a world of one it is asked for SUM.
+        let is_one = case.op == Op::World && case.world == 1;
+        match (substituted && !is_one, refused == case.ranks.len(), refused) {
+            (true, true, _) | (false, false, 0) => {}
+            (true, ..) => return Some(Finding::new(subject, "not refused, although SUM stands for PREMUL_SUM")),
+            (false, ..) => {
+                return Some(Finding::new(subject, format!("refused on {refused} of {} ranks", case.ranks.len())));
+            }
+        }
+        if let Some((rank, wrong)) = case.ranks.iter().enumerate().find(|(_, it)| it.wrong > 0) {
+            let (place, got, expected) = wrong.first;
+            let text = format!(
+                "rank {rank}: {} of {of} wrong, at {place} first: {got:e} in place of {expected:e}",
+                wrong.wrong
+            );
+            let finding = Finding::new(subject, text);
+            return Some(if self.ignores(case) {
+                finding.with_hint(format!("{} gives the plain sum whatever the factor", self.backend))
+            } else {
+                finding
+            });
+        }
+        let first = case.ranks[0];
+        let differs = |it: &&Outcome| call == Call::AllReduce && it.hash != first.hash;
+        let other = case.ranks.iter().position(|it| differs(&it))?;
+        Some(Finding::new(subject, format!("ranks 0 and {other} hold different bits, both within rounding")))
+    }
+
+    /// Whether a factor that must change the result did not.
+    fn ignores(&self, case: &Case<'_>) -> bool {
+        let other_factor = matches!(case.op.at(case.world, self.drawn), ReduceOp::PremulSum(factor) if factor != 1.0);
+        other_factor && shows_a_factor(case.filling.family) && case.ranks.iter().all(|it| it.as_sum && !it.refused)
+    }
+
+    /// The check that factor 1 is SUM, and that this says something.
+    pub(super) fn factor_one(&self, call: Call) -> Check {
+        let (id, title) = of_factor_one(call);
+        let cases = || self.blocks.iter().filter(|it| it.call == call).flat_map(|block| self.cases(block));
+        let ones = || cases().filter(|case| case.op == Op::Fraction(1));
+        let differing: Vec<Finding> = ones()
+            .filter(|case| case.ranks.iter().any(|it| !it.as_sum))
+            .map(|case| Finding::new(format!("world {}, {}", case.world, case.filling.family.name()), "not SUM's bits"))
+            .collect();
+        let ignored: Vec<Case<'_>> = cases().filter(|case| self.ignores(case)).collect();
+        let backend = &self.backend;
+        let summary = format!("{} results, bit for bit; every other factor changes them", ones().count());
+        let verdict = if let Some(first) = differing.first() {
+            Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        } else if self.request.premul == PremulSum::SumAtOne {
+            let reason = format!(
+                "SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing"
+            );
+            Verdict::Vacuous { reason }
+        } else if let Some(first) = ignored.first() {
+            let op = first.op.name(self.drawn);
+            let reason =
+                format!("{backend} ignores the factor: {op} gives the plain sum, so equality at 1 says nothing");
+            Verdict::Vacuous { reason }
+        } else if self.ranks == 1 {
+            Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() }
+        } else {
+            Verdict::Pass
+        };
+        let mut check = Check::new(id, title, verdict, summary);
+        check.findings = shortened(differing);
+        check
+    }
+}
+
+impl Case<'_> {
+    pub(super) fn refused(&self) -> bool {
+        self.ranks.iter().all(|it| it.refused)
+    }
+
+    /// How many elements are wrong, on all ranks together.
+    pub(super) fn wrong(&self) -> u64 {
+        self.ranks.iter().map(|it| it.wrong).sum()
+    }
+
+    /// The largest error of those that are right, in roundings.
+    pub(super) fn roundings(&self) -> f64 {
+        self.ranks.iter().map(|it| it.roundings).fold(0.0, f64::max)
+    }
+}
+
+fn shortened(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let more = findings.len().saturating_sub(LISTED);
+    findings.truncate(LISTED);
+    if more > 0 {
+        findings.push(Finding::new("more", format!("{more} other results are wrong")));
+    }
+    findings
+}
+
+/// `1, 2 and 4`.
+pub(super) fn listed(words: &[String]) -> String {
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// The names of the dtypes.
+pub(super) fn dtypes() -> String {
+    listed(&FORMATS.map(|format| format.name.to_owned()))
+}

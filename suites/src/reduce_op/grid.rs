@@ -1,0 +1,148 @@
+//! What is tried: ops, collectives, worlds, and tensors.
+
+use dinov3_golden::manifest::Profile;
+use dinov3_model::dist::ReduceOp;
+
+/// A collective that reduces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    AllReduce,
+    ReduceScatter,
+}
+
+impl Call {
+    pub(super) const ALL: [Call; 2] = [Call::AllReduce, Call::ReduceScatter];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Call::AllReduce => "all_reduce",
+            Call::ReduceScatter => "reduce_scatter",
+        }
+    }
+}
+
+/// An op, whose factor may depend on the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    Sum,
+    /// PREMUL_SUM at one over this.
+    Fraction(u32),
+    /// PREMUL_SUM at one over the number of ranks.
+    World,
+    /// PREMUL_SUM at 2.
+    Two,
+    /// PREMUL_SUM at the factor that was drawn.
+    Drawn,
+    Avg,
+}
+
+impl Op {
+    /// All of them. PREMUL_SUM(1) comes right after SUM, which it is held against.
+    pub(super) const ALL: [Op; 10] = [
+        Op::Sum,
+        Op::Fraction(1),
+        Op::Fraction(2),
+        Op::Fraction(3),
+        Op::Fraction(5),
+        Op::Fraction(8),
+        Op::World,
+        Op::Two,
+        Op::Drawn,
+        Op::Avg,
+    ];
+
+    pub(super) fn at(self, world: usize, drawn: f64) -> ReduceOp {
+        match self {
+            Op::Sum => ReduceOp::Sum,
+            Op::Fraction(n) => ReduceOp::PremulSum(1.0 / f64::from(n)),
+            Op::World => ReduceOp::PremulSum(1.0 / world as f64),
+            Op::Two => ReduceOp::PremulSum(2.0),
+            Op::Drawn => ReduceOp::PremulSum(drawn),
+            Op::Avg => ReduceOp::Avg,
+        }
+    }
+
+    pub(super) fn name(self, drawn: f64) -> String {
+        match self {
+            Op::Sum => "SUM".to_owned(),
+            Op::Fraction(1) => "PREMUL_SUM(1)".to_owned(),
+            Op::Fraction(n) => format!("PREMUL_SUM(1/{n})"),
+            Op::World => "PREMUL_SUM(1/world)".to_owned(),
+            Op::Two => "PREMUL_SUM(2)".to_owned(),
+            Op::Drawn => format!("PREMUL_SUM({drawn})"),
+            Op::Avg => "AVG".to_owned(),
+        }
+    }
+}
+
+/// What a tensor is filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Whole numbers, so many bits of them that every sum is exact, and no coarser dtype's would be.
+    Whole,
+    /// A power of two on one rank, zero on all others: exact at every factor.
+    Single,
+    /// NaN, infinities, zeros of both signs, subnormals, and numbers that overflow when they are added.
+    Special,
+    /// Any numbers, of which the sum is rounded.
+    Random,
+}
+
+impl Family {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Family::Whole => "whole numbers",
+            Family::Single => "one rank's powers of two",
+            Family::Special => "special values",
+            Family::Random => "random numbers",
+        }
+    }
+}
+
+/// A tensor: how it is filled, and how many elements a rank gets of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Filling {
+    pub(super) family: Family,
+    pub(super) length: usize,
+}
+
+/// The tensors of a profile: from one element to megabytes, odd lengths among them.
+pub(super) fn fillings(profile: Profile) -> Vec<Filling> {
+    let of =
+        |family, lengths: &[usize]| lengths.iter().map(move |&length| Filling { family, length }).collect::<Vec<_>>();
+    let all = match profile {
+        Profile::Quick => [
+            of(Family::Whole, &[1, 3, 1023, 65537]),
+            of(Family::Single, &[1023]),
+            of(Family::Special, &[191]),
+            of(Family::Random, &[4099]),
+        ],
+        Profile::Full => [
+            of(Family::Whole, &[1, 2, 3, 5, 127, 1023, 4096, 65537, 262_147, 1_048_579]),
+            of(Family::Single, &[1, 2, 7, 1023, 65537, 262_147]),
+            of(Family::Special, &[1, 12, 191, 4097, 65537]),
+            of(Family::Random, &[1, 2, 3, 1023, 4099, 65537, 262_147, 1_048_579]),
+        ],
+    };
+    all.concat()
+}
+
+/// How many of `ranks` are tried together: 1, 2, 4 and so on, and all.
+pub(super) fn worlds(ranks: usize) -> Vec<usize> {
+    let mut worlds: Vec<usize> =
+        std::iter::successors(Some(1), |it| Some(it * 2)).take_while(|&it| it < ranks).collect();
+    worlds.push(ranks);
+    worlds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worlds_double_up_to_all() {
+        assert_eq!(worlds(1), [1]);
+        assert_eq!(worlds(8), [1, 2, 4, 8]);
+        assert_eq!(worlds(6), [1, 2, 4, 6]);
+    }
+}

@@ -1,0 +1,164 @@
+//! What a rank does: the collectives of the grid on its own tensors, each result held against the exact one.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use dinov3_model::dist::{Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use tch::{Kind, Tensor};
+
+use super::exact::{Asked, Judged, Sum};
+use super::format::Format;
+use super::grid::{Call, Family, Filling, Op};
+use super::values::Inputs;
+
+/// What a rank found out about one result.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Outcome {
+    /// How many elements are wrong.
+    pub(super) wrong: u64,
+    /// The first of them: its place in the result, what is there, and what should be.
+    pub(super) first: (u64, f64, f64),
+    /// The largest error of those that are right, in roundings.
+    pub(super) roundings: f64,
+    /// A hash of the result's bits, every NaN alike.
+    pub(super) hash: u64,
+    /// Whether the result has the bits that SUM gave for the same tensors.
+    pub(super) as_sum: bool,
+    /// The group refused the op.
+    pub(super) refused: bool,
+}
+
+/// How many numbers an outcome is sent as.
+const NUMBERS: usize = 8;
+
+impl Outcome {
+    const REFUSED: Outcome =
+        Outcome { wrong: 0, first: (0, 0.0, 0.0), roundings: 0.0, hash: 0, as_sum: false, refused: true };
+
+    fn numbers(&self) -> [i64; NUMBERS] {
+        let (place, got, expected) = self.first;
+        let flags = i64::from(self.as_sum) + 2 * i64::from(self.refused);
+        let bits = |value: f64| value.to_bits() as i64;
+        [self.wrong as i64, place as i64, bits(got), bits(expected), bits(self.roundings), self.hash as i64, flags, 0]
+    }
+
+    fn of(numbers: &[i64]) -> Self {
+        let value = |i: usize| f64::from_bits(numbers[i] as u64);
+        Self {
+            wrong: numbers[0] as u64,
+            first: (numbers[1] as u64, value(2), value(3)),
+            roundings: value(4),
+            hash: numbers[5] as u64,
+            as_sum: numbers[6] & 1 == 1,
+            refused: numbers[6] & 2 == 2,
+        }
+    }
+}
+
+/// What all ranks of a group found out: for each filling and op, in this order, one outcome a rank.
+///
+/// # Errors
+/// When a rank is gone or late.
+pub(super) fn measure(
+    group: &ProcessGroup,
+    call: Call,
+    format: Format,
+    fillings: &[Filling],
+    seed: u64,
+    drawn: f64,
+) -> Result<Vec<Vec<Outcome>>, GroupError> {
+    let mut own = Vec::new();
+    for filling in fillings {
+        let case = Case::new(group, call, format, *filling, seed);
+        let mut plain = None;
+        for op in Op::ALL {
+            own.push(case.outcome(group, op.at(group.size(), drawn), &mut plain)?);
+        }
+    }
+    let numbers: Vec<i64> = own.iter().flat_map(Outcome::numbers).collect();
+    let all = group.all_gather(&Tensor::from_slice(&numbers))?;
+    let all: Vec<Vec<i64>> = all.iter().map(|it| Vec::<i64>::try_from(it).unwrap_or_default()).collect();
+    let of = |case: usize, rank: &Vec<i64>| Outcome::of(&rank[case * NUMBERS..(case + 1) * NUMBERS]);
+    Ok((0..own.len()).map(|case| all.iter().map(|rank| of(case, rank)).collect()).collect())
+}
+
+/// One tensor, and the exact sums of this rank's part of the result.
+struct Case {
+    call: Call,
+    inputs: Inputs,
+    /// Where this rank's part of the result begins.
+    start: usize,
+    sent: Tensor,
+    sums: Vec<Sum>,
+}
+
+impl Case {
+    fn new(group: &ProcessGroup, call: Call, format: Format, filling: Filling, seed: u64) -> Self {
+        let (rank, world) = (group.rank(), group.size());
+        let Filling { family, length } = filling;
+        let inputs = Inputs { family, format, world, seed };
+        let (start, whole) = match call {
+            Call::AllReduce => (0, length),
+            Call::ReduceScatter => (rank * length, world * length),
+        };
+        let sent: Vec<f64> = (0..whole).map(|place| inputs.at(rank, place)).collect();
+        let sums = (start..start + length).map(|place| Sum::of(&inputs, place)).collect();
+        Self { call, inputs, start, sent: Tensor::from_slice(&sent).to_kind(format.kind), sums }
+    }
+
+    /// `plain` is the hash of SUM's result, once that has been had.
+    fn outcome(&self, group: &ProcessGroup, op: ReduceOp, plain: &mut Option<u64>) -> Result<Outcome, GroupError> {
+        let reduced = match self.call {
+            Call::AllReduce => {
+                let mut tensor = self.sent.copy();
+                group.all_reduce(&mut tensor, op).map(|()| tensor)
+            }
+            Call::ReduceScatter => group.reduce_scatter(&self.sent, op),
+        };
+        let reduced = match reduced {
+            Ok(reduced) => reduced,
+            Err(GroupError { failure: Failure::Op { .. }, .. }) => return Ok(Outcome::REFUSED),
+            Err(error) => return Err(error),
+        };
+        let values = Vec::<f64>::try_from(reduced.to_kind(Kind::Double)).unwrap_or_default();
+        let mut outcome = self.judge(op, &values);
+        if op == ReduceOp::Sum {
+            *plain = Some(outcome.hash);
+        }
+        outcome.as_sum = *plain == Some(outcome.hash);
+        Ok(outcome)
+    }
+
+    fn judge(&self, op: ReduceOp, values: &[f64]) -> Outcome {
+        let Inputs { format, world, .. } = self.inputs;
+        let factor = match op {
+            ReduceOp::PremulSum(factor) => Some(format.rounded(factor, 0)),
+            _ => None,
+        };
+        let average = op == ReduceOp::Avg;
+        let asked = Asked { format, world, factor, average };
+        let mut hash = DefaultHasher::new();
+        let mut outcome = Outcome { refused: false, ..Outcome::REFUSED };
+        // A result of another length is wrong where one of the two ends.
+        let missing = self.sums.len().saturating_sub(values.len());
+        for (i, (value, sum)) in values.iter().zip(&self.sums).enumerate() {
+            hash.write_u64(if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() });
+            match asked.judge(*value, sum, self.inputs.certainty(self.start + i, factor, average)) {
+                Judged::Right(roundings) => outcome.roundings = outcome.roundings.max(roundings),
+                Judged::Wrong(expected) => {
+                    if outcome.wrong == 0 {
+                        outcome.first = (i as u64, *value, expected);
+                    }
+                    outcome.wrong += 1;
+                }
+            }
+        }
+        outcome.wrong += missing as u64;
+        outcome.hash = hash.finish();
+        outcome
+    }
+}
+
+/// Whether a factor must change the result of such a tensor: special values and zeros need not change.
+pub(super) fn shows_a_factor(family: Family) -> bool {
+    matches!(family, Family::Whole | Family::Random)
+}

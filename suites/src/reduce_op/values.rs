@@ -1,0 +1,159 @@
+//! What each rank puts in: a function of rank and place, so that any rank knows what any other sent.
+
+use super::format::{Format, power};
+use super::grid::Family;
+
+/// How many kinds of special values there are; place i holds the (i modulo this)-th.
+const SPECIAL: usize = 12;
+
+/// The inputs of a world.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs {
+    pub(super) family: Family,
+    pub(super) format: Format,
+    pub(super) world: usize,
+    pub(super) seed: u64,
+}
+
+/// How sure the result at a place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// Whatever order is added in, nothing is rounded but what each rank multiplies, and that rounding is the result's.
+    Exact,
+    /// Roundings add up.
+    Rounded,
+}
+
+impl Inputs {
+    /// What `rank` sends at `place`.
+    pub(super) fn at(&self, rank: usize, place: usize) -> f64 {
+        match self.family {
+            Family::Whole => self.whole(rank, place),
+            Family::Single => {
+                let bits = mixed(self.seed, 0, place);
+                let sign = if bits & 8 == 0 { 1.0 } else { -1.0 };
+                if place % self.world == rank { sign * power((bits % 7) as i32 - 3) } else { 0.0 }
+            }
+            Family::Special => self.special(rank, place),
+            Family::Random => {
+                let bits = mixed(self.seed, rank + 1, place);
+                let significand = 1.0 + (bits >> 12) as f64 * power(-52);
+                let sign = if bits & 8 == 0 { 1.0 } else { -1.0 };
+                self.format.rounded(sign * significand * power((bits % 7) as i32 - 3), 0)
+            }
+        }
+    }
+
+    /// Bits of a whole number, such that a sum over the world still fits; none where it would not.
+    fn whole_bits(&self) -> i32 {
+        self.format.bits - 1 - (self.world.next_power_of_two().trailing_zeros() as i32)
+    }
+
+    fn whole(&self, rank: usize, place: usize) -> f64 {
+        let bits = mixed(self.seed, rank + 1, place);
+        // Odd, so that the last bit counts, and not zero.
+        let number = (bits >> 12) % (1 << self.whole_bits().clamp(1, 48)) | 1;
+        if bits & 8 == 0 { number as f64 } else { -(number as f64) }
+    }
+
+    fn special(&self, rank: usize, place: usize) -> f64 {
+        let holder = place / SPECIAL % self.world;
+        let next = (holder + 1) % self.world;
+        let (holds, is_next) = (rank == holder, rank == next);
+        let of_holder = |value: f64, others: f64| if holds { value } else { others };
+        match place % SPECIAL {
+            0 => of_holder(f64::NAN, 1.0),
+            1 => of_holder(f64::INFINITY, -1.0),
+            2 => of_holder(f64::NEG_INFINITY, 1.0),
+            3 if holds => f64::INFINITY,
+            3 => {
+                if is_next {
+                    f64::NEG_INFINITY
+                } else {
+                    1.0
+                }
+            }
+            4 => -0.0,
+            5 => of_holder(-0.0, 0.0),
+            6 => of_holder(16.0 * self.format.smallest(), 0.0),
+            7 => 3.0 * self.format.smallest(),
+            8 => power(self.format.max),
+            9 => -power(self.format.max),
+            10 => of_holder(self.format.largest(), 0.0),
+            _ if holds => 3.0,
+            _ => {
+                if is_next {
+                    -3.0
+                } else {
+                    0.0
+                }
+            }
+        }
+    }
+
+    /// How sure the result at `place` is under a factor (none: the plain sum), divided by the number of ranks or not.
+    pub(super) fn certainty(&self, place: usize, factor: Option<f64>, average: bool) -> Certainty {
+        let few = self.world.is_power_of_two();
+        let only_exponents_change = factor.is_none_or(is_power_of_two) && (!average || few);
+        let exact = match self.family {
+            Family::Whole => self.whole_bits() >= 1 && only_exponents_change,
+            Family::Single => !average || few,
+            Family::Special => match place % SPECIAL {
+                7 => false,
+                8 | 9 => only_exponents_change && few && !average,
+                _ => !average || few,
+            },
+            Family::Random => self.world == 1 && !average && factor.is_none(),
+        };
+        if exact { Certainty::Exact } else { Certainty::Rounded }
+    }
+}
+
+fn is_power_of_two(factor: f64) -> bool {
+    factor.is_normal() && factor.to_bits() << 12 == 0
+}
+
+/// A number that looks random, of a seed, a stream and a place (the finaliser of SplitMix64).
+fn mixed(seed: u64, stream: usize, place: usize) -> u64 {
+    let start = seed.wrapping_add((stream as u64) << 40).wrapping_add(place as u64);
+    let mut z = start.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A factor between 1/2 and 2 with a full significand, of a seed.
+pub(super) fn drawn_factor(seed: u64) -> f64 {
+    // Short enough to be typed again, and no power of two's neighbour.
+    0.5 + ((mixed(seed, 0, 0) % 9973) as f64 + 1.0) * 1.5 / 9975.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::format::FORMATS;
+    use super::*;
+
+    #[test]
+    fn whatever_is_put_in_is_a_value_of_its_format() {
+        for format in FORMATS {
+            for family in [Family::Whole, Family::Single, Family::Special, Family::Random] {
+                for world in [1, 3, 8] {
+                    let inputs = Inputs { family, format, world, seed: 7 };
+                    for (rank, place) in (0..world).flat_map(|rank| (0..200).map(move |place| (rank, place))) {
+                        let value = inputs.at(rank, place);
+                        let kept = format.rounded(value, 0);
+                        assert!(kept.to_bits() == value.to_bits() || value.is_nan(), "{} {value:e}", format.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_drawn_factor_is_no_power_of_two() {
+        for seed in 0..1000 {
+            let factor = drawn_factor(seed);
+            assert!((0.5..2.0).contains(&factor) && !is_power_of_two(factor));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Ranks started for the suite: a request goes to them as one argument, and rank 0 sends back what it finds out, a line each.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use dinov3_golden::manifest::Profile;
+use dinov3_model::dist::launch::{self, Death, Ended, LaunchError, Show};
+use dinov3_model::dist::{Env, EnvError, PremulSum, ProcessGroup};
+use dinov3_model::fault::Fault;
+use dinov3_model::runtime;
+use dinov3_reports::{Check, Event, Reporter, Section, exit};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{COLLECTIVE, Request, lead, take_part};
+use crate::SuiteError;
+
+/// Before each line that is for the suite: whatever else comes on standard output is not.
+const SIGN: &str = "dinov3-reduce-op ";
+
+/// For how long a rank waits for the others to start.
+const RENDEZVOUS: Duration = Duration::from_secs(60);
+
+/// What to start as ranks: a program that hands its last argument to [`work`].
+#[derive(Clone, Debug)]
+pub struct Workers {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments before the last.
+    pub arguments: Vec<OsString>,
+    /// How many.
+    pub ranks: usize,
+}
+
+/// Why there were no ranks, or not to the end.
+#[derive(Debug, Error)]
+pub enum RanksError {
+    /// They could not be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// One failed.
+    #[error("{0}{said}", said = said(.0))]
+    Failed(Death),
+    /// Rank 0 ended well and said too little.
+    #[error("the ranks ended before they had told everything")]
+    Silent,
+    /// What rank 0 said, or what the ranks were asked, is not understood.
+    #[error("the ranks and who started them do not understand each other: {0}")]
+    Language(#[from] serde_json::Error),
+    /// This process was not started as a rank.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+}
+
+impl RanksError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Launch(error) => error.hint(),
+            Self::Failed(death) => death.hint().to_owned(),
+            Self::Silent | Self::Language(_) => "start ranks of the same build".to_owned(),
+            Self::Env(error) => error.hint().to_owned(),
+        }
+    }
+}
+
+fn said(death: &Death) -> String {
+    let lines = death.last_words.lines().filter(|line| !line.trim().is_empty());
+    // Its hints are not ours.
+    lines.map(|line| format!("\n  {}", line.trim_start_matches("error: "))).collect()
+}
+
+/// A [`Request`] on its way.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    full: bool,
+    sum_at_one: bool,
+    fault: Option<String>,
+    seed: u64,
+}
+
+/// What rank 0 tells.
+#[derive(Serialize, Deserialize)]
+enum Word {
+    Started { id: String, title: String, steps: Option<u64> },
+    Progress(u64),
+    Finished(Check),
+    Sections(Vec<Section>),
+}
+
+impl Workers {
+    pub(super) fn run(&self, request: &Request, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        let asked = Asked {
+            full: request.profile == Profile::Full,
+            sum_at_one: request.premul == PremulSum::SumAtOne,
+            fault: request.fault.map(|fault| fault.name().to_owned()),
+            seed: request.seed,
+        };
+        let mut arguments = self.arguments.clone();
+        arguments.push(serde_json::to_string(&asked).map_err(RanksError::from)?.into());
+        let program = self.program.clone();
+        let launch =
+            launch::Request { ranks: self.ranks, program, arguments, consequence: exit::PEER, show: Show::Lines };
+        let launch = launch.resolve().map_err(RanksError::from)?;
+        let mut sections = None;
+        let mut heard: Result<(), SuiteError> = Ok(());
+        let ended = launch.run(&mut |line| {
+            if let (Some((_, word)), Ok(())) = (line.split_once(SIGN), &heard) {
+                heard = hear(word, reporter, &mut sections);
+            }
+        });
+        match ended.map_err(RanksError::from)? {
+            Ended::Together(0) => heard.and(sections.ok_or_else(|| RanksError::Silent.into())),
+            Ended::Together(code) => {
+                let how = launch::How::Code(code);
+                Err(RanksError::Failed(Death { rank: 0, of: self.ranks, how, last_words: String::new() }).into())
+            }
+            Ended::Failed(death) => Err(RanksError::Failed(death).into()),
+            // The signal was for this process too, which is to end as if it had not been caught.
+            Ended::Told { signal } => {
+                signal_hook::low_level::emulate_default_handler(signal)?;
+                Err(io::Error::from(io::ErrorKind::Interrupted).into())
+            }
+        }
+    }
+}
+
+fn hear(word: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Section>>) -> Result<(), SuiteError> {
+    let event = match serde_json::from_str(word).map_err(RanksError::from)? {
+        Word::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
+        Word::Progress(done) => Event::Progress { done },
+        Word::Finished(check) => Event::CheckFinished(check),
+        Word::Sections(all) => {
+            *sections = Some(all);
+            return Ok(());
+        }
+    };
+    Ok(reporter.event(&event)?)
+}
+
+/// What a worker does: joins the others and does its part of what `asked`, its last argument, says. Rank 0 tells of it on `output`.
+///
+/// # Errors
+/// When this process is no rank, `asked` is not understood, or another rank is gone or late.
+pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
+    let asked: Asked = serde_json::from_str(asked).map_err(RanksError::from)?;
+    let request = Request {
+        profile: if asked.full { Profile::Full } else { Profile::Quick },
+        premul: if asked.sum_at_one { PremulSum::SumAtOne } else { PremulSum::Emulated },
+        fault: asked.fault.and_then(|name| Fault::ALL.into_iter().find(|fault| fault.name() == name)),
+        seed: asked.seed,
+    };
+    let env = Env::from_torchrun().map_err(RanksError::from)?;
+    // Many ranks share the cores.
+    runtime::set_threads(1);
+    let group = ProcessGroup::join(&env, request.options(RENDEZVOUS, COLLECTIVE))?;
+    if env.rank > 0 {
+        return take_part(&request, &group);
+    }
+    let mut teller = Teller(output);
+    let sections = lead(&request, &group, &mut teller)?;
+    Ok(teller.say(&Word::Sections(sections))?)
+}
+
+/// Tells of events as lines.
+struct Teller<'a>(&'a mut dyn Write);
+
+impl Teller<'_> {
+    fn say(&mut self, word: &Word) -> io::Result<()> {
+        writeln!(self.0, "{SIGN}{}", serde_json::to_string(word)?)?;
+        self.0.flush()
+    }
+}
+
+impl Reporter for Teller<'_> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::CheckStarted { id, title, steps } => {
+                self.say(&Word::Started { id: id.clone(), title: title.clone(), steps: *steps })
+            }
+            Event::Progress { done } => self.say(&Word::Progress(*done)),
+            Event::CheckFinished(check) => self.say(&Word::Finished(check.clone())),
+            // Whoever started the ranks tells of the rest.
+            Event::RunStarted { .. }
+            | Event::SuiteStarted { .. }
+            | Event::SuiteFinished { .. }
+            | Event::Note(_)
+            | Event::RunFinished { .. } => Ok(()),
+        }
+    }
+}
