@@ -111,6 +111,24 @@ pub fn run(suite: &dyn Judging, request: &Request, reporter: &mut dyn Reporter) 
     Ok(())
 }
 
+/// Goes through the cases of a trainer as [`run`] does, with `part` in place of a judgement: what a rank does beside rank 0.
+///
+/// # Errors
+/// When a golden set cannot be read or is damaged, and when `part` fails.
+pub(crate) fn follow(
+    suite: &dyn Judging,
+    request: &Request,
+    part: &mut dyn FnMut(&GoldenSet, &Replay) -> Result<(), SuiteError>,
+) -> Result<(), SuiteError> {
+    for Case { golden, precision, recorded, subject } in cases::of(suite, request)? {
+        if let Subject::Trainer { device, plant } = subject {
+            runtime::set_threads(recorded.threads);
+            part(&golden, &Replay { precision, device, plant, free_run: false })?;
+        }
+    }
+    Ok(())
+}
+
 fn run_case(suite: &dyn Judging, case: &Case, reporter: &mut dyn Reporter) -> Result<SetJudgement, SuiteError> {
     let started = Instant::now();
     let id = case.id(&suite.info());

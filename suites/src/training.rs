@@ -12,18 +12,60 @@ mod sections;
 mod steps;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
+use dinov3_model::dist::{Collective, Failure, Group, GroupError, ProcessGroup};
 use dinov3_model::tap::Tap;
 use dinov3_reports::Section;
+use tch::Tensor;
 
 use crate::catalogue::TRAINING;
-use crate::judging::Judging;
-use crate::judging::pipeline;
 use crate::judging::replay::{Replay, without_effect};
+use crate::judging::{self, Judging, Request, pipeline};
 use crate::{SuiteError, SuiteInfo};
 
 /// The suite.
-#[derive(Clone, Copy, Debug)]
-pub struct Training;
+#[derive(Clone, Debug, Default)]
+pub struct Training {
+    /// The ranks that replay together what as many recorded; this process is one of them. The ranks of other sets are threads, as those of
+    /// all are where there is none.
+    pub ranks: Option<ProcessGroup>,
+}
+
+impl Training {
+    /// The ranks, if `set` was recorded by as many, and by more than one.
+    fn ranks_of(&self, set: &GoldenSet) -> Option<&ProcessGroup> {
+        let size = set.manifest().recipe.world_size as usize;
+        self.ranks.as_ref().filter(|group| group.size() > 1 && group.size() == size)
+    }
+
+    /// What ranks other than 0 do while that one runs the suite for the same request: their part in what as many ranks recorded.
+    ///
+    /// # Errors
+    /// When a set cannot be read or replayed, and when another rank is gone.
+    pub fn take_part(&self, request: &Request) -> Result<(), SuiteError> {
+        judging::follow(self, request, &mut |set, replay| match self.ranks_of(set) {
+            Some(group) => {
+                let free_run = agreed(group, false)?;
+                self::replay::run(set, &Replay { free_run, ..*replay }, Some(group), &mut |_: &str, _: &Tensor| {})
+            }
+            None => Ok(()),
+        })
+    }
+}
+
+/// As long as a word of rank 0 between suites, and none of those.
+const FREE_RUN: i64 = 2;
+
+/// Whether rank 0 has decided for all steps in a row.
+fn agreed(group: &ProcessGroup, mine: bool) -> Result<bool, SuiteError> {
+    let mut word = Tensor::from_slice(&[FREE_RUN, i64::from(mine)]);
+    group.broadcast(&mut word, 0)?;
+    if word.int64_value(&[0]) != FREE_RUN {
+        // It has ended the run, with an error of its own.
+        let failure = Failure::Gone { ranks: vec![0] };
+        return Err(GroupError { rank: group.rank(), collective: Collective::Broadcast, failure }.into());
+    }
+    Ok(word.int64_value(&[1]) == 1)
+}
 
 impl Judging for Training {
     fn info(&self) -> SuiteInfo {
@@ -57,7 +99,11 @@ impl Judging for Training {
     }
 
     fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
-        replay::run(set, replay, tap)
+        let ranks = self.ranks_of(set);
+        if let Some(group) = ranks {
+            agreed(group, replay.free_run)?;
+        }
+        replay::run(set, replay, ranks, tap)
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

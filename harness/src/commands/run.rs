@@ -91,10 +91,11 @@ fn run_suite(
     ranks: Option<&Ranks>,
     reporter: &mut dyn Reporter,
 ) -> Result<Option<Error>> {
+    let training = Training { ranks: ranks.map(|it| it.group().clone()) };
     let judging: &dyn Judging = match suite.name {
         "data" => &Data,
         "layers" => &Layers,
-        "training" => &Training,
+        "training" => &training,
         "reduce-op" => return run_reduce_op(suite, request, ranks, reporter),
         name => bail!("the suite `{name}` is in the catalogue but cannot be run"),
     };
@@ -105,9 +106,10 @@ fn run_suite(
             suite.name
         )));
     }
-    let Request { golden, profile, source, .. } = request;
-    let request = judging::Request { golden: golden.clone(), profile: *profile, source: source.clone() };
-    match judging::run(judging, &request, reporter) {
+    if let Some(ranks) = ranks.filter(|_| suite.name == "training") {
+        ranks.begin(suite)?;
+    }
+    match judging::run(judging, &request.judging(), reporter) {
         Err(idle @ SuiteError::NothingFor { .. }) => Ok(Some(idle.into())),
         ran => ran.map(|()| None).map_err(Into::into),
     }

@@ -147,8 +147,8 @@ impl Request {
         if set("OMP_NUM_THREADS").is_none() {
             environment.push(("OMP_NUM_THREADS", (cores / self.ranks).max(1).to_string()));
         }
-        // Threads that wait for work by spinning take the cores from ranks that have some.
-        if self.ranks > cores && set("OMP_WAIT_POLICY").is_none() {
+        // Threads that wait for work by spinning take the cores from ranks that have some. A golden set may bring two threads for each.
+        if 2 * self.ranks > cores && set("OMP_WAIT_POLICY").is_none() {
             environment.push(("OMP_WAIT_POLICY", "PASSIVE".to_owned()));
         }
         let (settle, grace) = (Duration::from_secs(3), Duration::from_secs(5));

@@ -3,7 +3,7 @@
 use std::thread;
 
 use dinov3_golden::{Dtype, GoldenSet, Stage};
-use dinov3_model::dist::{Group, GroupError};
+use dinov3_model::dist::{Group, GroupError, ProcessGroup};
 use dinov3_model::metrics::SmoothedValue;
 use dinov3_model::tap::Tap;
 use tch::Tensor;
@@ -17,7 +17,12 @@ use crate::judging::replay::{Replay, tensor_of};
 ///
 /// # Errors
 /// When a trajectory was not recorded in full.
-pub(super) fn show(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(
+    set: &GoldenSet,
+    replay: &Replay,
+    ranks: Option<&ProcessGroup>,
+    tap: &mut dyn Tap,
+) -> Result<(), SuiteError> {
     let manifest = set.manifest();
     let fault = replay.plant.map(|plant| plant.fault);
     for entry in manifest.entries.iter().filter(|entry| entry.stage == Stage::Trajectory) {
@@ -31,12 +36,16 @@ pub(super) fn show(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Resul
         let values = stored.filter(|it| it.dtype() == Dtype::F32 && it.shape().len() == 1).map(tensor_of);
         let values = values.and_then(|it| Vec::<f32>::try_from(it).ok());
         let values = values.ok_or_else(|| unusable("it is no series of fp32 values".to_owned()))?;
-        let figures = on_every_rank(manifest.recipe.world_size as usize, &|group| {
+        let figures = |group: &dyn Group| {
             let mut meter = SmoothedValue::with_fault(fault);
             values.iter().for_each(|value| meter.update(f64::from(*value)));
             meter.synchronize(group)?;
             Ok(meter.figures().to_array())
-        });
+        };
+        let figures = match ranks {
+            Some(group) => figures(group),
+            None => on_every_rank(manifest.recipe.world_size as usize, &figures),
+        };
         let figures = figures.map_err(|error| unusable(error.to_string()))?;
         tap.tensor(&format!("metric:{name}"), &Tensor::from_slice(&figures));
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{GoldenSet, Stage, TensorFile};
 use dinov3_model::config::SslConfig;
-use dinov3_model::dist::{self, Alone, Group};
+use dinov3_model::dist::{self, Alone, Group, ProcessGroup};
 use dinov3_model::runtime;
 use dinov3_model::tap::{Tap, Taps};
 use dinov3_model::train::{TrainState, Trainer};
@@ -19,11 +19,17 @@ use crate::judging::replay::{Replay, config, tensor_of};
 /// What in the state is no tensor of the trainer: where the host's random stream stands.
 const RNG: &str = "rng";
 
-/// Replays `set` and shows every tensor that the recording could hold to `tap`, under the names of the set's entries.
+/// Replays `set` and shows every tensor that the recording could hold to `tap`, under the names of the set's entries. Its ranks are threads of
+/// this process; or `ranks`, each of which calls this, and sees the same.
 ///
 /// # Errors
-/// When the recipe cannot be replayed, an input is missing or misshapen, or the trainer fails.
-pub fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+/// When the recipe cannot be replayed, an input is missing or misshapen, the trainer fails, or a rank is gone.
+pub fn run(
+    set: &GoldenSet,
+    replay: &Replay,
+    ranks: Option<&ProcessGroup>,
+    tap: &mut dyn Tap,
+) -> Result<(), SuiteError> {
     let recipe = &set.manifest().recipe;
     if recipe.loss_battery.is_some() {
         return battery::run(set, replay, tap);
@@ -31,18 +37,19 @@ pub fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), Su
     let Some(training) = &recipe.training else {
         return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
     };
-    let ranks = groups(recipe.world_size as usize);
-    let trainers = start(set, training, replay, ranks)?;
+    let groups = ranks.map_or_else(|| groups(recipe.world_size as usize), |it| vec![Arc::new(it.clone())]);
+    let trainers = start(set, training, replay, groups)?;
     trainers[0].tap_groups(&mut Taps::to(tap));
     trainers[0].tap_schedules(&mut Taps::to(tap));
     let batches = inputs::batches(set, training, &config(set)?)?;
     let free_run = replay.free_run && has_trajectory(set, replay);
     let count = if free_run { training.steps } else { 1 };
     let iterations = training.iteration..training.iteration + count;
-    let plan = steps::Plan { iterations, ranks: trainers.len(), free_run };
+    let first = ranks.map_or(0, |it| it.rank());
+    let plan = steps::Plan { iterations, first, ranks: recipe.world_size as usize, free_run };
     steps::take(&plan, &batches, trainers, tap)
         .map_err(|source| SuiteError::Train { set: set.manifest().name.clone(), source })?;
-    meters::show(set, replay, tap)
+    meters::show(set, replay, ranks, tap)
 }
 
 /// One group a rank.

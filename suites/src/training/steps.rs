@@ -13,6 +13,8 @@ use tch::Tensor;
 pub(super) struct Plan {
     /// The iterations.
     pub(super) iterations: Range<usize>,
+    /// The rank of the first of this process's trainers.
+    pub(super) first: usize,
     /// How many ranks take them together.
     pub(super) ranks: usize,
     /// Whether to show what the steps logged and left behind.
@@ -34,7 +36,7 @@ impl Batches {
     }
 }
 
-/// Takes the steps with these distinct batches, a trainer a rank, and shows those of the first rank to `tap`: the first step in full, of the others
+/// Takes the steps with these distinct batches, a trainer a rank, and shows those of the first trainer to `tap`: the first step in full, of the others
 /// what they log.
 ///
 /// # Errors
@@ -53,7 +55,7 @@ pub(super) fn take(
             .enumerate()
             .map(|(other, trainer)| {
                 let batches = Batches::of(batches);
-                scope.spawn(move || unseen(plan, trainer, &batches, other + 1, threads))
+                scope.spawn(move || unseen(plan, trainer, &batches, plan.first + other + 1, threads))
             })
             .collect();
         // Every rank's trainer ends with its steps, for whatever reason, so that the others do not wait for it forever.
@@ -73,7 +75,7 @@ fn seen(plan: &Plan, mut trainer: Trainer, batches: &Batches, tap: &mut dyn Tap)
     let mut logs = Vec::with_capacity(plan.iterations.len());
     for it in plan.iterations.clone() {
         let mut taps = if logs.is_empty() { Taps::to(tap) } else { Taps::none() };
-        logs.push(trainer.step(batches.at(it, 0, plan.ranks), it, &mut taps)?);
+        logs.push(trainer.step(batches.at(it, plan.first, plan.ranks), it, &mut taps)?);
     }
     if plan.free_run {
         trajectories(&logs, tap);

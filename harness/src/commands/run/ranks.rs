@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use dinov3_model::dist::{Env, Group, GroupError, ProcessGroup, launch};
 use dinov3_suites::catalogue::{CATALOGUE, SuiteInfo};
+use dinov3_suites::training::Training;
 use dinov3_suites::{SuiteError, reduce_op};
 use tch::Tensor;
 
@@ -68,6 +69,14 @@ impl Ranks {
         Ok(self.0.broadcast(&mut Tensor::from_slice(&word), 0).map_err(hinted)?)
     }
 
+    /// This rank's part in the suite `training`: none, where rank 0 finds nothing to judge.
+    fn train(&self, request: &Request) -> Result<(), SuiteError> {
+        match (Training { ranks: Some(self.0.clone()) }).take_part(&request.judging()) {
+            Err(SuiteError::NothingFor { .. }) => Ok(()),
+            taken => taken,
+        }
+    }
+
     /// Does what rank 0 says; gives its exit code.
     pub fn follow(&self, request: &Request) -> Result<i32> {
         loop {
@@ -80,6 +89,7 @@ impl Ranks {
                 }
                 (_, place) => match CATALOGUE.get(usize::try_from(place)?).map(|suite| suite.name) {
                     Some("reduce-op") => reduce_op::take_part(&request.of_collectives()?, &self.0)?,
+                    Some("training") => self.train(request)?,
                     name => bail!("rank 0 runs {name:?}, in which the other ranks have no part"),
                 },
             }

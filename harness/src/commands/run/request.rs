@@ -9,7 +9,7 @@ use dinov3_model::dist::{Options, PremulSum};
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::Format;
 use dinov3_suites::catalogue::{self, SuiteInfo};
-use dinov3_suites::judging::Source;
+use dinov3_suites::judging::{self, Source};
 use dinov3_suites::reduce_op;
 use tch::Device;
 
@@ -84,6 +84,11 @@ impl Request {
             Source::Trainer { plant, .. } => plant.map(|plant| plant.fault),
             Source::Candidate(_) => None,
         }
+    }
+
+    /// What the suites that judge tensors are to do.
+    pub fn judging(&self) -> judging::Request {
+        judging::Request { golden: self.golden.clone(), profile: self.profile, source: self.source.clone() }
     }
 
     /// How this process joins other ranks.

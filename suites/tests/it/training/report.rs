@@ -14,7 +14,7 @@ fn run(golden: &str, fault: Option<Fault>) -> SuiteResult {
     let source = Source::Trainer { device: Device::Cpu, plant };
     let request = Request { golden: vec![fixture::sets().join(golden)], profile: Profile::Quick, source };
     let mut collector = Collector::default();
-    judging::run(&Training, &request, &mut collector).unwrap();
+    judging::run(&Training::default(), &request, &mut collector).unwrap();
     collector.suites()[0].clone()
 }
 
