@@ -43,6 +43,8 @@ fn a_rank() {
         "refused" => refused::rank(),
         "killed 0" => failing::killed(0),
         "killed 2" => failing::killed(2),
+        "killed at sinkhorn:ibot" => failing::killed_in_a_step("sinkhorn:ibot"),
+        "killed at loss:total_loss" => failing::killed_in_a_step("loss:total_loss"),
         "late" => failing::late(),
         "launched" => failing::launched(),
         "absent" | "no store" => failing::absent(),

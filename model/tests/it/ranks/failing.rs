@@ -1,13 +1,19 @@
 //! Ranks that die, dawdle, or never come: every other ends in time, with an error that names them.
 
 use std::process;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dinov3_model::config::SslConfig;
 use dinov3_model::dist::{Failure, Group};
-use tch::{Kind, Tensor};
+use dinov3_model::runtime;
+use dinov3_model::tap::Taps;
+use dinov3_model::train::{TrainError, Trainer};
+use tch::{Device, Kind, Tensor};
 
 use super::{join, run, say};
+use crate::fixture::{batch, merged_config};
 
 const SIGKILL: i32 = 9;
 
@@ -29,6 +35,24 @@ fn a_killed_rank_is_named_by_all_others_and_none_hangs() {
             let expected = format!("rank {rank}: all_reduce failed: rank {killed} is gone");
             assert_eq!((it.code, &it.said), (0, &vec![expected.clone(), expected]), "{it:?}");
             assert!(it.after < Duration::from_secs(20), "{it:?}");
+        }
+    }
+}
+
+/// In forward, with parameters of the next unit on their way, and between forward and backward, whose first reduction then fails within
+/// autograd: a step on sharded weights ends with the dead rank's name wherever it is.
+#[test]
+fn a_rank_killed_in_a_training_step_is_named_by_all_others() {
+    for place in ["sinkhorn:ibot", "loss:total_loss"] {
+        let ended = run(&format!("killed at {place}"), &[0, 1, 2, 3], 4);
+        for (rank, it) in ended.iter().enumerate() {
+            if rank == 2 {
+                assert_eq!(it.code, -SIGKILL, "{it:?}");
+                continue;
+            }
+            let said = it.said.join(" ");
+            assert!(said.starts_with(&format!("rank {rank}: ")) && said.ends_with(" failed: rank 2 is gone"), "{it:?}");
+            assert!(it.code == 0 && it.after < Duration::from_secs(30), "{it:?}");
         }
     }
 }
@@ -63,13 +87,12 @@ fn a_store_that_nobody_serves_is_named() {
 /// A few steps in common; then one rank is killed, while the others go on.
 pub(super) fn killed(who: usize) {
     let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
-    let mut gradient = Tensor::ones([100_000], (Kind::Float, tch::Device::Cpu));
+    let mut gradient = Tensor::ones([100_000], (Kind::Float, Device::Cpu));
     for _ in 0..3 {
         group.all_reduce_(&mut gradient).unwrap();
     }
     if group.rank() == who {
-        let killed = process::Command::new("kill").args(["-KILL", &process::id().to_string()]).status();
-        unreachable!("still there: {killed:?}");
+        die();
     }
     let begun = Instant::now();
     let error = loop {
@@ -104,7 +127,7 @@ fn a_rank_killed_in_a_collective_is_named_by_the_others_and_by_their_launcher() 
 /// Steps without end, but for rank 2, which is killed after some.
 pub(super) fn launched() {
     let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
-    let mut gradient = Tensor::ones([100_000], (Kind::Float, tch::Device::Cpu));
+    let mut gradient = Tensor::ones([100_000], (Kind::Float, Device::Cpu));
     for step in 0.. {
         if group.rank() == 2 && step == 5 {
             let killed = process::Command::new("kill").args(["-KILL", &process::id().to_string()]).status();
@@ -115,6 +138,37 @@ pub(super) fn launched() {
             process::exit(4);
         }
     }
+}
+
+fn die() -> ! {
+    let killed = process::Command::new("kill").args(["-KILL", &process::id().to_string()]).status();
+    unreachable!("still there: {killed:?}");
+}
+
+/// Steps on sharded weights; in the second one rank 2 is killed when it shows the tensor `place`.
+pub(super) fn killed_in_a_step(place: &str) {
+    let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
+    let mut config = merged_config();
+    config["student"]["drop_path_rate"] = serde_json::json!(0.0);
+    let config = SslConfig::from_merged(&config).unwrap();
+    let mut trainer = Trainer::new(&config, Kind::Float, Device::Cpu, Arc::new(group.clone())).unwrap();
+    runtime::manual_seed(0);
+    trainer.init_weights();
+    let batch = batch();
+    let mut step = 0;
+    let error = loop {
+        let mut shown = |name: &str, _: &Tensor| {
+            if step == 1 && group.rank() == 2 && name == place {
+                die();
+            }
+        };
+        match trainer.step(&batch, 60 + step, &mut Taps::to(&mut shown)) {
+            Ok(_) => step += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, TrainError::Group(_)), "{error:?}");
+    say(error);
 }
 
 pub(super) fn late() {
