@@ -6,6 +6,7 @@
 mod exact;
 mod failing;
 mod refused;
+mod traffic;
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -41,6 +42,7 @@ fn a_rank() {
     match scenario.as_str() {
         "exact" => exact::rank(),
         "refused" => refused::rank(),
+        "traffic" => traffic::rank(),
         "killed 0" => failing::killed(0),
         "killed 2" => failing::killed(2),
         "killed at sinkhorn:ibot" => failing::killed_in_a_step("sinkhorn:ibot"),
