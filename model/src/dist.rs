@@ -131,6 +131,10 @@ impl Group for Alone {
     fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
         Ok(vec![tensor.detach()])
     }
+
+    fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
+        Ok(tensor.detach().into())
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use crate::shim::{self, ShimError};
 pub const AVX2: [(&str, &str); 3] =
     [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")];
 
+/// How Intel's processors name their maker.
+const INTEL: &str = "GenuineIntel";
+
 /// Holds libtorch's kernels to an instruction set. Each library reads its variable once, at its first call.
 ///
 /// # Safety
@@ -35,9 +38,11 @@ pub fn pinned(variable: &str) -> Option<String> {
 pub fn cpu_vendor() -> Option<String> {
     let square = Tensor::ones([8, 8], (Kind::Float, Device::Cpu));
     let _ = square.mm(&square);
-    if shim::mkl_takes_intels_kernels() {
-        return Some("GenuineIntel".to_owned());
-    }
+    if shim::mkl_takes_intels_kernels() { Some(INTEL.to_owned()) } else { own_cpu_vendor() }
+}
+
+/// The maker of this processor as it names itself.
+fn own_cpu_vendor() -> Option<String> {
     #[cfg(target_arch = "x86_64")]
     {
         let leaf = std::arch::x86_64::__cpuid(0);
@@ -46,6 +51,11 @@ pub fn cpu_vendor() -> Option<String> {
     }
     #[cfg(not(target_arch = "x86_64"))]
     None
+}
+
+/// Whether MKL takes this processor for one of Intel's, and it is another maker's.
+pub fn mkl_is_mistaken() -> bool {
+    cpu_vendor() != own_cpu_vendor()
 }
 
 /// Threads of libtorch's intra-op pool: `torch.set_num_threads`.
@@ -111,7 +121,7 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn mkl_takes_every_processor_for_its_makers() {
-        assert_eq!(cpu_vendor().as_deref(), Some("GenuineIntel"));
+        assert_eq!(cpu_vendor().as_deref(), Some(INTEL));
         assert!(shim::mkl_takes_intels_kernels(), "MKL did not ask, or not us");
     }
 }

@@ -23,6 +23,9 @@ pub struct Measured {
     pub peak_bytes: u64,
     /// What of it was there before the model was built: interpreter and libraries.
     pub libraries_bytes: u64,
+    /// Whether MKL takes the kernels that it has for Intel's processors on one of another maker: on our side alone.
+    #[serde(default)]
+    pub mkl_is_mistaken: bool,
     /// What is known of our side alone.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub products: Option<Products>,

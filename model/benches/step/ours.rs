@@ -64,6 +64,7 @@ pub fn measure(recipe: Recipe, threads: u32) -> Result<Measured, Failure> {
         seconds,
         peak_bytes,
         libraries_bytes,
+        mkl_is_mistaken: runtime::mkl_is_mistaken(),
         products: Some(Products { step_flops: step_flops / recipe.steps() as f64, gemm_flops: gemm_flops() }),
     })
 }

@@ -103,8 +103,19 @@ pub fn text(all: &[Figures]) -> String {
          without FSDP and compilation. The bound is the time of the step's matrix products alone, at the rate above.\n{}",
         gemm / 1e9,
         all[0].rounds.len(),
-        libraries(all),
+        libraries(all) + kernels(all),
     )
+}
+
+/// Where the two sides compute with other kernels of the same library.
+fn kernels(all: &[Figures]) -> &'static str {
+    let mistaken = all.iter().flat_map(Figures::ours).any(|ours| ours.mkl_is_mistaken);
+    if mistaken {
+        "MKL computes our products with the kernels that it keeps for Intel's processors, and the reference's with those for others;\n\
+         DINOV3_MKL=as-shipped in the environment has both take the same.\n"
+    } else {
+        ""
+    }
 }
 
 /// How much of the peak memory is not the training's.

@@ -23,6 +23,7 @@ fn side(seconds: f64, peak_mib: u64) -> Measured {
         seconds,
         peak_bytes: peak_mib << 20,
         libraries_bytes: 120 << 20,
+        mkl_is_mistaken: false,
         products: None,
     }
 }
@@ -96,6 +97,9 @@ fn the_figures_read_well() {
     assert_eq!(json["recipes"][0]["ratio"]["median"], 2.1 / 1.1);
     assert_eq!(json["recipes"][0]["rounds"][1]["reference"]["seconds"], 2.7);
     assert_eq!(json["recipes"][2]["ratio"], serde_json::Value::Null);
+    let mistaken = Round { ours: Measured { mkl_is_mistaken: true, ..ours(1.0) }, reference: None };
+    let told = summary::text(&[Figures { recipe: "micro, 8 images".to_owned(), rounds: vec![mistaken] }]);
+    assert!(told.ends_with("DINOV3_MKL=as-shipped in the environment has both take the same.\n"), "{told}");
 }
 
 #[test]
