@@ -10,6 +10,7 @@ mod format;
 mod grid;
 mod measure;
 mod sections;
+mod steps;
 mod values;
 mod workers;
 
@@ -92,7 +93,15 @@ pub fn take_part(request: &Request, group: &ProcessGroup) -> Result<(), SuiteErr
     for (call, format) in blocks() {
         measure_all(request, &groups, call, format, &mut |_| Ok(()))?;
     }
+    if let Some(two) = of_steps(&groups) {
+        steps::train(two, request.seed)?;
+    }
     Ok(())
+}
+
+/// The group that takes training steps, for its members.
+fn of_steps(groups: &[Option<ProcessGroup>]) -> Option<&ProcessGroup> {
+    groups.iter().flatten().find(|group| group.size() == steps::RANKS)
 }
 
 /// Rank 0's part; gives the report's sections.
@@ -112,6 +121,13 @@ fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) ->
     for call in Call::ALL {
         reporter.event(&Event::CheckFinished(found.factor_one(call)))?;
     }
+    let begun = Instant::now();
+    let (id, title) = checks::of_steps();
+    reporter.event(&Event::CheckStarted { id, title, steps: None })?;
+    let left = of_steps(&groups).map(|two| steps::train(two, request.seed)).transpose()?;
+    let mut check = found.steps(left.as_deref());
+    check.seconds = begun.elapsed().as_secs_f64();
+    reporter.event(&Event::CheckFinished(check))?;
     Ok(sections::sections(&found))
 }
 

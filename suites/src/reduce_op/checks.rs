@@ -8,6 +8,7 @@ use super::exact::Asked;
 use super::format::{FORMATS, Format};
 use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
+use super::steps::{Left, RANKS, STEPS};
 use super::values::drawn_factor;
 use crate::catalogue::REDUCE_OP;
 
@@ -47,7 +48,13 @@ pub(super) struct Case<'a> {
 /// The ids of all checks, in order.
 pub(super) fn planned() -> Vec<String> {
     let blocks = super::blocks().map(|(call, format)| of_block(call, format).0);
-    blocks.chain(Call::ALL.map(|call| of_factor_one(call).0)).collect()
+    blocks.chain(Call::ALL.map(|call| of_factor_one(call).0)).chain([of_steps().0]).collect()
+}
+
+/// Id and title of the check of training steps.
+pub(super) fn of_steps() -> (String, String) {
+    let title = format!("{STEPS} training steps on {RANKS} ranks leave the same weights under SUM and PREMUL_SUM(1)");
+    (format!("{}/steps/f32", REDUCE_OP.name), title)
 }
 
 /// Id and title of a block's check.
@@ -191,9 +198,10 @@ impl Found {
             );
             Verdict::Vacuous { reason }
         } else if let Some(first) = ignored.first() {
-            let op = first.op.name(self.drawn);
-            let reason =
-                format!("{backend} ignores the factor: {op} gives the plain sum, so equality at 1 says nothing");
+            let (op, count, world) = (first.op.name(self.drawn), ignored.len(), first.world);
+            let reason = format!(
+                "{backend} gives for {op} what it gives for SUM, in {count} results, the first in world {world}: equality at 1 says nothing"
+            );
             Verdict::Vacuous { reason }
         } else if self.ranks == 1 {
             Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() }
@@ -202,6 +210,50 @@ impl Found {
         };
         let mut check = Check::new(id, title, verdict, summary);
         check.findings = shortened(differing);
+        check
+    }
+}
+
+impl Found {
+    fn substituted(&self) -> String {
+        let backend = &self.backend;
+        format!("SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing")
+    }
+
+    /// `left` is what is left on each rank; none where there are too few.
+    pub(super) fn steps(&self, left: Option<&[Left]>) -> Check {
+        let (id, title) = of_steps();
+        let Some(left) = left else {
+            let reason = "one rank alone exchanges nothing".to_owned();
+            return Check::new(id, title, Verdict::Vacuous { reason }, "");
+        };
+        let mut findings = Vec::new();
+        for (rank, it) in left.iter().enumerate() {
+            let weights = format!("weights of rank {rank}");
+            if it.one != it.sum {
+                findings.push(Finding::new(&weights, "PREMUL_SUM(1) leaves others than SUM"));
+            }
+            if it.sum != left[0].sum {
+                findings.push(Finding::new(&weights, "SUM leaves others than on rank 0"));
+            }
+        }
+        let backend = &self.backend;
+        let verdict = if let Some(first) = findings.first() {
+            Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        } else if left.iter().any(|it| it.half.is_none()) {
+            Verdict::Vacuous { reason: self.substituted() }
+        } else if left.iter().any(|it| it.half == Some(it.sum)) {
+            let reason = format!("{backend} ignores the factor: PREMUL_SUM(1/2) leaves the same weights too");
+            Verdict::Vacuous { reason }
+        } else {
+            Verdict::Pass
+        };
+        let summary = match findings.first() {
+            Some(first) => format!("{}: {}", first.subject, first.text),
+            None => format!("the same weights on {RANKS} ranks after {STEPS} steps; PREMUL_SUM(1/2) leaves others"),
+        };
+        let mut check = Check::new(id, title, verdict, summary);
+        check.findings = findings;
         check
     }
 }
