@@ -31,8 +31,14 @@ use values::drawn_factor;
 
 pub use workers::{RanksError, Workers, work};
 
-/// For how long a collective of the suite waits for the others.
-const COLLECTIVE: Duration = Duration::from_secs(60);
+/// For how long a collective waits for the others: in a small world they are still at work while those of a larger one wait. A rank that
+/// is gone is noticed at once.
+fn patience(profile: Profile) -> Duration {
+    match profile {
+        Profile::Quick => Duration::from_secs(120),
+        Profile::Full => Duration::from_secs(900),
+    }
+}
 
 /// What to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +95,7 @@ pub fn run(request: &Request, place: &Place<'_>, reporter: &mut dyn Reporter) ->
 /// # Errors
 /// When another rank is gone or late.
 pub fn take_part(request: &Request, group: &ProcessGroup) -> Result<(), SuiteError> {
-    let groups = split(group)?;
+    let groups = split(group, patience(request.profile))?;
     for (call, format) in blocks() {
         measure_all(request, &groups, call, format, &mut |_| Ok(()))?;
     }
@@ -106,7 +112,7 @@ fn of_steps(groups: &[Option<ProcessGroup>]) -> Option<&ProcessGroup> {
 
 /// Rank 0's part; gives the report's sections.
 fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
-    let groups = split(group)?;
+    let groups = split(group, patience(request.profile))?;
     let mut found = Found::new(request, group);
     for (call, format) in blocks() {
         let begun = Instant::now();
@@ -136,8 +142,8 @@ fn blocks() -> impl Iterator<Item = (Call, Format)> {
 }
 
 /// A group a world, of which this rank is in some.
-fn split(group: &ProcessGroup) -> Result<Vec<Option<ProcessGroup>>, GroupError> {
-    let group_of = |world| group.new_group_with(&(0..world).collect::<Vec<_>>(), COLLECTIVE);
+fn split(group: &ProcessGroup, patience: Duration) -> Result<Vec<Option<ProcessGroup>>, GroupError> {
+    let group_of = |world| group.new_group_with(&(0..world).collect::<Vec<_>>(), patience);
     worlds(group.size()).into_iter().map(group_of).collect()
 }
 

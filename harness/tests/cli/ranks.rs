@@ -1,7 +1,10 @@
 //! `run` on several ranks: those of `--nproc`, those that torchrun starts, and those that `reduce-op` starts for itself.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use dinov3_reports::{Verdict, json};
 
@@ -84,4 +87,51 @@ fn what_cannot_be_is_refused() {
         assert_eq!((outcome.code, outcome.stderr.matches("error: ").count()), (2, 1), "{}", outcome.transcript());
     }
     check("error-ranks", &lines);
+}
+
+/// The children of a process, and their ranks.
+fn ranks_of(launcher: u32) -> Vec<(usize, i32)> {
+    let children = std::fs::read_to_string(format!("/proc/{launcher}/task/{launcher}/children")).unwrap_or_default();
+    let rank = |child: &str| {
+        let environment = std::fs::read_to_string(format!("/proc/{child}/environ")).ok()?;
+        let rank = environment.split('\0').find_map(|pair| pair.strip_prefix("RANK="))?;
+        Some((rank.parse().ok()?, child.parse().ok()?))
+    };
+    children.split_whitespace().filter_map(rank).collect()
+}
+
+/// The other ranks say whom they miss, and the launcher has the last word: who it was, and by its exit code of what it died.
+#[test]
+fn a_rank_that_is_killed_ends_all_and_is_the_last_on_the_screen() {
+    let mut launcher = Command::new(assert_cmd::cargo::cargo_bin!("dinov3-harness"))
+        .args(["run", "--suite", "reduce-op", "--nproc", "3"])
+        .env_remove("RANK")
+        .env_remove("WORLD_SIZE")
+        .env_remove("LOCAL_RANK")
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Until the first check is told of: the ranks are together then.
+    let mut output = BufReader::new(launcher.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("reduce-op/all_reduce/f64") {
+        line.clear();
+        assert!(output.read_line(&mut line).unwrap() > 0, "the ranks ended early");
+    }
+    let ranks = ranks_of(launcher.id());
+    let killed = ranks.iter().find(|(rank, _)| *rank == 2).expect("rank 2 is there").1;
+    assert!(Command::new("kill").args(["-KILL", &killed.to_string()]).status().unwrap().success());
+    let begun = Instant::now();
+    let rest = thread::spawn(move || output.read_to_end(&mut Vec::new()).unwrap());
+    let outcome = launcher.wait_with_output().unwrap();
+    rest.join().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    let stderr = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(128 + 9), "{stderr}");
+    assert!(stderr.contains("error: rank 0: ") && stderr.contains(" failed: rank 2 is gone"), "{stderr}");
+    let last = "error: rank 2 of 3 was killed by SIGKILL\nhint: unless somebody killed it, ask the kernel's log about memory\n";
+    assert!(stderr.ends_with(last), "{stderr}");
+    assert!(ranks.iter().all(|(_, process)| !std::path::Path::new(&format!("/proc/{process}")).exists()), "{ranks:?}");
 }

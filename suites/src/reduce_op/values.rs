@@ -52,7 +52,7 @@ impl Inputs {
     fn whole(&self, rank: usize, place: usize) -> f64 {
         let bits = mixed(self.seed, rank + 1, place);
         // Odd, so that the last bit counts, and not zero.
-        let number = (bits >> 12) % (1 << self.whole_bits().clamp(1, 48)) | 1;
+        let number = ((bits >> 12) % (1 << self.whole_bits().clamp(1, 48))) | 1;
         if bits & 8 == 0 { number as f64 } else { -(number as f64) }
     }
 
