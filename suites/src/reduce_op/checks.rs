@@ -12,7 +12,7 @@ use super::steps::{Left, RANKS, STEPS};
 use super::values::drawn_factor;
 use crate::catalogue::REDUCE_OP;
 
-/// How many findings a check lists.
+/// How many findings the check of factor 1 lists; all are alike.
 const LISTED: usize = 6;
 
 /// What a group of so many ranks found out: for each filling and op, an outcome a rank.
@@ -100,27 +100,45 @@ impl Found {
         let block = Block { call, worlds };
         let (id, title) = of_block(call, format);
         let cases = self.cases(&block).filter(|case| !case.refused()).count();
-        let findings: Vec<Finding> = self.cases(&block).filter_map(|case| self.finding(&case, call)).collect();
+        let wrong: Vec<(Op, Finding)> =
+            self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?))).collect();
+        let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let sizes: Vec<String> = block.worlds.iter().map(|world| world.size.to_string()).collect();
         let mut summary = format!("{cases} results in worlds of {}", listed(&sizes));
-        let verdict = match findings.first() {
-            Some(first) => {
-                summary += &format!(", {} wrong, first {}", findings.len(), first.subject);
-                Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        let verdict = match findings.is_empty() {
+            false => {
+                summary += &format!(", {} wrong", wrong.len());
+                let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, _)| it == op));
+                let ops: Vec<String> = ops.map(|op| op.name(self.drawn)).collect();
+                Verdict::Fail { reason: format!("wrong under {}", listed(&ops)) }
             }
-            None if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
-            None => {
+            true if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
+            true => {
                 summary += &format!(": 0 ulp where exact, at most {worst:.2} of the limit where rounded");
                 Verdict::Pass
             }
         };
         let mut check = Check::new(id, title, verdict, summary);
-        check.figure = Some(Quantity::new(findings.len() as f64, "wrong results"));
+        check.figure = Some(Quantity::new(wrong.len() as f64, "wrong results"));
         check.limit = Some(Quantity::new(0.0, "wrong results"));
-        check.findings = shortened(findings);
+        check.findings = findings;
         self.blocks.push(block);
         check
+    }
+
+    /// The first finding of each op, and how many there are beside it.
+    fn first_of_each_op(&self, wrong: &[(Op, Finding)]) -> Vec<Finding> {
+        let first = |op: Op| {
+            let mut of_op = wrong.iter().filter(|(it, _)| *it == op).map(|(_, finding)| finding);
+            let mut first = of_op.next()?.clone();
+            match of_op.count() {
+                0 => {}
+                more => first.text += &format!("; and {more} more results of {}", op.name(self.drawn)),
+            }
+            Some(first)
+        };
+        Op::ALL.into_iter().filter_map(first).collect()
     }
 
     /// The error of those elements that are right, over what rounding allows.
@@ -209,7 +227,7 @@ impl Found {
             Verdict::Pass
         };
         let mut check = Check::new(id, title, verdict, summary);
-        check.findings = shortened(differing);
+        check.findings = differing.into_iter().take(LISTED).collect();
         check
     }
 }
@@ -272,15 +290,6 @@ impl Case<'_> {
     pub(super) fn roundings(&self) -> f64 {
         self.ranks.iter().map(|it| it.roundings).fold(0.0, f64::max)
     }
-}
-
-fn shortened(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let more = findings.len().saturating_sub(LISTED);
-    findings.truncate(LISTED);
-    if more > 0 {
-        findings.push(Finding::new("more", format!("{more} other results are wrong")));
-    }
-    findings
 }
 
 /// `1, 2 and 4`.
