@@ -1,4 +1,5 @@
-//! The one table of tolerances. No other number in the project decides a verdict.
+//! The one table of tolerances. No other number in the project decides a verdict; what a reduction over ranks may be off by is a theorem
+//! without any, which the suite `reduce-op` states.
 //!
 //! The rule, for each metric of an entry:
 //!

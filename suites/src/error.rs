@@ -130,6 +130,9 @@ pub enum SuiteError {
     /// A collective failed.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Group(#[from] GroupError),
+    /// The trainer could not take a step that is no golden set's.
+    #[error("a training step on several ranks failed: {0}\nhint: see whether `run --suite training` passes")]
+    Steps(TrainError),
     /// The ranks that a suite needs could not be had.
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Ranks(#[from] RanksError),

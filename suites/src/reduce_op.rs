@@ -10,6 +10,7 @@ mod format;
 mod grid;
 mod measure;
 mod sections;
+mod steps;
 mod values;
 mod workers;
 
@@ -30,8 +31,14 @@ use values::drawn_factor;
 
 pub use workers::{RanksError, Workers, work};
 
-/// For how long a collective of the suite waits for the others.
-const COLLECTIVE: Duration = Duration::from_secs(60);
+/// For how long a collective waits for the others: in a small world they are still at work while those of a larger one wait. A rank that
+/// is gone is noticed at once.
+fn patience(profile: Profile) -> Duration {
+    match profile {
+        Profile::Quick => Duration::from_secs(120),
+        Profile::Full => Duration::from_secs(900),
+    }
+}
 
 /// What to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,16 +95,24 @@ pub fn run(request: &Request, place: &Place<'_>, reporter: &mut dyn Reporter) ->
 /// # Errors
 /// When another rank is gone or late.
 pub fn take_part(request: &Request, group: &ProcessGroup) -> Result<(), SuiteError> {
-    let groups = split(group)?;
+    let groups = split(group, patience(request.profile))?;
     for (call, format) in blocks() {
         measure_all(request, &groups, call, format, &mut |_| Ok(()))?;
+    }
+    if let Some(two) = of_steps(&groups) {
+        steps::train(two, request.seed)?;
     }
     Ok(())
 }
 
+/// The group that takes training steps, for its members.
+fn of_steps(groups: &[Option<ProcessGroup>]) -> Option<&ProcessGroup> {
+    groups.iter().flatten().find(|group| group.size() == steps::RANKS)
+}
+
 /// Rank 0's part; gives the report's sections.
 fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
-    let groups = split(group)?;
+    let groups = split(group, patience(request.profile))?;
     let mut found = Found::new(request, group);
     for (call, format) in blocks() {
         let begun = Instant::now();
@@ -112,6 +127,13 @@ fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) ->
     for call in Call::ALL {
         reporter.event(&Event::CheckFinished(found.factor_one(call)))?;
     }
+    let begun = Instant::now();
+    let (id, title) = checks::of_steps();
+    reporter.event(&Event::CheckStarted { id, title, steps: None })?;
+    let left = of_steps(&groups).map(|two| steps::train(two, request.seed)).transpose()?;
+    let mut check = found.steps(left.as_deref());
+    check.seconds = begun.elapsed().as_secs_f64();
+    reporter.event(&Event::CheckFinished(check))?;
     Ok(sections::sections(&found))
 }
 
@@ -120,8 +142,8 @@ fn blocks() -> impl Iterator<Item = (Call, Format)> {
 }
 
 /// A group a world, of which this rank is in some.
-fn split(group: &ProcessGroup) -> Result<Vec<Option<ProcessGroup>>, GroupError> {
-    let group_of = |world| group.new_group_with(&(0..world).collect::<Vec<_>>(), COLLECTIVE);
+fn split(group: &ProcessGroup, patience: Duration) -> Result<Vec<Option<ProcessGroup>>, GroupError> {
+    let group_of = |world| group.new_group_with(&(0..world).collect::<Vec<_>>(), patience);
     worlds(group.size()).into_iter().map(group_of).collect()
 }
 

@@ -5,6 +5,8 @@ mod data;
 mod errors;
 mod golden;
 mod help;
+#[cfg(unix)]
+mod ranks;
 mod regression;
 mod run;
 mod support;

@@ -81,7 +81,10 @@ impl Place {
         let mut command = assert_cmd::Command::new(assert_cmd::cargo::cargo_bin!("dinov3-harness"));
         command.current_dir(self.0.path());
         command.args(line.split_whitespace().map(|word| word.replace(REFERENCE, &reference().to_string_lossy())));
-        for variable in ["DINOV3_GOLDEN", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        let of_a_rank = ["RANK", "WORLD_SIZE", "LOCAL_RANK", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"];
+        for variable in
+            ["DINOV3_GOLDEN", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS"].into_iter().chain(of_a_rank)
+        {
             command.env_remove(variable);
         }
         command
@@ -89,7 +92,12 @@ impl Place {
 
     /// Runs the program.
     pub fn run(&self, line: &str) -> Outcome {
-        let output = self.command(line).output().unwrap();
+        self.run_in(line, &[])
+    }
+
+    /// Runs the program with more in its environment.
+    pub fn run_in(&self, line: &str, environment: &[(&str, &str)]) -> Outcome {
+        let output = self.command(line).envs(environment.iter().copied()).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Outcome {
             line: line.to_owned(),

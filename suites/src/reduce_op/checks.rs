@@ -8,10 +8,11 @@ use super::exact::Asked;
 use super::format::{FORMATS, Format};
 use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
+use super::steps::{Left, RANKS, STEPS};
 use super::values::drawn_factor;
 use crate::catalogue::REDUCE_OP;
 
-/// How many findings a check lists.
+/// How many findings the check of factor 1 lists; all are alike.
 const LISTED: usize = 6;
 
 /// What a group of so many ranks found out: for each filling and op, an outcome a rank.
@@ -47,7 +48,13 @@ pub(super) struct Case<'a> {
 /// The ids of all checks, in order.
 pub(super) fn planned() -> Vec<String> {
     let blocks = super::blocks().map(|(call, format)| of_block(call, format).0);
-    blocks.chain(Call::ALL.map(|call| of_factor_one(call).0)).collect()
+    blocks.chain(Call::ALL.map(|call| of_factor_one(call).0)).chain([of_steps().0]).collect()
+}
+
+/// Id and title of the check of training steps.
+pub(super) fn of_steps() -> (String, String) {
+    let title = format!("{STEPS} training steps on {RANKS} ranks leave the same weights under SUM and PREMUL_SUM(1)");
+    (format!("{}/steps/f32", REDUCE_OP.name), title)
 }
 
 /// Id and title of a block's check.
@@ -93,27 +100,45 @@ impl Found {
         let block = Block { call, worlds };
         let (id, title) = of_block(call, format);
         let cases = self.cases(&block).filter(|case| !case.refused()).count();
-        let findings: Vec<Finding> = self.cases(&block).filter_map(|case| self.finding(&case, call)).collect();
+        let wrong: Vec<(Op, Finding)> =
+            self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?))).collect();
+        let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let sizes: Vec<String> = block.worlds.iter().map(|world| world.size.to_string()).collect();
         let mut summary = format!("{cases} results in worlds of {}", listed(&sizes));
-        let verdict = match findings.first() {
-            Some(first) => {
-                summary += &format!(", {} wrong, first {}", findings.len(), first.subject);
-                Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        let verdict = match findings.is_empty() {
+            false => {
+                summary += &format!(", {} wrong", wrong.len());
+                let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, _)| it == op));
+                let ops: Vec<String> = ops.map(|op| op.name(self.drawn)).collect();
+                Verdict::Fail { reason: format!("wrong under {}", listed(&ops)) }
             }
-            None if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
-            None => {
+            true if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
+            true => {
                 summary += &format!(": 0 ulp where exact, at most {worst:.2} of the limit where rounded");
                 Verdict::Pass
             }
         };
         let mut check = Check::new(id, title, verdict, summary);
-        check.figure = Some(Quantity::new(findings.len() as f64, "wrong results"));
+        check.figure = Some(Quantity::new(wrong.len() as f64, "wrong results"));
         check.limit = Some(Quantity::new(0.0, "wrong results"));
-        check.findings = shortened(findings);
+        check.findings = findings;
         self.blocks.push(block);
         check
+    }
+
+    /// The first finding of each op, and how many there are beside it.
+    fn first_of_each_op(&self, wrong: &[(Op, Finding)]) -> Vec<Finding> {
+        let first = |op: Op| {
+            let mut of_op = wrong.iter().filter(|(it, _)| *it == op).map(|(_, finding)| finding);
+            let mut first = of_op.next()?.clone();
+            match of_op.count() {
+                0 => {}
+                more => first.text += &format!("; and {more} more results of {}", op.name(self.drawn)),
+            }
+            Some(first)
+        };
+        Op::ALL.into_iter().filter_map(first).collect()
     }
 
     /// The error of those elements that are right, over what rounding allows.
@@ -191,9 +216,10 @@ impl Found {
             );
             Verdict::Vacuous { reason }
         } else if let Some(first) = ignored.first() {
-            let op = first.op.name(self.drawn);
-            let reason =
-                format!("{backend} ignores the factor: {op} gives the plain sum, so equality at 1 says nothing");
+            let (op, count, world) = (first.op.name(self.drawn), ignored.len(), first.world);
+            let reason = format!(
+                "{backend} gives for {op} what it gives for SUM, in {count} results, the first in world {world}: equality at 1 says nothing"
+            );
             Verdict::Vacuous { reason }
         } else if self.ranks == 1 {
             Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() }
@@ -201,7 +227,51 @@ impl Found {
             Verdict::Pass
         };
         let mut check = Check::new(id, title, verdict, summary);
-        check.findings = shortened(differing);
+        check.findings = differing.into_iter().take(LISTED).collect();
+        check
+    }
+}
+
+impl Found {
+    fn substituted(&self) -> String {
+        let backend = &self.backend;
+        format!("SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing")
+    }
+
+    /// `left` is what is left on each rank; none where there are too few.
+    pub(super) fn steps(&self, left: Option<&[Left]>) -> Check {
+        let (id, title) = of_steps();
+        let Some(left) = left else {
+            let reason = "one rank alone exchanges nothing".to_owned();
+            return Check::new(id, title, Verdict::Vacuous { reason }, "");
+        };
+        let mut findings = Vec::new();
+        for (rank, it) in left.iter().enumerate() {
+            let weights = format!("weights of rank {rank}");
+            if it.one != it.sum {
+                findings.push(Finding::new(&weights, "PREMUL_SUM(1) leaves others than SUM"));
+            }
+            if it.sum != left[0].sum {
+                findings.push(Finding::new(&weights, "SUM leaves others than on rank 0"));
+            }
+        }
+        let backend = &self.backend;
+        let verdict = if let Some(first) = findings.first() {
+            Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        } else if left.iter().any(|it| it.half.is_none()) {
+            Verdict::Vacuous { reason: self.substituted() }
+        } else if left.iter().any(|it| it.half == Some(it.sum)) {
+            let reason = format!("{backend} ignores the factor: PREMUL_SUM(1/2) leaves the same weights too");
+            Verdict::Vacuous { reason }
+        } else {
+            Verdict::Pass
+        };
+        let summary = match findings.first() {
+            Some(first) => format!("{}: {}", first.subject, first.text),
+            None => format!("the same weights on {RANKS} ranks after {STEPS} steps; PREMUL_SUM(1/2) leaves others"),
+        };
+        let mut check = Check::new(id, title, verdict, summary);
+        check.findings = findings;
         check
     }
 }
@@ -220,15 +290,6 @@ impl Case<'_> {
     pub(super) fn roundings(&self) -> f64 {
         self.ranks.iter().map(|it| it.roundings).fold(0.0, f64::max)
     }
-}
-
-fn shortened(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let more = findings.len().saturating_sub(LISTED);
-    findings.truncate(LISTED);
-    if more > 0 {
-        findings.push(Finding::new("more", format!("{more} other results are wrong")));
-    }
-    findings
 }
 
 /// `1, 2 and 4`.

@@ -14,7 +14,7 @@ use dinov3_reports::{Check, Event, Reporter, Section, exit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{COLLECTIVE, Request, lead, take_part};
+use super::{Request, lead, patience, take_part};
 use crate::SuiteError;
 
 /// Before each line that is for the suite: whatever else comes on standard output is not.
@@ -155,7 +155,7 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     let env = Env::from_torchrun().map_err(RanksError::from)?;
     // Many ranks share the cores.
     runtime::set_threads(1);
-    let group = ProcessGroup::join(&env, request.options(RENDEZVOUS, COLLECTIVE))?;
+    let group = ProcessGroup::join(&env, request.options(RENDEZVOUS, patience(request.profile)))?;
     if env.rank > 0 {
         return take_part(&request, &group);
     }

@@ -5,4 +5,6 @@ mod data;
 mod fixture;
 mod identity;
 mod plants;
+#[cfg(unix)]
+mod reduce_op;
 mod training;

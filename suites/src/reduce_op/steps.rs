@@ -1,0 +1,144 @@
+//! End to end: training steps of two ranks, their gradients put together by one op or another, and the weights that these leave.
+
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dinov3_model::config::SslConfig;
+use dinov3_model::config::defaults::defaults;
+use dinov3_model::dist::{Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_model::meta_arch::Batch;
+use dinov3_model::module::Module;
+use dinov3_model::runtime;
+use dinov3_model::tap::Taps;
+use dinov3_model::train::{TrainError, Trainer};
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::SuiteError;
+
+/// The ops, in the order of the weights' hashes: the last is the control.
+const OPS: [ReduceOp; 3] = [ReduceOp::Sum, ReduceOp::PremulSum(1.0), ReduceOp::PremulSum(0.5)];
+
+/// The iterations: past the first, whose learning rate is 0.
+const ITERATIONS: std::ops::Range<usize> = 5..9;
+
+/// How many steps are taken.
+pub(super) const STEPS: usize = ITERATIONS.end - ITERATIONS.start;
+
+/// How many ranks take them.
+pub(super) const RANKS: usize = 2;
+
+/// Hashes of the weights that steps leave on one rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) sum: i64,
+    pub(super) one: i64,
+    /// Under factor 1/2; none where the group refuses it.
+    pub(super) half: Option<i64>,
+}
+
+/// Trains under each op; what is left on each rank.
+///
+/// # Errors
+/// When a rank is gone or late, or the trainer fails.
+pub(super) fn train(group: &ProcessGroup, seed: u64) -> Result<Vec<Left>, SuiteError> {
+    let config = SslConfig::from_merged(&micro()).expect("the defaults at micro size are a whole config");
+    let mut row = [0; 2 * OPS.len()];
+    for (i, op) in OPS.into_iter().enumerate() {
+        match weights_after(&config, group, op, seed) {
+            Ok(hash) => (row[2 * i], row[2 * i + 1]) = (hash, 1),
+            Err(TrainError::Group(GroupError { failure: Failure::Op { .. }, .. })) => {}
+            Err(TrainError::Group(error)) => return Err(error.into()),
+            Err(error) => return Err(SuiteError::Steps(error)),
+        }
+    }
+    let all = group.all_gather(&Tensor::from_slice(&row))?;
+    let of = |rank: &Tensor| {
+        let value = |i: i64| rank.int64_value(&[i]);
+        Left { sum: value(0), one: value(2), half: (value(5) == 1).then(|| value(4)) }
+    };
+    Ok(all.iter().map(of).collect())
+}
+
+/// The reference's defaults at micro size.
+fn micro() -> Value {
+    let mut config = defaults();
+    let head = json!({"head_n_prototypes": 64, "head_bottleneck_dim": 32, "head_hidden_dim": 48});
+    let changes = json!({
+        "student": {"arch": "vit_micro", "patch_size": 8},
+        "dino": head, "ibot": head,
+        "crops": {"local_crops_number": 4},
+        "optim": {"epochs": 2, "warmup_epochs": 1, "freeze_last_layer_epochs": 0},
+        "teacher": {"warmup_teacher_temp_epochs": 1},
+        "train": {"OFFICIAL_EPOCH_LENGTH": 20, "batch_size_per_gpu": 2},
+    });
+    for (section, keys) in changes.as_object().into_iter().flatten() {
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            config[section][key] = value.clone();
+        }
+    }
+    config
+}
+
+/// Two images of this rank: 2 global crops of 32 pixels, 4 local ones of 16, half the global crops masked in part.
+fn batch(seed: u64) -> Batch {
+    let options = (Kind::Float, Device::Cpu);
+    runtime::manual_seed(seed);
+    let with_masks = Tensor::from_slice(&[true, false, true, false]).unsqueeze(-1);
+    let masks = Tensor::rand([4, 16], options).lt(0.4).logical_and(&with_masks);
+    Batch::new(Tensor::randn([4, 3, 32, 32], options), Tensor::randn([8, 3, 16, 16], options), masks)
+}
+
+/// A hash of the student's and the teacher's weights after all steps.
+fn weights_after(config: &SslConfig, group: &ProcessGroup, op: ReduceOp, seed: u64) -> Result<i64, TrainError> {
+    let gradients = Arc::new(AtomicBool::new(false));
+    let reducing = Reducing { group: group.clone(), op, gradients: Arc::clone(&gradients) };
+    let mut trainer = Trainer::new(config, Kind::Float, Device::Cpu, Arc::new(reducing))?;
+    runtime::manual_seed(seed);
+    trainer.init_weights();
+    trainer.warm(0.02);
+    // Gradients are reduced between the loss and the first gradient that is shown.
+    let mut watch = |name: &str, _: &Tensor| {
+        gradients.store(name == "loss:total_loss", Ordering::Relaxed);
+    };
+    for it in ITERATIONS {
+        let batch = batch(seed + 1 + (RANKS * it + group.rank()) as u64);
+        trainer.step(&batch, it, &mut Taps::to(&mut watch))?;
+    }
+    let mut hash = DefaultHasher::new();
+    let arch = trainer.arch();
+    for (_, parameter) in arch.student.parameters().into_iter().chain(arch.teacher.parameters()) {
+        let values = Vec::<f32>::try_from(parameter.detach().flatten(0, -1)).expect("weights are fp32 on the host");
+        values.iter().for_each(|value| hash.write_u32(value.to_bits()));
+    }
+    Ok(hash.finish() as i64)
+}
+
+/// A group that puts gradients together by an op of its own, and sums everything else.
+#[derive(Debug)]
+struct Reducing {
+    group: ProcessGroup,
+    op: ReduceOp,
+    /// Whether what is reduced now are gradients.
+    gradients: Arc<AtomicBool>,
+}
+
+impl Group for Reducing {
+    fn rank(&self) -> usize {
+        self.group.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.group.size()
+    }
+
+    fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
+        self.group.all_gather(tensor)
+    }
+
+    fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
+        let op = if self.gradients.load(Ordering::Relaxed) { self.op } else { ReduceOp::Sum };
+        self.group.all_reduce(tensor, op)
+    }
+}
