@@ -2,14 +2,13 @@
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use dinov3_model::config::SslConfig;
 use dinov3_model::config::defaults::defaults;
 use dinov3_model::dist::{Failure, Group, GroupError, ProcessGroup, ReduceOp};
 use dinov3_model::meta_arch::Batch;
-use dinov3_model::module::Module;
 use dinov3_model::runtime;
+use dinov3_model::shard::Sharding;
 use dinov3_model::tap::Taps;
 use dinov3_model::train::{TrainError, Trainer};
 use serde_json::{Value, json};
@@ -90,55 +89,21 @@ fn batch(seed: u64) -> Batch {
     Batch::new(Tensor::randn([4, 3, 32, 32], options), Tensor::randn([8, 3, 16, 16], options), masks)
 }
 
-/// A hash of the student's and the teacher's weights after all steps.
+/// A hash of the student's and the teacher's weights after all steps, as this rank puts them together.
 fn weights_after(config: &SslConfig, group: &ProcessGroup, op: ReduceOp, seed: u64) -> Result<i64, TrainError> {
-    let gradients = Arc::new(AtomicBool::new(false));
-    let reducing = Reducing { group: group.clone(), op, gradients: Arc::clone(&gradients) };
-    let mut trainer = Trainer::new(config, Kind::Float, Device::Cpu, Arc::new(reducing))?;
+    let sharding = Sharding { gradient_op: op, ..Sharding::over(Arc::new(group.clone())) };
+    let mut trainer = Trainer::sharded(config, Kind::Float, Device::Cpu, &sharding)?;
     runtime::manual_seed(seed);
     trainer.init_weights();
     trainer.warm(0.02);
-    // Gradients are reduced between the loss and the first gradient that is shown.
-    let mut watch = |name: &str, _: &Tensor| {
-        gradients.store(name == "loss:total_loss", Ordering::Relaxed);
-    };
     for it in ITERATIONS {
         let batch = batch(seed + 1 + (RANKS * it + group.rank()) as u64);
-        trainer.step(&batch, it, &mut Taps::to(&mut watch))?;
+        trainer.step(&batch, it, &mut Taps::none())?;
     }
     let mut hash = DefaultHasher::new();
-    let arch = trainer.arch();
-    for (_, parameter) in arch.student.parameters().into_iter().chain(arch.teacher.parameters()) {
-        let values = Vec::<f32>::try_from(parameter.detach().flatten(0, -1)).expect("weights are fp32 on the host");
+    for (_, parameter) in trainer.student()?.into_iter().chain(trainer.teacher()?) {
+        let values = Vec::<f32>::try_from(parameter.flatten(0, -1)).expect("weights are fp32 on the host");
         values.iter().for_each(|value| hash.write_u32(value.to_bits()));
     }
     Ok(hash.finish() as i64)
-}
-
-/// A group that puts gradients together by an op of its own, and sums everything else.
-#[derive(Debug)]
-struct Reducing {
-    group: ProcessGroup,
-    op: ReduceOp,
-    /// Whether what is reduced now are gradients.
-    gradients: Arc<AtomicBool>,
-}
-
-impl Group for Reducing {
-    fn rank(&self) -> usize {
-        self.group.rank()
-    }
-
-    fn size(&self) -> usize {
-        self.group.size()
-    }
-
-    fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
-        self.group.all_gather(tensor)
-    }
-
-    fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
-        let op = if self.gradients.load(Ordering::Relaxed) { self.op } else { ReduceOp::Sum };
-        self.group.all_reduce(tensor, op)
-    }
 }
