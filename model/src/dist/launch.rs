@@ -151,13 +151,13 @@ impl Request {
         if 2 * self.ranks > cores && set("OMP_WAIT_POLICY").is_none() {
             environment.push(("OMP_WAIT_POLICY", "PASSIVE".to_owned()));
         }
-        let (settle, grace) = (Duration::from_secs(3), Duration::from_secs(5));
+        let (settle, grace) = (Duration::from_secs(5), Duration::from_secs(5));
         Ok(Launch { request: self, environment, settle, grace })
     }
 }
 
 impl Launch {
-    /// Other waits than three and five seconds: how long the others may take to end by themselves once one has failed, and then after
+    /// Other waits than five seconds each: how long the others may take to end by themselves once one has failed, and then after
     /// SIGTERM.
     #[must_use]
     pub fn with_patience(mut self, settle: Duration, grace: Duration) -> Self {

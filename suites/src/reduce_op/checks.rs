@@ -304,3 +304,6 @@ pub(super) fn listed(words: &[String]) -> String {
 pub(super) fn dtypes() -> String {
     listed(&FORMATS.map(|format| format.name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;
