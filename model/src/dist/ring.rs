@@ -15,7 +15,7 @@ const LARGEST_SEGMENT: usize = 1 << 20;
 pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<usize>> {
     let largest = bytes * (LARGEST_SEGMENT / bytes).max(1);
     let segments = (elements * bytes).div_ceil(largest).max(2 * ranks).next_multiple_of(ranks);
-    let segment = (elements * bytes).div_ceil(segments).next_multiple_of(bytes) / bytes;
+    let segment = (elements * bytes).div_ceil(segments).div_ceil(bytes);
     let end = |rank: usize| (rank * (segments / ranks) * segment).min(elements);
     (0..ranks).map(|rank| end(rank)..end(rank + 1)).collect()
 }

@@ -33,8 +33,8 @@ pub(crate) struct Unit {
     trained: bool,
     master: Kind,
     layout: Layout,
-    /// The units that compute before and after this one.
-    neighbours: OnceLock<(Option<Weak<Unit>>, Option<Weak<Unit>>)>,
+    /// The units that compute before and after this one, where there are such.
+    neighbours: OnceLock<[Option<Weak<Unit>>; 2]>,
     ledger: Arc<Ledger>,
     state: Mutex<State>,
 }
@@ -99,7 +99,7 @@ impl Unit {
         for (i, unit) in units.iter().enumerate() {
             let at = |i: usize| units.get(i).map(Arc::downgrade);
             // Set once: units are chained where they are made.
-            let _ = unit.neighbours.set((i.checked_sub(1).and_then(at), at(i + 1)));
+            let _ = unit.neighbours.set([i.checked_sub(1).and_then(at), at(i + 1)]);
         }
     }
 
@@ -127,7 +127,7 @@ impl Unit {
     }
 
     fn neighbour(&self, after: bool) -> Option<Arc<Unit>> {
-        let (before, next) = self.neighbours.get()?;
+        let [before, next] = self.neighbours.get()?;
         (if after { next } else { before }).as_ref()?.upgrade()
     }
 
