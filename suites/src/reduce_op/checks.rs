@@ -261,7 +261,8 @@ impl Found {
         } else if left.iter().any(|it| it.half.is_none()) {
             Verdict::Vacuous { reason: self.substituted() }
         } else if left.iter().any(|it| it.half == Some(it.sum)) {
-            let reason = format!("{backend} ignores the factor: PREMUL_SUM(1/2) leaves the same weights too");
+            let reason =
+                format!("PREMUL_SUM(1/2) on {backend} leaves the weights that SUM does: equality at 1 says nothing");
             Verdict::Vacuous { reason }
         } else {
             Verdict::Pass
