@@ -104,19 +104,36 @@ pub struct SslMetaArch {
 impl SslMetaArch {
     /// Builds the networks on the host, in fp32, uninitialised: their memory is not touched yet.
     pub fn new(config: &SslConfig) -> Self {
-        let SslConfig { student, dino_head, ibot_head, distillation, training, .. } = config;
-        let own_gram_teacher =
-            matches!(training.gram.as_ref().map(|gram| &gram.teacher), Some(GramTeacher::Own { .. }));
         Self {
-            student: Network::new("student", student, *dino_head, *ibot_head),
-            teacher: Network::new("teacher", &student.teacher(), *dino_head, *ibot_head),
-            distilled: distillation
-                .as_ref()
-                .map(|frozen| Network::new("teacher", &frozen.backbone, frozen.dino_head, frozen.ibot_head)),
-            gram_teacher: own_gram_teacher
-                .then(|| VisionTransformer::new("gram_teacher.backbone".to_owned(), &student.teacher())),
+            student: Self::new_student(config),
+            teacher: Self::new_teacher(config),
+            distilled: Self::new_distilled(config),
+            gram_teacher: Self::new_gram_teacher(config),
             gram_teacher_initialized: false,
         }
+    }
+
+    /// The student alone, likewise.
+    pub fn new_student(config: &SslConfig) -> Network {
+        Network::new("student", &config.student, config.dino_head, config.ibot_head)
+    }
+
+    /// The average alone.
+    pub fn new_teacher(config: &SslConfig) -> Network {
+        Network::new("teacher", &config.student.teacher(), config.dino_head, config.ibot_head)
+    }
+
+    /// The frozen teacher alone, if there is one.
+    pub fn new_distilled(config: &SslConfig) -> Option<Network> {
+        let frozen = config.distillation.as_ref()?;
+        Some(Network::new("teacher", &frozen.backbone, frozen.dino_head, frozen.ibot_head))
+    }
+
+    /// The Gram teacher alone, if it is a network of its own.
+    pub fn new_gram_teacher(config: &SslConfig) -> Option<VisionTransformer> {
+        let teacher = config.training.gram.as_ref().map(|gram| &gram.teacher);
+        let backbone = || VisionTransformer::new("gram_teacher.backbone".to_owned(), &config.student.teacher());
+        matches!(teacher, Some(GramTeacher::Own { .. })).then(backbone)
     }
 
     /// Initialises the student from torch's global stream, copies its values into its average, and draws a frozen teacher

@@ -80,14 +80,14 @@ fn grouped(parameters: &[(String, Tensor)]) -> (Vec<Grouped>, Vec<(usize, usize)
 impl Parameters {
     /// Takes the names and shapes of `shell`, whose values do not count; gives the network that computes, and this rank's rows, all NaN.
     pub(crate) fn of<M: Resident>(
-        shell: &M,
+        shell: M,
         arithmetic: Arithmetic,
         sharding: &Sharding,
         trained: bool,
     ) -> Result<(M, Self), ShimError> {
         let Arithmetic { kind, master, device } = arithmetic;
         if sharding.group.size() == 1 && kind == master {
-            return Ok(Self::whole_of(shell, arithmetic, trained));
+            return Ok(Self::whole_of(&shell, arithmetic, trained));
         }
         let parameters = shell.parameters();
         let (grouped, at) = grouped(&parameters);

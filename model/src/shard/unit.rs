@@ -64,9 +64,12 @@ impl Unit {
     pub(super) fn new(making: Making) -> Result<Arc<Self>, ShimError> {
         let Making { name, shapes, master, kind, device, sharding, trained, ledger } = making;
         let group = &sharding.group;
-        let leaf = |shape: &Vec<i64>| Tensor::empty(shape.as_slice(), (kind, device)).set_requires_grad(trained);
-        let leaves: Vec<Tensor> = shapes.iter().map(leaf).collect();
-        leaves.iter().try_for_each(hooks::release_memory)?;
+        let leaf = |shape: &Vec<i64>| {
+            let leaf = Tensor::empty(shape.as_slice(), (kind, device)).set_requires_grad(trained);
+            // At once: memory that nobody touches counts as in use for who keeps freed memory.
+            hooks::release_memory(&leaf).map(|()| leaf)
+        };
+        let leaves = shapes.iter().map(leaf).collect::<Result<Vec<Tensor>, _>>()?;
         let layout = Layout::new(shapes, group.rank(), group.size());
         let state = State {
             shard: Tensor::full([layout.shard()], f64::NAN, (master, device)),

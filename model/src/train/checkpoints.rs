@@ -7,7 +7,6 @@ use tch::Tensor;
 
 use super::Trainer;
 use crate::meta_arch::SslMetaArch;
-use crate::shard::copy_buffers;
 use crate::weights::{self, WeightsError};
 
 impl Trainer {
@@ -19,25 +18,20 @@ impl Trainer {
     /// When a file cannot be read or does not fit the network.
     pub fn load_checkpoints(&mut self) -> Result<(), WeightsError> {
         let checkpoints = self.config.checkpoints.clone();
-        let whole = SslMetaArch::new(&self.config);
-        if let (Some(path), Some(backbone)) = (&checkpoints.gram, &whole.gram_teacher) {
+        if let (Some(path), Some(backbone)) = (&checkpoints.gram, SslMetaArch::new_gram_teacher(&self.config)) {
             let mut tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
             tensors.retain(|name, _| name.starts_with("backbone."));
-            weights::assign(backbone, "gram_teacher", tensors)?;
-            self.take_gram_teacher(backbone);
+            weights::assign(&backbone, "gram_teacher", tensors)?;
+            self.take_gram_teacher(&backbone);
         }
         if let Some(path) = &checkpoints.student {
-            let tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
-            weights::assign(&whole.student, "student", tensors)?;
-            self.take_student(&whole);
+            let student = SslMetaArch::new_student(&self.config);
+            weights::assign(&student, "student", without_centers(weights::read_checkpoint(Path::new(path))?))?;
+            self.take_student(&student);
         }
-        if let (Some(path), Some(theirs)) = (&checkpoints.frozen_teacher, &whole.distilled) {
-            let tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
-            weights::assign(theirs, "teacher", tensors)?;
-            if let (Some(mine), Some(network)) = (&self.weights.distilled, &self.arch.distilled) {
-                mine.assign(theirs);
-                copy_buffers(network, theirs);
-            }
+        if let (Some(path), Some(network)) = (&checkpoints.frozen_teacher, SslMetaArch::new_distilled(&self.config)) {
+            weights::assign(&network, "teacher", without_centers(weights::read_checkpoint(Path::new(path))?))?;
+            self.take_distilled(&network);
         }
         Ok(())
     }

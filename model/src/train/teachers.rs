@@ -13,7 +13,7 @@ use crate::vit::VisionTransformer;
 impl Trainer {
     /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
     pub fn init_gram_teacher(&mut self, scale: f64) {
-        if let Some(mut fresh) = SslMetaArch::new(&self.config).gram_teacher {
+        if let Some(mut fresh) = SslMetaArch::new_gram_teacher(&self.config) {
             fresh.init_weights();
             if scale > 0.0 {
                 warm(&fresh, scale);

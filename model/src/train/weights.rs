@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use super::{SUBMODULES, TrainError, Trainer, submodule_of};
 use crate::config::SslConfig;
-use crate::meta_arch::SslMetaArch;
+use crate::meta_arch::{Network, SslMetaArch};
 use crate::shard::{Arithmetic, Parameters, ShardError, Sharding, copy_buffers};
 use crate::shim::ShimError;
 
@@ -30,13 +30,13 @@ impl Weights {
     ) -> Result<(SslMetaArch, Self), ShimError> {
         let master = if kind == Kind::Double { Kind::Double } else { Kind::Float };
         let arithmetic = Arithmetic { kind, master, device };
-        let shell = SslMetaArch::new(config);
-        let (student, of_student) = Parameters::of(&shell.student, arithmetic, sharding, true)?;
-        let (teacher, of_teacher) = Parameters::of(&shell.teacher, arithmetic, sharding, false)?;
+        // One whole network at a time, for its names and shapes.
+        let (student, of_student) = Parameters::of(SslMetaArch::new_student(config), arithmetic, sharding, true)?;
+        let (teacher, of_teacher) = Parameters::of(SslMetaArch::new_teacher(config), arithmetic, sharding, false)?;
         let frozen = |network| Parameters::of(network, arithmetic, sharding, false);
-        let (distilled, of_distilled) = shell.distilled.as_ref().map(frozen).transpose()?.unzip();
+        let (distilled, of_distilled) = SslMetaArch::new_distilled(config).map(frozen).transpose()?.unzip();
         let frozen = |backbone| Parameters::of(backbone, arithmetic, sharding, false);
-        let (gram_teacher, of_gram_teacher) = shell.gram_teacher.as_ref().map(frozen).transpose()?.unzip();
+        let (gram_teacher, of_gram_teacher) = SslMetaArch::new_gram_teacher(config).map(frozen).transpose()?.unzip();
         let count =
             |submodule: &str| of_student.names().iter().filter(|name| submodule_of(name).0 == submodule).count();
         let weights = Self {
@@ -69,24 +69,30 @@ impl Trainer {
     /// teacher (`distillation.checkpoint_path: ignore`). One network at a time is whole here.
     pub fn init_weights(&mut self) {
         // Drawn in fp32, whatever the arithmetic.
-        let mut fresh = SslMetaArch::new(&self.config);
-        fresh.student.init_weights();
-        self.take_student(&fresh);
-        if let (Some(mine), Some(theirs), Some(network)) =
-            (&self.weights.distilled, &mut fresh.distilled, &self.arch.distilled)
-        {
-            theirs.init_weights();
-            mine.assign(theirs);
-            copy_buffers(network, theirs);
+        let mut student = SslMetaArch::new_student(&self.config);
+        student.init_weights();
+        self.take_student(&student);
+        drop(student);
+        if let Some(mut distilled) = SslMetaArch::new_distilled(&self.config) {
+            distilled.init_weights();
+            self.take_distilled(&distilled);
         }
     }
 
-    /// Makes `whole`'s student this one's, and its average's.
-    pub(super) fn take_student(&self, whole: &SslMetaArch) {
-        self.weights.student.assign(&whole.student);
-        copy_buffers(&self.arch.student, &whole.student);
+    /// Makes `student` the student, and its average.
+    pub(super) fn take_student(&self, student: &Network) {
+        self.weights.student.assign(student);
+        copy_buffers(&self.arch.student, student);
         self.weights.teacher.copy_from(&self.weights.student);
-        copy_buffers(&self.arch.teacher, &whole.student);
+        copy_buffers(&self.arch.teacher, student);
+    }
+
+    /// Makes `network` the frozen teacher, where there is one.
+    pub(super) fn take_distilled(&self, network: &Network) {
+        if let (Some(weights), Some(mine)) = (&self.weights.distilled, &self.arch.distilled) {
+            weights.assign(network);
+            copy_buffers(mine, network);
+        }
     }
 
     /// Adds `scale` times standard normal noise to the student's fresh weights, then to a frozen teacher's, and makes the average the student
