@@ -28,6 +28,9 @@ const WORKERS: usize = 8;
 pub fn run(args: RunArgs) -> Result<i32> {
     let nproc = args.nproc;
     let request = Request::of(args)?;
+    if nproc.is_some() || dinov3_model::dist::launch::is_a_rank() {
+        request.can_be_shared()?;
+    }
     if let Some(count) = nproc {
         return launch::launch(count);
     }

@@ -14,6 +14,7 @@ use dinov3_suites::reduce_op;
 use tch::Device;
 
 use crate::cli::{PremulArg, RunArgs};
+use crate::failure::EnvironmentFailure;
 use crate::similar::most_like;
 use crate::{commands, destination, device};
 
@@ -83,6 +84,21 @@ impl Request {
         match &self.source {
             Source::Trainer { plant, .. } => plant.map(|plant| plant.fault),
             Source::Candidate(_) => None,
+        }
+    }
+
+    /// Whether ranks can work on it together.
+    ///
+    /// # Errors
+    /// When it is to be computed on a device whose backend is not here.
+    pub fn can_be_shared(&self) -> Result<(), EnvironmentFailure> {
+        match &self.source {
+            Source::Trainer { device, .. } if *device != Device::Cpu => Err(EnvironmentFailure(format!(
+                "ranks exchange tensors over gloo, which has them on the CPU alone; there is no backend for {} here\n\
+                 hint: leave out `--device`, or `--nproc` (torchrun): on one process the ranks of golden sets are threads",
+                device::name(*device)
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -168,5 +184,32 @@ fn plant(text: &str) -> Result<Plant> {
         }
         Some(meant) => bail!("`{name}` is not a fault that can be planted\nhint: did you mean `{meant}`?"),
         None => bail!("`{name}` is not a fault that can be planted\nhint: use one of {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(device: Device) -> Request {
+        Request {
+            suites: Vec::new(),
+            golden: Vec::new(),
+            profile: Profile::Quick,
+            source: Source::Trainer { device, plant: None },
+            premul: PremulSum::Emulated,
+            reports: Vec::new(),
+            format: None,
+            allow_vacuous: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn ranks_are_refused_where_their_tensors_could_not_be_exchanged() {
+        assert!(on(Device::Cpu).can_be_shared().is_ok());
+        insta::assert_snapshot!(on(Device::Cuda(1)).can_be_shared().unwrap_err(), @"
+        ranks exchange tensors over gloo, which has them on the CPU alone; there is no backend for cuda:1 here
+        hint: leave out `--device`, or `--nproc` (torchrun): on one process the ranks of golden sets are threads
+        ");
     }
 }
