@@ -23,6 +23,10 @@ const KINDS: [Kind; 9] = [
     Kind::Bool,
 ];
 
+/// Bytes of a rank's tensor from which `all_gather` is a broadcast of each into its place: c10d's own fills memory of its own and copies it,
+/// which takes several times as long, and a broadcast for each rank is not worth its while for few bytes.
+const LARGE: usize = 1 << 18;
+
 /// The most dimensions that tensors of different shapes may have.
 const DIMS: usize = 8;
 
@@ -31,7 +35,7 @@ const DIMS: usize = 8;
 pub(in crate::dist) struct Running {
     group: ProcessGroup,
     collective: Collective,
-    work: Work,
+    works: Vec<Work>,
     output: Tensor,
     /// How what came is put together, where it is yet to be.
     reduction: Option<Reduction>,
@@ -47,8 +51,8 @@ struct Reduction {
 
 impl Running {
     pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
-        let Self { group, collective, work, output, reduction } = self;
-        group.0.finish(collective, work)?;
+        let Self { group, collective, works, output, reduction } = self;
+        works.into_iter().try_for_each(|work| group.0.finish(collective, work))?;
         let Some(Reduction { plan, own }) = reduction else { return Ok(output) };
         no_grad(|| {
             let (pieces, elements) = (output.chunk(group.size() as i64, 0), output.numel());
@@ -149,6 +153,14 @@ impl ProcessGroup {
         self.run(Collective::Barrier, Gloo::barrier)
     }
 
+    /// Starts to send every rank's `input` to its place in everybody's `output`.
+    fn broadcast_all(&self, input: &Tensor, output: &Tensor) -> Result<Vec<Work>, GroupError> {
+        let parts = output.view([self.size() as i64, -1]);
+        no_grad(|| parts.get(self.rank() as i64).copy_(&input.view([-1])));
+        let part = |root| self.0.start(Collective::AllGather, |gloo| gloo.broadcast(&parts.get(root as i64), root));
+        (0..self.size()).map(part).collect()
+    }
+
     fn run(
         &self,
         collective: Collective,
@@ -243,9 +255,13 @@ impl Group for ProcessGroup {
             None => shape.push(self.size() as i64),
         }
         let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
-        let work = self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?;
+        let bytes = input.numel() * input.kind().elt_size_in_bytes();
+        let works = match bytes < LARGE {
+            true => vec![self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?],
+            false => self.broadcast_all(&input, &output)?,
+        };
         self.sends(&input, 1, 1);
-        Ok(Running { group: self.clone(), collective: CALL, work, output, reduction: None }.into())
+        Ok(Running { group: self.clone(), collective: CALL, works, output, reduction: None }.into())
     }
 
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
@@ -258,9 +274,9 @@ impl Group for ProcessGroup {
             input = no_grad(|| self.planted().sent(op, &input));
         }
         let output = input.empty_like();
-        let work = self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?;
+        let works = vec![self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?];
         self.sends(&input, self.size(), 1);
         let reduction = Some(Reduction { plan, own });
-        Ok(Running { group: self.clone(), collective: CALL, work, output, reduction }.into())
+        Ok(Running { group: self.clone(), collective: CALL, works, output, reduction }.into())
     }
 }
