@@ -63,6 +63,16 @@ pub trait Group: fmt::Debug + Send + Sync {
         Ok(Tensor::cat(&self.all_gather(tensor)?, 0).into())
     }
 
+    /// Starts the same into `output`, contiguous, `[size * n, ...]`, which nobody touches until the end was waited for; gives `output`.
+    ///
+    /// # Errors
+    /// As [`start_all_gather`](Self::start_all_gather).
+    fn start_all_gather_into(&self, tensor: &Tensor, output: &Tensor) -> Result<Pending, GroupError> {
+        let all = self.start_all_gather(tensor)?.wait()?;
+        no_grad(|| output.shallow_clone().copy_(&all));
+        Ok(output.shallow_clone().into())
+    }
+
     /// Starts `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. The tensor must stay as it is until
     /// the end was waited for.
     ///

@@ -6,6 +6,7 @@
 //! reference's strategy), or are gathered once more for backward. A unit's gradients are reduced and scattered as soon as backward has
 //! left it, while that of the units before it goes on.
 
+mod exchange;
 mod layout;
 mod ledger;
 mod parameters;

@@ -67,6 +67,17 @@ impl Layout {
         self.shard
     }
 
+    /// How many parameters.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Elements of a rank's rows of parameter `i`, where every rank has as many.
+    pub(super) fn even(&self, i: usize) -> Option<i64> {
+        let part = &self.parts[i];
+        part.is_even(self.ranks).then_some(part.each * part.row)
+    }
+
     /// The shape of parameter `i`.
     pub(super) fn shape(&self, i: usize) -> &[i64] {
         &self.parts[i].shape

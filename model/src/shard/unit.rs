@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::exchange::Gathering;
 use super::layout::Layout;
 use super::ledger::Ledger;
 use super::{ShardError, Sharding};
@@ -56,7 +57,8 @@ struct State {
 
 enum Presence {
     Absent,
-    Coming(Pending),
+    /// With memory to come to.
+    Coming(Gathering),
     Here,
 }
 
@@ -146,24 +148,25 @@ impl Unit {
     }
 
     fn arrive(&self, state: &mut State) -> Result<(), ShardError> {
-        if let Presence::Here = state.presence {
-            return Ok(());
-        }
-        state.beneath.iter().try_for_each(hooks::restore_memory)?;
         let started = self.start_gather(state);
-        let shards = match std::mem::replace(&mut state.presence, Presence::Here) {
-            Presence::Coming(pending) => pending.wait()?,
-            Presence::Absent | Presence::Here => return started,
-        };
-        self.layout.unpack(&shards, &state.beneath);
-        Ok(())
+        match std::mem::replace(&mut state.presence, Presence::Here) {
+            Presence::Here => started,
+            Presence::Coming(gathering) => Ok(gathering.wait(&state.beneath)?),
+            Presence::Absent => {
+                state.beneath.iter().try_for_each(hooks::restore_memory)?;
+                started
+            }
+        }
     }
 
     fn start_gather(&self, state: &mut State) -> Result<(), ShardError> {
         if matches!(state.presence, Presence::Absent) && !self.ledger.is_troubled() {
             // Cast before it is sent: the same bits, and half the bytes.
             let shard = no_grad(|| state.shard.to_kind(state.leaves[0].kind()));
-            state.presence = Presence::Coming(self.sharding.group.start_all_gather(&shard)?);
+            state.beneath.iter().try_for_each(hooks::restore_memory)?;
+            // After an error the memory stays for now: what was started may still write to it.
+            state.presence = Presence::Here;
+            state.presence = Presence::Coming(Gathering::start(&self.layout, &self.sharding, &shard, &state.beneath)?);
         }
         Ok(())
     }
@@ -258,12 +261,10 @@ impl Unit {
     pub(super) fn rest(&self) -> Result<(), ShardError> {
         let state = &mut *self.state();
         state.awaited = state.leaves.len();
-        match std::mem::replace(&mut state.presence, Presence::Absent) {
-            Presence::Coming(pending) => drop(pending.wait()?),
-            Presence::Here => state.leaves.iter().try_for_each(hooks::release_memory)?,
-            Presence::Absent => {}
+        if let Presence::Coming(gathering) = std::mem::replace(&mut state.presence, Presence::Here) {
+            gathering.wait(&state.beneath)?;
         }
-        Ok(())
+        Ok(Self::release(state)?)
     }
 }
 

@@ -9,7 +9,7 @@ use dinov3_model::config::SslConfig;
 use dinov3_model::dist::{self, Alone, Group, ProcessGroup};
 use dinov3_model::runtime;
 use dinov3_model::tap::{Tap, Taps};
-use dinov3_model::train::{TrainState, Trainer};
+use dinov3_model::train::{TrainError, TrainState, Trainer};
 use tch::Tensor;
 
 use super::{battery, inputs, meters, steps};
@@ -47,9 +47,16 @@ pub fn run(
     let iterations = training.iteration..training.iteration + count;
     let first = ranks.map_or(0, |it| it.rank());
     let plan = steps::Plan { iterations, first, ranks: recipe.world_size as usize, free_run };
-    steps::take(&plan, &batches, trainers, tap)
-        .map_err(|source| SuiteError::Train { set: set.manifest().name.clone(), source })?;
+    steps::take(&plan, &batches, trainers, tap).map_err(|source| not_taken(set, source))?;
     meters::show(set, replay, ranks, tap)
+}
+
+/// A rank that is gone is no fault of the set.
+fn not_taken(set: &GoldenSet, source: TrainError) -> SuiteError {
+    match source {
+        TrainError::Group(error) => error.into(),
+        source => SuiteError::Train { set: set.manifest().name.clone(), source },
+    }
 }
 
 /// One group a rank.
@@ -74,8 +81,8 @@ fn start(
     let config = trained_config(set, training, replay)?;
     let state = set.state()?;
     let start = |group| {
-        let mut trainer = Trainer::new(&config, replay.kind(), replay.device, group)
-            .map_err(|source| SuiteError::Train { set: set.manifest().name.clone(), source })?;
+        let mut trainer =
+            Trainer::new(&config, replay.kind(), replay.device, group).map_err(|source| not_taken(set, source))?;
         runtime::manual_seed(recipe.seed);
         trainer.init_weights();
         if recipe.warm > 0.0 {

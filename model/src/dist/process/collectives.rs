@@ -246,15 +246,23 @@ impl Group for ProcessGroup {
     }
 
     fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
-        const CALL: Collective = Collective::AllGather;
-        self.exchangeable(CALL, tensor)?;
-        let input = tensor.detach().contiguous();
-        let mut shape = input.size();
+        self.exchangeable(Collective::AllGather, tensor)?;
+        let mut shape = tensor.size();
         match shape.first_mut() {
             Some(first) => *first *= self.size() as i64,
             None => shape.push(self.size() as i64),
         }
-        let output = Tensor::empty(shape, (input.kind(), Device::Cpu));
+        self.start_all_gather_into(tensor, &Tensor::empty(shape, (tensor.kind(), Device::Cpu)))
+    }
+
+    fn start_all_gather_into(&self, tensor: &Tensor, output: &Tensor) -> Result<Pending, GroupError> {
+        const CALL: Collective = Collective::AllGather;
+        self.exchangeable(CALL, tensor)?;
+        if output.numel() != self.size() * tensor.numel() || output.kind() != tensor.kind() || !output.is_contiguous() {
+            let message = format!("{tensor:?} of {} ranks does not fit {output:?}", self.size());
+            return Err(self.error(CALL, Failure::Mismatch { message }));
+        }
+        let (input, output) = (tensor.detach().contiguous(), output.shallow_clone());
         let bytes = input.numel() * input.kind().elt_size_in_bytes();
         let works = match bytes < LARGE {
             true => vec![self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?],
