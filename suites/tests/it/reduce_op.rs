@@ -107,12 +107,6 @@ const ALL: [&str; 8] = [
     "reduce_scatter/bf16",
 ];
 
-/// Gradients of an odd length differ by rank, so the weights do too.
-const ALL_AND_STEPS: [&str; 9] = {
-    let [a, b, c, d, e, f, g, h] = ALL;
-    [a, b, c, d, e, f, g, h, "steps/f32"]
-};
-
 #[test]
 fn premul_ignored() {
     check(
