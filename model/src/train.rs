@@ -191,12 +191,10 @@ impl Trainer {
         let gram_loaded = self.load_gram_if_due(it);
         let settings = self.schedules.at(it);
         let batch = batch.to(self.device, self.kind);
-        let (grads, losses) = {
-            let losses = self.forward(&batch, it, &settings, taps)?;
-            self.weights.settled()?;
-            losses.total.backward();
-            (self.gradients()?, losses)
-        };
+        let losses = self.forward(&batch, it, &settings, taps)?;
+        self.weights.settled()?;
+        losses.total.backward();
+        let grads = self.gradients()?;
         self.tap_gradients(&grads, taps)?;
         let norms = self.clip(&grads)?;
         observe::norms(&norms, taps);

@@ -261,8 +261,8 @@ impl Unit {
     pub(super) fn rest(&self) -> Result<(), ShardError> {
         let state = &mut *self.state();
         state.awaited = state.leaves.len();
-        if let Presence::Coming(gathering) = std::mem::replace(&mut state.presence, Presence::Here) {
-            gathering.wait(&state.beneath)?;
+        if matches!(state.presence, Presence::Coming(_)) {
+            self.arrive(state)?;
         }
         Ok(Self::release(state)?)
     }
