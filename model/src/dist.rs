@@ -81,11 +81,8 @@ pub trait Group: fmt::Debug + Send + Sync {
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = emulated(CALL, op, tensor, self.rank(), self.size())?;
-        let rows = chunk(&tensor.size(), self.size()).map_err(|failure| GroupError {
-            rank: self.rank(),
-            collective: CALL,
-            failure,
-        })?[0];
+        let error = |failure| GroupError { rank: self.rank(), collective: CALL, failure };
+        let rows = rows_of_chunk(&tensor.size(), self.size()).map_err(error)?;
         let whole = ring::reduced(&self.all_gather(tensor)?, &plan);
         Ok(whole.narrow(0, rows * self.rank() as i64, rows).into())
     }
@@ -112,17 +109,15 @@ fn emulated(
     Plan::new(op, PremulSum::Emulated, tensor.kind(), size).map_err(|failure| GroupError { rank, collective, failure })
 }
 
-/// The shape of one of `ranks` equal chunks along the first dimension.
-fn chunk(shape: &[i64], ranks: usize) -> Result<Vec<i64>, Failure> {
-    let mut chunk = shape.to_vec();
-    match chunk.first_mut() {
-        Some(first) if *first % ranks as i64 == 0 => *first /= ranks as i64,
+/// The rows of one of `ranks` equal chunks along the first dimension.
+fn rows_of_chunk(shape: &[i64], ranks: usize) -> Result<i64, Failure> {
+    match shape.first() {
+        Some(first) if first % ranks as i64 == 0 => Ok(first / ranks as i64),
         _ => {
             let message = format!("{shape:?} cannot be cut into {ranks} equal chunks along its first dimension");
-            return Err(Failure::Mismatch { message });
+            Err(Failure::Mismatch { message })
         }
     }
-    Ok(chunk)
 }
 
 /// One rank.

@@ -190,7 +190,7 @@ impl ProcessGroup {
         self.0.world.sent.load(Ordering::Relaxed)
     }
 
-    /// This rank sends a `part`-th of so many bytes to every other rank.
+    /// This rank sends a `part`-th of the tensor to every other rank, `times` over.
     fn sends(&self, tensor: &Tensor, part: usize, times: usize) {
         let others = self.0.members.len() - 1;
         let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes() * times * others / part;

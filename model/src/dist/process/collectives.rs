@@ -7,7 +7,7 @@ use super::ProcessGroup;
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
 use crate::dist::planted::Planted;
-use crate::dist::{Group, Pending, chunk, ring};
+use crate::dist::{Group, Pending, ring, rows_of_chunk};
 use crate::shim::c10d::{Gloo, Trouble, Work};
 
 /// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
@@ -246,7 +246,6 @@ impl Group for ProcessGroup {
     }
 
     fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
-        self.exchangeable(Collective::AllGather, tensor)?;
         let mut shape = tensor.size();
         match shape.first_mut() {
             Some(first) => *first *= self.size() as i64,
@@ -275,7 +274,7 @@ impl Group for ProcessGroup {
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = self.plan(CALL, op, tensor)?;
-        let rows = chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?[0];
+        let rows = rows_of_chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
         let own = tensor.detach().narrow(0, rows * self.rank() as i64, rows);
         let mut input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
         if self.fault().is_some() {
