@@ -1,7 +1,21 @@
 //! Compiles the C++ shim against the libtorch that `LIBTORCH` names, the same one that `torch-sys` links.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// What NCCL's header needs beside libtorch's own: a header, and what brings it.
+const CUDA_HEADERS: [(&str, &str); 7] = [
+    ("cuda_runtime.h", "nvidia-cuda-runtime-cu12"),
+    ("crt/host_config.h", "nvidia-cuda-nvcc-cu12"),
+    ("nv/target", "nvidia-cuda-cccl-cu12"),
+    ("cublas_v2.h", "nvidia-cublas-cu12"),
+    ("cusolverDn.h", "nvidia-cusolver-cu12"),
+    ("cusparse.h", "nvidia-cusparse-cu12"),
+    ("nccl.h", "nvidia-nccl-cu12"),
+];
+
+/// The shim.
+const FILES: [&str; 9] = ["shim", "allocator", "rope", "pickle", "c10d", "nccl", "device", "mkl", "hooks"];
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
@@ -12,6 +26,7 @@ fn main() {
         std::process::exit(1);
     };
     let include = libtorch.join("include");
+    let nccl = nccl_headers(&libtorch);
     let mut build = cc::Build::new();
     if build.get_compiler().is_like_gnu() && !build.get_compiler().is_like_clang() {
         // libtorch's own thread pool is GNU OpenMP; the loader finds one library for both, since both ask for the same name.
@@ -21,7 +36,7 @@ fn main() {
     build
         .cpp(true)
         .std("c++20")
-        .files(["shim", "allocator", "rope", "pickle", "c10d", "mkl", "hooks"].map(|file| format!("shim/{file}.cpp")))
+        .files(FILES.map(|file| format!("shim/{file}.cpp")))
         // Stand-ins for Gloo's headers, which libtorch does not ship.
         .include("shim")
         // A product and a sum that became one would round once.
@@ -32,8 +47,52 @@ fn main() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .flag_if_supported("-Wno-unused-parameter")
         .warnings(true)
-        .opt_level(3)
+        .opt_level(3);
+    match &nccl {
+        // Not as ours: they are not free of warnings.
+        Ok(folders) => folders.iter().for_each(|folder| {
+            build.flag("-isystem").flag(folder);
+        }),
+        Err(why) => {
+            build.define("DINOV3_NO_NCCL", format!("{why:?}").as_str());
+        }
+    }
+    build
         // MKL looks for what mkl.cpp defines; no Rust code names it.
         .link_lib_modifier("+whole-archive")
         .compile("dinov3_shim");
+    if nccl.is_ok() {
+        // After the shim, which needs them.
+        println!("cargo:rustc-link-lib=dylib=torch_cuda");
+        println!("cargo:rustc-link-lib=dylib=c10_cuda");
+    }
+}
+
+/// The folders of the headers that NCCL needs, or why there can be none: what a run says that asks for it.
+fn nccl_headers(libtorch: &Path) -> Result<Vec<PathBuf>, String> {
+    for name in ["CUDA_HOME", "CUDA_PATH"] {
+        println!("cargo:rerun-if-env-changed={name}");
+    }
+    if !libtorch.join("lib/libtorch_cuda.so").exists() {
+        return Err("libtorch is one for the CPU alone".to_owned());
+    }
+    let toolkits = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(env::var_os).map(PathBuf::from);
+    // Where pip puts what a CUDA PyTorch needs, beside it.
+    let wheels = libtorch.parent().map(|it| it.join("nvidia")).and_then(|it| it.read_dir().ok());
+    let wheels = wheels.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let all = toolkits.chain(wheels).chain([PathBuf::from("/usr/local/cuda"), PathBuf::from("/usr")]);
+    let all: Vec<PathBuf> = all.map(|it| it.join("include")).collect();
+    let mut found: Vec<PathBuf> = Vec::new();
+    for (header, package) in CUDA_HEADERS {
+        let Some(folder) = all.iter().find(|it| it.join(header).exists()) else {
+            return Err(format!(
+                "CUDA's header {header} was not there when this was built: CUDA's toolkit has it (CUDA_HOME), or pip's {package} beside torch"
+            ));
+        };
+        // The compiler knows of its own, and orders them itself.
+        if !found.contains(folder) && folder != Path::new("/usr/include") {
+            found.push(folder.clone());
+        }
+    }
+    Ok(found)
 }

@@ -93,9 +93,12 @@ pub struct RunArgs {
     /// Start so many ranks of this command on this machine, as torchrun would, and end them together. Rank 0 reports.
     #[arg(long, value_name = "N")]
     pub nproc: Option<usize>,
-    /// How the suite `reduce-op` comes by PREMUL_SUM.
-    #[arg(long, value_enum, default_value_t = PremulArg::Emulated)]
-    pub premul: PremulArg,
+    /// What ranks exchange tensors over: gloo, nccl, or the path of a plugin. Default: gloo on the CPU, nccl on CUDA.
+    #[arg(long, value_name = "NAME|PATH", conflicts_with = "candidate")]
+    pub backend: Option<String>,
+    /// How the suite `reduce-op` comes by PREMUL_SUM. Default: native where the backend has it, else emulated.
+    #[arg(long, value_enum)]
+    pub premul: Option<PremulArg>,
     /// Where golden sets are.
     #[command(flatten)]
     pub golden: GoldenPlace,

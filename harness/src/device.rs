@@ -5,17 +5,17 @@ use tch::{Cuda, Device};
 
 use crate::failure::EnvironmentFailure;
 
-/// The device that `text` names, if this build can compute on it.
+/// The device that `text` names, if this build can compute on it. Without an index, `own` is this process's.
 ///
 /// # Errors
 /// For a name that is none (usage), or a device that is not there (environment).
-pub fn parse(text: &str) -> Result<Device> {
+pub fn parse(text: &str, own: usize) -> Result<Device> {
     let (kind, index) = match text.split_once(':') {
         Some((kind, index)) => (kind, Some(index)),
         None => (text, None),
     };
     let index: usize = match index.map(str::parse) {
-        None => 0,
+        None => own,
         Some(Ok(index)) => index,
         Some(Err(_)) => bail!("`{text}` is not a device\nhint: use cpu, cuda, cuda:N, npu or npu:N"),
     };
@@ -38,7 +38,7 @@ fn cuda(index: usize) -> Result<Device> {
             "libtorch's CUDA library cannot be loaded: {error}\nhint: check the driver with nvidia-smi"
         ))
     })?;
-    let count = Cuda::device_count().max(0) as usize;
+    let count = cuda_devices();
     if index < count {
         return Ok(Device::Cuda(index));
     }
@@ -50,7 +50,12 @@ fn cuda(index: usize) -> Result<Device> {
     Err(EnvironmentFailure(format!("{what}\n{hint}")).into())
 }
 
-/// How a report names the device.
+/// How many devices of CUDA there are.
+pub fn cuda_devices() -> usize {
+    Cuda::device_count().max(0) as usize
+}
+
+/// How a report names the device, as libtorch does.
 pub fn name(device: Device) -> String {
     match device {
         Device::Cuda(index) => format!("cuda:{index}"),
@@ -64,16 +69,18 @@ mod tests {
 
     #[test]
     fn only_devices_are_devices() {
-        assert_eq!(parse("cpu").unwrap(), Device::Cpu);
+        assert_eq!(parse("cpu", 0).unwrap(), Device::Cpu);
         for nonsense in ["gpu", "cpu:0", "cuda:x", ""] {
-            let error = parse(nonsense).unwrap_err();
+            let error = parse(nonsense, 0).unwrap_err();
             assert!(!error.is::<EnvironmentFailure>(), "{nonsense}: {error}");
         }
     }
 
     #[test]
     fn a_device_that_is_missing_is_the_environments_fault() {
-        assert!(parse("npu:0").unwrap_err().is::<EnvironmentFailure>());
-        assert!(parse("cuda:4096").unwrap_err().is::<EnvironmentFailure>());
+        assert!(parse("npu:0", 0).unwrap_err().is::<EnvironmentFailure>());
+        assert!(parse("cuda:4096", 0).unwrap_err().is::<EnvironmentFailure>());
+        // A rank's own, which is none of those that there are.
+        assert!(parse("cuda", 4096).unwrap_err().is::<EnvironmentFailure>());
     }
 }

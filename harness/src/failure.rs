@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Error;
-use dinov3_model::dist::GroupError;
+use dinov3_model::dist::{Failure, GroupError};
 use dinov3_reports::exit;
 use dinov3_suites::SuiteError;
 use owo_colors::OwoColorize;
@@ -20,9 +20,11 @@ pub struct EnvironmentFailure(pub String);
 /// Which exit code the error means.
 pub fn exit_code(error: &Error) -> i32 {
     let of_a_suite = error.downcast_ref().and_then(|it| if let SuiteError::Group(it) = it { Some(it) } else { None });
-    let of_a_group = error.downcast_ref().or(of_a_suite).is_some_and(|it: &GroupError| it.failure.is_of_others());
-    match error {
-        _ if of_a_group => exit::PEER,
+    let of_a_group = error.downcast_ref().or(of_a_suite).map(|it: &GroupError| &it.failure);
+    match of_a_group {
+        Some(failure) if failure.is_of_others() => exit::PEER,
+        // A backend that refuses, of which the arguments knew nothing.
+        Some(Failure::Backend { .. }) => exit::ENVIRONMENT,
         _ if error.is::<EnvironmentFailure>() => exit::ENVIRONMENT,
         _ => exit::USAGE,
     }

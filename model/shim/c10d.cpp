@@ -1,109 +1,34 @@
-// Process groups of c10d: a store over TCP and Gloo on top of it. See shim.h.
+// Process groups of c10d: a store over TCP, Gloo on top of it, and the collectives of any backend. See shim.h.
 //
 // A collective comes in two parts: a call that starts it and gives a `Work`, and the wait for that. The tensors are held by the
 // `Work`, so a caller may drop its own at any time.
 
 #define USE_C10D_GLOO
 
-#include "guard.h"
-#include "shim.h"
+#include "c10d.h"
 
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
-#include <c10/util/Logging.h>
-
 #include <chrono>
-#include <cstdlib>
-#include <iostream>
-#include <mutex>
-#include <streambuf>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace {
 
-using Store = c10::intrusive_ptr<c10d::Store>;
-using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 using Work = c10::intrusive_ptr<c10d::Work>;
 
-Store &store(dinov3_store pointer) { return *static_cast<Store *>(pointer); }
-c10d::ProcessGroupGloo &ranks(dinov3_gloo pointer) { return **static_cast<Gloo *>(pointer); }
-
-bool says(const std::string &message, std::string_view part) { return message.find(part) != std::string::npos; }
-
-// Neither c10d nor Gloo has an exception of its own for a wait that took too long: only the words differ.
-bool timed_out(const std::string &message) {
-  return says(message, "Timed out waiting") || says(message, "wait timeout after") ||
-         says(message, "Operation timed out") || says(message, "has timed out") || says(message, " - timed out ");
-}
-
-// Runs `body` and says how it ended; its message is kept when it throws. What c10 throws carries a backtrace, which is left out.
-template <typename Body> dinov3_outcome outcome(Body body) {
-  try {
-    body();
-    return DINOV3_DONE;
-  } catch (const c10::DistNetworkError &error) {
-    last_error = error.what_without_backtrace();
-    return timed_out(last_error) ? DINOV3_TIMED_OUT : DINOV3_DISCONNECTED;
-  } catch (const c10::Error &error) {
-    last_error = error.what_without_backtrace();
-  } catch (const gloo::IoException &error) {
-    last_error = error.what();
-    return timed_out(last_error) ? DINOV3_TIMED_OUT : DINOV3_DISCONNECTED;
-  } catch (const std::exception &error) {
-    last_error = error.what();
-  } catch (...) {
-    last_error = "an exception that is not a std::exception";
-  }
-  return timed_out(last_error) ? DINOV3_TIMED_OUT : DINOV3_REFUSED;
-}
-
-// While ranks look for each other, c10d logs every wait that it takes up again, with a backtrace, and Gloo prints on standard output
-// that it has connected. What matters of it is in the errors. Whoever sets TORCH_CPP_LOG_LEVEL gets the log.
-class Quiet {
-public:
-  Quiet() {
-    std::lock_guard<std::mutex> lock(mutex);
-    if (count++ == 0) {
-      output = std::cout.rdbuf(&nowhere);
-      level = FLAGS_caffe2_log_level;
-      FLAGS_caffe2_log_level = std::getenv("TORCH_CPP_LOG_LEVEL") ? level : c10::GLOG_FATAL;
-    }
-  }
-  ~Quiet() {
-    std::lock_guard<std::mutex> lock(mutex);
-    if (--count == 0) {
-      std::cout.rdbuf(output);
-      FLAGS_caffe2_log_level = level;
-    }
-  }
-  Quiet(const Quiet &) = delete;
-  Quiet &operator=(const Quiet &) = delete;
-
-private:
-  struct Nowhere : std::streambuf {
-    int overflow(int character) override { return traits_type::not_eof(character); }
-  };
-  static inline Nowhere nowhere;
-  static inline std::mutex mutex;
-  static inline int count = 0, level = 0;
-  static inline std::streambuf *output = nullptr;
-};
-
-template <typename Body> dinov3_outcome quietly(Body body) {
-  const Quiet quiet;
-  return outcome(body);
-}
+c10d::Backend &ranks(dinov3_backend pointer) { return **static_cast<Backend *>(pointer); }
 
 // Runs `start`, which returns a `Work`, and hands that over.
 template <typename Start> dinov3_outcome started(dinov3_work *work, Start start) {
   return outcome([&] { *work = new Work(start()); });
 }
 
-c10d::ReduceOp::RedOpType reduce_op(dinov3_reduce op) {
+c10d::ReduceOp reduce_op(dinov3_reduce op, double factor) {
   switch (op) {
   case DINOV3_SUM:
     return c10d::ReduceOp::SUM;
@@ -111,6 +36,8 @@ c10d::ReduceOp::RedOpType reduce_op(dinov3_reduce op) {
     return c10d::ReduceOp::MAX;
   case DINOV3_MIN:
     return c10d::ReduceOp::MIN;
+  case DINOV3_PREMUL_SUM:
+    return c10d::makeNCCLPreMulSum(factor);
   }
   TORCH_CHECK(false, "no such reduction: ", static_cast<int>(op));
 }
@@ -163,37 +90,66 @@ dinov3_outcome dinov3_store_has(dinov3_store in, const char *key, bool *has) {
 void dinov3_store_free(dinov3_store pointer) { delete static_cast<Store *>(pointer); }
 
 dinov3_outcome dinov3_gloo_group(dinov3_store rendezvous, int rank, int size, const char *address, int64_t timeout_ms,
-                                 dinov3_gloo *made) {
+                                 dinov3_backend *made) {
   return quietly([&] {
     auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(timeout_ms));
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
-    *made = new Gloo(c10::make_intrusive<c10d::ProcessGroupGloo>(store(rendezvous), rank, size, options));
+    *made = new Backend(c10::make_intrusive<c10d::ProcessGroupGloo>(store(rendezvous), rank, size, options));
   });
 }
 
-void dinov3_gloo_free(dinov3_gloo pointer) { delete static_cast<Gloo *>(pointer); }
+dinov3_outcome dinov3_plugin_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
+                                   dinov3_make_backend make, dinov3_backend *made) {
+  return quietly([&] {
+    const bool is_made = make(rendezvous, rank, size, device, timeout_ms, made);
+    TORCH_CHECK(is_made && *made != nullptr, "the plugin makes no backend");
+  });
+}
 
-dinov3_outcome dinov3_all_reduce(dinov3_gloo group, dinov3_tensor self, dinov3_reduce op, dinov3_work *work) {
+dinov3_outcome dinov3_backend_abort(dinov3_backend group) {
+  return quietly([&] { ranks(group).abort(); });
+}
+
+void dinov3_backend_free(dinov3_backend pointer, bool orderly) {
+  // What it throws on its way out changes nothing any more.
+  (void)quietly([&] {
+    const std::unique_ptr<Backend> group(static_cast<Backend *>(pointer));
+    if (orderly) {
+      (*group)->shutdown();
+    }
+  });
+}
+
+dinov3_outcome dinov3_all_reduce(dinov3_backend group, dinov3_tensor self, dinov3_reduce op, double factor, dinov3_work *work) {
   return started(work, [&] {
     c10d::AllreduceOptions options;
-    options.reduceOp = reduce_op(op);
+    options.reduceOp = reduce_op(op, factor);
     std::vector<at::Tensor> tensors{tensor(self)};
     return ranks(group).allreduce(tensors, options);
   });
 }
 
-dinov3_outcome dinov3_all_to_all(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
+dinov3_outcome dinov3_reduce_scatter(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
+                                     double factor, dinov3_work *work) {
+  return started(work, [&] {
+    c10d::ReduceScatterOptions options;
+    options.reduceOp = reduce_op(op, factor);
+    return ranks(group)._reduce_scatter_base(tensor(output), tensor(input), options);
+  });
+}
+
+dinov3_outcome dinov3_all_to_all(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
   return started(work, [&] {
     std::vector<int64_t> equal;
     return ranks(group).alltoall_base(tensor(output), tensor(input), equal, equal);
   });
 }
 
-dinov3_outcome dinov3_all_gather(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
+dinov3_outcome dinov3_all_gather(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
   return started(work, [&] { return ranks(group)._allgather_base(tensor(output), tensor(input)); });
 }
 
-dinov3_outcome dinov3_broadcast(dinov3_gloo group, dinov3_tensor self, int64_t root, dinov3_work *work) {
+dinov3_outcome dinov3_broadcast(dinov3_backend group, dinov3_tensor self, int64_t root, dinov3_work *work) {
   return started(work, [&] {
     c10d::BroadcastOptions options;
     options.rootRank = root;
@@ -202,7 +158,7 @@ dinov3_outcome dinov3_broadcast(dinov3_gloo group, dinov3_tensor self, int64_t r
   });
 }
 
-dinov3_outcome dinov3_barrier(dinov3_gloo group, dinov3_work *work) {
+dinov3_outcome dinov3_barrier(dinov3_backend group, dinov3_work *work) {
   return started(work, [&] { return ranks(group).barrier(); });
 }
 

@@ -85,6 +85,13 @@ bool dinov3_release_memory(dinov3_tensor self);
 // The memory of a contiguous tensor that fills its storage is there again, its values undefined. No version is counted.
 bool dinov3_restore_memory(dinov3_tensor self);
 
+// The device of `self` as text: `cpu`, `cuda:0`, `npu:1`. The pointer is valid until the next call on this thread.
+const char *dinov3_device(dinov3_tensor self);
+// `self.to(device)`; itself where it is there.
+dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
+// An undefined tensor of the dtype and the device of `self`, of which it has `times` as many rows.
+dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times);
+
 // `torch.get_rng_state()`: the state of the host's generator, `[5056]` uint8.
 dinov3_tensor dinov3_rng_state();
 
@@ -112,9 +119,10 @@ typedef enum {
   DINOV3_REFUSED = 3,
 } dinov3_outcome;
 
-// A `c10d::Store`, a `c10d::ProcessGroupGloo`, a `c10d::Work`: the caller's, who frees each. Tensors are on the CPU and contiguous.
+// A `c10d::Store`, a `c10d::Backend` (the ranks, connected), a `c10d::Work`: the caller's, who frees each. Tensors are contiguous, and on
+// the device that the backend is for.
 typedef void *dinov3_store;
-typedef void *dinov3_gloo;
+typedef void *dinov3_backend;
 typedef void *dinov3_work;
 
 // `TCPStore(host, port, is_master=serves)`. Does not wait for other ranks; a client tries for `timeout_ms` to reach the server.
@@ -132,21 +140,38 @@ void dinov3_store_free(dinov3_store store);
 // `ProcessGroupGloo(rendezvous, rank, size)` on a device at `address`, one of this machine's. `timeout_ms` is for connecting and for
 // each collective.
 dinov3_outcome dinov3_gloo_group(dinov3_store rendezvous, int rank, int size, const char *address, int64_t timeout_ms,
-                                 dinov3_gloo *made);
-void dinov3_gloo_free(dinov3_gloo group);
+                                 dinov3_backend *made);
 
-// What Gloo itself can reduce by. No PREMUL_SUM: it raises in `allreduce`, and its factor is ignored in `_reduce_scatter_base`, which is
-// not here: it sends twice as much as there is need for.
-typedef enum { DINOV3_SUM = 0, DINOV3_MAX = 1, DINOV3_MIN = 2 } dinov3_reduce;
+// `ProcessGroupNCCL(rendezvous, rank, size)` on the CUDA device of this index.
+dinov3_outcome dinov3_nccl_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
+                                 dinov3_backend *made);
+// Why there is no NCCL in this build; null where there is. The pointer lives as long as the process.
+const char *dinov3_nccl_missing();
+
+// What makes a plugin's backend: see dinov3_plugin.h, whose table it is from.
+typedef bool (*dinov3_make_backend)(void *store, int rank, int size, int device, int64_t timeout_ms, void **made);
+// Lets it make one. Its own words, where it makes none, are the plugin's to tell.
+dinov3_outcome dinov3_plugin_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
+                                   dinov3_make_backend make, dinov3_backend *made);
+
+// Gives up whatever is under way, where the backend can.
+dinov3_outcome dinov3_backend_abort(dinov3_backend group);
+// Ends the group; `orderly`: once all that is under way has ended.
+void dinov3_backend_free(dinov3_backend group, bool orderly);
+
+// What a backend reduces by. Gloo has no PREMUL_SUM: it raises in `allreduce`, and ignores every op but SUM in `_reduce_scatter_base`.
+typedef enum { DINOV3_SUM = 0, DINOV3_MAX = 1, DINOV3_MIN = 2, DINOV3_PREMUL_SUM = 3 } dinov3_reduce;
 
 // Each starts a collective, to be waited for. In place where there is one tensor. In the others the flat tensor of all ranks is `size`
-// times as long as that of one.
-dinov3_outcome dinov3_all_reduce(dinov3_gloo group, dinov3_tensor self, dinov3_reduce op, dinov3_work *work);
+// times as long as that of one. `factor` is PREMUL_SUM's.
+dinov3_outcome dinov3_all_reduce(dinov3_backend group, dinov3_tensor self, dinov3_reduce op, double factor, dinov3_work *work);
+dinov3_outcome dinov3_reduce_scatter(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
+                                     double factor, dinov3_work *work);
 // Equal parts of `input`, the i-th for rank i; in `output` the i-th came from rank i.
-dinov3_outcome dinov3_all_to_all(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
-dinov3_outcome dinov3_all_gather(dinov3_gloo group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
-dinov3_outcome dinov3_broadcast(dinov3_gloo group, dinov3_tensor self, int64_t root, dinov3_work *work);
-dinov3_outcome dinov3_barrier(dinov3_gloo group, dinov3_work *work);
+dinov3_outcome dinov3_all_to_all(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
+dinov3_outcome dinov3_all_gather(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
+dinov3_outcome dinov3_broadcast(dinov3_backend group, dinov3_tensor self, int64_t root, dinov3_work *work);
+dinov3_outcome dinov3_barrier(dinov3_backend group, dinov3_work *work);
 
 dinov3_outcome dinov3_work_wait(dinov3_work work);
 // The collective goes on if it has not ended, and keeps its tensors.

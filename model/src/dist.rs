@@ -3,12 +3,14 @@
 //! A [`Group`] is what the losses, the gradients and the metrics reduce over. [`Alone`] is one process; [`threads`] are ranks
 //! within one process, which golden sets of several ranks are replayed with; a [`ProcessGroup`] is one process a rank.
 
+mod backend;
 mod env;
 mod error;
 pub mod launch;
 mod ops;
 mod pending;
 mod planted;
+mod plugin;
 mod process;
 mod ring;
 mod threads;
@@ -19,11 +21,13 @@ use tch::{Tensor, no_grad};
 
 use self::ops::Plan;
 
+pub use backend::Backend;
 pub use env::{Env, EnvError};
 pub use error::{Collective, Failure, GroupError};
 pub use ops::{PremulSum, ReduceOp};
 pub use pending::Pending;
-pub use process::{Backend, Options, ProcessGroup};
+pub use plugin::{Plugin, PluginError};
+pub use process::{GroupOptions, Options, ProcessGroup};
 pub use threads::threads;
 
 /// The ranks of a run, seen from one of them. Every rank makes the same calls in the same order.

@@ -3,6 +3,7 @@
 //! See `model/shim/shim.h` for the C side of the contract.
 
 pub(crate) mod c10d;
+pub mod device;
 pub(crate) mod hooks;
 
 use std::ffi::{CStr, CString, c_char, c_void};

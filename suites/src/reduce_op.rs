@@ -18,13 +18,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::{Group, GroupError, Options, PremulSum, ProcessGroup};
+use dinov3_model::dist::{Backend, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup};
 use dinov3_model::fault::Fault;
 use dinov3_reports::{Event, Reporter, Section};
 
 use crate::SuiteError;
 use crate::catalogue::REDUCE_OP;
 use checks::{Found, World};
+use steps::Trained;
 use format::{FORMATS, Format};
 use grid::{Call, fillings, worlds};
 use values::drawn_factor;
@@ -33,7 +34,7 @@ pub use workers::{RanksError, Workers, work};
 
 /// For how long a collective waits for the others: in a small world they are still at work while those of a larger one wait. A rank that
 /// is gone is noticed at once.
-fn patience(profile: Profile) -> Duration {
+pub fn patience(profile: Profile) -> Duration {
     match profile {
         Profile::Quick => Duration::from_secs(120),
         Profile::Full => Duration::from_secs(900),
@@ -41,12 +42,16 @@ fn patience(profile: Profile) -> Duration {
 }
 
 /// What to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// How much.
     pub profile: Profile,
-    /// How the group comes by PREMUL_SUM.
-    pub premul: PremulSum,
+    /// What carries the collectives, by its name or by the path of its plugin: see [`Backend::named`].
+    pub backend: String,
+    /// Which device of this machine; unless given, the one of the rank's number on it.
+    pub device: Option<usize>,
+    /// How the group comes by PREMUL_SUM; as the backend has it unless given.
+    pub premul: Option<PremulSum>,
     /// A defect planted in the collectives.
     pub fault: Option<Fault>,
     /// Of the numbers that look random, and of the factor.
@@ -56,15 +61,34 @@ pub struct Request {
 impl Request {
     /// How ranks join to work on it.
     pub fn options(&self, rendezvous: Duration, collective: Duration) -> Options {
-        Options { premul_sum: self.premul, fault: self.fault, ..Options::gloo(rendezvous, collective) }
+        Options { fault: self.fault, ..Options::new(rendezvous, collective) }
     }
+
+    /// How the ranks exchange what is judged; `local_rank` counts them on this machine.
+    ///
+    /// # Errors
+    /// When there is no such backend here.
+    pub fn group_options(&self, local_rank: usize) -> Result<GroupOptions, Failure> {
+        let backend = Backend::named(&self.backend, self.device.unwrap_or(local_rank))?;
+        let options = GroupOptions::over(backend, patience(self.profile));
+        Ok(GroupOptions { premul_sum: self.premul.unwrap_or(options.premul_sum), ..options })
+    }
+}
+
+/// Ranks to run on, seen from one of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Ranks<'a> {
+    /// All of them. What they find out goes over this group, not over the one that is judged.
+    pub all: &'a ProcessGroup,
+    /// How they exchange what is judged.
+    pub tested: GroupOptions,
 }
 
 /// Where the ranks are.
 #[derive(Debug)]
 pub enum Place<'a> {
     /// This process is rank 0 of them; the others call [`take_part`].
-    Ranks(&'a ProcessGroup),
+    Ranks(Ranks<'a>),
     /// They are started for the suite.
     Workers(&'a Workers),
 }
@@ -82,7 +106,7 @@ pub fn run(request: &Request, place: &Place<'_>, reporter: &mut dyn Reporter) ->
         planned: checks::planned(),
     })?;
     let sections = match place {
-        Place::Ranks(group) => lead(request, group, reporter)?,
+        Place::Ranks(ranks) => lead(request, *ranks, reporter)?,
         Place::Workers(workers) => workers.run(request, reporter)?,
     };
     let seconds = started.elapsed().as_secs_f64();
@@ -93,34 +117,34 @@ pub fn run(request: &Request, place: &Place<'_>, reporter: &mut dyn Reporter) ->
 /// What ranks other than 0 do while that one runs the suite.
 ///
 /// # Errors
-/// When another rank is gone or late.
-pub fn take_part(request: &Request, group: &ProcessGroup) -> Result<(), SuiteError> {
-    let groups = split(group, patience(request.profile))?;
+/// When another rank is gone or late, and when the backend does not connect them.
+pub fn take_part(request: &Request, ranks: Ranks<'_>) -> Result<(), SuiteError> {
+    let worlds = Tested::split(ranks)?;
     for (call, format) in blocks() {
-        measure_all(request, &groups, call, format, &mut |_| Ok(()))?;
+        measure_all(request, &worlds, call, format, &mut |_| Ok(()))?;
     }
-    if let Some(two) = of_steps(&groups) {
+    if let Some(two) = of_steps(&worlds) {
         steps::train(two, request.seed)?;
     }
     Ok(())
 }
 
-/// The group that takes training steps, for its members.
-fn of_steps(groups: &[Option<ProcessGroup>]) -> Option<&ProcessGroup> {
-    groups.iter().flatten().find(|group| group.size() == steps::RANKS)
+/// The world that takes training steps, for its members.
+fn of_steps(worlds: &[Tested]) -> Option<&Tested> {
+    worlds.iter().find(|world| world.group.size() == steps::RANKS)
 }
 
 /// Rank 0's part; gives the report's sections.
-fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
-    let groups = split(group, patience(request.profile))?;
-    let mut found = Found::new(request, group);
+fn lead(request: &Request, ranks: Ranks<'_>, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+    let worlds = Tested::split(ranks)?;
+    let mut found = Found::new(request, ranks);
     for (call, format) in blocks() {
         let begun = Instant::now();
         let (id, title) = checks::of_block(call, format);
-        reporter.event(&Event::CheckStarted { id, title, steps: Some(groups.len() as u64) })?;
+        reporter.event(&Event::CheckStarted { id, title, steps: Some(worlds.len() as u64) })?;
         let told = &mut |done| reporter.event(&Event::Progress { done });
-        let worlds = measure_all(request, &groups, call, format, told)?;
-        let mut check = found.block(call, format, worlds);
+        let outcomes = measure_all(request, &worlds, call, format, told)?;
+        let mut check = found.block(call, format, outcomes);
         check.seconds = begun.elapsed().as_secs_f64();
         reporter.event(&Event::CheckFinished(check))?;
     }
@@ -130,8 +154,11 @@ fn lead(request: &Request, group: &ProcessGroup, reporter: &mut dyn Reporter) ->
     let begun = Instant::now();
     let (id, title) = checks::of_steps();
     reporter.event(&Event::CheckStarted { id, title, steps: None })?;
-    let left = of_steps(&groups).map(|two| steps::train(two, request.seed)).transpose()?;
-    let mut check = found.steps(left.as_deref());
+    let trained = match of_steps(&worlds) {
+        Some(two) => steps::train(two, request.seed)?,
+        None => Trained::TooFewRanks,
+    };
+    let mut check = found.steps(&trained);
     check.seconds = begun.elapsed().as_secs_f64();
     reporter.event(&Event::CheckFinished(check))?;
     Ok(sections::sections(&found))
@@ -141,26 +168,43 @@ fn blocks() -> impl Iterator<Item = (Call, Format)> {
     Call::ALL.into_iter().flat_map(|call| FORMATS.map(|format| (call, format)))
 }
 
-/// A group a world, of which this rank is in some.
-fn split(group: &ProcessGroup, patience: Duration) -> Result<Vec<Option<ProcessGroup>>, GroupError> {
-    let group_of = |world| group.new_group_with(&(0..world).collect::<Vec<_>>(), patience);
-    worlds(group.size()).into_iter().map(group_of).collect()
+/// A world: some ranks, and this is one of them.
+struct Tested {
+    /// What is judged.
+    group: ProcessGroup,
+    /// The same ranks, connected by what is not.
+    control: ProcessGroup,
+}
+
+impl Tested {
+    /// Every world that this rank is in.
+    fn split(ranks: Ranks<'_>) -> Result<Vec<Self>, GroupError> {
+        let Ranks { all, tested } = ranks;
+        let control = GroupOptions::over(Backend::Gloo, tested.timeout);
+        let world = |size| {
+            let members: Vec<usize> = (0..size).collect();
+            let (control, group) = (all.new_group_with(&members, control)?, all.new_group_with(&members, tested)?);
+            Ok(control.zip(group).map(|(control, group)| Self { group, control }))
+        };
+        let worlds: Result<Vec<Option<Self>>, GroupError> = worlds(all.size()).into_iter().map(world).collect();
+        Ok(worlds?.into_iter().flatten().collect())
+    }
 }
 
 /// The outcomes of all worlds that this rank is in; `told` how many there are after each.
 fn measure_all(
     request: &Request,
-    groups: &[Option<ProcessGroup>],
+    worlds: &[Tested],
     call: Call,
     format: Format,
     told: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<Vec<World>, SuiteError> {
     let (fillings, drawn) = (fillings(request.profile), drawn_factor(request.seed));
-    let mut worlds = Vec::new();
-    for group in groups.iter().flatten() {
-        let outcomes = measure::measure(group, call, format, &fillings, request.seed, drawn)?;
-        worlds.push(World { size: group.size(), outcomes });
-        told(worlds.len() as u64)?;
+    let mut measured = Vec::new();
+    for world in worlds {
+        let outcomes = measure::measure(world, call, format, &fillings, request.seed, drawn)?;
+        measured.push(World { size: world.group.size(), outcomes });
+        told(measured.len() as u64)?;
     }
-    Ok(worlds)
+    Ok(measured)
 }

@@ -7,6 +7,7 @@ mod request;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
+use dinov3_model::dist::Backend;
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
 use dinov3_suites::data::Data;
@@ -17,11 +18,12 @@ use dinov3_suites::{Judging, SuiteError, judging};
 
 use super::worker;
 use crate::cli::RunArgs;
-use crate::{environment, failure};
+use crate::failure::EnvironmentFailure;
+use crate::{device, environment, failure};
 use ranks::Ranks;
 use request::Request;
 
-/// How many ranks `reduce-op` starts where there are none: worlds of 1, 2, 4 and 8.
+/// How many ranks `reduce-op` starts at most where there are none: worlds of 1, 2, 4 and 8.
 const WORKERS: usize = 8;
 
 /// Runs the suites asked for and reports; the exit code is the gate's. Of several ranks, rank 0 does, and all give its exit code.
@@ -130,11 +132,31 @@ fn run_reduce_op(
     };
     if let Some(ranks) = ranks {
         ranks.begin(suite)?;
-        return Ok(reduce_op::run(&asked, &Place::Ranks(ranks.group()), reporter).map(|()| None)?);
+        return Ok(reduce_op::run(&asked, &Place::Ranks(ranks.to_reduce(&asked)), reporter).map(|()| None)?);
     }
     let program = launch::this_program()?;
-    let workers = Workers { program, arguments: worker::ARGUMENTS.map(Into::into).into(), ranks: WORKERS };
+    let ranks = workers(request.backend()?)?;
+    let workers = Workers { program, arguments: worker::ARGUMENTS.map(Into::into).into(), ranks };
     Ok(reduce_op::run(&asked, &Place::Workers(&workers), reporter).map(|()| None)?)
+}
+
+/// How many ranks `reduce-op` starts: one a device, where they are not in the host's memory.
+fn workers(backend: Backend) -> Result<usize> {
+    let devices = match backend {
+        Backend::Gloo => None,
+        Backend::Nccl { .. } => Some(device::cuda_devices()),
+        Backend::Plugin { plugin, .. } => {
+            plugin.devices().map_err(|error| EnvironmentFailure(format!("{error}\nhint: {}", error.hint())))?
+        }
+    };
+    match devices {
+        Some(0) => Err(EnvironmentFailure(format!(
+            "{backend} exchanges tensors of devices, and there is none\nhint: see that the device's driver is there"
+        ))
+        .into()),
+        Some(count) => Ok(count.min(WORKERS)),
+        None => Ok(WORKERS),
+    }
 }
 
 /// What was asked for and turned out to mean nothing.

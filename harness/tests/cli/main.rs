@@ -6,6 +6,7 @@ mod errors;
 mod golden;
 mod help;
 #[cfg(unix)]
+mod plugins;
 mod ranks;
 mod regression;
 mod run;

@@ -4,25 +4,7 @@ use std::fs;
 
 use dinov3_reports::{Verdict, json};
 
-use crate::support::{Outcome, Place, check};
-
-/// Whether this machine, pinned to AVX2, has the fingerprint of the committed sets.
-fn is_like_the_recording() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        std::arch::is_x86_feature_detected!("avx2")
-            && dinov3_model::runtime::cpu_vendor().as_deref() == Some("GenuineIntel")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
-/// On a machine like that of the recording, nothing less than its bits.
-fn assert_identical(outcome: &Outcome) {
-    if is_like_the_recording() {
-        assert_eq!(outcome.stdout.matches("tensors, all identical").count(), 2, "{}", outcome.stdout);
-    }
-}
+use crate::support::{Outcome, Place, check, assert_identical, is_like_the_recording};
 
 #[test]
 fn our_own_trainer_passes() {

@@ -56,7 +56,7 @@ pub fn measure(arguments: &Arguments) -> Result<Measured, Failure> {
     runtime::set_threads((arguments.threads / env.world_size as u32).max(1));
     let recorded = recipe.recorded()?;
     let libraries_bytes = peak_bytes()?;
-    let group = ProcessGroup::join(&env, Options::gloo(PATIENCE, PATIENCE)).map_err(|error| failed(&error))?;
+    let group = ProcessGroup::join(&env, Options::new(PATIENCE, PATIENCE)).map_err(|error| failed(&error))?;
     let mut config = SslConfig::from_merged(&recorded.config).map_err(|error| failed(&error))?;
     let images = recipe.images() / env.world_size as i64;
     config.training.batch_size_per_gpu = images;

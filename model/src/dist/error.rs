@@ -7,6 +7,8 @@ use tch::Kind;
 use thiserror::Error;
 
 use super::ReduceOp;
+use super::plugin::PluginError;
+use crate::shim::ShimError;
 
 /// What the ranks were doing together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +104,12 @@ pub enum Failure {
         message: String,
     },
     /// A tensor that the backend cannot exchange. Nothing was sent.
-    #[error("{what} cannot be exchanged over gloo")]
+    #[error("{what} cannot be exchanged over {backend}")]
     Tensor {
         /// What about it.
         what: String,
+        /// The backend.
+        backend: String,
     },
     /// A reduction that has no result here. Nothing was sent.
     #[error("{op} of {kind:?} tensors is refused: {why}")]
@@ -123,12 +127,35 @@ pub enum Failure {
         /// What does not fit.
         message: String,
     },
-    /// The backend refuses, or is none of ours.
+    /// The backend refuses.
     #[error("{message}")]
     Backend {
         /// Why.
         message: String,
     },
+    /// There is no such backend here.
+    #[error("backend `{name}` {why}")]
+    NoBackend {
+        /// What was asked for.
+        name: String,
+        /// Why it is not here.
+        why: String,
+    },
+    /// The backend's plugin cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// libtorch refuses what comes before or after the exchange.
+    #[error("{message}")]
+    Libtorch {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl From<ShimError> for Failure {
+    fn from(error: ShimError) -> Self {
+        Self::Libtorch { message: error.to_string() }
+    }
 }
 
 impl Failure {
@@ -157,11 +184,16 @@ impl Failure {
                 "see that MASTER_ADDR and MASTER_PORT name rank 0's machine and a port that is free there, and that it runs"
             }
             Self::Tensor { .. } => {
-                "use a contiguous CPU tensor of dtype float64, float32, float16, bfloat16, int64, int32, int8, uint8 or bool"
+                "use a dense tensor of dtype float64, float32, float16, bfloat16, int64, int32, int8, uint8 or bool, on the backend's device"
             }
             Self::Op { .. } => "use SUM, or scale the tensors before or after it",
             Self::Mismatch { .. } => "every rank must make the same calls in the same order, with tensors that fit",
-            Self::Backend { .. } => "use backend `gloo`",
+            Self::Backend { .. } => "if it lacks an op, let PREMUL_SUM be emulated; gloo is there on every machine, for tensors on the CPU",
+            Self::NoBackend { .. } => {
+                "gloo is there on every machine, nccl where libtorch and CUDA's headers are; others are named by the path of their plugin"
+            }
+            Self::Plugin(error) => error.hint(),
+            Self::Libtorch { .. } => "see whether there is memory left for it",
         }
     }
 }

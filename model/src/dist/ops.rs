@@ -16,6 +16,7 @@ pub enum ReduceOp {
     /// tensors' dtype, each product is rounded to it once, and so is each addition. At exactly 1 it is [`Sum`](Self::Sum), bit by bit.
     PremulSum(f64),
     /// The sum, rounded to the dtype at each addition, divided by the number of ranks, rounded once more. Overflows where the sum does.
+    /// Divided here whatever the backend, since backends differ in when they divide.
     Avg,
     /// The largest. With a NaN on some rank or zeros of both signs, Gloo's result depends on which rank has which; all ranks get the same.
     Max,
@@ -38,7 +39,8 @@ impl fmt::Display for ReduceOp {
 /// How a group comes by PREMUL_SUM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PremulSum {
-    /// The backend multiplies. Gloo does not: it raises in `all_reduce` and ignores the factor in `reduce_scatter`, so it is refused there.
+    /// The backend multiplies, at factor 1 too. Gloo does not: it raises in `all_reduce` and ignores the factor in `reduce_scatter`, so it
+    /// is refused there.
     Native,
     /// Each rank multiplies before the backend sums.
     #[default]
@@ -48,7 +50,7 @@ pub enum PremulSum {
     SumAtOne,
 }
 
-/// An op in terms of what Gloo has: a factor for each rank's tensor, a reduction, a divisor for its result.
+/// An op in terms of what the backend has: a factor for each rank's tensor, a reduction, a divisor for its result.
 #[derive(Debug)]
 pub(super) struct Plan {
     factor: Option<Tensor>,
@@ -66,7 +68,8 @@ impl Plan {
             return refused("SUM would be substituted for it, which gives another result");
         }
         match op {
-            ReduceOp::Sum | ReduceOp::PremulSum(1.0) => plain(Reduce::Sum),
+            ReduceOp::Sum => plain(Reduce::Sum),
+            ReduceOp::PremulSum(1.0) if how != PremulSum::Native => plain(Reduce::Sum),
             ReduceOp::Max => plain(Reduce::Max),
             ReduceOp::Min => plain(Reduce::Min),
             ReduceOp::PremulSum(_) | ReduceOp::Avg if !is_float(kind) => refused("integers cannot hold the result"),
@@ -77,7 +80,10 @@ impl Plan {
                 if factor.is_finite() && (!held.is_finite() || (held == 0.0 && factor != 0.0)) {
                     return refused("the factor is out of the dtype's range");
                 }
-                Ok(Self { factor: Some(rounded), reduce: Reduce::Sum, divisor: None })
+                match how {
+                    PremulSum::Native => plain(Reduce::PremulSum(factor)),
+                    _ => Ok(Self { factor: Some(rounded), reduce: Reduce::Sum, divisor: None }),
+                }
             }
         }
     }

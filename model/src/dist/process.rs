@@ -1,4 +1,4 @@
-//! Ranks that are processes, on one machine or many: c10d's Gloo, with errors that name who is to blame (`torch.distributed`).
+//! Ranks that are processes, on one machine or many: c10d's collectives, with errors that name who is to blame (`torch.distributed`).
 
 mod collectives;
 mod liveness;
@@ -6,7 +6,6 @@ mod rendezvous;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,61 +16,47 @@ pub(super) use collectives::Running;
 
 use self::liveness::{Inquest, Pulse};
 use self::rendezvous::Meeting;
+use super::backend::Backend;
 use super::env::Env;
 use super::error::{Collective, Failure, GroupError};
 use super::ops::PremulSum;
 use crate::fault::Fault;
-use crate::shim::c10d::{Gloo, Store, Trouble, Work};
+use crate::shim::c10d::{Links, Seat, Store, Trouble, Work};
 
-/// What carries the collectives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Backend {
-    /// Gloo over TCP, for tensors on the CPU.
-    #[default]
-    Gloo,
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Gloo => "gloo",
-        })
-    }
-}
-
-impl FromStr for Backend {
-    type Err = Failure;
-
-    fn from_str(name: &str) -> Result<Self, Failure> {
-        let why = match name {
-            "gloo" => return Ok(Self::Gloo),
-            "nccl" => "is for tensors of a CUDA device, and this build exchanges tensors of the host only",
-            "hccl" => "comes with a plugin, and this build loads none",
-            _ => "is not known",
-        };
-        Err(Failure::Backend { message: format!("backend `{name}` {why}") })
-    }
-}
-
-/// How ranks join.
+/// How the ranks of a run join. They meet over Gloo, which is there on any machine; groups of other backends are
+/// [split off](ProcessGroup::new_group_with).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What carries the collectives.
-    pub backend: Backend,
     /// For how long a rank waits for the others to come.
     pub rendezvous: Duration,
     /// For how long a collective waits for the others.
     pub collective: Duration,
-    /// How PREMUL_SUM is had.
-    pub premul_sum: PremulSum,
     /// A defect planted on purpose; only [those of the collectives](Fault::is_of_the_collectives) are noticed here.
     pub fault: Option<Fault>,
 }
 
 impl Options {
-    /// Gloo with these timeouts, PREMUL_SUM emulated, nothing planted.
-    pub fn gloo(rendezvous: Duration, collective: Duration) -> Self {
-        Self { backend: Backend::Gloo, rendezvous, collective, premul_sum: PremulSum::Emulated, fault: None }
+    /// These timeouts, nothing planted.
+    pub fn new(rendezvous: Duration, collective: Duration) -> Self {
+        Self { rendezvous, collective, fault: None }
+    }
+}
+
+/// How a group exchanges tensors.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupOptions {
+    /// What carries the collectives.
+    pub backend: Backend,
+    /// How PREMUL_SUM is had.
+    pub premul_sum: PremulSum,
+    /// For how long a collective waits for the others.
+    pub timeout: Duration,
+}
+
+impl GroupOptions {
+    /// Over `backend`, with PREMUL_SUM as it has it.
+    pub fn over(backend: Backend, timeout: Duration) -> Self {
+        Self { backend, premul_sum: backend.premul_sum(), timeout }
     }
 }
 
@@ -90,7 +75,8 @@ struct World {
     pulse: Pulse,
     /// Where each rank's pulse is.
     pulses: Vec<SocketAddr>,
-    options: Options,
+    rendezvous: Duration,
+    fault: Option<Fault>,
     /// Bytes of tensors that this process has sent.
     sent: AtomicU64,
 }
@@ -102,15 +88,14 @@ struct Shared {
     /// This rank's place among them.
     place: usize,
     meeting: Meeting,
-    /// For how long a collective waits for the others.
-    timeout: Duration,
+    options: GroupOptions,
     /// How many groups were split off.
     splits: AtomicUsize,
     state: Mutex<State>,
 }
 
 enum State {
-    Connected(Gloo),
+    Connected(Links),
     Failed(GroupError),
 }
 
@@ -121,29 +106,31 @@ impl ProcessGroup {
     /// When the store cannot be opened or reached, a rank does not come in time, or the options ask for what the backend lacks.
     pub fn join(env: &Env, options: Options) -> Result<Self, GroupError> {
         let error = |failure| GroupError { rank: env.rank, collective: Collective::Rendezvous, failure };
+        let of_all = GroupOptions::over(Backend::Gloo, options.collective);
         let (world, meeting) = meet(env, options).map_err(error)?;
         let members = (0..env.world_size).collect();
-        let group = Self::connect(world, meeting, members, options.collective).map_err(error)?;
+        let group = Self::connect(world, meeting, members, of_all).map_err(error)?;
         // The store is served until all have read what they need.
         group.barrier().map_err(|it| error(it.failure))?;
         Ok(group)
     }
 
-    /// Splits off a group (`new_group`). Every member of this one calls it; those that are not among `ranks` get `None`.
-    /// `ranks` are counted over all of the run, in ascending order.
+    /// Splits off a group that exchanges tensors as this one does (`new_group`). Every member of this one calls it; those that are not
+    /// among `ranks` get `None`. `ranks` are counted over all of the run, in ascending order.
     ///
     /// # Errors
     /// When `ranks` are not such members, or one of them does not come in time.
     pub fn new_group(&self, ranks: &[usize]) -> Result<Option<Self>, GroupError> {
-        self.new_group_with(ranks, self.0.timeout)
+        self.new_group_with(ranks, self.options())
     }
 
-    /// [`new_group`](Self::new_group), whose collectives wait for `timeout`.
+    /// [`new_group`](Self::new_group) of other options, of which the backend and PREMUL_SUM are the same on all ranks.
     ///
     /// # Errors
-    /// As there.
-    pub fn new_group_with(&self, ranks: &[usize], timeout: Duration) -> Result<Option<Self>, GroupError> {
+    /// As there, and when the options ask for what the backend lacks, or it cannot connect the ranks.
+    pub fn new_group_with(&self, ranks: &[usize], options: GroupOptions) -> Result<Option<Self>, GroupError> {
         let error = |failure| self.error(Collective::NewGroup, failure);
+        options.backend.offers(options.premul_sum).map_err(error)?;
         if ranks.is_empty() || !ranks.is_sorted_by(|a, b| a < b) || !ranks.iter().all(|it| self.0.members.contains(it))
         {
             let message = format!("{ranks:?} are not ascending members of the group {:?}", self.0.members);
@@ -155,18 +142,28 @@ impl ProcessGroup {
         }
         let world = Arc::clone(&self.0.world);
         let meeting = self.0.meeting.within(&format!("group{number}")).map_err(error)?;
-        meeting.meet(world.rank, ranks, "here", world.options.rendezvous).map_err(error)?;
-        Self::connect(world, meeting, ranks.to_vec(), timeout).map(Some).map_err(error)
+        meeting.meet(world.rank, ranks, "here", world.rendezvous).map_err(error)?;
+        let group = Self::connect(world, meeting, ranks.to_vec(), options).map_err(error)?;
+        if !options.backend.is_gloo() {
+            // Others connect at the first collective: what keeps them from it is to be known now.
+            group.barrier().map_err(|it| error(it.failure))?;
+        }
+        Ok(Some(group))
     }
 
-    fn connect(world: Arc<World>, meeting: Meeting, members: Vec<usize>, timeout: Duration) -> Result<Self, Failure> {
+    fn connect(
+        world: Arc<World>,
+        meeting: Meeting,
+        members: Vec<usize>,
+        options: GroupOptions,
+    ) -> Result<Self, Failure> {
         let not_one = || Failure::Mismatch { message: format!("rank {} is none of {members:?}", world.rank) };
         let place = members.iter().position(|&it| it == world.rank).ok_or_else(not_one)?;
-        let address = world.address.to_string();
-        let gloo = Gloo::connect(&meeting.store, place, members.len(), &address, timeout)
-            .map_err(|trouble| Failure::Backend { message: trouble.message().to_owned() })?;
-        let (splits, state) = (AtomicUsize::new(0), Mutex::new(State::Connected(gloo)));
-        Ok(Self(Arc::new(Shared { world, members, place, meeting, timeout, splits, state })))
+        let seat = Seat { store: &meeting.store, rank: place, size: members.len(), timeout: options.timeout };
+        let links = options.backend.connect(seat, &world.address.to_string());
+        let links = links.map_err(|trouble| Failure::Backend { message: trouble.message().to_owned() })?;
+        let (splits, state) = (AtomicUsize::new(0), Mutex::new(State::Connected(links)));
+        Ok(Self(Arc::new(Shared { world, members, place, meeting, options, splits, state })))
     }
 
     /// The members, counted over all ranks of the run.
@@ -174,14 +171,19 @@ impl ProcessGroup {
         &self.0.members
     }
 
+    /// How this group exchanges tensors.
+    pub fn options(&self) -> GroupOptions {
+        self.0.options
+    }
+
     /// How this group comes by PREMUL_SUM.
     pub fn premul_sum(&self) -> PremulSum {
-        self.0.world.options.premul_sum
+        self.0.options.premul_sum
     }
 
     /// What carries the collectives.
     pub fn backend(&self) -> Backend {
-        self.0.world.options.backend
+        self.0.options.backend
     }
 
     /// Bytes of tensors that this process has sent so far, over all of its groups, as the algorithms of `all_reduce`, `all_gather` and
@@ -199,7 +201,7 @@ impl ProcessGroup {
 
     /// What is planted in this group.
     fn fault(&self) -> Option<Fault> {
-        self.0.world.options.fault
+        self.0.world.fault
     }
 
     fn error(&self, collective: Collective, failure: Failure) -> GroupError {
@@ -209,11 +211,6 @@ impl ProcessGroup {
 
 /// The store, and where everybody is.
 fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
-    if options.premul_sum == PremulSum::Native {
-        let message =
-            "gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter".to_owned();
-        return Err(Failure::Backend { message });
-    }
     let name = format!("{}:{}", env.master_addr, env.master_port);
     let no_store = |message: String| Failure::Store { address: name.clone(), message };
     let address = liveness::own_address(&env.master_addr, env.master_port).map_err(|it| no_store(it.to_string()))?;
@@ -230,7 +227,8 @@ fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
         .map(|text| text.parse().map_err(|_| no_store(format!("{text:?} is no rank's address"))))
         .collect::<Result<_, _>>()?;
     let sent = AtomicU64::new(0);
-    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, options, sent }), meeting))
+    let Options { rendezvous, fault, .. } = options;
+    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, rendezvous, fault, sent }), meeting))
 }
 
 impl Shared {
@@ -247,11 +245,11 @@ impl Shared {
     fn start(
         &self,
         collective: Collective,
-        start: impl FnOnce(&Gloo) -> Result<Work, Trouble>,
+        start: impl FnOnce(&Links) -> Result<Work, Trouble>,
     ) -> Result<Work, GroupError> {
         let started = match &*self.state() {
             State::Failed(error) => return Err(error.clone()),
-            State::Connected(gloo) => start(gloo),
+            State::Connected(links) => start(links),
         };
         started.map_err(|trouble| self.fail(collective, trouble))
     }
@@ -268,10 +266,12 @@ impl Shared {
         }
         let World { rank, pulse, pulses, .. } = &*self.world;
         let others = self.members.iter().filter(|it| *it != rank).map(|&it| (it, pulses[it])).collect();
-        let failure = Inquest { pulse, rank: *rank, others, timeout: self.timeout }.hold(trouble);
+        let failure = Inquest { pulse, rank: *rank, others, timeout: self.options.timeout }.hold(trouble);
         let error = self.error(collective, failure);
         let before = std::mem::replace(&mut *self.state(), State::Failed(error.clone()));
-        drop(before);
+        if let State::Connected(links) = before {
+            links.give_up();
+        }
         error
     }
 }
@@ -287,19 +287,5 @@ impl fmt::Debug for Shared {
             .field("members", &self.members)
             .field("failed", &failed)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backends_that_are_not_there_are_refused_by_name() {
-        assert_eq!("gloo".parse(), Ok(Backend::Gloo));
-        for name in ["nccl", "hccl", "mpi"] {
-            let refused = name.parse::<Backend>().unwrap_err();
-            assert!(refused.to_string().starts_with(&format!("backend `{name}` ")), "{refused}");
-        }
     }
 }

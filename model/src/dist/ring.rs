@@ -49,9 +49,10 @@ pub(super) fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: R
     }
 }
 
+/// Each piece comes multiplied: where a backend multiplies, it adds up too.
 fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
     match reduce {
-        Reduce::Sum => a + b,
+        Reduce::Sum | Reduce::PremulSum(_) => a + b,
         Reduce::Max => a.maximum(b),
         Reduce::Min => a.minimum(b),
     }

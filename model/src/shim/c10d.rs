@@ -1,4 +1,4 @@
-//! c10d's store and its Gloo: the C side of `model/shim/c10d.cpp`, made safe.
+//! c10d's store, and the ranks that one of its backends connects: the C side of `model/shim/c10d.cpp`, made safe.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
@@ -27,16 +27,29 @@ impl Trouble {
     }
 }
 
-/// What Gloo itself can reduce by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+/// What a backend itself reduces by.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reduce {
     /// `ReduceOp.SUM`.
-    Sum = 0,
+    Sum,
     /// `ReduceOp.MAX`.
-    Max = 1,
+    Max,
     /// `ReduceOp.MIN`.
-    Min = 2,
+    Min,
+    /// `_make_nccl_premul_sum(factor)`. Gloo has none: it raises in `all_reduce`, and ignores the factor in `reduce_scatter`.
+    PremulSum(f64),
+}
+
+impl Reduce {
+    /// The op as the shim counts it, and its factor.
+    fn code(self) -> (c_int, f64) {
+        match self {
+            Self::Sum => (0, 1.0),
+            Self::Max => (1, 1.0),
+            Self::Min => (2, 1.0),
+            Self::PremulSum(factor) => (3, factor),
+        }
+    }
 }
 
 type Each = extern "C" fn(*mut c_void, *const c_char, usize);
@@ -57,8 +70,41 @@ unsafe extern "C" {
         timeout: i64,
         made: *mut *mut c_void,
     ) -> c_int;
-    fn dinov3_gloo_free(group: *mut c_void);
-    fn dinov3_all_reduce(group: *mut c_void, this: *const c_void, op: Reduce, work: *mut *mut c_void) -> c_int;
+    fn dinov3_nccl_group(
+        rendezvous: *mut c_void,
+        rank: c_int,
+        size: c_int,
+        device: c_int,
+        timeout: i64,
+        made: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_plugin_group(
+        rendezvous: *mut c_void,
+        rank: c_int,
+        size: c_int,
+        device: c_int,
+        timeout: i64,
+        make: MakeBackend,
+        made: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_nccl_missing() -> *const c_char;
+    fn dinov3_backend_abort(group: *mut c_void) -> c_int;
+    fn dinov3_backend_free(group: *mut c_void, orderly: bool);
+    fn dinov3_all_reduce(
+        group: *mut c_void,
+        this: *const c_void,
+        op: c_int,
+        factor: f64,
+        work: *mut *mut c_void,
+    ) -> c_int;
+    fn dinov3_reduce_scatter(
+        group: *mut c_void,
+        output: *const c_void,
+        input: *const c_void,
+        op: c_int,
+        factor: f64,
+        work: *mut *mut c_void,
+    ) -> c_int;
     fn dinov3_all_to_all(
         group: *mut c_void,
         output: *const c_void,
@@ -150,69 +196,129 @@ impl Drop for Store {
     }
 }
 
-/// `ProcessGroupGloo`. Tensors given to it are on the CPU, contiguous, of a dtype and a length that it can take: what it cannot take
-/// may abort the process.
+/// Why NCCL is not in this build; none where it is.
+pub(crate) fn nccl_missing() -> Option<String> {
+    // SAFETY: the pointer is null, or a text that lives as long as the process.
+    let why = unsafe { dinov3_nccl_missing() };
+    (!why.is_null()).then(|| text(why))
+}
+
+/// A place among ranks that are to be connected: which one of how many, and for how long a collective waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat<'a> {
+    /// Where they find each other.
+    pub(crate) store: &'a Store,
+    pub(crate) rank: usize,
+    pub(crate) size: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// What makes a plugin's backend; see `dinov3_plugin.h`.
+pub(crate) type MakeBackend = extern "C" fn(*mut c_void, c_int, c_int, c_int, i64, *mut *mut c_void) -> bool;
+
+/// `c10d::Backend`: ranks, connected. Tensors given to it are on the device that it is for, contiguous, of a dtype and a length that it can
+/// take: what it cannot take may abort the process.
 #[derive(Debug)]
-pub(crate) struct Gloo(*mut c_void);
+pub(crate) struct Links {
+    backend: *mut c_void,
+    /// Nothing that is under way can end.
+    broken: bool,
+}
 
 // SAFETY: c10d queues collectives under a lock; the pointer is freed once, by the owner.
-unsafe impl Send for Gloo {}
+unsafe impl Send for Links {}
 // SAFETY: as above.
-unsafe impl Sync for Gloo {}
+unsafe impl Sync for Links {}
 
-impl Gloo {
-    /// Connects to the other ranks, whom it finds through the store. `address` is one of this machine's.
-    pub(crate) fn connect(
-        store: &Store,
-        rank: usize,
-        size: usize,
-        address: &str,
-        timeout: Duration,
-    ) -> Result<Self, Trouble> {
-        let int = |n| c_int::try_from(n).map_err(|_| Trouble::Refused(format!("{n} ranks are more than c10d counts")));
-        let (address, rank, size) = (string(address)?, int(rank)?, int(size)?);
+impl Links {
+    /// Over `ProcessGroupGloo`. `address` is one of this machine's.
+    pub(crate) fn gloo(seat: Seat<'_>, address: &str) -> Result<Self, Trouble> {
+        let (address, rank, size) = (string(address)?, int(seat.rank)?, int(seat.size)?);
+        let (store, timeout) = (seat.store.0, millis(seat.timeout));
         // SAFETY: the store is live and the group holds a count of it; the string outlives the call.
-        made(|made| unsafe { dinov3_gloo_group(store.0, rank, size, address.as_ptr(), millis(timeout), made) })
-            .map(Self)
+        made(|made| unsafe { dinov3_gloo_group(store, rank, size, address.as_ptr(), timeout, made) }).map(Self::of)
+    }
+
+    /// Over `ProcessGroupNCCL`, for the tensors of one CUDA device.
+    pub(crate) fn nccl(seat: Seat<'_>, device: usize) -> Result<Self, Trouble> {
+        let (rank, size, device) = (int(seat.rank)?, int(seat.size)?, int(device)?);
+        let (store, timeout) = (seat.store.0, millis(seat.timeout));
+        // SAFETY: as in `gloo`.
+        made(|made| unsafe { dinov3_nccl_group(store, rank, size, device, timeout, made) }).map(Self::of)
+    }
+
+    /// Over a plugin's backend; `said` is what the plugin says where it makes none.
+    pub(crate) fn plugin(
+        seat: Seat<'_>,
+        device: usize,
+        make: MakeBackend,
+        said: impl FnOnce() -> String,
+    ) -> Result<Self, Trouble> {
+        let (rank, size, device) = (int(seat.rank)?, int(seat.size)?, int(device)?);
+        let (store, timeout) = (seat.store.0, millis(seat.timeout));
+        // SAFETY: as in `gloo`; what the shim calls a store is what a plugin takes: a pointer to a counted one.
+        made(|made| unsafe { dinov3_plugin_group(store, rank, size, device, timeout, make, made) })
+            .map(Self::of)
+            .map_err(|_| Trouble::Refused(said()))
+    }
+
+    fn of(backend: *mut c_void) -> Self {
+        Self { backend, broken: false }
+    }
+
+    /// Gives up whatever is under way, where the backend can, and does not wait for it.
+    pub(crate) fn give_up(mut self) {
+        self.broken = true;
+        // What it says to that changes nothing: the group is not used again.
+        // SAFETY: the backend is live until `self` is dropped.
+        let _ = unsafe { dinov3_backend_abort(self.backend) };
     }
 
     /// Starts `all_reduce`, in place.
-    pub(crate) fn all_reduce(&self, tensor: &Tensor, op: Reduce) -> Result<Work, Trouble> {
+    pub(crate) fn all_reduce(&self, tensor: &Tensor, reduce: Reduce) -> Result<Work, Trouble> {
+        let (op, factor) = reduce.code();
         // SAFETY: the tensor is live; the work holds a count of it.
-        made(|work| unsafe { dinov3_all_reduce(self.0, tensor.as_ptr().cast(), op, work) }).map(Work)
+        made(|work| unsafe { dinov3_all_reduce(self.backend, tensor.as_ptr().cast(), op, factor, work) }).map(Work)
+    }
+
+    /// Starts `_reduce_scatter_base`. Not for Gloo, which takes every op for SUM, and sends twice as much as there is need for.
+    pub(crate) fn reduce_scatter(&self, output: &Tensor, input: &Tensor, reduce: Reduce) -> Result<Work, Trouble> {
+        let (output, input, (op, factor)) = (output.as_ptr().cast(), input.as_ptr().cast(), reduce.code());
+        // SAFETY: both tensors are live; the work holds a count of them.
+        made(|work| unsafe { dinov3_reduce_scatter(self.backend, output, input, op, factor, work) }).map(Work)
     }
 
     /// Starts `all_to_all_single` of equal parts.
     pub(crate) fn all_to_all(&self, output: &Tensor, input: &Tensor) -> Result<Work, Trouble> {
         let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
         // SAFETY: both tensors are live; the work holds a count of them.
-        made(|work| unsafe { dinov3_all_to_all(self.0, output, input, work) }).map(Work)
+        made(|work| unsafe { dinov3_all_to_all(self.backend, output, input, work) }).map(Work)
     }
 
     /// Starts `_allgather_base`.
     pub(crate) fn all_gather(&self, output: &Tensor, input: &Tensor) -> Result<Work, Trouble> {
         let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
         // SAFETY: both tensors are live; the work holds a count of them.
-        made(|work| unsafe { dinov3_all_gather(self.0, output, input, work) }).map(Work)
+        made(|work| unsafe { dinov3_all_gather(self.backend, output, input, work) }).map(Work)
     }
 
     /// Starts `broadcast` from `root`, in place.
     pub(crate) fn broadcast(&self, tensor: &Tensor, root: usize) -> Result<Work, Trouble> {
         // SAFETY: the tensor is live; the work holds a count of it.
-        made(|work| unsafe { dinov3_broadcast(self.0, tensor.as_ptr().cast(), root as i64, work) }).map(Work)
+        made(|work| unsafe { dinov3_broadcast(self.backend, tensor.as_ptr().cast(), root as i64, work) }).map(Work)
     }
 
     /// Starts `barrier`.
     pub(crate) fn barrier(&self) -> Result<Work, Trouble> {
         // SAFETY: the group is live.
-        made(|work| unsafe { dinov3_barrier(self.0, work) }).map(Work)
+        made(|work| unsafe { dinov3_barrier(self.backend, work) }).map(Work)
     }
 }
 
-impl Drop for Gloo {
+impl Drop for Links {
     fn drop(&mut self) {
-        // SAFETY: made by the shim, freed here only. Waits for the collectives that it still has to end.
-        unsafe { dinov3_gloo_free(self.0) }
+        // SAFETY: made by the shim or a plugin for us, freed here only. Waits for the collectives that it still has to end, unless broken.
+        unsafe { dinov3_backend_free(self.backend, !self.broken) }
     }
 }
 
@@ -252,6 +358,10 @@ fn done(outcome: c_int) -> Result<(), Trouble> {
 fn made(make: impl FnOnce(*mut *mut c_void) -> c_int) -> Result<*mut c_void, Trouble> {
     let mut made = null_mut();
     done(make(&raw mut made)).map(|()| made)
+}
+
+fn int(number: usize) -> Result<c_int, Trouble> {
+    c_int::try_from(number).map_err(|_| Trouble::Refused(format!("{number} is more than c10d counts to")))
 }
 
 fn millis(duration: Duration) -> i64 {

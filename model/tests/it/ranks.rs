@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dinov3_model::dist::{Env, GroupError, Options, ProcessGroup};
+use dinov3_model::dist::{Backend, Env, GroupError, GroupOptions, Options, ProcessGroup};
 
 /// The scenario that a rank is to run.
 const SCENARIO: &str = "DINOV3_RANK_SCENARIO";
@@ -40,11 +40,13 @@ fn a_rank() {
     let Ok(scenario) = std::env::var(SCENARIO) else { return };
     tch::set_num_threads(1);
     match scenario.as_str() {
-        "exact" => exact::rank(),
+        "exact" => exact::rank(&of_all()),
+        "exact, lent" => exact::rank(&over_a_plugin(&of_all())),
         "refused" => refused::rank(),
         "traffic" => traffic::rank(),
-        "killed 0" => failing::killed(0),
-        "killed 2" => failing::killed(2),
+        "killed 0" => failing::killed(&join(PATIENCE, LIMIT).unwrap(), 0),
+        "killed 2" => failing::killed(&join(PATIENCE, LIMIT).unwrap(), 2),
+        "killed 2, lent" => failing::killed(&over_a_plugin(&join(PATIENCE, LIMIT).unwrap()), 2),
         "killed at sinkhorn:ibot" => failing::killed_in_a_step("sinkhorn:ibot"),
         "killed at loss:total_loss" => failing::killed_in_a_step("loss:total_loss"),
         "late" => failing::late(),
@@ -56,7 +58,23 @@ fn a_rank() {
 
 /// Joins the others, as torchrun's environment says.
 fn join(rendezvous: Duration, collective: Duration) -> Result<ProcessGroup, GroupError> {
-    ProcessGroup::join(&Env::from_torchrun().unwrap(), Options::gloo(rendezvous, collective))
+    ProcessGroup::join(&Env::from_torchrun().unwrap(), Options::new(rendezvous, collective))
+}
+
+/// For how long ranks wait for each other where none is to be late, and where one is killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn of_all() -> ProcessGroup {
+    join(PATIENCE, PATIENCE).unwrap()
+}
+
+/// The same ranks, over a backend that a plugin lends.
+fn over_a_plugin(all: &ProcessGroup) -> ProcessGroup {
+    let backend = Backend::named(dinov3_plugins::simulated().to_str().unwrap(), 0).unwrap();
+    assert_eq!((backend.to_string(), backend.device()), ("simulated".to_owned(), "cpu".to_owned()));
+    let options = GroupOptions::over(backend, all.options().timeout);
+    all.new_group_with(all.members(), options).unwrap().unwrap()
 }
 
 fn say(text: impl std::fmt::Display) {

@@ -1,14 +1,14 @@
 //! From the ranks' findings to verdicts.
 
-use dinov3_model::dist::{Group, PremulSum, ProcessGroup, ReduceOp};
+use dinov3_model::dist::{Group, PremulSum, ReduceOp};
 use dinov3_reports::{Check, Finding, Quantity, Verdict};
 
-use super::Request;
+use super::{Ranks, Request};
 use super::exact::Asked;
 use super::format::{FORMATS, Format};
 use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
-use super::steps::{Left, RANKS, STEPS};
+use super::steps::{RANKS, STEPS, Trained};
 use super::values::drawn_factor;
 use crate::catalogue::REDUCE_OP;
 
@@ -23,8 +23,9 @@ pub(super) struct World {
 
 /// Everything found out so far.
 pub(super) struct Found {
-    pub(super) request: Request,
+    pub(super) premul: PremulSum,
     pub(super) backend: String,
+    pub(super) seed: u64,
     pub(super) drawn: f64,
     pub(super) blocks: Vec<Block>,
     ranks: usize,
@@ -70,13 +71,14 @@ fn of_factor_one(call: Call) -> (String, String) {
 }
 
 impl Found {
-    pub(super) fn new(request: &Request, group: &ProcessGroup) -> Self {
+    pub(super) fn new(request: &Request, ranks: Ranks<'_>) -> Self {
         Self {
-            request: *request,
-            backend: group.backend().to_string(),
+            premul: ranks.tested.premul_sum,
+            backend: ranks.tested.backend.to_string(),
+            seed: request.seed,
             drawn: drawn_factor(request.seed),
             blocks: Vec::new(),
-            ranks: group.size(),
+            ranks: ranks.all.size(),
             fillings: fillings(request.profile),
         }
     }
@@ -161,7 +163,7 @@ impl Found {
         let of = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
         let subject = format!("{op}, world {}, {} ({of})", case.world, family.name());
         let refused = case.ranks.iter().filter(|it| it.refused).count();
-        let substituted = self.request.premul == PremulSum::SumAtOne && !matches!(case.op, Op::Sum | Op::Fraction(1));
+        let substituted = self.premul == PremulSum::SumAtOne && !matches!(case.op, Op::Sum | Op::Fraction(1));
         // What a group that substitutes SUM has to refuse; at 1/world in a world of one it is asked for SUM.
         let is_one = case.op == Op::World && case.world == 1;
         match (substituted && !is_one, refused == case.ranks.len(), refused) {
@@ -210,7 +212,7 @@ impl Found {
         let summary = format!("{} results, bit for bit; every other factor changes them", ones().count());
         let verdict = if let Some(first) = differing.first() {
             Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
-        } else if self.request.premul == PremulSum::SumAtOne {
+        } else if self.premul == PremulSum::SumAtOne {
             let reason = format!(
                 "SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing"
             );
@@ -238,12 +240,19 @@ impl Found {
         format!("SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing")
     }
 
-    /// `left` is what is left on each rank; none where there are too few.
-    pub(super) fn steps(&self, left: Option<&[Left]>) -> Check {
+    /// What the steps that were taken, or not, say.
+    pub(super) fn steps(&self, trained: &Trained) -> Check {
         let (id, title) = of_steps();
-        let Some(left) = left else {
-            let reason = "one rank alone exchanges nothing".to_owned();
-            return Check::new(id, title, Verdict::Vacuous { reason }, "");
+        let left = match trained {
+            Trained::Left(left) => left,
+            Trained::TooFewRanks => {
+                let reason = "one rank alone exchanges nothing".to_owned();
+                return Check::new(id, title, Verdict::Vacuous { reason }, "");
+            }
+            Trained::NoTrainer { device } => {
+                let reason = format!("the trainer does not compute on {device} yet");
+                return Check::new(id, title, Verdict::Skipped { reason }, "");
+            }
         };
         let mut findings = Vec::new();
         for (rank, it) in left.iter().enumerate() {

@@ -2,9 +2,11 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use dinov3_model::dist::{Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_model::dist::{Collective, Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_model::shim::{ShimError, device};
 use tch::{Kind, Tensor};
 
+use super::Tested;
 use super::exact::{Asked, Judged, Sum};
 use super::format::Format;
 use super::grid::{Call, Family, Filling, Op};
@@ -59,23 +61,24 @@ impl Outcome {
 /// # Errors
 /// When a rank is gone or late.
 pub(super) fn measure(
-    group: &ProcessGroup,
+    world: &Tested,
     call: Call,
     format: Format,
     fillings: &[Filling],
     seed: u64,
     drawn: f64,
 ) -> Result<Vec<Vec<Outcome>>, GroupError> {
+    let Tested { group, control } = world;
     let mut own = Vec::new();
     for filling in fillings {
-        let case = Case::new(group, call, format, *filling, seed);
+        let case = Case::new(group, call, format, *filling, seed)?;
         let mut plain = None;
         for op in Op::ALL {
             own.push(case.outcome(group, op.at(group.size(), drawn), &mut plain)?);
         }
     }
     let numbers: Vec<i64> = own.iter().flat_map(Outcome::numbers).collect();
-    let all = group.all_gather(&Tensor::from_slice(&numbers))?;
+    let all = control.all_gather(&Tensor::from_slice(&numbers))?;
     let all: Vec<Vec<i64>> = all.iter().map(|it| Vec::<i64>::try_from(it).unwrap_or_default()).collect();
     let of = |case: usize, rank: &Vec<i64>| Outcome::of(&rank[case * NUMBERS..(case + 1) * NUMBERS]);
     Ok((0..own.len()).map(|case| all.iter().map(|rank| of(case, rank)).collect()).collect())
@@ -92,7 +95,13 @@ struct Case {
 }
 
 impl Case {
-    fn new(group: &ProcessGroup, call: Call, format: Format, filling: Filling, seed: u64) -> Self {
+    fn new(
+        group: &ProcessGroup,
+        call: Call,
+        format: Format,
+        filling: Filling,
+        seed: u64,
+    ) -> Result<Self, GroupError> {
         let (rank, world) = (group.rank(), group.size());
         let Filling { family, length } = filling;
         let inputs = Inputs { family, format, world, seed };
@@ -102,7 +111,9 @@ impl Case {
         };
         let sent: Vec<f64> = (0..whole).map(|place| inputs.at(rank, place)).collect();
         let sums = (start..start + length).map(|place| Sum::of(&inputs, place)).collect();
-        Self { call, inputs, start, sent: Tensor::from_slice(&sent).to_kind(format.kind), sums }
+        let sent = Tensor::from_slice(&sent).to_kind(format.kind);
+        let sent = device::to(&sent, &group.backend().device()).map_err(|error| unmoved(group, call, error))?;
+        Ok(Self { call, inputs, start, sent, sums })
     }
 
     /// `plain` is the hash of SUM's result, once that has been had.
@@ -119,6 +130,7 @@ impl Case {
             Err(GroupError { failure: Failure::Op { .. }, .. }) => return Ok(Outcome::REFUSED),
             Err(error) => return Err(error),
         };
+        let reduced = device::to(&reduced, "cpu").map_err(|error| unmoved(group, self.call, error))?;
         let values = Vec::<f64>::try_from(reduced.to_kind(Kind::Double)).unwrap_or_default();
         let mut outcome = self.judge(op, &values);
         if op == ReduceOp::Sum {
@@ -156,6 +168,15 @@ impl Case {
         outcome.hash = hash.finish();
         outcome
     }
+}
+
+/// A tensor that does not get to the backend's device, or back.
+fn unmoved(group: &ProcessGroup, call: Call, error: ShimError) -> GroupError {
+    let collective = match call {
+        Call::AllReduce => Collective::AllReduce,
+        Call::ReduceScatter => Collective::ReduceScatter,
+    };
+    GroupError { rank: group.rank(), collective, failure: error.into() }
 }
 
 /// Whether a factor must change the result of such a tensor: special values and zeros need not change.

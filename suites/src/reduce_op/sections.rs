@@ -1,5 +1,6 @@
 //! The report's tables: an op in a world, what was measured, and its limit.
 
+use dinov3_model::dist::PremulSum;
 use dinov3_reports::{Column, Section, Table};
 
 use super::checks::{Block, Found, dtypes};
@@ -39,13 +40,24 @@ fn section(found: &Found, call: Call) -> Section {
     }
     let mut section = Section::new(format!("{} on {}", call.name(), found.backend));
     section.text = Some(format!(
-        "All of {}. A wrong element is one that is not the exact result where nothing is rounded on the way, or is further from it than \
+        "All of {}. {} A wrong element is one that is not the exact result where nothing is rounded on the way, or is further from it than \
          rounding explains. Errors are in u, half a step of the dtype, times the sum of the magnitudes; the limit counts the roundings \
          that a number goes through. Seed {}; the drawn factor is {}.",
         dtypes(),
-        found.request.seed,
+        premul(found),
+        found.seed,
         found.drawn
     ));
     section.table = Some(table);
     section
+}
+
+/// Who multiplies.
+fn premul(found: &Found) -> String {
+    let backend = &found.backend;
+    match found.premul {
+        PremulSum::Native => format!("Under PREMUL_SUM {backend} multiplies."),
+        PremulSum::Emulated => format!("Under PREMUL_SUM each rank multiplies, and {backend} sums."),
+        PremulSum::SumAtOne => format!("{backend} sums; SUM stands for PREMUL_SUM at factor 1."),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dinov3_model::config::SslConfig;
 use dinov3_model::config::defaults::defaults;
-use dinov3_model::dist::{Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_model::dist::{Backend, Failure, Group, GroupError, ProcessGroup, ReduceOp};
 use dinov3_model::meta_arch::Batch;
 use dinov3_model::runtime;
 use dinov3_model::shard::Sharding;
@@ -14,6 +14,7 @@ use dinov3_model::train::{TrainError, Trainer};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+use super::Tested;
 use crate::SuiteError;
 
 /// The ops, in the order of the weights' hashes: the last is the control.
@@ -37,27 +38,46 @@ pub(super) struct Left {
     pub(super) half: Option<i64>,
 }
 
-/// Trains under each op; what is left on each rank.
+/// What came of the steps.
+pub(super) enum Trained {
+    /// What is left on each rank.
+    Left(Vec<Left>),
+    /// There is one rank, and steps take [`RANKS`].
+    TooFewRanks,
+    /// The backend is for a device that the trainer does not compute on.
+    NoTrainer {
+        /// The device.
+        device: String,
+    },
+}
+
+/// Trains under each op.
 ///
 /// # Errors
 /// When a rank is gone or late, or the trainer fails.
-pub(super) fn train(group: &ProcessGroup, seed: u64) -> Result<Vec<Left>, SuiteError> {
+pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
+    let Tested { group, control } = world;
+    let device = match group.backend() {
+        Backend::Nccl { device } => Device::Cuda(device),
+        backend if backend.device() == "cpu" => Device::Cpu,
+        backend => return Ok(Trained::NoTrainer { device: backend.device() }),
+    };
     let config = SslConfig::from_merged(&micro()).expect("the defaults at micro size are a whole config");
     let mut row = [0; 2 * OPS.len()];
     for (i, op) in OPS.into_iter().enumerate() {
-        match weights_after(&config, group, op, seed) {
+        match weights_after(&config, group, op, device, seed) {
             Ok(hash) => (row[2 * i], row[2 * i + 1]) = (hash, 1),
             Err(TrainError::Group(GroupError { failure: Failure::Op { .. }, .. })) => {}
             Err(TrainError::Group(error)) => return Err(error.into()),
             Err(error) => return Err(SuiteError::Steps(error)),
         }
     }
-    let all = group.all_gather(&Tensor::from_slice(&row))?;
+    let all = control.all_gather(&Tensor::from_slice(&row))?;
     let of = |rank: &Tensor| {
         let value = |i: i64| rank.int64_value(&[i]);
         Left { sum: value(0), one: value(2), half: (value(5) == 1).then(|| value(4)) }
     };
-    Ok(all.iter().map(of).collect())
+    Ok(Trained::Left(all.iter().map(of).collect()))
 }
 
 /// The reference's defaults at micro size.
@@ -90,9 +110,15 @@ fn batch(seed: u64) -> Batch {
 }
 
 /// A hash of the student's and the teacher's weights after all steps, as this rank puts them together.
-fn weights_after(config: &SslConfig, group: &ProcessGroup, op: ReduceOp, seed: u64) -> Result<i64, TrainError> {
+fn weights_after(
+    config: &SslConfig,
+    group: &ProcessGroup,
+    op: ReduceOp,
+    device: Device,
+    seed: u64,
+) -> Result<i64, TrainError> {
     let sharding = Sharding { gradient_op: op, ..Sharding::over(Arc::new(group.clone())) };
-    let mut trainer = Trainer::sharded(config, Kind::Float, Device::Cpu, &sharding)?;
+    let mut trainer = Trainer::sharded(config, Kind::Float, device, &sharding)?;
     runtime::manual_seed(seed);
     trainer.init_weights();
     trainer.warm(0.02);
@@ -102,7 +128,7 @@ fn weights_after(config: &SslConfig, group: &ProcessGroup, op: ReduceOp, seed: u
     }
     let mut hash = DefaultHasher::new();
     for (_, parameter) in trainer.student()?.into_iter().chain(trainer.teacher()?) {
-        let values = Vec::<f32>::try_from(parameter.flatten(0, -1)).expect("weights are fp32 on the host");
+        let values = Vec::<f32>::try_from(parameter.to_device(Device::Cpu).flatten(0, -1)).expect("weights are fp32 on the host");
         values.iter().for_each(|value| hash.write_u32(value.to_bits()));
     }
     Ok(hash.finish() as i64)

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use dinov3_golden::manifest::Profile;
 use dinov3_model::dist::launch::{self, Death, Ended, LaunchError, Show};
-use dinov3_model::dist::{Env, EnvError, PremulSum, ProcessGroup};
+use dinov3_model::dist::{Collective, Env, EnvError, GroupError, PremulSum, ProcessGroup};
 use dinov3_model::fault::Fault;
 use dinov3_model::runtime;
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Request, lead, patience, take_part};
+use super::{Ranks, Request, lead, patience, take_part};
 use crate::SuiteError;
 
 /// Before each line that is for the suite: whatever else comes on standard output is not.
@@ -76,9 +76,39 @@ fn said(death: &Death) -> String {
 #[derive(Serialize, Deserialize)]
 struct Asked {
     full: bool,
-    sum_at_one: bool,
+    backend: String,
+    device: Option<usize>,
+    premul: Option<Premul>,
     fault: Option<String>,
     seed: u64,
+}
+
+/// [`PremulSum`].
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum Premul {
+    Native,
+    Emulated,
+    SumAtOne,
+}
+
+impl From<PremulSum> for Premul {
+    fn from(premul: PremulSum) -> Self {
+        match premul {
+            PremulSum::Native => Self::Native,
+            PremulSum::Emulated => Self::Emulated,
+            PremulSum::SumAtOne => Self::SumAtOne,
+        }
+    }
+}
+
+impl From<Premul> for PremulSum {
+    fn from(premul: Premul) -> Self {
+        match premul {
+            Premul::Native => Self::Native,
+            Premul::Emulated => Self::Emulated,
+            Premul::SumAtOne => Self::SumAtOne,
+        }
+    }
 }
 
 /// What rank 0 tells.
@@ -94,7 +124,9 @@ impl Workers {
     pub(super) fn run(&self, request: &Request, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
         let asked = Asked {
             full: request.profile == Profile::Full,
-            sum_at_one: request.premul == PremulSum::SumAtOne,
+            backend: request.backend.clone(),
+            device: request.device,
+            premul: request.premul.map(Premul::from),
             fault: request.fault.map(|fault| fault.name().to_owned()),
             seed: request.seed,
         };
@@ -148,19 +180,23 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     let asked: Asked = serde_json::from_str(asked).map_err(RanksError::from)?;
     let request = Request {
         profile: if asked.full { Profile::Full } else { Profile::Quick },
-        premul: if asked.sum_at_one { PremulSum::SumAtOne } else { PremulSum::Emulated },
+        backend: asked.backend,
+        device: asked.device,
+        premul: asked.premul.map(PremulSum::from),
         fault: asked.fault.and_then(|name| Fault::ALL.into_iter().find(|fault| fault.name() == name)),
         seed: asked.seed,
     };
     let env = Env::from_torchrun().map_err(RanksError::from)?;
     // Many ranks share the cores.
     runtime::set_threads(1);
-    let group = ProcessGroup::join(&env, request.options(RENDEZVOUS, patience(request.profile)))?;
+    let all = &ProcessGroup::join(&env, request.options(RENDEZVOUS, patience(request.profile)))?;
+    let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
+    let ranks = Ranks { all, tested: request.group_options(env.local_rank).map_err(refused)? };
     if env.rank > 0 {
-        return take_part(&request, &group);
+        return take_part(&request, ranks);
     }
     let mut teller = Teller(output);
-    let sections = lead(&request, &group, &mut teller)?;
+    let sections = lead(&request, ranks, &mut teller)?;
     Ok(teller.say(&Word::Sections(sections))?)
 }
 

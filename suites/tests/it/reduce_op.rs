@@ -19,7 +19,8 @@ fn a_worker() {
 }
 
 fn request(premul: PremulSum, fault: Option<Fault>) -> Request {
-    Request { profile: Profile::Quick, premul, fault, seed: 1 }
+    let backend = "gloo".to_owned();
+    Request { profile: Profile::Quick, backend, device: None, premul: Some(premul), fault, seed: 1 }
 }
 
 fn workers(ranks: usize) -> Workers {

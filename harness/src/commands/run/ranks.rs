@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use dinov3_model::dist::{Env, Group, GroupError, ProcessGroup, launch};
+use anyhow::{Context, Result, bail};
+use dinov3_model::dist::{Env, Group, GroupError, GroupOptions, ProcessGroup, launch};
 use dinov3_suites::catalogue::{CATALOGUE, SuiteInfo};
 use dinov3_suites::training::Training;
 use dinov3_suites::{SuiteError, reduce_op};
@@ -22,7 +22,14 @@ const SUITE: i64 = 0;
 const END: i64 = 1;
 
 /// All ranks, seen from this one.
-pub struct Ranks(ProcessGroup);
+pub struct Ranks {
+    /// What rank 0 has to say goes over it.
+    all: ProcessGroup,
+    /// How they exchange tensors.
+    tensors: GroupOptions,
+    /// The ranks, connected so.
+    trains: ProcessGroup,
+}
 
 impl Ranks {
     /// The ranks of torchrun's environment; none where this process was not started as a rank.
@@ -37,18 +44,29 @@ impl Ranks {
             Ok(env) => env,
             Err(error) => bail!("{error}\nhint: {}", error.hint()),
         };
-        let group = ProcessGroup::join(&env, request.join_options(RENDEZVOUS, PATIENCE)).map_err(hinted)?;
-        Ok(Some(Self(group)))
+        let all = ProcessGroup::join(&env, request.join_options(RENDEZVOUS, PATIENCE)).map_err(hinted)?;
+        let backend = request.backend()?;
+        let tensors = GroupOptions::over(backend, PATIENCE);
+        let tensors = GroupOptions { premul_sum: request.premul.unwrap_or(tensors.premul_sum), ..tensors };
+        let trains = all.new_group_with(all.members(), tensors).map_err(hinted)?;
+        let trains = trains.context("this rank is none of its own run")?;
+        Ok(Some(Self { all, tensors, trains }))
     }
 
     /// Whether this one is rank 0.
     pub fn is_first(&self) -> bool {
-        self.0.rank() == 0
+        self.all.rank() == 0
     }
 
-    /// The group of all of them.
+    /// The group of all of them that trainers exchange tensors over.
     pub fn group(&self) -> &ProcessGroup {
-        &self.0
+        &self.trains
+    }
+
+    /// All of them, for the suite `reduce-op`.
+    pub fn to_reduce(&self, asked: &reduce_op::Request) -> reduce_op::Ranks<'_> {
+        let tested = GroupOptions { timeout: reduce_op::patience(asked.profile), ..self.tensors };
+        reduce_op::Ranks { all: &self.all, tested }
     }
 
     /// Rank 0 says that a suite begins.
@@ -62,16 +80,16 @@ impl Ranks {
     /// Rank 0 says that the run is over, and waits until all have heard.
     pub fn end(&self, code: i32) -> Result<()> {
         self.say([END, i64::from(code)])?;
-        Ok(self.0.barrier().map_err(hinted)?)
+        Ok(self.all.barrier().map_err(hinted)?)
     }
 
     fn say(&self, word: [i64; 2]) -> Result<()> {
-        Ok(self.0.broadcast(&mut Tensor::from_slice(&word), 0).map_err(hinted)?)
+        Ok(self.all.broadcast(&mut Tensor::from_slice(&word), 0).map_err(hinted)?)
     }
 
     /// This rank's part in the suite `training`: none, where rank 0 finds nothing to judge.
     fn train(&self, request: &Request) -> Result<(), SuiteError> {
-        match (Training { ranks: Some(self.0.clone()) }).take_part(&request.judging()) {
+        match (Training { ranks: Some(self.trains.clone()) }).take_part(&request.judging()) {
             Err(SuiteError::NothingFor { .. }) => Ok(()),
             taken => taken,
         }
@@ -81,14 +99,17 @@ impl Ranks {
     pub fn follow(&self, request: &Request) -> Result<i32> {
         loop {
             let mut word = Tensor::from_slice(&[END, 0]);
-            self.0.broadcast(&mut word, 0).map_err(hinted)?;
+            self.all.broadcast(&mut word, 0).map_err(hinted)?;
             match (word.int64_value(&[0]), word.int64_value(&[1])) {
                 (END, code) => {
-                    self.0.barrier().map_err(hinted)?;
+                    self.all.barrier().map_err(hinted)?;
                     return Ok(i32::try_from(code)?);
                 }
                 (_, place) => match CATALOGUE.get(usize::try_from(place)?).map(|suite| suite.name) {
-                    Some("reduce-op") => reduce_op::take_part(&request.of_collectives()?, &self.0)?,
+                    Some("reduce-op") => {
+                        let asked = request.of_collectives()?;
+                        reduce_op::take_part(&asked, self.to_reduce(&asked))?;
+                    }
                     Some("training") => self.train(request)?,
                     name => bail!("rank 0 runs {name:?}, in which the other ranks have no part"),
                 },

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::{Options, PremulSum};
+use dinov3_model::dist::{Backend, Env, Options, PremulSum, launch};
 use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::Format;
 use dinov3_suites::catalogue::{self, SuiteInfo};
@@ -21,7 +21,7 @@ use crate::{commands, destination, device};
 /// Why the suite `reduce-op` has nothing to do.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself on the CPU: `run --suite reduce-op`"
+    "there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself: `run --suite reduce-op`"
 )]
 pub struct NothingToReduce(&'static str);
 
@@ -38,8 +38,10 @@ pub struct Request {
     pub profile: Profile,
     /// Whose tensors are judged.
     pub source: Source,
-    /// How `reduce-op` comes by PREMUL_SUM.
-    pub premul: PremulSum,
+    /// What ranks exchange tensors over, by name or path; what belongs to the device unless given.
+    pub backend: Option<String>,
+    /// How `reduce-op` comes by PREMUL_SUM; as the backend has it unless given.
+    pub premul: Option<PremulSum>,
     /// Files for the report; each can be written, as far as can be told.
     pub reports: Vec<PathBuf>,
     /// The form in which standard output gets the report.
@@ -59,24 +61,31 @@ impl Request {
         for path in &args.report {
             destination::check(path)?;
         }
-        let premul = premul(args.premul)?;
         let source = match args.candidate {
             Some(folder) => Source::Candidate(folder),
             None => {
                 let plant = args.plant.as_deref().map(plant).transpose()?;
-                Source::Trainer { device: device::parse(&args.device)?, plant }
+                Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant }
             }
         };
-        Ok(Self {
+        let request = Self {
             suites,
             golden: commands::golden_roots(args.golden.golden)?,
             profile: args.profile.into(),
             source,
-            premul,
+            backend: args.backend,
+            premul: args.premul.map(PremulSum::from),
             reports: args.report,
             format: args.format.map(Format::from),
             allow_vacuous: args.allow_vacuous,
-        })
+        };
+        if let Some(premul) = request.premul {
+            let hint = "use `--premul emulated`, or a backend that multiplies";
+            request.backend()?.offers(premul).map_err(|error| anyhow!("{error}\nhint: {hint}"))?;
+        } else if request.backend.is_some() {
+            request.backend()?;
+        }
+        Ok(request)
     }
 
     /// What is planted, if anything is.
@@ -87,19 +96,53 @@ impl Request {
         }
     }
 
+    /// Where the trainer computes.
+    fn computes_on(&self) -> Device {
+        match &self.source {
+            Source::Trainer { device, .. } => *device,
+            Source::Candidate(_) => Device::Cpu,
+        }
+    }
+
+    /// The name or path of what ranks exchange tensors over.
+    fn backend_name(&self) -> &str {
+        match (&self.backend, self.computes_on()) {
+            (Some(name), _) => name,
+            (None, Device::Cuda(_)) => "nccl",
+            (None, _) => "gloo",
+        }
+    }
+
+    /// What ranks exchange tensors over.
+    ///
+    /// # Errors
+    /// When it is not here (environment), or is none (usage).
+    pub fn backend(&self) -> Result<Backend> {
+        let own = match self.computes_on() {
+            Device::Cuda(index) => index,
+            _ => local_rank()?,
+        };
+        Backend::named(self.backend_name(), own).map_err(|failure| {
+            let told = format!("{failure}\nhint: {}", failure.hint());
+            // Its name is right, but this build lacks it.
+            if self.backend_name() == "nccl" { EnvironmentFailure(told).into() } else { anyhow!(told) }
+        })
+    }
+
     /// Whether ranks can work on it together.
     ///
     /// # Errors
-    /// When it is to be computed on a device whose backend is not here.
-    pub fn can_be_shared(&self) -> Result<(), EnvironmentFailure> {
-        match &self.source {
-            Source::Trainer { device, .. } if *device != Device::Cpu => Err(EnvironmentFailure(format!(
-                "ranks exchange tensors over gloo, which has them on the CPU alone; there is no backend for {} here\n\
-                 hint: leave out `--device`, or `--nproc` (torchrun): on one process the ranks of golden sets are threads",
-                device::name(*device)
-            ))),
-            _ => Ok(()),
+    /// When what they would compute is not on the device that their backend is for.
+    pub fn can_be_shared(&self) -> Result<()> {
+        let (computed, exchanged) = (device::name(self.computes_on()), self.backend()?.device());
+        if computed == exchanged || !self.suites.iter().any(|suite| *suite == catalogue::TRAINING) {
+            return Ok(());
         }
+        bail!(
+            "the trainer would compute on {computed}, and {} exchanges tensors of {exchanged}\n\
+             hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device",
+            self.backend_name()
+        )
     }
 
     /// What the suites that judge tensors are to do.
@@ -109,23 +152,30 @@ impl Request {
 
     /// How this process joins other ranks.
     pub fn join_options(&self, rendezvous: Duration, collective: Duration) -> Options {
-        Options { premul_sum: self.premul, fault: self.fault(), ..Options::gloo(rendezvous, collective) }
+        Options { fault: self.fault(), ..Options::new(rendezvous, collective) }
     }
 
     /// What the suite `reduce-op` is to do; a refusal where there is nothing for it to do.
     pub fn of_collectives(&self) -> Result<reduce_op::Request, NothingToReduce> {
-        match &self.source {
-            Source::Candidate(_) => Err(NothingToReduce("it judges no recordings")),
-            Source::Trainer { device, .. } if *device != Device::Cpu => {
-                Err(NothingToReduce("ranks exchange tensors over gloo, which has them on the CPU alone"))
-            }
+        let device = match &self.source {
+            Source::Candidate(_) => return Err(NothingToReduce("it judges no recordings")),
             Source::Trainer { plant: Some(plant), .. } if !plant.fault.is_of_the_collectives() => {
-                Err(NothingToReduce("what is planted is in no collective"))
+                return Err(NothingToReduce("what is planted is in no collective"));
             }
-            Source::Trainer { .. } => {
-                Ok(reduce_op::Request { profile: self.profile, premul: self.premul, fault: self.fault(), seed: SEED })
-            }
-        }
+            Source::Trainer { device, .. } => *device,
+        };
+        Ok(reduce_op::Request {
+            profile: self.profile,
+            backend: self.backend_name().to_owned(),
+            // Without ranks, it starts some, each for the device of its own number.
+            device: match device {
+                Device::Cuda(index) if launch::is_a_rank() => Some(index),
+                _ => None,
+            },
+            premul: self.premul,
+            fault: self.fault(),
+            seed: SEED,
+        })
     }
 
     /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
@@ -157,15 +207,22 @@ fn suites(names: &[String], narrowed: bool) -> Result<Vec<SuiteInfo>> {
     Ok(suites)
 }
 
-fn premul(given: PremulArg) -> Result<PremulSum> {
-    match given {
-        PremulArg::Emulated => Ok(PremulSum::Emulated),
-        PremulArg::SumAtOne => Ok(PremulSum::SumAtOne),
-        PremulArg::Native => bail!(
-            "gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter\n\
-             hint: use `--premul emulated`; no other backend is here yet"
-        ),
+impl From<PremulArg> for PremulSum {
+    fn from(given: PremulArg) -> Self {
+        match given {
+            PremulArg::Emulated => Self::Emulated,
+            PremulArg::SumAtOne => Self::SumAtOne,
+            PremulArg::Native => Self::Native,
+        }
     }
+}
+
+/// This process's number on its machine, among ranks; 0 where it is none.
+fn local_rank() -> Result<usize> {
+    if !launch::is_a_rank() {
+        return Ok(0);
+    }
+    Env::from_torchrun().map(|env| env.local_rank).map_err(|error| anyhow!("{error}\nhint: {}", error.hint()))
 }
 
 fn plant(text: &str) -> Result<Plant> {
@@ -191,13 +248,14 @@ fn plant(text: &str) -> Result<Plant> {
 mod tests {
     use super::*;
 
-    fn on(device: Device) -> Request {
+    fn on(device: Device, backend: Option<&str>, suite: SuiteInfo) -> Request {
         Request {
-            suites: Vec::new(),
+            suites: vec![suite],
             golden: Vec::new(),
             profile: Profile::Quick,
             source: Source::Trainer { device, plant: None },
-            premul: PremulSum::Emulated,
+            backend: backend.map(str::to_owned),
+            premul: None,
             reports: Vec::new(),
             format: None,
             allow_vacuous: Vec::new(),
@@ -206,10 +264,23 @@ mod tests {
 
     #[test]
     fn ranks_are_refused_where_their_tensors_could_not_be_exchanged() {
-        assert!(on(Device::Cpu).can_be_shared().is_ok());
-        insta::assert_snapshot!(on(Device::Cuda(1)).can_be_shared().unwrap_err(), @"
-        ranks exchange tensors over gloo, which has them on the CPU alone; there is no backend for cuda:1 here
-        hint: leave out `--device`, or `--nproc` (torchrun): on one process the ranks of golden sets are threads
+        assert!(on(Device::Cpu, None, catalogue::TRAINING).can_be_shared().is_ok());
+        assert!(on(Device::Cuda(1), Some("gloo"), catalogue::REDUCE_OP).can_be_shared().is_ok());
+        insta::assert_snapshot!(on(Device::Cuda(1), Some("gloo"), catalogue::TRAINING).can_be_shared().unwrap_err(), @"
+        the trainer would compute on cuda:1, and gloo exchanges tensors of cpu
+        hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device
         ");
+    }
+
+    #[test]
+    fn on_cuda_it_is_nccl_or_said_why_not() {
+        let on_cuda = on(Device::Cuda(1), None, catalogue::TRAINING);
+        match on_cuda.backend() {
+            Ok(backend) => assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned())),
+            Err(error) => {
+                assert!(error.is::<EnvironmentFailure>());
+                assert!(error.to_string().starts_with("backend `nccl` is not in this build: "), "{error}");
+            }
+        }
     }
 }

@@ -1,16 +1,17 @@
-//! The collectives of a [`ProcessGroup`]. What Gloo cannot do is refused before anything is sent: it would end the process, or break
-//! the collectives after it.
+//! The collectives of a [`ProcessGroup`]. What the backend cannot do is refused before anything is sent: it would end the process, or
+//! break the collectives after it.
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::ProcessGroup;
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
 use crate::dist::planted::Planted;
 use crate::dist::{Group, Pending, ring, rows_of_chunk};
-use crate::shim::c10d::{Gloo, Trouble, Work};
+use crate::shim::c10d::{Links, Trouble, Work};
+use crate::shim::device;
 
-/// The dtypes that Gloo exchanges, in the order of the codes that ranks tell each other.
+/// The dtypes that backends exchange, in the order of the codes that ranks tell each other.
 const KINDS: [Kind; 9] = [
     Kind::Double,
     Kind::Float,
@@ -23,14 +24,14 @@ const KINDS: [Kind; 9] = [
     Kind::Bool,
 ];
 
-/// Bytes of a rank's tensor from which `all_gather` is a broadcast of each into its place: c10d's own fills memory of its own and copies it,
+/// Bytes of a rank's tensor from which `all_gather` over Gloo is a broadcast of each into its place: c10d's own fills memory of its own and copies it,
 /// which takes several times as long, and a broadcast for each rank is not worth its while for few bytes.
 const LARGE: usize = 1 << 18;
 
 /// The most dimensions that tensors of different shapes may have.
 const DIMS: usize = 8;
 
-/// A collective that Gloo carries out. Dropping it does not stop it.
+/// A collective that the backend carries out. Dropping it does not stop it.
 #[derive(Debug)]
 pub(in crate::dist) struct Running {
     group: ProcessGroup,
@@ -41,23 +42,29 @@ pub(in crate::dist) struct Running {
     reduction: Option<Reduction>,
 }
 
-/// Of a reduce-scatter whose pieces are on their way, one from each rank.
+/// Of a reduce-scatter that is on its way.
 #[derive(Debug)]
 struct Reduction {
     plan: Plan,
     /// What the caller gave, this rank's chunk of it.
     own: Tensor,
+    /// Whether a piece comes from each rank, to be added up here; else the backend has added them up.
+    in_pieces: bool,
 }
 
 impl Running {
     pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
         let Self { group, collective, works, output, reduction } = self;
         works.into_iter().try_for_each(|work| group.0.finish(collective, work))?;
-        let Some(Reduction { plan, own }) = reduction else { return Ok(output) };
+        let Some(Reduction { plan, own, in_pieces }) = reduction else { return Ok(output) };
         no_grad(|| {
-            let (pieces, elements) = (output.chunk(group.size() as i64, 0), output.numel());
-            let first = elements / group.size() * group.rank();
-            let mut chunk = ring::summed(&pieces, first, elements, plan.reduce).view(own.size().as_slice());
+            let chunk = if in_pieces {
+                let (pieces, elements) = (output.chunk(group.size() as i64, 0), output.numel());
+                ring::summed(&pieces, elements / group.size() * group.rank(), elements, plan.reduce)
+            } else {
+                output
+            };
+            let mut chunk = chunk.view(own.size().as_slice());
             plan.after(&mut chunk);
             if group.fault().is_some() { group.planted_chunk(chunk, &own) } else { Ok(chunk) }
         })
@@ -67,10 +74,10 @@ impl Running {
 impl ProcessGroup {
     /// `all_reduce`, in place. Gloo adds up in a ring: with n ranks, the c-th nth of the flat tensor is summed from rank c - 1
     /// downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks add up to what a sum in the
-    /// order of ranks gives. After an error, the tensor holds anything.
+    /// order of ranks gives. Other backends add up in orders of their own. After an error, the tensor holds anything.
     ///
     /// # Errors
-    /// When a rank is gone or late, and when Gloo cannot exchange the tensor or the op has no result.
+    /// When a rank is gone or late, and when the backend cannot exchange the tensor or the op has no result.
     pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
         let plan = self.plan(Collective::AllReduce, op, tensor)?;
         no_grad(|| {
@@ -79,7 +86,7 @@ impl ProcessGroup {
             if self.fault().is_some() {
                 sent = self.planted().sent(op, &sent).copy();
             }
-            self.run(Collective::AllReduce, |gloo| gloo.all_reduce(&sent, plan.reduce))?;
+            self.run(Collective::AllReduce, |links| links.all_reduce(&sent, plan.reduce))?;
             self.sends(&sent, self.size(), 2);
             plan.after(&mut sent);
             if self.fault().is_some() {
@@ -92,9 +99,9 @@ impl ProcessGroup {
         })
     }
 
-    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Every rank sends each of the others its chunk,
-    /// and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits are Gloo's own, which reduces a copy of the whole
-    /// and cuts out the part, and so sends twice as much.
+    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Over Gloo, every rank sends each of the others
+    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits are Gloo's own, which reduces a copy of
+    /// the whole and cuts out the part, and so sends twice as much. Over others it is the backend's own.
     ///
     /// # Errors
     /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
@@ -119,7 +126,7 @@ impl ProcessGroup {
     /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
     ///
     /// # Errors
-    /// When a rank is gone or late, and when Gloo cannot exchange the tensor.
+    /// When a rank is gone or late, and when the backend cannot exchange the tensor.
     pub fn all_gather_into_tensor(&self, tensor: &Tensor) -> Result<Tensor, GroupError> {
         self.start_all_gather(tensor)?.wait()
     }
@@ -127,7 +134,7 @@ impl ProcessGroup {
     /// `broadcast`, in place, of the tensor of the group's `root`-th member.
     ///
     /// # Errors
-    /// When a rank is gone or late, there is no such member, and when Gloo cannot exchange the tensor.
+    /// When a rank is gone or late, there is no such member, and when the backend cannot exchange the tensor.
     pub fn broadcast(&self, tensor: &mut Tensor, root: usize) -> Result<(), GroupError> {
         const CALL: Collective = Collective::Broadcast;
         self.exchangeable(CALL, tensor)?;
@@ -137,7 +144,7 @@ impl ProcessGroup {
         }
         no_grad(|| {
             let sent = tensor.detach().contiguous();
-            self.run(CALL, |gloo| gloo.broadcast(&sent, root))?;
+            self.run(CALL, |links| links.broadcast(&sent, root))?;
             if sent.data_ptr() != tensor.data_ptr() {
                 tensor.copy_(&sent);
             }
@@ -150,21 +157,21 @@ impl ProcessGroup {
     /// # Errors
     /// When a rank is gone or late.
     pub fn barrier(&self) -> Result<(), GroupError> {
-        self.run(Collective::Barrier, Gloo::barrier)
+        self.run(Collective::Barrier, Links::barrier)
     }
 
     /// Starts to send every rank's `input` to its place in everybody's `output`.
     fn broadcast_all(&self, input: &Tensor, output: &Tensor) -> Result<Vec<Work>, GroupError> {
         let parts = output.view([self.size() as i64, -1]);
         no_grad(|| parts.get(self.rank() as i64).copy_(&input.view([-1])));
-        let part = |root| self.0.start(Collective::AllGather, |gloo| gloo.broadcast(&parts.get(root as i64), root));
+        let part = |root| self.0.start(Collective::AllGather, |links| links.broadcast(&parts.get(root as i64), root));
         (0..self.size()).map(part).collect()
     }
 
     fn run(
         &self,
         collective: Collective,
-        start: impl FnOnce(&Gloo) -> Result<Work, Trouble>,
+        start: impl FnOnce(&Links) -> Result<Work, Trouble>,
     ) -> Result<(), GroupError> {
         let work = self.0.start(collective, start)?;
         self.0.finish(collective, work)
@@ -177,31 +184,41 @@ impl ProcessGroup {
     }
 
     fn exchangeable(&self, collective: Collective, tensor: &Tensor) -> Result<(), GroupError> {
-        let what = match (tensor.device(), tensor.kind()) {
-            (Device::Cpu, _) if tensor.is_sparse() => "a sparse tensor".to_owned(),
-            (Device::Cpu, kind) if KINDS.contains(&kind) => return Ok(()),
-            (Device::Cpu, kind) => format!("a tensor of dtype {kind:?}"),
-            (device, _) => format!("a tensor on device {device:?}"),
+        let (device, kind) = (device::of(tensor), tensor.kind());
+        let what = if device != self.backend().device() {
+            format!("a tensor on {device}")
+        } else if tensor.is_sparse() {
+            "a sparse tensor".to_owned()
+        } else if !KINDS.contains(&kind) {
+            format!("a tensor of dtype {kind:?}")
+        } else {
+            return Ok(());
         };
-        Err(self.error(collective, Failure::Tensor { what }))
+        Err(self.unexchangeable(collective, what))
+    }
+
+    fn unexchangeable(&self, collective: Collective, what: String) -> GroupError {
+        self.error(collective, Failure::Tensor { what, backend: self.backend().to_string() })
     }
 
     /// What every rank is about to gather: its dtype's code, its number of dimensions, and these.
     fn shapes(&self, tensor: &Tensor) -> Result<Vec<Vec<i64>>, GroupError> {
         let shape = tensor.size();
         if shape.len() > DIMS {
-            let what = format!("a tensor of {} dimensions", shape.len());
-            return Err(self.error(Collective::AllGather, Failure::Tensor { what }));
+            return Err(self.unexchangeable(Collective::AllGather, format!("a tensor of {} dimensions", shape.len())));
         }
         let code = |kind| KINDS.iter().position(|&it| it == kind).map_or(-1, |code| code as i64);
-        let mut row = vec![code(tensor.kind()), shape.len() as i64];
+        let own = code(tensor.kind());
+        let mut row = vec![own, shape.len() as i64];
         row.extend(&shape);
         row.resize(2 + DIMS, 0);
-        let rows = self.all_gather_into_tensor(&Tensor::from_slice(&row))?.reshape([-1, 2 + DIMS as i64]);
+        let row = device::to(&Tensor::from_slice(&row), &self.backend().device());
+        let row = row.map_err(|error| self.error(Collective::AllGather, error.into()))?;
+        let rows = self.all_gather_into_tensor(&row)?.reshape([-1, 2 + DIMS as i64]);
         let rows = (0..self.size() as i64).map(|i| Vec::<i64>::try_from(rows.get(i)).unwrap_or_default());
         rows.enumerate()
             .map(|(place, theirs)| match theirs.split_at_checked(2) {
-                Some(([kind, dims], sizes)) if *kind == row[0] => Ok(sizes[..*dims as usize].to_vec()),
+                Some(([kind, dims], sizes)) if *kind == own => Ok(sizes[..*dims as usize].to_vec()),
                 _ => {
                     let rank = self.members()[place];
                     let message = format!("rank {rank} has a tensor of another dtype than {:?}", tensor.kind());
@@ -246,12 +263,9 @@ impl Group for ProcessGroup {
     }
 
     fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
-        let mut shape = tensor.size();
-        match shape.first_mut() {
-            Some(first) => *first *= self.size() as i64,
-            None => shape.push(self.size() as i64),
-        }
-        self.start_all_gather_into(tensor, &Tensor::empty(shape, (tensor.kind(), Device::Cpu)))
+        let output = device::empty_rows(tensor, self.size());
+        let output = output.map_err(|error| self.error(Collective::AllGather, error.into()))?;
+        self.start_all_gather_into(tensor, &output)
     }
 
     fn start_all_gather_into(&self, tensor: &Tensor, output: &Tensor) -> Result<Pending, GroupError> {
@@ -263,9 +277,9 @@ impl Group for ProcessGroup {
         }
         let (input, output) = (tensor.detach().contiguous(), output.shallow_clone());
         let bytes = input.numel() * input.kind().elt_size_in_bytes();
-        let works = match bytes < LARGE {
-            true => vec![self.0.start(CALL, |gloo| gloo.all_gather(&output, &input))?],
-            false => self.broadcast_all(&input, &output)?,
+        let works = match self.backend().is_gloo() && bytes >= LARGE {
+            false => vec![self.0.start(CALL, |links| links.all_gather(&output, &input))?],
+            true => self.broadcast_all(&input, &output)?,
         };
         self.sends(&input, 1, 1);
         Ok(Running { group: self.clone(), collective: CALL, works, output, reduction: None }.into())
@@ -280,10 +294,17 @@ impl Group for ProcessGroup {
         if self.fault().is_some() {
             input = no_grad(|| self.planted().sent(op, &input));
         }
-        let output = input.empty_like();
-        let works = vec![self.0.start(CALL, |gloo| gloo.all_to_all(&output, &input))?];
+        let in_pieces = self.backend().is_gloo();
+        let pieces = if in_pieces { self.size() } else { 1 };
+        let piece = input.narrow(0, 0, input.numel() as i64 / self.size() as i64);
+        let output = device::empty_rows(&piece, pieces).map_err(|error| self.error(CALL, error.into()))?;
+        let work = self.0.start(CALL, |links| match in_pieces {
+            true => links.all_to_all(&output, &input),
+            false => links.reduce_scatter(&output, &input, plan.reduce),
+        })?;
+        let works = vec![work];
         self.sends(&input, self.size(), 1);
-        let reduction = Some(Reduction { plan, own });
+        let reduction = Some(Reduction { plan, own, in_pieces });
         Ok(Running { group: self.clone(), collective: CALL, works, output, reduction }.into())
     }
 }

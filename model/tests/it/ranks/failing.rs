@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dinov3_model::config::SslConfig;
-use dinov3_model::dist::{Failure, Group};
+use dinov3_model::dist::{Failure, Group, ProcessGroup};
 use dinov3_model::runtime;
 use dinov3_model::tap::Taps;
 use dinov3_model::train::{TrainError, Trainer};
@@ -25,8 +25,8 @@ const LINGER: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_killed_rank_is_named_by_all_others_and_none_hangs() {
-    for killed in [0, 2] {
-        let ended = run(&format!("killed {killed}"), &[0, 1, 2, 3], 4);
+    for (scenario, killed) in [("killed 0", 0), ("killed 2", 2), ("killed 2, lent", 2)] {
+        let ended = run(scenario, &[0, 1, 2, 3], 4);
         for (rank, it) in ended.iter().enumerate() {
             if rank == killed {
                 assert_eq!(it.code, -SIGKILL, "{it:?}");
@@ -85,8 +85,7 @@ fn a_store_that_nobody_serves_is_named() {
 }
 
 /// A few steps in common; then one rank is killed, while the others go on.
-pub(super) fn killed(who: usize) {
-    let group = join(Duration::from_secs(10), Duration::from_secs(5)).unwrap();
+pub(super) fn killed(group: &ProcessGroup, who: usize) {
     let mut gradient = Tensor::ones([100_000], (Kind::Float, Device::Cpu));
     for _ in 0..3 {
         group.all_reduce_(&mut gradient).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dinov3_model::dist::{Env, Group, Options, PremulSum, ProcessGroup, ReduceOp};
+use dinov3_model::dist::{Group, GroupOptions, PremulSum, ReduceOp};
 use tch::{Device, Kind, Tensor};
 
 use super::{join, run, said_by_all, say};
@@ -18,7 +18,7 @@ fn what_gloo_cannot_do_is_refused_by_name_and_the_group_lives_on() {
             "reduce_scatter failed: [3] cannot be cut into 2 equal chunks along its first dimension",
             "broadcast failed: there is no 2 among 2 ranks that count from 0",
             "new_group failed: [1, 0] are not ascending members of the group [0, 1]",
-            "rendezvous failed: gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter",
+            "new_group failed: gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter",
         ];
         let expected: Vec<String> = expected.iter().map(|text| format!("rank {rank}: {text}")).collect();
         assert_eq!(said[..expected.len()], expected);
@@ -37,9 +37,8 @@ pub(super) fn rank() {
     say(group.reduce_scatter(&of(Kind::Float), ReduceOp::Sum).unwrap_err());
     say(group.broadcast(&mut of(Kind::Float), 2).unwrap_err());
     say(group.new_group(&[1, 0]).unwrap_err());
-    let timeout = Duration::from_secs(1);
-    let native = Options { premul_sum: PremulSum::Native, ..Options::gloo(timeout, timeout) };
-    say(ProcessGroup::join(&Env::from_torchrun().unwrap(), native).unwrap_err());
+    let native = GroupOptions { premul_sum: PremulSum::Native, ..group.options() };
+    say(group.new_group_with(&[0, 1], native).unwrap_err());
     let kind = if group.rank() == 0 { Kind::Float } else { Kind::Double };
     say(group.all_gather(&of(kind)).unwrap_err());
     let mut total = of(Kind::Float);

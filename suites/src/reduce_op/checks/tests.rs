@@ -1,9 +1,8 @@
 //! Findings that no planted defect brings about, from outcomes that are made up.
 
-use dinov3_golden::manifest::Profile;
-
 use super::super::format::FORMATS;
 use super::super::grid::Family;
+use super::super::steps::Left;
 use super::*;
 
 const SOUND: Outcome =
@@ -12,8 +11,9 @@ const SOUND: Outcome =
 /// What two ranks found out about every op on one tensor of random numbers, changed by `change`.
 fn found(premul: PremulSum, change: impl Fn(Op, usize, &mut Outcome)) -> (Found, Check) {
     let mut found = Found {
-        request: Request { profile: Profile::Quick, premul, fault: None, seed: 0 },
+        premul,
         backend: "gloo".to_owned(),
+        seed: 0,
         drawn: 0.75,
         blocks: Vec::new(),
         ranks: 2,
@@ -74,10 +74,11 @@ fn where_sum_is_substituted_every_other_op_must_be_refused() {
 fn weights_that_differ_fail_and_a_factor_that_does_not_count_is_vacuous() {
     let (found, _) = found(PremulSum::Emulated, |_, _, _| {});
     let left = Left { sum: 1, one: 1, half: Some(2) };
-    let verdict = |left: &[Left]| found.steps(Some(left)).verdict.name();
+    let verdict = |left: &[Left]| found.steps(&Trained::Left(left.to_vec())).verdict.name();
     assert_eq!(verdict(&[left; 2]), "pass");
     assert_eq!(verdict(&[left, Left { one: 3, ..left }]), "fail");
     assert_eq!(verdict(&[left, Left { sum: 3, one: 3, ..left }]), "fail");
     assert_eq!(verdict(&[left, Left { half: Some(1), ..left }]), "vacuous");
     assert_eq!(verdict(&[left, Left { half: None, ..left }]), "vacuous");
+    assert_eq!(found.steps(&Trained::NoTrainer { device: "npu:0".to_owned() }).verdict.name(), "skipped");
 }

@@ -1,0 +1,45 @@
+// NCCL, where libtorch has CUDA and CUDA's headers were found: see build.rs, which says why it is missing where it is.
+
+#include "c10d.h"
+
+#ifndef DINOV3_NO_NCCL
+#define USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#endif
+
+extern "C" {
+
+#ifdef DINOV3_NO_NCCL
+
+const char *dinov3_nccl_missing() { return DINOV3_NO_NCCL; }
+
+dinov3_outcome dinov3_nccl_group(dinov3_store, int, int, int, int64_t, dinov3_backend *) {
+  return outcome([] { TORCH_CHECK(false, DINOV3_NO_NCCL); });
+}
+
+#else
+
+const char *dinov3_nccl_missing() { return nullptr; }
+
+dinov3_outcome dinov3_nccl_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
+                                 dinov3_backend *made) {
+  return quietly([&] {
+    // A failure is to be an error of the wait that it is found in, which names who is to blame. By default a wait returns at once, and a
+    // thread of c10d's ends the process later. Whoever sets these decides otherwise.
+    setenv("TORCH_NCCL_BLOCKING_WAIT", "1", 0);
+    setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0", 0);
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = std::chrono::milliseconds(timeout_ms);
+    auto group = c10::make_intrusive<c10d::ProcessGroupNCCL>(store(rendezvous), rank, size, options);
+    // Else a barrier guesses the device from the rank.
+    group->setBoundDeviceId(at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device)));
+    *made = new Backend(group);
+  });
+}
+
+#endif
+
+}
