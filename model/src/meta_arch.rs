@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::config::{GramTeacher, SslConfig, VitConfig};
 use crate::layers::dino_head::{DinoHead, HeadConfig};
-use crate::module::{Module, Role};
+use crate::module::{Done, Module, Role, drawn};
 use crate::shard::{Residence, Resident};
 use crate::vit::VisionTransformer;
 
@@ -40,10 +40,20 @@ impl Network {
 
     /// Initialises all tensors from torch's global stream; one that were forgotten would be NaN.
     pub fn init_weights(&mut self) {
-        self.fill_with_nan();
         self.backbone.init_weights();
-        self.dino_head.init_weights();
-        self.ibot_head.init_weights();
+        for head in [&mut self.dino_head, &mut self.ibot_head] {
+            head.fill_with_nan();
+            head.init_weights();
+        }
+    }
+
+    /// The same values, of which each block's and head's are shown as soon as they are drawn, and gone then: whoever takes them needs no
+    /// memory for the whole. Buffers get their values.
+    pub(crate) fn draw_weights(&mut self, done: Done<'_>) {
+        self.backbone.draw_weights(done);
+        for head in [&self.dino_head, &self.ibot_head] {
+            drawn(head, DinoHead::init_weights, done);
+        }
     }
 
     /// See [`warm`].

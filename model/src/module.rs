@@ -11,6 +11,9 @@ pub enum Role {
     Buffer,
 }
 
+/// What is told of parameters that have got their values, with their names.
+pub(crate) type Done<'a> = &'a mut dyn FnMut(&[(String, Tensor)]);
+
 /// A layer, or a tree of layers, that holds named tensors.
 pub trait Module: Sized {
     /// The same layer with every tensor replaced by `f(name, role, tensor)`, visited in the order of the reference's
@@ -87,6 +90,21 @@ impl<M: Module> Module for Option<M> {
     fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
         self.as_ref().map(|module| module.map_tensors(f))
     }
+}
+
+/// Shows the parameters that `init` gives a module like `module`, whose own memory stays untouched; buffers get their values.
+pub(crate) fn drawn<M: Module>(module: &M, init: impl FnOnce(&mut M), done: Done<'_>) {
+    let mut drawn = module.map_tensors(&mut |_, _, tensor| tensor.empty_like());
+    drawn.fill_with_nan();
+    init(&mut drawn);
+    no_grad(|| {
+        for ((_, role, mine), (_, _, value)) in module.state_dict().into_iter().zip(drawn.state_dict()) {
+            if role == Role::Buffer {
+                mine.shallow_clone().copy_(&value);
+            }
+        }
+    });
+    done(&drawn.parameters());
 }
 
 /// Memory for a tensor, its values undefined and its pages untouched: a network that is too large for this machine can

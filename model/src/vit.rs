@@ -14,7 +14,7 @@ use crate::layers::block::{Block, BlockConfig};
 use crate::layers::norm::Norm;
 use crate::layers::patch_embed::PatchEmbed;
 use crate::layers::rope::{RopePositionEmbedding, SinCos};
-use crate::module::{Module, Role, uninitialised};
+use crate::module::{Done, Module, Role, drawn, uninitialised};
 use crate::shard::{Residence, Resident};
 use crate::tap::Taps;
 
@@ -93,8 +93,26 @@ impl VisionTransformer {
     }
 
     /// `init_weights`: consumes torch's global random stream in the order of the reference, so that the same seed
-    /// gives the same bits.
+    /// gives the same bits. What were forgotten would be NaN.
     pub fn init_weights(&mut self) {
+        self.fill_with_nan();
+        self.init_before_blocks();
+        self.blocks.iter_mut().for_each(Block::init_weights);
+        self.init_after_blocks();
+    }
+
+    /// The same values, of which each block's are shown as soon as they are drawn, and gone then; then all others, which stay.
+    pub(crate) fn draw_weights(&mut self, done: Done<'_>) {
+        let blocks = std::mem::take(&mut self.blocks);
+        self.fill_with_nan();
+        self.init_before_blocks();
+        blocks.iter().for_each(|block| drawn(block, Block::init_weights, done));
+        self.init_after_blocks();
+        done(&self.parameters());
+        self.blocks = blocks;
+    }
+
+    fn init_before_blocks(&mut self) {
         self.rope_embed.init_weights();
         init::normal_(&mut self.cls_token, 0.02);
         if let Some(storage) = &mut self.storage_tokens {
@@ -102,7 +120,9 @@ impl VisionTransformer {
         }
         init::constant_(&mut self.mask_token, 0.0);
         self.patch_embed.init_weights();
-        self.blocks.iter_mut().for_each(Block::init_weights);
+    }
+
+    fn init_after_blocks(&mut self) {
         self.norm.init_weights();
         self.cls_norm.iter_mut().for_each(Norm::init_weights);
         self.local_cls_norm.iter_mut().for_each(Norm::init_weights);

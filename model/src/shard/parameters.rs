@@ -171,6 +171,16 @@ impl Parameters {
         });
     }
 
+    /// Overwrites some, which come under their names.
+    pub(crate) fn take(&self, some: &[(String, Tensor)]) {
+        no_grad(|| {
+            for (name, value) in some {
+                let i = self.names.iter().position(|it| it == name).expect("a network of the same parameters");
+                self.rows[i].shallow_clone().copy_(&self.rows_of(i, value));
+            }
+        });
+    }
+
     /// Overwrites all by the rows of `other`, of the same parameters and ranks, which may have more behind them.
     pub(crate) fn copy_from(&self, other: &Self) {
         no_grad(|| {

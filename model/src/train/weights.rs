@@ -66,16 +66,19 @@ impl Weights {
 
 impl Trainer {
     /// `init_weights`, from torch's global stream, which is drawn from on the host: the student, whose values its average gets, then a frozen
-    /// teacher (`distillation.checkpoint_path: ignore`). One network at a time is whole here.
+    /// teacher (`distillation.checkpoint_path: ignore`). Every rank draws all of it, and has one block at a time whole.
     pub fn init_weights(&mut self) {
         // Drawn in fp32, whatever the arithmetic.
         let mut student = SslMetaArch::new_student(&self.config);
-        student.init_weights();
-        self.take_student(&student);
-        drop(student);
-        if let Some(mut distilled) = SslMetaArch::new_distilled(&self.config) {
-            distilled.init_weights();
-            self.take_distilled(&distilled);
+        student.draw_weights(&mut |part| self.weights.student.take(part));
+        copy_buffers(&self.arch.student, &student);
+        copy_buffers(&self.arch.teacher, &student);
+        self.weights.teacher.copy_from(&self.weights.student);
+        if let (Some(mut network), Some(weights), Some(mine)) =
+            (SslMetaArch::new_distilled(&self.config), &self.weights.distilled, &self.arch.distilled)
+        {
+            network.draw_weights(&mut |part| weights.take(part));
+            copy_buffers(mine, &network);
         }
     }
 

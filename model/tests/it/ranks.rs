@@ -5,6 +5,7 @@
 
 mod exact;
 mod failing;
+mod memory;
 mod refused;
 mod traffic;
 
@@ -49,6 +50,7 @@ fn a_rank() {
         "killed 2, lent" => failing::killed(&over_a_plugin(&join(PATIENCE, LIMIT).unwrap()), 2),
         "killed at sinkhorn:ibot" => failing::killed_in_a_step("sinkhorn:ibot"),
         "killed at loss:total_loss" => failing::killed_in_a_step("loss:total_loss"),
+        "initialised" => memory::initialised(),
         "late" => failing::late(),
         "launched" => failing::launched(),
         "absent" | "no store" => failing::absent(),
