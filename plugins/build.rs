@@ -40,6 +40,8 @@ fn main() {
 
 fn fail(why: &str) -> ! {
     eprintln!("error: {why}");
-    eprintln!("hint: use `cargo harness …` or `cargo ci …`, which set everything up, or `eval \"$(cargo ci env)\"` once");
+    eprintln!(
+        "hint: use `cargo harness …` or `cargo ci …`, which set everything up, or `eval \"$(cargo ci env)\"` once"
+    );
     exit(1)
 }

@@ -25,9 +25,9 @@ use dinov3_reports::{Event, Reporter, Section};
 use crate::SuiteError;
 use crate::catalogue::REDUCE_OP;
 use checks::{Found, World};
-use steps::Trained;
 use format::{FORMATS, Format};
 use grid::{Call, fillings, worlds};
+use steps::Trained;
 use values::drawn_factor;
 
 pub use workers::{RanksError, Workers, work};

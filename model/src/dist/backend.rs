@@ -129,7 +129,9 @@ mod tests {
     #[test]
     fn nccl_is_here_or_it_is_said_why_not() {
         match (Backend::named("nccl", 1), nccl_missing()) {
-            (Ok(nccl), None) => assert_eq!((nccl.device(), nccl.premul_sum()), ("cuda:1".to_owned(), PremulSum::Native)),
+            (Ok(nccl), None) => {
+                assert_eq!((nccl.device(), nccl.premul_sum()), ("cuda:1".to_owned(), PremulSum::Native))
+            }
             (Err(refused), Some(why)) => {
                 assert_eq!(refused.to_string(), format!("backend `nccl` is not in this build: {why}"));
             }

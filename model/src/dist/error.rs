@@ -188,7 +188,9 @@ impl Failure {
             }
             Self::Op { .. } => "use SUM, or scale the tensors before or after it",
             Self::Mismatch { .. } => "every rank must make the same calls in the same order, with tensors that fit",
-            Self::Backend { .. } => "if it lacks an op, let PREMUL_SUM be emulated; gloo is there on every machine, for tensors on the CPU",
+            Self::Backend { .. } => {
+                "if it lacks an op, let PREMUL_SUM be emulated; gloo is there on every machine, for tensors on the CPU"
+            }
             Self::NoBackend { .. } => {
                 "gloo is there on every machine, nccl where libtorch and CUDA's headers are; others are named by the path of their plugin"
             }

@@ -13,7 +13,7 @@ pub struct Pending(State);
 #[derive(Debug)]
 enum State {
     Ready(Tensor),
-    Running(Running),
+    Running(Box<Running>),
 }
 
 impl Pending {
@@ -38,6 +38,6 @@ impl From<Tensor> for Pending {
 
 impl From<Running> for Pending {
     fn from(running: Running) -> Self {
-        Self(State::Running(running))
+        Self(State::Running(Box::new(running)))
     }
 }

@@ -84,7 +84,9 @@ impl PluginError {
         match self {
             Self::Load { .. } => "see that the file is there, and what it needs: `ldd` lists that",
             Self::NoPlugin { .. } => "give a library that was made with dinov3_plugin.h",
-            Self::Abi { .. } | Self::Torch { .. } => "compile the plugin again, with this build's dinov3_plugin.h and libtorch",
+            Self::Abi { .. } | Self::Torch { .. } => {
+                "compile the plugin again, with this build's dinov3_plugin.h and libtorch"
+            }
             Self::Devices { .. } => "see that the device's driver is there and that this process may use it",
         }
     }

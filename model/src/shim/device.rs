@@ -24,8 +24,8 @@ pub(crate) fn of(tensor: &Tensor) -> String {
 /// When libtorch has no such device.
 pub fn to(tensor: &Tensor, device: &str) -> Result<Tensor, ShimError> {
     const CALL: &str = "to";
-    let device = CString::new(device)
-        .map_err(|_| ShimError { call: CALL, message: format!("{device:?} holds a NUL") })?;
+    let device =
+        CString::new(device).map_err(|_| ShimError { call: CALL, message: format!("{device:?} holds a NUL") })?;
     // SAFETY: the tensor is live and the text outlives the call.
     owned(unsafe { dinov3_to_device(tensor.as_ptr().cast(), device.as_ptr()) }, CALL)
 }

@@ -3,13 +3,13 @@
 use dinov3_model::dist::{Group, PremulSum, ReduceOp};
 use dinov3_reports::{Check, Finding, Quantity, Verdict};
 
-use super::{Ranks, Request};
 use super::exact::Asked;
 use super::format::{FORMATS, Format};
 use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
 use super::steps::{RANKS, STEPS, Trained};
 use super::values::drawn_factor;
+use super::{Ranks, Request};
 use crate::catalogue::REDUCE_OP;
 
 /// How many findings the check of factor 1 lists; all are alike.

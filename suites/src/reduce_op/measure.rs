@@ -95,13 +95,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(
-        group: &ProcessGroup,
-        call: Call,
-        format: Format,
-        filling: Filling,
-        seed: u64,
-    ) -> Result<Self, GroupError> {
+    fn new(group: &ProcessGroup, call: Call, format: Format, filling: Filling, seed: u64) -> Result<Self, GroupError> {
         let (rank, world) = (group.rank(), group.size());
         let Filling { family, length } = filling;
         let inputs = Inputs { family, format, world, seed };

@@ -128,7 +128,8 @@ fn weights_after(
     }
     let mut hash = DefaultHasher::new();
     for (_, parameter) in trainer.student()?.into_iter().chain(trainer.teacher()?) {
-        let values = Vec::<f32>::try_from(parameter.to_device(Device::Cpu).flatten(0, -1)).expect("weights are fp32 on the host");
+        let values = Vec::<f32>::try_from(parameter.to_device(Device::Cpu).flatten(0, -1))
+            .expect("weights are fp32 on the host");
         values.iter().for_each(|value| hash.write_u32(value.to_bits()));
     }
     Ok(hash.finish() as i64)

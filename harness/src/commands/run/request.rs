@@ -20,9 +20,7 @@ use crate::{commands, destination, device};
 
 /// Why the suite `reduce-op` has nothing to do.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself: `run --suite reduce-op`"
-)]
+#[error("there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself: `run --suite reduce-op`")]
 pub struct NothingToReduce(&'static str);
 
 /// Of what `reduce-op` makes up: the same in every run, so that a failure can be had again.
@@ -135,7 +133,7 @@ impl Request {
     /// When what they would compute is not on the device that their backend is for.
     pub fn can_be_shared(&self) -> Result<()> {
         let (computed, exchanged) = (device::name(self.computes_on()), self.backend()?.device());
-        if computed == exchanged || !self.suites.iter().any(|suite| *suite == catalogue::TRAINING) {
+        if computed == exchanged || !self.suites.contains(&catalogue::TRAINING) {
             return Ok(());
         }
         bail!(
@@ -276,7 +274,9 @@ mod tests {
     fn on_cuda_it_is_nccl_or_said_why_not() {
         let on_cuda = on(Device::Cuda(1), None, catalogue::TRAINING);
         match on_cuda.backend() {
-            Ok(backend) => assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned())),
+            Ok(backend) => {
+                assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned()))
+            }
             Err(error) => {
                 assert!(error.is::<EnvironmentFailure>());
                 assert!(error.to_string().starts_with("backend `nccl` is not in this build: "), "{error}");
