@@ -4,7 +4,7 @@ use std::fs;
 
 use dinov3_reports::{Verdict, json};
 
-use crate::support::{Outcome, Place, assert_identical, check, is_like_the_recording};
+use crate::support::{Place, assert_identical, check, is_like_the_recording};
 
 #[test]
 fn our_own_trainer_passes() {
