@@ -28,6 +28,7 @@ pub use ops::{PremulSum, ReduceOp};
 pub use pending::Pending;
 pub use plugin::{Plugin, PluginError};
 pub use process::{GroupOptions, Options, ProcessGroup};
+pub use ring::Within;
 pub use threads::threads;
 
 /// The ranks of a run, seen from one of them. Every rank makes the same calls in the same order.
@@ -83,12 +84,35 @@ pub trait Group: fmt::Debug + Send + Sync {
     /// # Errors
     /// When a rank is gone, the tensor cannot be exchanged or cut, or the op has no result.
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
+        self.start_reduce_scatter_within(tensor, op, &Within::itself(tensor.numel() / self.size()))
+    }
+
+    /// Starts the same for a tensor that is part of a larger one: its bits are those that it has when that is reduced and scattered in one
+    /// go. A backend that is not Gloo may add it up in another order.
+    ///
+    /// # Errors
+    /// As [`start_reduce_scatter`](Self::start_reduce_scatter).
+    fn start_reduce_scatter_within(
+        &self,
+        tensor: &Tensor,
+        op: ReduceOp,
+        within: &Within,
+    ) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
-        let plan = emulated(CALL, op, tensor, self.rank(), self.size())?;
-        let error = |failure| GroupError { rank: self.rank(), collective: CALL, failure };
-        let rows = rows_of_chunk(&tensor.size(), self.size()).map_err(error)?;
-        let whole = ring::reduced(&self.all_gather(tensor)?, &plan);
-        Ok(whole.narrow(0, rows * self.rank() as i64, rows).into())
+        let (rank, size) = (self.rank(), self.size());
+        let plan = emulated(CALL, op, tensor, rank, size)?;
+        let rows =
+            rows_of_chunk(&tensor.size(), size).map_err(|failure| GroupError { rank, collective: CALL, failure })?;
+        let all = self.all_gather(tensor)?;
+        no_grad(|| {
+            let own = |it: &Tensor| plan.before(&it.detach().narrow(0, rows * rank as i64, rows)).view([-1]);
+            let pieces: Vec<Tensor> = all.iter().map(own).collect();
+            let mut shape = tensor.size();
+            shape[0] = rows;
+            let mut chunk = ring::scattered(&pieces, rank, within, plan.reduce).view(shape.as_slice());
+            plan.after(&mut chunk);
+            Ok(chunk.into())
+        })
     }
 
     /// `all_reduce(AVG)`, as a new tensor.

@@ -31,8 +31,44 @@ pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
     })
 }
 
+/// Where a chunk lies in the larger one that it is scattered as a part of: which elements of that are its own, in ascending runs. Where more
+/// than two ranks add up, it decides in which order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    /// The runs.
+    pub runs: Vec<Range<usize>>,
+    /// Elements of the larger chunk.
+    pub chunk: usize,
+}
+
+impl Within {
+    /// A chunk by itself.
+    pub fn itself(elements: usize) -> Self {
+        Self { runs: vec![0..elements], chunk: elements }
+    }
+}
+
+/// The chunk of `rank` out of `pieces`, each rank's, put together as the ring does with what it lies in.
+pub(super) fn scattered(pieces: &[Tensor], rank: usize, within: &Within, reduce: Reduce) -> Tensor {
+    let (ranks, mut done) = (pieces.len(), 0);
+    if let ([one, other], Reduce::Sum) = (pieces, reduce) {
+        // One addition has no order.
+        return one + other;
+    }
+    let run = |run: &Range<usize>| {
+        let of_run: Vec<Tensor> = pieces.iter().map(|it| it.narrow(0, done as i64, run.len() as i64)).collect();
+        done += run.len();
+        summed(&of_run, rank * within.chunk + run.start, ranks * within.chunk, reduce)
+    };
+    let sums: Vec<Tensor> = within.runs.iter().map(run).collect();
+    match &sums[..] {
+        [whole] => whole.shallow_clone(),
+        sums => Tensor::cat(sums, 0),
+    }
+}
+
 /// The elements of `pieces`, each rank's, put together as the ring does with a whole of `elements` that they are a piece of, from `first` on.
-pub(super) fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: Reduce) -> Tensor {
+fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: Reduce) -> Tensor {
     let (ranks, end) = (pieces.len(), first + pieces[0].numel());
     let part = |(last, range): (usize, Range<usize>)| {
         let (start, end) = (range.start.max(first), range.end.min(end));
@@ -60,7 +96,42 @@ fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
+    use super::super::{PremulSum, ReduceOp};
     use super::*;
+
+    /// Of numbers whose sum depends on the order: cut into pieces and runs, the same bits as the whole.
+    #[test]
+    fn parts_of_a_chunk_add_up_as_the_whole_does() {
+        const CHUNK: usize = 1001;
+        for ranks in [2, 3, 4] {
+            let of = |rank: usize| {
+                let places = Tensor::arange((ranks * CHUNK) as i64, (Kind::Double, Device::Cpu));
+                ((places * 0.37 + rank as f64).sin() * 100.0).to_kind(Kind::Float)
+            };
+            let all: Vec<Tensor> = (0..ranks).map(of).collect();
+            let plan = Plan::new(ReduceOp::Sum, PremulSum::Emulated, Kind::Float, ranks).unwrap();
+            let (whole, mut others) = (reduced(&all, &plan), 0);
+            for rank in 0..ranks {
+                let chunk = |of: &Tensor| of.narrow(0, (rank * CHUNK) as i64, CHUNK as i64);
+                let take = |of: &Tensor, runs: &[Range<usize>]| {
+                    let run = |run: &Range<usize>| chunk(of).narrow(0, run.start as i64, run.len() as i64);
+                    Tensor::cat(&runs.iter().map(run).collect::<Vec<_>>(), 0)
+                };
+                for runs in [vec![0..CHUNK], vec![0..1, 250..251, 252..900], vec![503..CHUNK]] {
+                    let pieces: Vec<Tensor> = all.iter().map(|it| take(it, &runs)).collect();
+                    let within = Within { runs: runs.clone(), chunk: CHUNK };
+                    let sum = scattered(&pieces, rank, &within, Reduce::Sum);
+                    assert_eq!(sum, take(&whole, &runs), "{ranks} ranks, {rank}, {runs:?}");
+                    let itself = scattered(&pieces, rank, &Within::itself(sum.numel()), Reduce::Sum);
+                    others += usize::from(itself != sum);
+                }
+            }
+            // By itself a part may be added up in another order.
+            assert_eq!(others > 0, ranks > 2, "{others}");
+        }
+    }
 
     #[test]
     fn parts_are_whole_segments() {

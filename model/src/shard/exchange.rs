@@ -1,15 +1,16 @@
-//! How a unit's parameters are gathered: large ones straight into their own memory, small ones together.
+//! How a unit's parameters are gathered, and their gradients scattered: large ones straight between their own memory, small ones together.
 //!
-//! Gradients are scattered together, since their places in one buffer decide in which order more than two ranks add them up.
+//! FSDP2 scatters all gradients of a unit in one buffer, and their places in it decide in which order more than two ranks add them up. So each
+//! is added up as it would be there.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Sharding;
 use super::layout::Layout;
-use crate::dist::{GroupError, Pending};
+use crate::dist::{GroupError, Pending, Within};
 
-/// Bytes of a rank's rows, of as many rows on each rank, from which a parameter is sent by itself: a copy into what is sent together costs
-/// more than one collective more.
+/// Bytes of a rank's rows, of as many rows on each rank, from which a parameter or a gradient is sent by itself: a copy into what is sent
+/// together costs more than one collective more.
 const LARGE: i64 = 1 << 18;
 
 /// Parameters on their way.
@@ -61,9 +62,111 @@ impl Gathering {
     }
 }
 
+/// Gradients on their way.
+#[derive(Debug)]
+pub(super) struct Scattering {
+    /// Which, and what each becomes.
+    direct: Vec<(usize, Pending)>,
+    together: Option<(Vec<usize>, Layout, Pending)>,
+}
+
+impl Scattering {
+    /// Starts to reduce whole gradients, each of parameter `i` of the layout, and to scatter them in `master`, on `device`.
+    pub(super) fn start(
+        layout: &Layout,
+        sharding: &Sharding,
+        grads: Vec<(usize, Tensor)>,
+        (master, device): (Kind, Device),
+    ) -> Result<Self, GroupError> {
+        let Sharding { group, gradient_op, .. } = sharding;
+        let which: Vec<usize> = grads.iter().map(|(i, _)| *i).collect();
+        // As FSDP2 would send them.
+        let sent = layout.of(&which);
+        let within =
+            |of: &[usize]| Within { runs: of.iter().map(|&at| sent.run(at)).collect(), chunk: sent.shard() as usize };
+        let (large, _) = apart(&sent, master, group.size());
+        let by_itself = |at: &usize| {
+            let grad = &grads[*at].1;
+            // Not whether it is contiguous: ranks could differ in that.
+            grad.kind() == master && grad.device() == device && large.contains(at)
+        };
+        let (large, small): (Vec<usize>, Vec<usize>) = (0..sent.len()).partition(by_itself);
+        let start = |&at: &usize| {
+            let grad = grads[at].1.reshape([-1]);
+            Ok((which[at], group.start_reduce_scatter_within(&grad, *gradient_op, &within(&[at]))?))
+        };
+        let direct = large.iter().map(start).collect::<Result<_, GroupError>>()?;
+        if small.is_empty() {
+            return Ok(Self { direct, together: None });
+        }
+        let layout = sent.of(&small);
+        let packed: Vec<Tensor> = small.iter().map(|&at| grads[at].1.shallow_clone()).collect();
+        let packed = layout.pack(&packed, master, device);
+        let pending = group.start_reduce_scatter_within(&packed, *gradient_op, &within(&small))?;
+        Ok(Self { direct, together: Some((small.iter().map(|&at| which[at]).collect(), layout, pending)) })
+    }
+
+    /// Waits for this rank's rows of each, and gives them with the parameter's number.
+    pub(super) fn wait(self, layout: &Layout) -> Result<Vec<(usize, Tensor)>, GroupError> {
+        let mut rows = Vec::new();
+        for (i, pending) in self.direct {
+            let only = layout.of(&[i]);
+            rows.extend(only.views(&pending.wait()?).into_iter().map(|grad| (i, grad)));
+        }
+        if let Some((which, layout, pending)) = self.together {
+            rows.extend(which.into_iter().zip(layout.views(&pending.wait()?)));
+        }
+        Ok(rows)
+    }
+}
+
 /// The parameters that are sent by themselves, and the others.
 fn apart(layout: &Layout, kind: Kind, ranks: usize) -> (Vec<usize>, Vec<usize>) {
     let bytes = kind.elt_size_in_bytes() as i64;
     let is_large = |i: &usize| layout.even(*i).is_some_and(|elements| elements * bytes >= LARGE);
     (0..layout.len()).partition(|i| ranks > 1 && is_large(i))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::dist::threads;
+
+    /// Two large gradients between small ones and one that ranks cannot share evenly: what each rank gets has the bits of one buffer that is
+    /// reduced and scattered as a whole.
+    ///
+    /// Seen red: a large one that is added up as if it lay in no buffer.
+    #[test]
+    fn gradients_sent_by_themselves_are_added_up_as_in_one_buffer() {
+        const RANKS: usize = 4;
+        let shapes = || [vec![8, 3], vec![512, 512], vec![5], vec![512, 520], vec![7, 2]];
+        let grad = |rank: usize, i: usize, shape: &[i64]| {
+            let places = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu));
+            ((places * 0.37 + (rank + 10 * i) as f64).sin() * 100.0).to_kind(Kind::Float).view(shape)
+        };
+        thread::scope(|scope| {
+            for (rank, group) in threads(RANKS).into_iter().enumerate() {
+                scope.spawn(move || {
+                    let layout = Layout::new(shapes(), rank, RANKS);
+                    let sharding = Sharding::over(group);
+                    let grads: Vec<Tensor> = shapes().iter().enumerate().map(|(i, it)| grad(rank, i, it)).collect();
+                    assert_eq!(apart(&layout, Kind::Float, RANKS).0, [1, 3]);
+                    let packed = layout.pack(&grads, Kind::Float, Device::Cpu);
+                    let whole = sharding.group.start_reduce_scatter(&packed, sharding.gradient_op).unwrap();
+                    let expected = layout.views(&whole.wait().unwrap());
+
+                    let numbered = grads.into_iter().enumerate().collect();
+                    let to = (Kind::Float, Device::Cpu);
+                    let scattering = Scattering::start(&layout, &sharding, numbered, to).unwrap();
+                    let rows = scattering.wait(&layout).unwrap();
+                    assert_eq!(rows.len(), expected.len());
+                    for (i, rows) in rows {
+                        assert_eq!(rows, expected[i], "rank {rank}, parameter {i}");
+                    }
+                });
+            }
+        });
+    }
 }

@@ -1,5 +1,7 @@
 //! How the parameters of one unit are cut over the ranks, and how they lie in what is sent.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Each parameter is cut along its first dimension into as many chunks of equally many rows as there are ranks; what the last ones lack is
@@ -60,6 +62,12 @@ impl Layout {
     pub(super) fn of(&self, chosen: &[usize]) -> Self {
         let shapes = chosen.iter().map(|&i| self.parts[i].shape.clone());
         Self::new(shapes, self.rank as usize, self.ranks as usize)
+    }
+
+    /// Where the chunk of parameter `i` is in a shard.
+    pub(super) fn run(&self, i: usize) -> Range<usize> {
+        let part = &self.parts[i];
+        part.offset as usize..(part.offset + part.each * part.row) as usize
     }
 
     /// Elements of a shard.

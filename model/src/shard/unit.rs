@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use tch::{Device, Kind, Tensor, no_grad};
 
-use super::exchange::Gathering;
+use super::exchange::{Gathering, Scattering};
 use super::layout::Layout;
 use super::ledger::Ledger;
 use super::{ShardError, Sharding};
-use crate::dist::Pending;
 use crate::shim::{self, ShimError, hooks};
 
 /// What a unit is made of.
@@ -50,7 +49,7 @@ struct State {
     presence: Presence,
     /// How many leaves have yet to get a gradient in this step.
     awaited: usize,
-    reduction: Option<(Vec<usize>, Pending)>,
+    reduction: Option<Scattering>,
     /// This rank's rows of the gradients.
     grads: Vec<Option<Tensor>>,
 }
@@ -214,17 +213,14 @@ impl Unit {
         }
         {
             let state = &mut *self.state();
-            let (with_grad, grads): (Vec<usize>, Vec<Tensor>) =
-                state.leaves.iter().enumerate().filter_map(|(i, leaf)| Some((i, shim::take_grad(leaf)?))).unzip();
-            let device = state.shard.device();
+            let grads: Vec<(usize, Tensor)> =
+                state.leaves.iter().enumerate().filter_map(|(i, leaf)| Some((i, shim::take_grad(leaf)?))).collect();
             Self::release(state)?;
-            if with_grad.is_empty() {
+            if grads.is_empty() {
                 return Ok(());
             }
-            let packed = self.layout.of(&with_grad).pack(&grads, self.master, device);
-            drop(grads);
-            let pending = self.sharding.group.start_reduce_scatter(&packed, self.sharding.gradient_op)?;
-            state.reduction = Some((with_grad, pending));
+            let to = (self.master, state.shard.device());
+            state.reduction = Some(Scattering::start(&self.layout, &self.sharding, grads, to)?);
         }
         match self.ledger.now_reducing(Some(Arc::clone(self))) {
             Some(before) => before.end_reduction(),
@@ -234,11 +230,11 @@ impl Unit {
 
     fn end_reduction(&self) -> Result<(), ShardError> {
         let state = &mut *self.state();
-        if let Some((with_grad, pending)) = state.reduction.take() {
-            let shard = pending.wait()?;
+        if let Some(reduction) = state.reduction.take() {
+            let rows = reduction.wait(&self.layout)?;
             state.grads = state.leaves.iter().map(|_| None).collect();
-            for (i, grad) in with_grad.iter().zip(self.layout.of(&with_grad).views(&shard)) {
-                state.grads[*i] = Some(grad);
+            for (i, grad) in rows {
+                state.grads[i] = Some(grad);
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::ProcessGroup;
 use crate::dist::error::{Collective, Failure, GroupError};
 use crate::dist::ops::{Plan, ReduceOp};
 use crate::dist::planted::Planted;
-use crate::dist::{Group, Pending, ring, rows_of_chunk};
+use crate::dist::{Group, Pending, Within, ring, rows_of_chunk};
 use crate::shim::c10d::{Links, Trouble, Work};
 use crate::shim::device;
 
@@ -48,21 +48,21 @@ struct Reduction {
     plan: Plan,
     /// What the caller gave, this rank's chunk of it.
     own: Tensor,
-    /// Whether a piece comes from each rank, to be added up here; else the backend has added them up.
-    in_pieces: bool,
+    /// Where a piece comes from each rank, to be added up here, where this rank's chunk lies; else the backend has added them up.
+    within: Option<Within>,
 }
 
 impl Running {
     pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
         let Self { group, collective, works, output, reduction } = self;
         works.into_iter().try_for_each(|work| group.0.finish(collective, work))?;
-        let Some(Reduction { plan, own, in_pieces }) = reduction else { return Ok(output) };
+        let Some(Reduction { plan, own, within }) = reduction else { return Ok(output) };
         no_grad(|| {
-            let chunk = if in_pieces {
-                let (pieces, elements) = (output.chunk(group.size() as i64, 0), output.numel());
-                ring::summed(&pieces, elements / group.size() * group.rank(), elements, plan.reduce)
-            } else {
-                output
+            let chunk = match within {
+                Some(within) => {
+                    ring::scattered(&output.chunk(group.size() as i64, 0), group.rank(), &within, plan.reduce)
+                }
+                None => output,
             };
             let mut chunk = chunk.view(own.size().as_slice());
             plan.after(&mut chunk);
@@ -285,7 +285,12 @@ impl Group for ProcessGroup {
         Ok(Running { group: self.clone(), collective: CALL, works, output, reduction: None }.into())
     }
 
-    fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
+    fn start_reduce_scatter_within(
+        &self,
+        tensor: &Tensor,
+        op: ReduceOp,
+        within: &Within,
+    ) -> Result<Pending, GroupError> {
         const CALL: Collective = Collective::ReduceScatter;
         let plan = self.plan(CALL, op, tensor)?;
         let rows = rows_of_chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
@@ -294,17 +299,17 @@ impl Group for ProcessGroup {
         if self.fault().is_some() {
             input = no_grad(|| self.planted().sent(op, &input));
         }
-        let in_pieces = self.backend().is_gloo();
-        let pieces = if in_pieces { self.size() } else { 1 };
+        let within = self.backend().is_gloo().then(|| within.clone());
+        let pieces = if within.is_some() { self.size() } else { 1 };
         let piece = input.narrow(0, 0, input.numel() as i64 / self.size() as i64);
         let output = device::empty_rows(&piece, pieces).map_err(|error| self.error(CALL, error.into()))?;
-        let work = self.0.start(CALL, |links| match in_pieces {
-            true => links.all_to_all(&output, &input),
-            false => links.reduce_scatter(&output, &input, plan.reduce),
+        let work = self.0.start(CALL, |links| match within {
+            Some(_) => links.all_to_all(&output, &input),
+            None => links.reduce_scatter(&output, &input, plan.reduce),
         })?;
         let works = vec![work];
         self.sends(&input, self.size(), 1);
-        let reduction = Some(Reduction { plan, own, in_pieces });
+        let reduction = Some(Reduction { plan, own, within });
         Ok(Running { group: self.clone(), collective: CALL, works, output, reduction }.into())
     }
 }
