@@ -138,10 +138,17 @@ dinov3_outcome dinov3_reduce_scatter(dinov3_backend group, dinov3_tensor output,
   });
 }
 
-dinov3_outcome dinov3_all_to_all(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work) {
+dinov3_outcome dinov3_send(dinov3_backend group, dinov3_tensor self, int to, int tag, dinov3_work *work) {
   return started(work, [&] {
-    std::vector<int64_t> equal;
-    return ranks(group).alltoall_base(tensor(output), tensor(input), equal, equal);
+    std::vector<at::Tensor> tensors{tensor(self)};
+    return ranks(group).send(tensors, to, tag);
+  });
+}
+
+dinov3_outcome dinov3_receive(dinov3_backend group, dinov3_tensor self, int from, int tag, dinov3_work *work) {
+  return started(work, [&] {
+    std::vector<at::Tensor> tensors{tensor(self)};
+    return ranks(group).recv(tensors, from, tag);
   });
 }
 

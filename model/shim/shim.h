@@ -167,8 +167,9 @@ typedef enum { DINOV3_SUM = 0, DINOV3_MAX = 1, DINOV3_MIN = 2, DINOV3_PREMUL_SUM
 dinov3_outcome dinov3_all_reduce(dinov3_backend group, dinov3_tensor self, dinov3_reduce op, double factor, dinov3_work *work);
 dinov3_outcome dinov3_reduce_scatter(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_reduce op,
                                      double factor, dinov3_work *work);
-// Equal parts of `input`, the i-th for rank i; in `output` the i-th came from rank i.
-dinov3_outcome dinov3_all_to_all(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
+// Of two ranks one sends and the other receives, under the same tag. Freed before its end, it does not end.
+dinov3_outcome dinov3_send(dinov3_backend group, dinov3_tensor self, int to, int tag, dinov3_work *work);
+dinov3_outcome dinov3_receive(dinov3_backend group, dinov3_tensor self, int from, int tag, dinov3_work *work);
 dinov3_outcome dinov3_all_gather(dinov3_backend group, dinov3_tensor output, dinov3_tensor input, dinov3_work *work);
 dinov3_outcome dinov3_broadcast(dinov3_backend group, dinov3_tensor self, int64_t root, dinov3_work *work);
 dinov3_outcome dinov3_barrier(dinov3_backend group, dinov3_work *work);

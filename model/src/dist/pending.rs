@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::GroupError;
 use super::process::Running;
 
-/// A collective under way. Dropping it does not stop it.
+/// A collective under way. Every rank waits for its end, or none does: one that drops it may leave the others waiting.
 #[derive(Debug)]
 #[must_use = "the result is there once it was waited for"]
 pub struct Pending(State);

@@ -1,12 +1,13 @@
 //! Ranks that are processes, on one machine or many: c10d's collectives, with errors that name who is to blame (`torch.distributed`).
 
 mod collectives;
+mod exchange;
 mod liveness;
 mod rendezvous;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -91,6 +92,8 @@ struct Shared {
     options: GroupOptions,
     /// How many groups were split off.
     splits: AtomicUsize,
+    /// How many exchanges were started.
+    exchanges: AtomicI32,
     state: Mutex<State>,
 }
 
@@ -162,8 +165,9 @@ impl ProcessGroup {
         let seat = Seat { store: &meeting.store, rank: place, size: members.len(), timeout: options.timeout };
         let links = options.backend.connect(seat, &world.address.to_string());
         let links = links.map_err(|trouble| Failure::Backend { message: trouble.message().to_owned() })?;
-        let (splits, state) = (AtomicUsize::new(0), Mutex::new(State::Connected(links)));
-        Ok(Self(Arc::new(Shared { world, members, place, meeting, options, splits, state })))
+        let (splits, exchanges) = (AtomicUsize::new(0), AtomicI32::new(0));
+        let state = Mutex::new(State::Connected(links));
+        Ok(Self(Arc::new(Shared { world, members, place, meeting, options, splits, exchanges, state })))
     }
 
     /// The members, counted over all ranks of the run.
@@ -242,11 +246,11 @@ impl Shared {
     }
 
     /// Starts a collective. The lock makes one order of those that several threads start.
-    fn start(
+    fn start<T>(
         &self,
         collective: Collective,
-        start: impl FnOnce(&Links) -> Result<Work, Trouble>,
-    ) -> Result<Work, GroupError> {
+        start: impl FnOnce(&Links) -> Result<T, Trouble>,
+    ) -> Result<T, GroupError> {
         let started = match &*self.state() {
             State::Failed(error) => return Err(error.clone()),
             State::Connected(links) => start(links),

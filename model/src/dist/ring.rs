@@ -24,11 +24,17 @@ pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<us
 /// downwards, cyclically.
 pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
     no_grad(|| {
-        let scaled: Vec<Tensor> = tensors.iter().map(|it| plan.before(&it.detach()).reshape([-1])).collect();
-        let mut result = summed(&scaled, 0, scaled[0].numel(), plan.reduce).reshape(tensors[0].size());
+        let scaled: Vec<Tensor> = tensors.iter().map(|it| plan.before(&it.detach())).collect();
+        let mut result = added_up(&scaled, plan.reduce);
         plan.after(&mut result);
         result
     })
+}
+
+/// The same of what is multiplied already.
+pub(super) fn added_up(tensors: &[Tensor], reduce: Reduce) -> Tensor {
+    let flat: Vec<Tensor> = tensors.iter().map(|it| it.reshape([-1])).collect();
+    summed(&flat, 0, flat[0].numel(), reduce).reshape(tensors[0].size())
 }
 
 /// Where a chunk lies in the larger one that it is scattered as a part of: which elements of that are its own, in ascending runs. Where more

@@ -105,10 +105,12 @@ unsafe extern "C" {
         factor: f64,
         work: *mut *mut c_void,
     ) -> c_int;
-    fn dinov3_all_to_all(
+    fn dinov3_send(group: *mut c_void, this: *const c_void, to: c_int, tag: c_int, work: *mut *mut c_void) -> c_int;
+    fn dinov3_receive(
         group: *mut c_void,
-        output: *const c_void,
-        input: *const c_void,
+        this: *const c_void,
+        from: c_int,
+        tag: c_int,
         work: *mut *mut c_void,
     ) -> c_int;
     fn dinov3_all_gather(
@@ -288,11 +290,18 @@ impl Links {
         made(|work| unsafe { dinov3_reduce_scatter(self.backend, output, input, op, factor, work) }).map(Work)
     }
 
-    /// Starts `all_to_all_single` of equal parts.
-    pub(crate) fn all_to_all(&self, output: &Tensor, input: &Tensor) -> Result<Work, Trouble> {
-        let (output, input) = (output.as_ptr().cast(), input.as_ptr().cast());
-        // SAFETY: both tensors are live; the work holds a count of them.
-        made(|work| unsafe { dinov3_all_to_all(self.backend, output, input, work) }).map(Work)
+    /// Starts `send` to the group's `to`-th member, which receives it under the same tag.
+    pub(crate) fn send(&self, tensor: &Tensor, to: usize, tag: i32) -> Result<Work, Trouble> {
+        let to = int(to)?;
+        // SAFETY: the tensor is live; the work holds a count of it.
+        made(|work| unsafe { dinov3_send(self.backend, tensor.as_ptr().cast(), to, tag, work) }).map(Work)
+    }
+
+    /// Starts `recv` of what the group's `from`-th member sends under the same tag.
+    pub(crate) fn receive(&self, tensor: &Tensor, from: usize, tag: i32) -> Result<Work, Trouble> {
+        let from = int(from)?;
+        // SAFETY: as in `send`.
+        made(|work| unsafe { dinov3_receive(self.backend, tensor.as_ptr().cast(), from, tag, work) }).map(Work)
     }
 
     /// Starts `_allgather_base`.
@@ -322,7 +331,7 @@ impl Drop for Links {
     }
 }
 
-/// A collective under way. It holds its tensors and goes on when this is dropped.
+/// A collective under way, which holds its tensors. It goes on when this is dropped, but for a message from one rank to another.
 #[derive(Debug)]
 pub(crate) struct Work(*mut c_void);
 

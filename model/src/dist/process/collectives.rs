@@ -24,22 +24,23 @@ const KINDS: [Kind; 9] = [
     Kind::Bool,
 ];
 
-/// Bytes of a rank's tensor from which `all_gather` over Gloo is a broadcast of each into its place: c10d's own fills memory of its own and copies it,
-/// which takes several times as long, and a broadcast for each rank is not worth its while for few bytes.
-const LARGE: usize = 1 << 18;
-
 /// The most dimensions that tensors of different shapes may have.
 const DIMS: usize = 8;
 
-/// A collective that the backend carries out. Dropping it does not stop it.
+/// A collective that the backend carries out.
 #[derive(Debug)]
 pub(in crate::dist) struct Running {
     group: ProcessGroup,
     collective: Collective,
     works: Vec<Work>,
-    output: Tensor,
-    /// How what came is put together, where it is yet to be.
-    reduction: Option<Reduction>,
+    result: Coming,
+}
+
+/// What comes of a collective.
+#[derive(Debug)]
+enum Coming {
+    Whole(Tensor),
+    Reduced(Reduction),
 }
 
 /// Of a reduce-scatter that is on its way.
@@ -48,21 +49,24 @@ struct Reduction {
     plan: Plan,
     /// What the caller gave, this rank's chunk of it.
     own: Tensor,
-    /// Where a piece comes from each rank, to be added up here, where this rank's chunk lies; else the backend has added them up.
-    within: Option<Within>,
+    /// One from each rank, to be added up here; or the sum, where the backend adds up.
+    pieces: Vec<Tensor>,
+    /// Where this rank's chunk lies.
+    within: Within,
 }
 
 impl Running {
     pub(in crate::dist) fn wait(self) -> Result<Tensor, GroupError> {
-        let Self { group, collective, works, output, reduction } = self;
-        works.into_iter().try_for_each(|work| group.0.finish(collective, work))?;
-        let Some(Reduction { plan, own, within }) = reduction else { return Ok(output) };
+        let Self { group, collective, works, result } = self;
+        group.finish_all(collective, works)?;
+        let Reduction { plan, own, pieces, within } = match result {
+            Coming::Whole(output) => return Ok(output),
+            Coming::Reduced(reduction) => reduction,
+        };
         no_grad(|| {
-            let chunk = match within {
-                Some(within) => {
-                    ring::scattered(&output.chunk(group.size() as i64, 0), group.rank(), &within, plan.reduce)
-                }
-                None => output,
+            let chunk = match &pieces[..] {
+                [sum] => sum.shallow_clone(),
+                pieces => ring::scattered(pieces, group.rank(), &within, plan.reduce),
             };
             let mut chunk = chunk.view(own.size().as_slice());
             plan.after(&mut chunk);
@@ -86,8 +90,10 @@ impl ProcessGroup {
             if self.fault().is_some() {
                 sent = self.planted().sent(op, &sent).copy();
             }
-            self.run(Collective::AllReduce, |links| links.all_reduce(&sent, plan.reduce))?;
-            self.sends(&sent, self.size(), 2);
+            if !self.added_up(&sent, plan.reduce)? {
+                self.run(Collective::AllReduce, |links| links.all_reduce(&sent, plan.reduce))?;
+                self.sends(&sent, self.size(), 2);
+            }
             plan.after(&mut sent);
             if self.fault().is_some() {
                 sent = self.planted().result(sent, &own);
@@ -158,14 +164,6 @@ impl ProcessGroup {
     /// When a rank is gone or late.
     pub fn barrier(&self) -> Result<(), GroupError> {
         self.run(Collective::Barrier, Links::barrier)
-    }
-
-    /// Starts to send every rank's `input` to its place in everybody's `output`.
-    fn broadcast_all(&self, input: &Tensor, output: &Tensor) -> Result<Vec<Work>, GroupError> {
-        let parts = output.view([self.size() as i64, -1]);
-        no_grad(|| parts.get(self.rank() as i64).copy_(&input.view([-1])));
-        let part = |root| self.0.start(Collective::AllGather, |links| links.broadcast(&parts.get(root as i64), root));
-        (0..self.size()).map(part).collect()
     }
 
     fn run(
@@ -276,13 +274,16 @@ impl Group for ProcessGroup {
             return Err(self.error(CALL, Failure::Mismatch { message }));
         }
         let (input, output) = (tensor.detach().contiguous(), output.shallow_clone());
-        let bytes = input.numel() * input.kind().elt_size_in_bytes();
-        let works = match self.backend().is_gloo() && bytes >= LARGE {
-            false => vec![self.0.start(CALL, |links| links.all_gather(&output, &input))?],
-            true => self.broadcast_all(&input, &output)?,
+        let works = if self.backend().is_gloo() {
+            let parts = no_grad(|| output.view([-1]).chunk(self.size() as i64, 0));
+            no_grad(|| parts[self.rank()].shallow_clone().copy_(&input.view([-1])));
+            let sent: Vec<Tensor> = parts.iter().map(|_| input.shallow_clone()).collect();
+            self.exchange(CALL, &sent, &parts)?
+        } else {
+            vec![self.0.start(CALL, |links| links.all_gather(&output, &input))?]
         };
         self.sends(&input, 1, 1);
-        Ok(Running { group: self.clone(), collective: CALL, works, output, reduction: None }.into())
+        Ok(Running { group: self.clone(), collective: CALL, works, result: Coming::Whole(output) }.into())
     }
 
     fn start_reduce_scatter_within(
@@ -299,17 +300,24 @@ impl Group for ProcessGroup {
         if self.fault().is_some() {
             input = no_grad(|| self.planted().sent(op, &input));
         }
-        let within = self.backend().is_gloo().then(|| within.clone());
-        let pieces = if within.is_some() { self.size() } else { 1 };
-        let piece = input.narrow(0, 0, input.numel() as i64 / self.size() as i64);
-        let output = device::empty_rows(&piece, pieces).map_err(|error| self.error(CALL, error.into()))?;
-        let work = self.0.start(CALL, |links| match within {
-            Some(_) => links.all_to_all(&output, &input),
-            None => links.reduce_scatter(&output, &input, plan.reduce),
-        })?;
-        let works = vec![work];
-        self.sends(&input, self.size(), 1);
-        let reduction = Some(Reduction { plan, own, within });
-        Ok(Running { group: self.clone(), collective: CALL, works, output, reduction }.into())
+        let (size, within) = (self.size(), within.clone());
+        let chunks = input.chunk(size as i64, 0);
+        let (works, pieces) = if self.backend().is_gloo() {
+            let piece = |(rank, chunk): (usize, &Tensor)| match rank == self.rank() {
+                // Alone, it becomes the result.
+                true if size == 1 => chunk.copy(),
+                true => chunk.shallow_clone(),
+                false => chunk.empty_like(),
+            };
+            let pieces: Vec<Tensor> = chunks.iter().enumerate().map(piece).collect();
+            (self.exchange(CALL, &chunks, &pieces)?, pieces)
+        } else {
+            let sum = chunks[0].empty_like();
+            let work = self.0.start(CALL, |links| links.reduce_scatter(&sum, &input, plan.reduce))?;
+            (vec![work], vec![sum])
+        };
+        self.sends(&input, size, 1);
+        let result = Coming::Reduced(Reduction { plan, own, pieces, within });
+        Ok(Running { group: self.clone(), collective: CALL, works, result }.into())
     }
 }
