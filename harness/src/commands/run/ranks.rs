@@ -17,6 +17,9 @@ const RENDEZVOUS: Duration = Duration::from_secs(120);
 /// For how long the others wait for rank 0's next word: it may have suites of its own to run. A rank that dies is noticed at once.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// For how long a trainer's collective waits for the others, which are at the same step: not every backend notices a death before.
+const STEP: Duration = Duration::from_secs(30 * 60);
+
 /// The word that a suite begins, whose place in the catalogue follows; and that the run is over, with an exit code.
 const SUITE: i64 = 0;
 const END: i64 = 1;
@@ -46,7 +49,7 @@ impl Ranks {
         };
         let all = ProcessGroup::join(&env, request.join_options(RENDEZVOUS, PATIENCE)).map_err(hinted)?;
         let backend = request.backend()?;
-        let tensors = GroupOptions::over(backend, PATIENCE);
+        let tensors = GroupOptions::over(backend, STEP);
         let tensors = GroupOptions { premul_sum: request.premul.unwrap_or(tensors.premul_sum), ..tensors };
         let trains = all.new_group_with(all.members(), tensors).map_err(hinted)?;
         let trains = trains.context("this rank is none of its own run")?;
