@@ -1,5 +1,6 @@
 //! The order in which Gloo's ring adds up what the ranks hold, which decides how sums of more than two are rounded.
 
+use std::iter;
 use std::ops::Range;
 
 use tch::{Tensor, no_grad};
@@ -50,7 +51,7 @@ pub struct Within {
 impl Within {
     /// A chunk by itself.
     pub fn itself(elements: usize) -> Self {
-        Self { runs: vec![0..elements], chunk: elements }
+        Self { runs: iter::once(0..elements).collect(), chunk: elements }
     }
 }
 
@@ -111,6 +112,7 @@ mod tests {
     #[test]
     fn parts_of_a_chunk_add_up_as_the_whole_does() {
         const CHUNK: usize = 1001;
+        let one = |run: Range<usize>| iter::once(run).collect::<Vec<_>>();
         for ranks in [2, 3, 4] {
             let of = |rank: usize| {
                 let places = Tensor::arange((ranks * CHUNK) as i64, (Kind::Double, Device::Cpu));
@@ -126,7 +128,7 @@ mod tests {
                     let run = |run: &Range<usize>| chunk(of).narrow(0, run.start as i64, run.len() as i64);
                     Tensor::cat(&runs.iter().map(run).collect::<Vec<_>>(), 0)
                 };
-                for runs in [vec![0..CHUNK], vec![0..2, 250..252, 253..901], vec![503..CHUNK]] {
+                for runs in [one(0..CHUNK), vec![0..2, 250..252, 253..901], one(503..CHUNK)] {
                     let pieces: Vec<Tensor> = all.iter().map(|it| take(it, &runs)).collect();
                     let within = Within { runs: runs.clone(), chunk: CHUNK };
                     let sum = scattered(&pieces, rank, &within, Reduce::Sum);
