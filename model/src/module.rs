@@ -97,14 +97,19 @@ pub(crate) fn drawn<M: Module>(module: &M, init: impl FnOnce(&mut M), done: Done
     let mut drawn = module.map_tensors(&mut |_, _, tensor| tensor.empty_like());
     drawn.fill_with_nan();
     init(&mut drawn);
+    copy_buffers(module, &drawn);
+    done(&drawn.parameters());
+}
+
+/// Overwrites the buffers of `to` by those of `from`, of the same architecture.
+pub(crate) fn copy_buffers<M: Module>(to: &M, from: &impl Module) {
     no_grad(|| {
-        for ((_, role, mine), (_, _, value)) in module.state_dict().into_iter().zip(drawn.state_dict()) {
+        for ((_, role, mine), (_, _, theirs)) in to.state_dict().into_iter().zip(from.state_dict()) {
             if role == Role::Buffer {
-                mine.shallow_clone().copy_(&value);
+                mine.shallow_clone().copy_(&theirs);
             }
         }
     });
-    done(&drawn.parameters());
 }
 
 /// Memory for a tensor, its values undefined and its pages untouched: a network that is too large for this machine can

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-pub(crate) use parameters::{Arithmetic, Parameters, Resident, copy_buffers};
+pub(crate) use parameters::{Arithmetic, Parameters, Resident};
 pub(crate) use unit::Residence;
 
 use crate::dist::{Group, GroupError, ReduceOp};

@@ -124,8 +124,11 @@ impl Plugin {
         }
         // SAFETY: a table of this version, which lives as long as the process.
         let table: &'static Table = unsafe { &*table };
-        // SAFETY: its texts live as long.
-        let text = |text: *const c_char| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned();
+        let text = |text: *const c_char| match text.is_null() {
+            true => String::new(),
+            // SAFETY: its texts live as long.
+            false => unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned(),
+        };
         let (theirs, ours) = (text(table.torch), torch_version());
         if theirs != ours {
             return Err(PluginError::Torch { path, theirs, ours });

@@ -262,17 +262,6 @@ fn in_forward_order(units: &[Arc<Unit>]) -> Vec<Arc<Unit>> {
     ordered
 }
 
-/// Overwrites the buffers of `to` by those of `from`, of the same architecture.
-pub(crate) fn copy_buffers<M: Module>(to: &M, from: &impl Module) {
-    no_grad(|| {
-        for ((_, role, mine), (_, _, theirs)) in to.state_dict().into_iter().zip(from.state_dict()) {
-            if role == Role::Buffer {
-                mine.shallow_clone().copy_(&theirs);
-            }
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

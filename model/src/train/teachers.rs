@@ -6,7 +6,7 @@ use super::Trainer;
 use crate::config::GramTeacher;
 use crate::fault::Fault;
 use crate::meta_arch::{SslMetaArch, warm};
-use crate::shard::copy_buffers;
+use crate::module::copy_buffers;
 use crate::shim::{self, ShimError};
 use crate::vit::VisionTransformer;
 

@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 use super::{SUBMODULES, TrainError, Trainer, submodule_of};
 use crate::config::SslConfig;
 use crate::meta_arch::{Network, SslMetaArch};
-use crate::shard::{Arithmetic, Parameters, ShardError, Sharding, copy_buffers};
+use crate::module::copy_buffers;
+use crate::shard::{Arithmetic, Parameters, ShardError, Sharding};
 use crate::shim::ShimError;
 
 /// This rank's rows of every network's parameters.
