@@ -99,10 +99,11 @@ dinov3_outcome dinov3_gloo_group(dinov3_store rendezvous, int rank, int size, co
 }
 
 dinov3_outcome dinov3_plugin_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
-                                   dinov3_make_backend make, dinov3_backend *made) {
+                                   dinov3_make_backend make, bool *has_words, dinov3_backend *made) {
   return quietly([&] {
-    const bool is_made = make(rendezvous, rank, size, device, timeout_ms, made);
-    TORCH_CHECK(is_made && *made != nullptr, "the plugin makes no backend");
+    *has_words = !make(rendezvous, rank, size, device, timeout_ms, made);
+    TORCH_CHECK(!*has_words, "the plugin makes no backend");
+    TORCH_CHECK(*made != nullptr, "the plugin says that it has made a backend, and gives none");
   });
 }
 

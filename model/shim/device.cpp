@@ -7,7 +7,9 @@ extern "C" {
 
 const char *dinov3_device(dinov3_tensor self) {
   thread_local std::string text;
-  text = tensor(self).device().str();
+  if (!succeeds([&] { text = tensor(self).device().str(); })) {
+    text = "no device";
+  }
   return text.c_str();
 }
 

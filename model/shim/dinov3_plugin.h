@@ -12,6 +12,7 @@ extern "C" {
 // Changes when the table below does. A plugin of another number is refused.
 #define DINOV3_PLUGIN_ABI 1
 
+// No pointer in it is null, and no function throws.
 typedef struct {
   // DINOV3_PLUGIN_ABI.
   uint32_t abi;

@@ -2,6 +2,7 @@
 // and give it back while a graph holds the tensor.
 #include "guard.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/StorageImpl.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
@@ -48,6 +49,8 @@ bool dinov3_before_backward(dinov3_tensor output, dinov3_closure closure) {
 
 bool dinov3_release_memory(dinov3_tensor self) {
   return succeeds([&] {
+    // A device's allocator gives memory of the current device.
+    const c10::OptionalDeviceGuard guard(tensor(self).device());
     c10::StorageImpl *storage = tensor(self).storage().unsafeGetStorageImpl();
     storage->set_nbytes(0);
     storage->set_data_ptr_noswap(storage->allocator()->allocate(0));
@@ -57,6 +60,7 @@ bool dinov3_release_memory(dinov3_tensor self) {
 bool dinov3_restore_memory(dinov3_tensor self) {
   return succeeds([&] {
     const at::Tensor &owner = tensor(self);
+    const c10::OptionalDeviceGuard guard(owner.device());
     c10::StorageImpl *storage = owner.storage().unsafeGetStorageImpl();
     const size_t bytes = owner.nbytes();
     storage->set_data_ptr_noswap(storage->allocator()->allocate(bytes));

@@ -85,7 +85,7 @@ bool dinov3_release_memory(dinov3_tensor self);
 // The memory of a contiguous tensor that fills its storage is there again, its values undefined. No version is counted.
 bool dinov3_restore_memory(dinov3_tensor self);
 
-// The device of `self` as text: `cpu`, `cuda:0`, `npu:1`. The pointer is valid until the next call on this thread.
+// The device of `self` as text: `cpu`, `cuda:0`, `npu:1`; `no device` where it is undefined. The pointer is valid until the next call on this thread.
 const char *dinov3_device(dinov3_tensor self);
 // `self.to(device)`; itself where it is there.
 dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
@@ -150,9 +150,9 @@ const char *dinov3_nccl_missing();
 
 // What makes a plugin's backend: see dinov3_plugin.h, whose table it is from.
 typedef bool (*dinov3_make_backend)(void *store, int rank, int size, int device, int64_t timeout_ms, void **made);
-// Lets it make one. Its own words, where it makes none, are the plugin's to tell.
+// Lets it make one. `has_words`: it makes none, and the plugin itself says why.
 dinov3_outcome dinov3_plugin_group(dinov3_store rendezvous, int rank, int size, int device, int64_t timeout_ms,
-                                   dinov3_make_backend make, dinov3_backend *made);
+                                   dinov3_make_backend make, bool *has_words, dinov3_backend *made);
 
 // Gives up whatever is under way, where the backend can.
 dinov3_outcome dinov3_backend_abort(dinov3_backend group);

@@ -109,7 +109,9 @@ pub trait Group: fmt::Debug + Send + Sync {
             let pieces: Vec<Tensor> = all.iter().map(own).collect();
             let mut shape = tensor.size();
             shape[0] = rows;
-            let mut chunk = ring::scattered(&pieces, rank, within, plan.reduce).view(shape.as_slice());
+            let sum = ring::scattered(&pieces, rank, within, plan.reduce);
+            // Alone, the piece may be the caller's own.
+            let mut chunk = if size == 1 { sum.copy() } else { sum }.view(shape.as_slice());
             plan.after(&mut chunk);
             Ok(chunk.into())
         })
@@ -180,5 +182,9 @@ mod tests {
         Alone.all_reduce_(&mut value).unwrap();
         assert_eq!(value.double_value(&[]), 0.1);
         assert_eq!(Alone.mean(&value).unwrap().double_value(&[]), 0.1);
+        let row = value.view([1]);
+        let chunk = Alone.start_reduce_scatter(&row, ReduceOp::Avg).unwrap().wait().unwrap();
+        assert_eq!(chunk, row);
+        assert_ne!(chunk.data_ptr(), row.data_ptr(), "what is divided is not the caller's");
     }
 }

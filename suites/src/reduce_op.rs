@@ -33,7 +33,7 @@ use values::drawn_factor;
 pub use workers::{RanksError, Workers, work};
 
 /// For how long a collective waits for the others: in a small world they are still at work while those of a larger one wait. A rank that
-/// is gone is noticed at once.
+/// is gone is noticed at once over Gloo, and by then over any backend.
 pub fn patience(profile: Profile) -> Duration {
     match profile {
         Profile::Quick => Duration::from_secs(120),

@@ -27,14 +27,23 @@ use crate::{SuiteError, SuiteInfo};
 pub struct Training {
     /// The ranks that replay together what as many recorded; this process is one of them. The ranks of other sets are threads, as those of
     /// all are where there is none.
-    pub ranks: Option<ProcessGroup>,
+    pub ranks: Option<Ranks>,
+}
+
+/// Ranks, connected twice.
+#[derive(Clone, Debug)]
+pub struct Ranks {
+    /// For what they have to tell each other, on the host. Rank 0's words come over it.
+    pub all: ProcessGroup,
+    /// For what their trainers exchange, on the device that these compute on.
+    pub trains: ProcessGroup,
 }
 
 impl Training {
     /// The ranks, if `set` was recorded by as many, and by more than one.
-    fn ranks_of(&self, set: &GoldenSet) -> Option<&ProcessGroup> {
+    fn ranks_of(&self, set: &GoldenSet) -> Option<&Ranks> {
         let size = set.manifest().recipe.world_size as usize;
-        self.ranks.as_ref().filter(|group| group.size() > 1 && group.size() == size)
+        self.ranks.as_ref().filter(|ranks| ranks.all.size() > 1 && ranks.all.size() == size)
     }
 
     /// What ranks other than 0 do while that one runs the suite for the same request: their part in what as many ranks recorded.
@@ -43,9 +52,9 @@ impl Training {
     /// When a set cannot be read or replayed, and when another rank is gone.
     pub fn take_part(&self, request: &Request) -> Result<(), SuiteError> {
         judging::follow(self, request, &mut |set, replay| match self.ranks_of(set) {
-            Some(group) => {
-                let free_run = agreed(group, false)?;
-                self::replay::run(set, &Replay { free_run, ..*replay }, Some(group), &mut |_: &str, _: &Tensor| {})
+            Some(ranks) => {
+                let free_run = agreed(&ranks.all, false)?;
+                self::replay::run(set, &Replay { free_run, ..*replay }, Some(ranks), &mut |_: &str, _: &Tensor| {})
             }
             None => Ok(()),
         })
@@ -100,8 +109,8 @@ impl Judging for Training {
 
     fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
         let ranks = self.ranks_of(set);
-        if let Some(group) = ranks {
-            agreed(group, replay.free_run)?;
+        if let Some(Ranks { all, .. }) = ranks {
+            agreed(all, replay.free_run)?;
         }
         replay::run(set, replay, ranks, tap)
     }

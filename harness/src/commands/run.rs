@@ -96,7 +96,7 @@ fn run_suite(
     ranks: Option<&Ranks>,
     reporter: &mut dyn Reporter,
 ) -> Result<Option<Error>> {
-    let training = Training { ranks: ranks.map(|it| it.group().clone()) };
+    let training = Training { ranks: ranks.map(Ranks::to_train) };
     let judging: &dyn Judging = match suite.name {
         "data" => &Data,
         "layers" => &Layers,

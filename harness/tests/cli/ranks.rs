@@ -67,6 +67,32 @@ fn ranks_of_torchrun_give_one_verdict() {
     assert_eq!((outcomes[1].stdout.as_str(), outcomes[1].stderr.as_str()), ("", ""));
 }
 
+/// While the others wait for its word on the first step of a set: they hear that there is none.
+#[test]
+fn a_first_rank_that_gives_up_within_a_suite_leaves_nobody_waiting() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let begun = Instant::now();
+    let rank = |rank: &str, set: &str| {
+        let environment = [
+            ("RANK", rank),
+            ("LOCAL_RANK", rank),
+            ("WORLD_SIZE", "2"),
+            ("MASTER_ADDR", "127.0.0.1"),
+            ("MASTER_PORT", &port),
+        ];
+        Place::empty().run_in(&format!("run --suite training --golden REFERENCE/{set}"), &environment)
+    };
+    // Rank 0 alone finds nothing for the suite.
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let rank = &rank;
+        let ranks = [("0", "opt_plain"), ("1", "train_ranks")].map(|(it, set)| scope.spawn(move || rank(it, set)));
+        ranks.into_iter().map(|rank| rank.join().unwrap()).collect()
+    });
+    assert_eq!((outcomes[0].code, outcomes[1].code), (2, 4), "{}", outcomes[1].transcript());
+    assert!(outcomes[1].stderr.contains("rank 0 is gone"), "{}", outcomes[1].stderr);
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
 /// Nothing was computed, one error is shown, and it is the last on the screen.
 #[test]
 fn what_cannot_be_is_refused() {
@@ -79,6 +105,8 @@ fn what_cannot_be_is_refused() {
         place.run_in("run --suite reduce-op --nproc 2", &of_torchrun),
         place.run_in("run --suite reduce-op", &of_torchrun),
         place.run("run --suite reduce-op --premul native"),
+        place.run("run --suite reduce-op --device cuda:1"),
+        place.run("run --suite training --device cuda:0 --nproc 2"),
         place.run("run --suite reduce-op --plant gelu-tanh"),
         place.run("run --suite layers --plant lost-element"),
         place.run("run --suite layers --golden nowhere --nproc 2"),

@@ -82,7 +82,7 @@ pub enum Failure {
     /// A connection broke though all processes are there.
     #[error("a connection broke, and all ranks still answer: {message}")]
     Broken {
-        /// What Gloo said.
+        /// What the backend said.
         message: String,
     },
     /// Not all ranks came to the rendezvous.

@@ -20,9 +20,9 @@ struct Table {
     backend: *const c_char,
     device: *const c_char,
     premul_sum: bool,
-    devices: extern "C" fn() -> c_int,
-    make_backend: MakeBackend,
-    error: extern "C" fn() -> *const c_char,
+    devices: Option<extern "C" fn() -> c_int>,
+    make_backend: Option<MakeBackend>,
+    error: Option<extern "C" fn() -> *const c_char>,
 }
 
 /// A plugin, loaded for as long as the process lives.
@@ -30,7 +30,16 @@ pub struct Plugin {
     path: PathBuf,
     backend: String,
     device: String,
-    table: &'static Table,
+    premul_sum: bool,
+    calls: Calls,
+}
+
+/// What a plugin is asked.
+#[derive(Clone, Copy)]
+struct Calls {
+    devices: extern "C" fn() -> c_int,
+    make_backend: MakeBackend,
+    error: extern "C" fn() -> *const c_char,
 }
 
 /// Why a file is no plugin that this build can use.
@@ -47,6 +56,12 @@ pub enum PluginError {
     /// It is some other library.
     #[error("{} is no plugin: it has no `dinov3_plugin`", path.display())]
     NoPlugin {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its table lacks something.
+    #[error("the plugin {} has a table with gaps", path.display())]
+    Incomplete {
         /// The file.
         path: PathBuf,
     },
@@ -83,7 +98,7 @@ impl PluginError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Load { .. } => "see that the file is there, and what it needs: `ldd` lists that",
-            Self::NoPlugin { .. } => "give a library that was made with dinov3_plugin.h",
+            Self::NoPlugin { .. } | Self::Incomplete { .. } => "give a library that was made with dinov3_plugin.h",
             Self::Abi { .. } | Self::Torch { .. } => {
                 "compile the plugin again, with this build's dinov3_plugin.h and libtorch"
             }
@@ -93,7 +108,7 @@ impl PluginError {
 }
 
 impl Plugin {
-    /// Loads the library at `path`, once and for all.
+    /// Loads the library at `path`, which stays for as long as the process lives.
     ///
     /// # Errors
     /// When it cannot be loaded, is no plugin, or was made for another harness or libtorch.
@@ -133,8 +148,15 @@ impl Plugin {
         if theirs != ours {
             return Err(PluginError::Torch { path, theirs, ours });
         }
+        let (Some(devices), Some(make_backend), Some(error)) = (table.devices, table.make_backend, table.error) else {
+            return Err(PluginError::Incomplete { path });
+        };
         let (backend, device) = (text(table.backend), text(table.device));
-        Ok(Box::leak(Box::new(Self { path, backend, device, table })))
+        if backend.is_empty() || device.is_empty() {
+            return Err(PluginError::Incomplete { path });
+        }
+        let calls = Calls { devices, make_backend, error };
+        Ok(Box::leak(Box::new(Self { path, backend, device, premul_sum: table.premul_sum, calls })))
     }
 
     /// The backend's name.
@@ -149,7 +171,7 @@ impl Plugin {
 
     /// Whether the backend multiplies by PREMUL_SUM's factor itself, as it says.
     pub fn has_premul_sum(&self) -> bool {
-        self.table.premul_sum
+        self.premul_sum
     }
 
     /// How many devices this machine has; none where tensors are in the host's memory, which is there for any number of ranks.
@@ -160,7 +182,7 @@ impl Plugin {
         if self.device == "cpu" {
             return Ok(None);
         }
-        match usize::try_from((self.table.devices)()) {
+        match usize::try_from((self.calls.devices)()) {
             Ok(count) => Ok(Some(count)),
             Err(_) => Err(PluginError::Devices { path: self.path.clone(), message: self.said() }),
         }
@@ -168,23 +190,16 @@ impl Plugin {
 
     /// Makes the backend of one rank, for the tensors of the device of this index.
     pub(super) fn connect(&self, seat: Seat<'_>, device: usize) -> Result<Links, Trouble> {
-        Links::plugin(seat, device, self.table.make_backend, || self.said())
+        Links::plugin(seat, device, self.calls.make_backend, || self.said())
     }
 
     fn said(&self) -> String {
-        let text = (self.table.error)();
-        if text.is_null() {
-            return "it does not say why".to_owned();
-        }
-        // SAFETY: valid until this thread's next call, and copied here.
-        unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        let text = (self.calls.error)();
+        // SAFETY: null, or valid until this thread's next call, and copied here.
+        let said = (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned());
+        said.filter(|said| !said.is_empty()).unwrap_or_else(|| "its plugin does not say why".to_owned())
     }
 }
-
-// SAFETY: the table is never written to, and the interface's functions may be called from any thread.
-unsafe impl Sync for Table {}
-// SAFETY: as above.
-unsafe impl Send for Table {}
 
 impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -106,7 +106,7 @@ impl ProcessGroup {
     /// Joins all ranks of the run (`init_process_group`), and returns when all have.
     ///
     /// # Errors
-    /// When the store cannot be opened or reached, a rank does not come in time, or the options ask for what the backend lacks.
+    /// When the store cannot be opened or reached, or a rank does not come in time.
     pub fn join(env: &Env, options: Options) -> Result<Self, GroupError> {
         let error = |failure| GroupError { rank: env.rank, collective: Collective::Rendezvous, failure };
         let of_all = GroupOptions::over(Backend::Gloo, options.collective);

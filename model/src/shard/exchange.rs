@@ -108,13 +108,15 @@ impl Scattering {
 
     /// Waits for this rank's rows of each, and gives them with the parameter's number.
     pub(super) fn wait(self, layout: &Layout) -> Result<Vec<(usize, Tensor)>, GroupError> {
+        // All are waited for, also after one has failed: a message that is dropped leaves its receiver waiting.
+        let direct: Vec<_> = self.direct.into_iter().map(|(i, pending)| (i, pending.wait())).collect();
+        let together = self.together.map(|(which, layout, pending)| (which, layout, pending.wait()));
         let mut rows = Vec::new();
-        for (i, pending) in self.direct {
-            let only = layout.of(&[i]);
-            rows.extend(only.views(&pending.wait()?).into_iter().map(|grad| (i, grad)));
+        for (i, shard) in direct {
+            rows.extend(layout.of(&[i]).views(&shard?).into_iter().map(|grad| (i, grad)));
         }
-        if let Some((which, layout, pending)) = self.together {
-            rows.extend(which.into_iter().zip(layout.views(&pending.wait()?)));
+        if let Some((which, layout, shard)) = together {
+            rows.extend(which.into_iter().zip(layout.views(&shard?)));
         }
         Ok(rows)
     }

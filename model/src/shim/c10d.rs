@@ -85,6 +85,7 @@ unsafe extern "C" {
         device: c_int,
         timeout: i64,
         make: MakeBackend,
+        has_words: *mut bool,
         made: *mut *mut c_void,
     ) -> c_int;
     fn dinov3_nccl_missing() -> *const c_char;
@@ -259,9 +260,11 @@ impl Links {
         let (rank, size, device) = (int(seat.rank)?, int(seat.size)?, int(device)?);
         let (store, timeout) = (seat.store.0, millis(seat.timeout));
         // SAFETY: as in `gloo`; what the shim calls a store is what a plugin takes: a pointer to a counted one.
-        made(|made| unsafe { dinov3_plugin_group(store, rank, size, device, timeout, make, made) })
+        let mut has_words = false;
+        let words = &raw mut has_words;
+        made(|made| unsafe { dinov3_plugin_group(store, rank, size, device, timeout, make, words, made) })
             .map(Self::of)
-            .map_err(|_| Trouble::Refused(said()))
+            .map_err(|trouble| if has_words { Trouble::Refused(said()) } else { trouble })
     }
 
     fn of(backend: *mut c_void) -> Self {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{GoldenSet, Stage, TensorFile};
 use dinov3_model::config::SslConfig;
-use dinov3_model::dist::{self, Alone, Group, ProcessGroup};
+use dinov3_model::dist::{self, Alone, Group};
 use dinov3_model::runtime;
 use dinov3_model::tap::{Tap, Taps};
 use dinov3_model::train::{TrainError, TrainState, Trainer};
 use tch::Tensor;
 
+use super::Ranks;
 use super::{battery, inputs, meters, steps};
 use crate::SuiteError;
 use crate::judging::replay::{Replay, config, tensor_of};
@@ -24,12 +25,7 @@ const RNG: &str = "rng";
 ///
 /// # Errors
 /// When the recipe cannot be replayed, an input is missing or misshapen, the trainer fails, or a rank is gone.
-pub fn run(
-    set: &GoldenSet,
-    replay: &Replay,
-    ranks: Option<&ProcessGroup>,
-    tap: &mut dyn Tap,
-) -> Result<(), SuiteError> {
+pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, tap: &mut dyn Tap) -> Result<(), SuiteError> {
     let recipe = &set.manifest().recipe;
     if recipe.loss_battery.is_some() {
         return battery::run(set, replay, tap);
@@ -37,7 +33,7 @@ pub fn run(
     let Some(training) = &recipe.training else {
         return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
     };
-    let groups = ranks.map_or_else(|| groups(recipe.world_size as usize), |it| vec![Arc::new(it.clone())]);
+    let groups = ranks.map_or_else(|| groups(recipe.world_size as usize), |it| vec![Arc::new(it.trains.clone())]);
     let trainers = start(set, training, replay, groups)?;
     trainers[0].tap_groups(&mut Taps::to(tap));
     trainers[0].tap_schedules(&mut Taps::to(tap));
@@ -45,10 +41,10 @@ pub fn run(
     let free_run = replay.free_run && has_trajectory(set, replay);
     let count = if free_run { training.steps } else { 1 };
     let iterations = training.iteration..training.iteration + count;
-    let first = ranks.map_or(0, |it| it.rank());
+    let first = ranks.map_or(0, |it| it.trains.rank());
     let plan = steps::Plan { iterations, first, ranks: recipe.world_size as usize, free_run };
     steps::take(&plan, &batches, trainers, tap).map_err(|source| not_taken(set, source))?;
-    meters::show(set, replay, ranks, tap)
+    meters::show(set, replay, ranks.map(|it| &it.all), tap)
 }
 
 /// A rank that is gone is no fault of the set.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use dinov3_model::dist::{Env, Group, GroupError, GroupOptions, ProcessGroup, launch};
 use dinov3_suites::catalogue::{CATALOGUE, SuiteInfo};
-use dinov3_suites::training::Training;
+use dinov3_suites::training::{self, Training};
 use dinov3_suites::{SuiteError, reduce_op};
 use tch::Tensor;
 
@@ -61,9 +61,9 @@ impl Ranks {
         self.all.rank() == 0
     }
 
-    /// The group of all of them that trainers exchange tensors over.
-    pub fn group(&self) -> &ProcessGroup {
-        &self.trains
+    /// All of them, for the suite `training`.
+    pub fn to_train(&self) -> training::Ranks {
+        training::Ranks { all: self.all.clone(), trains: self.trains.clone() }
     }
 
     /// All of them, for the suite `reduce-op`.
@@ -92,7 +92,7 @@ impl Ranks {
 
     /// This rank's part in the suite `training`: none, where rank 0 finds nothing to judge.
     fn train(&self, request: &Request) -> Result<(), SuiteError> {
-        match (Training { ranks: Some(self.trains.clone()) }).take_part(&request.judging()) {
+        match (Training { ranks: Some(self.to_train()) }).take_part(&request.judging()) {
             Err(SuiteError::NothingFor { .. }) => Ok(()),
             taken => taken,
         }

@@ -56,6 +56,14 @@ impl Request {
     pub fn of(args: RunArgs) -> Result<Self> {
         let narrowed = !args.golden.golden.is_empty();
         let suites = suites(&args.suite, narrowed)?;
+        let shared =
+            args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || suites == [catalogue::REDUCE_OP];
+        if shared && args.device.contains(':') && args.candidate.is_none() {
+            bail!(
+                "`{}` is one device, and each of several ranks takes its own\nhint: leave out the number; CUDA_VISIBLE_DEVICES says which there are",
+                args.device
+            );
+        }
         for path in &args.report {
             destination::check(path)?;
         }
@@ -63,7 +71,9 @@ impl Request {
             Some(folder) => Source::Candidate(folder),
             None => {
                 let plant = args.plant.as_deref().map(plant).transpose()?;
-                Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant }
+                // A launcher computes nothing.
+                let own = if args.nproc.is_some() { 0 } else { local_rank()? };
+                Source::Trainer { device: device::parse(&args.device, own)?, plant }
             }
         };
         let request = Self {

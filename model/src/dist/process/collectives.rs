@@ -106,8 +106,8 @@ impl ProcessGroup {
     }
 
     /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Over Gloo, every rank sends each of the others
-    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits are Gloo's own, which reduces a copy of
-    /// the whole and cuts out the part, and so sends twice as much. Over others it is the backend's own.
+    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits of a sum of numbers are Gloo's own, which reduces
+    /// a copy of the whole and cuts out the part, and so sends twice as much. Over others it is the backend's own.
     ///
     /// # Errors
     /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
