@@ -28,9 +28,13 @@ const WORKERS: usize = 8;
 
 /// Runs the suites asked for and reports; the exit code is the gate's. Of several ranks, rank 0 does, and all give its exit code.
 pub fn run(args: RunArgs) -> Result<i32> {
-    let nproc = args.nproc;
+    let (nproc, is_a_rank) = (args.nproc, dinov3_model::dist::launch::is_a_rank());
+    if let (Some(count), true) = (nproc, is_a_rank) {
+        // Which it refuses, whatever else the arguments say.
+        return launch::launch(count);
+    }
     let request = Request::of(args)?;
-    if nproc.is_some() || dinov3_model::dist::launch::is_a_rank() {
+    if nproc.is_some() || is_a_rank {
         request.can_be_shared()?;
     }
     if let Some(count) = nproc {

@@ -71,9 +71,7 @@ impl Request {
             Some(folder) => Source::Candidate(folder),
             None => {
                 let plant = args.plant.as_deref().map(plant).transpose()?;
-                // A launcher computes nothing.
-                let own = if args.nproc.is_some() { 0 } else { local_rank()? };
-                Source::Trainer { device: device::parse(&args.device, own)?, plant }
+                Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant }
             }
         };
         let request = Self {
