@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, exit};
 
 /// The harness's side: `dinov3_plugin.h`, and stand-ins for Gloo's headers.
-const SHIM: &str = "../model/shim";
+const SHIM: &str = "../model/torch/shim";
 
 fn main() {
     println!("cargo:rerun-if-changed=simulated");

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
-use dinov3_model::fault::Fault;
 use dinov3_reports::Format;
 
 /// Tells whether a DINOv3 pre-training run on this machine, or recorded elsewhere, is the reference run.

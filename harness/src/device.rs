@@ -33,7 +33,7 @@ pub fn parse(text: &str, own: usize) -> Result<Device> {
 }
 
 fn cuda(index: usize) -> Result<Device> {
-    dinov3_model::runtime::load_cuda().map_err(|error| {
+    dinov3_torch::runtime::load_cuda().map_err(|error| {
         EnvironmentFailure(format!(
             "libtorch's CUDA library cannot be loaded: {error}\nhint: check the driver with nvidia-smi"
         ))

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use dinov3_model::runtime;
 use dinov3_reports::{Environment, Tool};
+use dinov3_torch::runtime;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
 /// This program.
@@ -23,10 +23,10 @@ pub fn environment(device: &str) -> Environment {
         .filter(|brand| !brand.is_empty());
     let pins = runtime::AVX2.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
     Environment {
-        libtorch: dinov3_model::shim::torch_version(),
+        libtorch: dinov3_torch::shim::torch_version(),
         device: device.to_owned(),
         cpu: cpu.unwrap_or_else(|| "unknown".to_owned()),
-        cpu_capability: dinov3_model::shim::cpu_capability(),
+        cpu_capability: dinov3_torch::shim::cpu_capability(),
         threads: runtime::threads(),
         os: System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
         architecture: std::env::consts::ARCH.to_owned(),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Error;
-use dinov3_model::dist::{Failure, GroupError};
+use dinov3_ranks::{Failure, GroupError};
 use dinov3_reports::exit;
 use dinov3_suites::SuiteError;
 use owo_colors::OwoColorize;

@@ -25,9 +25,9 @@ pub unsafe fn main() -> i32 {
         Ok(cli) => {
             if matches!(&cli.command, Command::Run(args) if !args.no_pins) {
                 // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
-                unsafe { dinov3_model::runtime::pin(&dinov3_model::runtime::AVX2) };
+                unsafe { dinov3_torch::runtime::pin(&dinov3_torch::runtime::AVX2) };
             }
-            dinov3_model::runtime::keep_freed_memory();
+            dinov3_torch::runtime::keep_freed_memory();
             commands::run(cli.command)
         }
         Err(error) => without_command(&error),

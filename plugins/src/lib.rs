@@ -1,4 +1,4 @@
-//! Where the plugins are that come with the harness (`model/shim/dinov3_plugin.h`): shared libraries, each over the libtorch of this build.
+//! Where the plugins are that come with the harness (`model/torch/shim/dinov3_plugin.h`): shared libraries, each over the libtorch of this build.
 
 use std::path::Path;
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
-use dinov3_model::runtime;
-use dinov3_model::tap::Taps;
 use dinov3_suites::judging::replay::{Replay, with_view};
 use dinov3_suites::layers::replay::prepare;
+use dinov3_torch::runtime;
+use dinov3_vit::tap::Taps;
 use tch::{Device, Tensor};
 
 fn taps(criterion: &mut Criterion) {

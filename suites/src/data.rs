@@ -12,8 +12,8 @@ mod tables;
 
 use dinov3_data::random::Streams;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Manifest, SetJudgement};
-use dinov3_model::tap::Tap;
 use dinov3_reports::Section;
+use dinov3_vit::tap::Tap;
 
 use crate::catalogue::DATA;
 use crate::judging::Judging;

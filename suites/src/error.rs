@@ -3,11 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use dinov3_config::ConfigError;
 use dinov3_golden::{GoldenSet, JudgeError, RecipeMismatch, SetError};
-use dinov3_model::config::ConfigError;
-use dinov3_model::dist::GroupError;
-use dinov3_model::train::{StateError, TrainError};
-use dinov3_model::vit::NoSuchBlock;
+use dinov3_ranks::GroupError;
+use dinov3_train::{StateError, TrainError};
+use dinov3_vit::vit::NoSuchBlock;
 use thiserror::Error;
 
 use crate::reduce_op::RanksError;

@@ -12,12 +12,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use dinov3_config::fault::Plant;
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
-use dinov3_model::fault::Plant;
-use dinov3_model::runtime;
-use dinov3_model::tap::Tap;
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
+use dinov3_torch::runtime;
+use dinov3_vit::tap::Tap;
 use tch::Device;
 
 use crate::{SuiteError, SuiteInfo};

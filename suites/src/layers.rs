@@ -8,8 +8,8 @@ pub mod replay;
 mod sections;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage};
-use dinov3_model::tap::Tap;
 use dinov3_reports::Section;
+use dinov3_vit::tap::Tap;
 
 use crate::catalogue::LAYERS;
 use crate::judging::Judging;

@@ -17,9 +17,9 @@ mod workers;
 use std::io;
 use std::time::{Duration, Instant};
 
+use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::{Backend, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup};
-use dinov3_model::fault::Fault;
+use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup};
 use dinov3_reports::{Event, Reporter, Section};
 
 use crate::SuiteError;

@@ -12,9 +12,9 @@ mod sections;
 mod steps;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
-use dinov3_model::dist::{Collective, Failure, Group, GroupError, ProcessGroup};
-use dinov3_model::tap::Tap;
+use dinov3_ranks::{Collective, Failure, Group, GroupError, ProcessGroup};
 use dinov3_reports::Section;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use crate::catalogue::TRAINING;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use dinov3_model::config::merge::{self, Merged, Scaled};
-use dinov3_model::config::{SslConfig, yaml};
+use dinov3_config::merge::{self, Merged, Scaled};
+use dinov3_config::{SslConfig, yaml};
 use dinov3_reports::exit;
 use owo_colors::OwoColorize;
 use serde_json::Value;

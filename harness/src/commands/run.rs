@@ -7,7 +7,7 @@ mod request;
 use std::time::Instant;
 
 use anyhow::{Context, Error, Result, anyhow, bail};
-use dinov3_model::dist::Backend;
+use dinov3_ranks::Backend;
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::catalogue::SuiteInfo;
 use dinov3_suites::data::Data;
@@ -28,7 +28,7 @@ const WORKERS: usize = 8;
 
 /// Runs the suites asked for and reports; the exit code is the gate's. Of several ranks, rank 0 does, and all give its exit code.
 pub fn run(args: RunArgs) -> Result<i32> {
-    let (nproc, is_a_rank) = (args.nproc, dinov3_model::dist::launch::is_a_rank());
+    let (nproc, is_a_rank) = (args.nproc, dinov3_ranks::launch::is_a_rank());
     if let (Some(count), true) = (nproc, is_a_rank) {
         // Which it refuses, whatever else the arguments say.
         return launch::launch(count);
@@ -74,7 +74,7 @@ fn lead(request: &Request, ranks: Option<&Ranks>) -> Result<i32> {
         return Err(idle);
     }
     // Known now: a golden set brings its own number of threads.
-    environment.threads = dinov3_model::runtime::threads();
+    environment.threads = dinov3_torch::runtime::threads();
     environment.seconds = started.elapsed().as_secs_f64();
     let report = collector.into_report(environment::tool(), environment, request.allow_vacuous.clone());
     let gate = report.gate();

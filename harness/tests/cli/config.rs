@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dinov3_model::config::yaml;
+use dinov3_config::yaml;
 use serde_json::Value;
 
 use crate::support::{Outcome, Place, check};

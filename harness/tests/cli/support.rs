@@ -161,7 +161,7 @@ pub fn is_like_the_recording() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
         std::arch::is_x86_feature_detected!("avx2")
-            && dinov3_model::runtime::cpu_vendor().as_deref() == Some("GenuineIntel")
+            && dinov3_torch::runtime::cpu_vendor().as_deref() == Some("GenuineIntel")
     }
     #[cfg(not(target_arch = "x86_64"))]
     false

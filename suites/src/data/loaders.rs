@@ -11,8 +11,8 @@ use dinov3_data::imagenet::{ImageNet, Length, Split};
 use dinov3_data::loader::{RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_model::meta_arch::Batch;
-use dinov3_model::tap::Tap;
+use dinov3_vit::meta_arch::Batch;
+use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
 

@@ -5,7 +5,7 @@ use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::masking::Masking;
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
-use dinov3_model::tap::Tap;
+use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
 

@@ -6,9 +6,9 @@ use dinov3_data::image::Image;
 use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_model::bytes::bytes_of;
-use dinov3_model::meta_arch::stacked;
-use dinov3_model::tap::Tap;
+use dinov3_torch::bytes::bytes_of;
+use dinov3_vit::meta_arch::stacked;
+use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 

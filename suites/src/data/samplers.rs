@@ -3,7 +3,7 @@
 use dinov3_data::combined::{self, CombinedChoice};
 use dinov3_data::samplers::{EpochSampler, InfiniteSampler, SamplerSettings, ShardedInfiniteSampler};
 use dinov3_golden::GoldenSet;
-use dinov3_model::tap::Tap;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use crate::SuiteError;

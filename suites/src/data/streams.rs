@@ -2,7 +2,7 @@
 
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
-use dinov3_model::tap::Tap;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use crate::SuiteError;

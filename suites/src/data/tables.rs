@@ -7,7 +7,7 @@ use std::path::Path;
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_model::tap::Tap;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use super::pixels::bytes;

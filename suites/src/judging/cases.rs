@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use dinov3_config::fault::Plant;
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
-use dinov3_model::fault::Plant;
 use tch::Device;
 
 use super::{Judging, Request, Source};

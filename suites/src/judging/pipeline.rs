@@ -10,7 +10,7 @@ use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
 use dinov3_golden::manifest::{Intermediate, Photograph};
 use dinov3_golden::{GoldenSet, sha256_hex};
-use dinov3_model::meta_arch::Batch;
+use dinov3_vit::meta_arch::Batch;
 use tch::Tensor;
 
 use crate::SuiteError;

@@ -1,10 +1,10 @@
 //! Under what circumstances our own trainer repeats a recording, and its tensors as the golden crate sees them.
 
+use dinov3_config::SslConfig;
+use dinov3_config::fault::Plant;
 use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
-use dinov3_model::bytes::bytes_of;
-use dinov3_model::config::SslConfig;
-use dinov3_model::fault::Plant;
-use dinov3_model::runtime;
+use dinov3_torch::bytes::bytes_of;
+use dinov3_torch::runtime;
 use tch::{Device, Kind, Tensor};
 
 use crate::SuiteError;
@@ -36,11 +36,11 @@ impl Replay {
 /// The circumstances under which our own trainer computes here and now.
 pub fn this_machine(device: Device) -> Fingerprint {
     Fingerprint {
-        torch: dinov3_model::shim::torch_version(),
+        torch: dinov3_torch::shim::torch_version(),
         architecture: std::env::consts::ARCH.to_owned(),
         device: if device == Device::Cpu { "cpu" } else { "cuda" }.to_owned(),
         cpu_vendor: runtime::cpu_vendor(),
-        cpu_capability: dinov3_model::shim::cpu_capability(),
+        cpu_capability: dinov3_torch::shim::cpu_capability(),
         mkl_cbwr: runtime::pinned("MKL_CBWR"),
         onednn_max_cpu_isa: runtime::pinned("ONEDNN_MAX_CPU_ISA"),
         threads: runtime::threads(),

@@ -3,7 +3,7 @@
 use std::io;
 
 use dinov3_golden::{Judge, SetJudgement};
-use dinov3_model::tap::Tap;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use super::replay::with_view;

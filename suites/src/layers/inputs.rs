@@ -1,8 +1,8 @@
 //! A set's inputs as the model receives them.
 
+use dinov3_config::SslConfig;
 use dinov3_golden::{Dtype, GoldenSet};
-use dinov3_model::config::SslConfig;
-use dinov3_model::meta_arch::Batch;
+use dinov3_vit::meta_arch::Batch;
 use tch::Tensor;
 
 use crate::SuiteError;

@@ -2,11 +2,11 @@
 
 use dinov3_golden::GoldenSet;
 use dinov3_golden::manifest::Intermediate;
-use dinov3_model::meta_arch::{Batch, SslMetaArch};
-use dinov3_model::module::Module;
-use dinov3_model::runtime;
-use dinov3_model::tap::{Tap, Taps};
-use dinov3_model::vit::{Blocks, IntermediateOptions};
+use dinov3_torch::runtime;
+use dinov3_vit::meta_arch::{Batch, SslMetaArch};
+use dinov3_vit::module::Module;
+use dinov3_vit::tap::{Tap, Taps};
+use dinov3_vit::vit::{Blocks, IntermediateOptions};
 use tch::{Tensor, no_grad};
 
 use super::inputs::Inputs;

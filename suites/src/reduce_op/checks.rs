@@ -1,6 +1,6 @@
 //! From the ranks' findings to verdicts.
 
-use dinov3_model::dist::{Group, PremulSum, ReduceOp};
+use dinov3_ranks::{Group, PremulSum, ReduceOp};
 use dinov3_reports::{Check, Finding, Quantity, Verdict};
 
 use super::exact::Asked;

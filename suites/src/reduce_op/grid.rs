@@ -1,7 +1,7 @@
 //! What is tried: ops, collectives, worlds, and tensors.
 
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::ReduceOp;
+use dinov3_ranks::ReduceOp;
 
 /// A collective that reduces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

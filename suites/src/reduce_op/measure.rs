@@ -2,8 +2,9 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use dinov3_model::dist::{Collective, Failure, Group, GroupError, ProcessGroup, ReduceOp};
-use dinov3_model::shim::{ShimError, device};
+use dinov3_ranks::{Collective, Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_torch::device;
+use dinov3_torch::shim::ShimError;
 use tch::{Kind, Tensor};
 
 use super::Tested;

@@ -1,6 +1,6 @@
 //! The report's tables: an op in a world, what was measured, and its limit.
 
-use dinov3_model::dist::PremulSum;
+use dinov3_ranks::PremulSum;
 use dinov3_reports::{Column, Section, Table};
 
 use super::checks::{Block, Found, dtypes};

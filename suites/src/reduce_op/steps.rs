@@ -3,15 +3,14 @@
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
-use dinov3_model::config::SslConfig;
-use dinov3_model::config::defaults::defaults;
-use dinov3_model::dist::{Backend, Failure, Group, GroupError, ProcessGroup, ReduceOp};
-use dinov3_model::meta_arch::Batch;
-use dinov3_model::runtime;
-use dinov3_model::shard::Sharding;
-use dinov3_model::tap::Taps;
-use dinov3_model::train::{TrainError, Trainer};
-use serde_json::{Value, json};
+use dinov3_config::SslConfig;
+use dinov3_config::micro::merged_config;
+use dinov3_ranks::{Backend, Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_torch::runtime;
+use dinov3_train::shard::Sharding;
+use dinov3_train::{TrainError, Trainer};
+use dinov3_vit::meta_arch::Batch;
+use dinov3_vit::tap::Taps;
 use tch::{Device, Kind, Tensor};
 
 use super::Tested;
@@ -62,7 +61,7 @@ pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
         backend if backend.device() == "cpu" => Device::Cpu,
         backend => return Ok(Trained::NoTrainer { device: backend.device() }),
     };
-    let config = SslConfig::from_merged(&micro()).expect("the defaults at micro size are a whole config");
+    let config = SslConfig::from_merged(&merged_config()).expect("the defaults at micro size are a whole config");
     let mut row = [0; 2 * OPS.len()];
     for (i, op) in OPS.into_iter().enumerate() {
         match weights_after(&config, group, op, device, seed) {
@@ -78,26 +77,6 @@ pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
         Left { sum: value(0), one: value(2), half: (value(5) == 1).then(|| value(4)) }
     };
     Ok(Trained::Left(all.iter().map(of).collect()))
-}
-
-/// The reference's defaults at micro size.
-fn micro() -> Value {
-    let mut config = defaults();
-    let head = json!({"head_n_prototypes": 64, "head_bottleneck_dim": 32, "head_hidden_dim": 48});
-    let changes = json!({
-        "student": {"arch": "vit_micro", "patch_size": 8},
-        "dino": head, "ibot": head,
-        "crops": {"local_crops_number": 4},
-        "optim": {"epochs": 2, "warmup_epochs": 1, "freeze_last_layer_epochs": 0},
-        "teacher": {"warmup_teacher_temp_epochs": 1},
-        "train": {"OFFICIAL_EPOCH_LENGTH": 20, "batch_size_per_gpu": 2},
-    });
-    for (section, keys) in changes.as_object().into_iter().flatten() {
-        for (key, value) in keys.as_object().into_iter().flatten() {
-            config[section][key] = value.clone();
-        }
-    }
-    config
 }
 
 /// Two images of this rank: 2 global crops of 32 pixels, 4 local ones of 16, half the global crops masked in part.

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::launch::{self, Death, Ended, LaunchError, Show};
-use dinov3_model::dist::{Collective, Env, EnvError, GroupError, PremulSum, ProcessGroup};
-use dinov3_model::fault::Fault;
-use dinov3_model::runtime;
+use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
+use dinov3_ranks::{Collective, Env, EnvError, GroupError, PremulSum, ProcessGroup};
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
+use dinov3_torch::runtime;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

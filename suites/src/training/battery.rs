@@ -2,16 +2,17 @@
 //!
 //! Case c draws its inputs after `manual_seed(seed + c)`, in fp32, and casts them to the dtype of the run; see golden/README.md.
 
+use dinov3_config::{Distributed, GramLoss, Negatives, ResizeMethod};
 use dinov3_golden::GoldenSet;
-use dinov3_model::dist::Alone;
-use dinov3_model::loss::gram::{GramLoss, Negatives, ResizeMethod, resize_patches};
-use dinov3_model::loss::koleo::{Distributed, koleo_loss};
-use dinov3_model::loss::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
-use dinov3_model::loss::{SoftmaxCentering, dino, ibot};
-use dinov3_model::module::at_least_float;
-use dinov3_model::runtime;
-use dinov3_model::tap::Tap;
-use dinov3_model::train::TrainError;
+use dinov3_ranks::Alone;
+use dinov3_torch::runtime;
+use dinov3_train::TrainError;
+use dinov3_vit::loss::gram::{gram_loss, resize_patches};
+use dinov3_vit::loss::koleo::{koleo_loss, koleo_loss_alone};
+use dinov3_vit::loss::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
+use dinov3_vit::loss::{SoftmaxCentering, dino, ibot};
+use dinov3_vit::module::at_least_float;
+use dinov3_vit::tap::Tap;
 use tch::{Device, Kind, Tensor};
 
 use crate::SuiteError;
@@ -136,7 +137,8 @@ fn masks(f: impl Fn(i64) -> bool, device: Device) -> Tensor {
 }
 
 fn koleo() -> Vec<Case> {
-    let distributed = |topk, group_size| move |it: &[Tensor]| Ok(Distributed { topk, group_size }.alone(&it[0])?);
+    let distributed =
+        |topk, group_size| move |it: &[Tensor]| Ok(koleo_loss_alone(Distributed { topk, group_size }, &it[0])?);
     vec![
         one("koleo", &[&[9, 16]], true, |it| Ok(koleo_loss(&it[0]))),
         one("koleo.distributed_topk1", &[&[8, 16]], true, distributed(1, None)),
@@ -151,7 +153,7 @@ fn gram() -> Vec<Case> {
         for (level, by_image) in [("image", true), ("batch", false)] {
             for (kind, negatives) in kinds {
                 let loss = GramLoss { normalized, negatives };
-                let run = move |it: &[Tensor]| Ok(loss.forward(&it[0], &it[1], by_image));
+                let run = move |it: &[Tensor]| Ok(gram_loss(loss, &it[0], &it[1], by_image));
                 cases.push(one(format!("gram.{norm}.{level}.{kind}"), &[&[2, 6, 16], &[2, 6, 16]], true, run));
             }
         }

@@ -1,9 +1,9 @@
 //! The batches that a training set was recorded with.
 
+use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_model::config::SslConfig;
-use dinov3_model::meta_arch::Batch;
+use dinov3_vit::meta_arch::Batch;
 use tch::{Kind, Tensor};
 
 use crate::SuiteError;

@@ -3,9 +3,9 @@
 use std::thread;
 
 use dinov3_golden::{Dtype, GoldenSet, Stage};
-use dinov3_model::dist::{Group, GroupError, ProcessGroup};
-use dinov3_model::metrics::SmoothedValue;
-use dinov3_model::tap::Tap;
+use dinov3_ranks::{Group, GroupError, ProcessGroup};
+use dinov3_train::metrics::SmoothedValue;
+use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
 use super::replay::groups;

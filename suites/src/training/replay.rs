@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{GoldenSet, Stage, TensorFile};
-use dinov3_model::config::SslConfig;
-use dinov3_model::dist::{self, Alone, Group};
-use dinov3_model::runtime;
-use dinov3_model::tap::{Tap, Taps};
-use dinov3_model::train::{TrainError, TrainState, Trainer};
+use dinov3_ranks::{Alone, Group};
+use dinov3_torch::runtime;
+use dinov3_train::{TrainError, TrainState, Trainer};
+use dinov3_vit::tap::{Tap, Taps};
 use tch::Tensor;
 
 use super::Ranks;
@@ -57,7 +57,7 @@ fn not_taken(set: &GoldenSet, source: TrainError) -> SuiteError {
 
 /// One group a rank.
 pub(super) fn groups(world_size: usize) -> Vec<Arc<dyn Group>> {
-    if world_size > 1 { dist::threads(world_size) } else { vec![Arc::new(Alone)] }
+    if world_size > 1 { dinov3_ranks::threads(world_size) } else { vec![Arc::new(Alone)] }
 }
 
 /// Whether the set recorded several steps in a row at this precision.

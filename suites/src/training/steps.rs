@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::thread;
 
-use dinov3_model::meta_arch::Batch;
-use dinov3_model::runtime;
-use dinov3_model::tap::{Tap, Taps};
-use dinov3_model::train::{StepLog, TrainError, Trainer};
+use dinov3_torch::runtime;
+use dinov3_train::{StepLog, TrainError, Trainer};
+use dinov3_vit::meta_arch::Batch;
+use dinov3_vit::tap::{Tap, Taps};
 use tch::Tensor;
 
 /// Which steps are taken, and what of them is shown.

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stage};
-use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
 use dinov3_suites::judging::replay::{Replay, with_view};

@@ -1,13 +1,13 @@
 //! The suite `data` against the committed battery, sound and broken.
 
 use dinov3_golden::{Dtype, Expectation, GoldenSet, Manifest, Precision, SetJudgement};
-use dinov3_model::tap::Tap;
 use dinov3_reports::Section;
 use dinov3_suites::data::Data;
 use dinov3_suites::judging::pipeline::Pipeline;
 use dinov3_suites::judging::replay::{self, Replay};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::{SuiteError, SuiteInfo, sets};
+use dinov3_vit::tap::Tap;
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture;

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
+use dinov3_config::fault::Plant;
 use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
-use dinov3_model::fault::Plant;
-use dinov3_model::runtime;
 use dinov3_suites::judging::replay::{Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::layers::Layers;
+use dinov3_torch::runtime;
 use tch::Device;
 
 /// Held by every test that computes: libtorch has one random stream a process, and `cargo test` runs many tests in one.

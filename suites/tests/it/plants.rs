@@ -3,8 +3,8 @@
 //! Every case runs the real trainer with one mistake in block 1, judged as on another machine: by the yardstick alone.
 //! Without the mistake the same judgement passes, which `nothing_planted_passes` shows.
 
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::Precision;
-use dinov3_model::fault::{Fault, Plant};
 
 use crate::fixture::{another_machine, judged, libtorch, set};
 

@@ -2,9 +2,9 @@
 
 use std::io::stdout;
 
+use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::PremulSum;
-use dinov3_model::fault::Fault;
+use dinov3_ranks::PremulSum;
 use dinov3_reports::{Check, Collector, Section};
 use dinov3_suites::SuiteError;
 use dinov3_suites::reduce_op::{self, Place, Request, Workers};

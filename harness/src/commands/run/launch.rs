@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, Error, Result, anyhow};
-use dinov3_model::dist::launch::{Death, Ended, How, LaunchError, Request, Show};
+use dinov3_ranks::launch::{Death, Ended, How, LaunchError, Request, Show};
 use dinov3_reports::exit;
 
 use crate::failure;

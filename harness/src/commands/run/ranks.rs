@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use dinov3_model::dist::{Env, Group, GroupError, GroupOptions, ProcessGroup, launch};
+use dinov3_ranks::{Env, Group, GroupError, GroupOptions, ProcessGroup, launch};
 use dinov3_suites::catalogue::{CATALOGUE, SuiteInfo};
 use dinov3_suites::training::{self, Training};
 use dinov3_suites::{SuiteError, reduce_op};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
-use dinov3_model::dist::{Backend, Env, Options, PremulSum, launch};
-use dinov3_model::fault::{Fault, Plant};
+use dinov3_ranks::{Backend, Env, Options, PremulSum, launch};
 use dinov3_reports::Format;
 use dinov3_suites::catalogue::{self, SuiteInfo};
 use dinov3_suites::judging::{self, Source};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
-use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::judging::replay::{Replay, with_view};
 use dinov3_suites::judging::{self, Request, Source};

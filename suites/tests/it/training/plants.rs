@@ -3,8 +3,8 @@
 //!
 //! Every case runs the real trainer with one mistake. Without it the same judgement passes, which `identity.rs` shows.
 
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::{Expectation, Precision, SetJudgement, Stage};
-use dinov3_model::fault::{Fault, Plant};
 use dinov3_suites::training::Training;
 
 use crate::fixture::{another_machine, expectation, judged_over, libtorch, set};

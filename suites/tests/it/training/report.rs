@@ -1,7 +1,7 @@
 //! What the suite reports.
 
+use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
-use dinov3_model::fault::{Fault, Plant};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::judging::{self, Request, Source};
 use dinov3_suites::training::Training;

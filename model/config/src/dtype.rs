@@ -1,0 +1,10 @@
+//! The dtypes that a config names.
+
+/// A floating-point dtype (`compute_precision.param_dtype`, `student.pos_embed_rope_dtype`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// `fp32`.
+    Float32,
+    /// `bf16`.
+    BFloat16,
+}

@@ -1,0 +1,374 @@
+//! The part of the merged config that one training step is made of: losses, optimizer, schedules, precision.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ConfigError, Distributed, Dtype, gram::GramConfig, unsupported};
+
+/// `optim.scaling_rule`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// `linear_wrt_256`: times the global batch over 256.
+    Linear,
+    /// `sqrt_wrt_1024`: times four roots of the global batch over 1024.
+    Sqrt,
+    /// Anything else: none, as in the reference.
+    None,
+}
+
+impl Scaling {
+    /// What `optim.scaling_rule` names.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "linear_wrt_256" => Self::Linear,
+            "sqrt_wrt_1024" => Self::Sqrt,
+            _ => Self::None,
+        }
+    }
+
+    /// A learning rate for `global_batch` images a step.
+    pub fn apply(self, lr: f64, global_batch: f64) -> f64 {
+        match self {
+            Self::Linear => lr * (global_batch / 256.0),
+            Self::Sqrt => lr * (4.0 * (global_batch / 1024.0).sqrt()),
+            Self::None => lr,
+        }
+    }
+}
+
+/// A version 2 schedule, or the schedule of a loss weight: linear, then a cosine, then constant.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Decay {
+    /// Before the warm-up.
+    pub start: f64,
+    /// After it.
+    pub peak: f64,
+    /// After the cosine.
+    pub end: f64,
+    /// Epochs of warm-up.
+    pub warmup_epochs: usize,
+    /// Epochs of the cosine; `None`: all that are left.
+    #[serde(default)]
+    pub cosine_epochs: Option<usize>,
+}
+
+/// The schedules of `optim` and `teacher`: version 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are the keys of the config")]
+pub struct V1 {
+    pub epochs: usize,
+    pub epoch_length: usize,
+    pub lr: f64,
+    pub min_lr: f64,
+    pub warmup_epochs: usize,
+    pub freeze_last_layer_epochs: usize,
+    pub weight_decay: f64,
+    pub weight_decay_end: f64,
+    pub trunc_extra: f64,
+    pub momentum_teacher: f64,
+    pub final_momentum_teacher: f64,
+    pub warmup_teacher_temp: f64,
+    pub teacher_temp: f64,
+    pub warmup_teacher_temp_epochs: usize,
+}
+
+/// The schedules of the section `schedules`: version 2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are the keys of the config")]
+pub struct V2 {
+    pub epochs: usize,
+    pub epoch_length: usize,
+    pub lr: Decay,
+    pub freeze_last_layer_epochs: usize,
+    pub weight_decay: Decay,
+    pub momentum: Decay,
+    pub teacher_temp: Decay,
+}
+
+/// Where the curves come from: a config with a section `schedules` uses version 2.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Schedules {
+    /// `optim.*` and `teacher.*`.
+    V1(V1),
+    /// `schedules.*`.
+    V2(V2),
+}
+
+/// `dino.koleo_*`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum KoLeo {
+    /// The nearest neighbour in the rank's own crop.
+    Local,
+    /// The nearest neighbours over all ranks.
+    Distributed(Distributed),
+}
+
+/// AdamW and what decides the groups of parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optim {
+    /// `adamw_beta1`, `adamw_beta2`.
+    pub betas: (f64, f64),
+    /// `layerwise_decay`.
+    pub layerwise_decay: f64,
+    /// `patch_embed_lr_mult`.
+    pub patch_embed_lr_mult: f64,
+    /// `dino_head_wd_multiplier`.
+    pub dino_head_wd_multiplier: f64,
+    /// `multi_tensor_optim`: groups are fused and stepped by the fused kernel; else one parameter at a time.
+    pub multi_tensor: bool,
+    /// `clip_grad`: the largest norm of a submodule's gradient. Zero means none.
+    pub clip_grad: Option<f64>,
+    /// `scaling_rule`.
+    pub scaling: Scaling,
+}
+
+/// Everything that one step needs beside the networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingConfig {
+    /// `MultiDistillationMetaArch` in place of `SSLMetaArch`.
+    pub multi_distillation: bool,
+    /// `train.batch_size_per_gpu`.
+    pub batch_size_per_gpu: i64,
+    /// `compute_precision.param_dtype`.
+    pub param_dtype: Dtype,
+    /// The five curves.
+    pub schedules: Schedules,
+    /// AdamW.
+    pub optim: Optim,
+    /// `dino.loss_weight`.
+    pub dino_loss_weight: f64,
+    /// `dino.global_ignore_diagonal`.
+    pub global_ignore_diagonal: bool,
+    /// `dino.local_loss_weight_schedule`, if `dino.reweight_dino_local_loss`.
+    pub local_loss_weight: Option<Decay>,
+    /// `dino.koleo_loss_weight`.
+    pub koleo_loss_weight: f64,
+    /// The kind of KoLeo.
+    pub koleo: KoLeo,
+    /// `ibot.loss_weight`.
+    pub ibot_loss_weight: f64,
+    /// The Gram loss, if `gram.use_loss`.
+    pub gram: Option<GramConfig>,
+}
+
+impl TrainingConfig {
+    pub(super) fn from_merged(config: &Value) -> Result<Self, ConfigError> {
+        let raw = Raw::deserialize(config)?;
+        let multi_distillation = match raw.model.meta_architecture.as_str() {
+            "SSLMetaArch" => false,
+            "MultiDistillationMetaArch" => true,
+            _ => {
+                return Err(unsupported(
+                    "MODEL.META_ARCHITECTURE",
+                    "SSLMetaArch and MultiDistillationMetaArch are known",
+                ));
+            }
+        };
+        let gram = GramConfig::from_merged(config)?;
+        if multi_distillation && gram.is_some() {
+            return Err(unsupported("gram.use_loss", "the reference's MultiDistillationMetaArch has no Gram output"));
+        }
+        Ok(Self {
+            multi_distillation,
+            batch_size_per_gpu: raw.train.batch_size_per_gpu,
+            param_dtype: raw.param_dtype()?,
+            schedules: raw.schedules(),
+            optim: raw.optim.resolve(),
+            dino_loss_weight: raw.dino.loss_weight,
+            global_ignore_diagonal: raw.dino.global_ignore_diagonal,
+            local_loss_weight: raw.dino.local_loss_weight_schedule.filter(|_| raw.dino.reweight_dino_local_loss),
+            koleo_loss_weight: raw.dino.koleo_loss_weight,
+            koleo: raw.dino.koleo()?,
+            ibot_loss_weight: raw.ibot.loss_weight,
+            gram,
+        })
+    }
+
+    /// Iterations of the whole training: `epochs * OFFICIAL_EPOCH_LENGTH`.
+    pub fn iterations(&self) -> usize {
+        match &self.schedules {
+            Schedules::V1(V1 { epochs, epoch_length, .. }) | Schedules::V2(V2 { epochs, epoch_length, .. }) => {
+                epochs * epoch_length
+            }
+        }
+    }
+
+    /// Iterations of an epoch.
+    pub fn epoch_length(&self) -> usize {
+        match &self.schedules {
+            Schedules::V1(V1 { epoch_length, .. }) | Schedules::V2(V2 { epoch_length, .. }) => *epoch_length,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(rename = "MODEL")]
+    model: RawModel,
+    compute_precision: RawPrecision,
+    dino: RawDino,
+    ibot: RawIbot,
+    train: RawTrain,
+    teacher: RawTeacher,
+    optim: RawOptim,
+    schedules: Option<RawSchedules>,
+}
+
+#[derive(Deserialize)]
+struct RawModel {
+    #[serde(rename = "META_ARCHITECTURE")]
+    meta_architecture: String,
+}
+
+#[derive(Deserialize)]
+struct RawPrecision {
+    param_dtype: String,
+    reduce_dtype: String,
+}
+
+#[derive(Deserialize)]
+struct RawDino {
+    loss_weight: f64,
+    global_ignore_diagonal: bool,
+    koleo_loss_weight: f64,
+    koleo_loss_distributed: bool,
+    koleo_topk: i64,
+    koleo_distributed_loss_group_size: Option<i64>,
+    reweight_dino_local_loss: bool,
+    local_loss_weight_schedule: Option<Decay>,
+}
+
+#[derive(Deserialize)]
+struct RawIbot {
+    loss_weight: f64,
+}
+
+#[derive(Deserialize)]
+struct RawTrain {
+    batch_size_per_gpu: i64,
+    #[serde(rename = "OFFICIAL_EPOCH_LENGTH")]
+    epoch_length: usize,
+}
+
+#[derive(Deserialize)]
+struct RawTeacher {
+    momentum_teacher: f64,
+    final_momentum_teacher: f64,
+    warmup_teacher_temp: f64,
+    teacher_temp: f64,
+    warmup_teacher_temp_epochs: usize,
+}
+
+#[derive(Deserialize)]
+struct RawOptim {
+    epochs: usize,
+    weight_decay: f64,
+    weight_decay_end: f64,
+    lr: f64,
+    warmup_epochs: usize,
+    min_lr: f64,
+    schedule_trunc_extra: f64,
+    clip_grad: Option<f64>,
+    freeze_last_layer_epochs: usize,
+    scaling_rule: String,
+    patch_embed_lr_mult: f64,
+    dino_head_wd_multiplier: f64,
+    layerwise_decay: f64,
+    multi_tensor_optim: bool,
+    adamw_beta1: f64,
+    adamw_beta2: f64,
+}
+
+#[derive(Deserialize)]
+struct RawSchedules {
+    lr: RawLr,
+    weight_decay: Decay,
+    momentum: Decay,
+    teacher_temp: Decay,
+}
+
+#[derive(Deserialize)]
+struct RawLr {
+    #[serde(flatten)]
+    decay: Decay,
+    freeze_last_layer_epochs: usize,
+}
+
+impl Raw {
+    fn schedules(&self) -> Schedules {
+        let (optim, teacher) = (&self.optim, &self.teacher);
+        let (epochs, epoch_length) = (optim.epochs, self.train.epoch_length);
+        match &self.schedules {
+            Some(schedules) => Schedules::V2(V2 {
+                epochs,
+                epoch_length,
+                lr: schedules.lr.decay,
+                freeze_last_layer_epochs: schedules.lr.freeze_last_layer_epochs,
+                weight_decay: schedules.weight_decay,
+                momentum: schedules.momentum,
+                teacher_temp: schedules.teacher_temp,
+            }),
+            None => Schedules::V1(V1 {
+                epochs,
+                epoch_length,
+                lr: optim.lr,
+                min_lr: optim.min_lr,
+                warmup_epochs: optim.warmup_epochs,
+                freeze_last_layer_epochs: optim.freeze_last_layer_epochs,
+                weight_decay: optim.weight_decay,
+                weight_decay_end: optim.weight_decay_end,
+                trunc_extra: optim.schedule_trunc_extra,
+                momentum_teacher: teacher.momentum_teacher,
+                final_momentum_teacher: teacher.final_momentum_teacher,
+                warmup_teacher_temp: teacher.warmup_teacher_temp,
+                teacher_temp: teacher.teacher_temp,
+                warmup_teacher_temp_epochs: teacher.warmup_teacher_temp_epochs,
+            }),
+        }
+    }
+
+    fn param_dtype(&self) -> Result<Dtype, ConfigError> {
+        if self.compute_precision.reduce_dtype != "fp32" {
+            return Err(unsupported(
+                "compute_precision.reduce_dtype",
+                "gradients are reduced and stepped in fp32, as in every config that the reference publishes",
+            ));
+        }
+        match self.compute_precision.param_dtype.as_str() {
+            "fp32" => Ok(Dtype::Float32),
+            "bf16" => Ok(Dtype::BFloat16),
+            _ => Err(unsupported(
+                "compute_precision.param_dtype",
+                "fp32 and bf16 are; fp16 would need loss scaling, which the reference lacks",
+            )),
+        }
+    }
+}
+
+impl RawOptim {
+    fn resolve(&self) -> Optim {
+        Optim {
+            betas: (self.adamw_beta1, self.adamw_beta2),
+            layerwise_decay: self.layerwise_decay,
+            patch_embed_lr_mult: self.patch_embed_lr_mult,
+            dino_head_wd_multiplier: self.dino_head_wd_multiplier,
+            multi_tensor: self.multi_tensor_optim,
+            clip_grad: self.clip_grad.filter(|norm| *norm != 0.0),
+            scaling: Scaling::named(&self.scaling_rule),
+        }
+    }
+}
+
+impl RawDino {
+    fn koleo(&self) -> Result<KoLeo, ConfigError> {
+        match (self.koleo_loss_distributed, self.koleo_topk) {
+            (false, 1) => Ok(KoLeo::Local),
+            (false, _) => {
+                Err(unsupported("dino.koleo_topk", "the reference asserts 1 unless `dino.koleo_loss_distributed`"))
+            }
+            (true, topk) => {
+                Ok(KoLeo::Distributed(Distributed { topk, group_size: self.koleo_distributed_loss_group_size }))
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Configs as their users see them.
+
+mod refusals;
+mod yaml;

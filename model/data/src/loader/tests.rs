@@ -1,0 +1,216 @@
+//! The loader against the same work done one image after another, and against datasets that break.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Loader, LoaderError, Settings};
+use crate::augment::Augmentation;
+use crate::collate::{Batch, Collation};
+use crate::dataset::{Dataset, ReadError};
+use crate::decode;
+use crate::masking::Masking;
+use crate::random::Streams;
+
+const PHOTOGRAPHS: [&[u8]; 3] = [
+    include_bytes!("../../../../golden/photographs/astronaut.jpg"),
+    include_bytes!("../../../../golden/photographs/chelsea.jpg"),
+    include_bytes!("../../../../golden/photographs/coffee.jpg"),
+];
+
+/// Twenty images, some of them not what they should be.
+#[derive(Default)]
+struct Album {
+    missing: HashSet<usize>,
+    truncated: HashSet<usize>,
+    panics: Option<usize>,
+    reads: AtomicUsize,
+}
+
+impl Dataset for Album {
+    fn len(&self) -> usize {
+        20
+    }
+
+    fn read(&self, index: usize) -> Result<Vec<u8>, ReadError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        assert_ne!(self.panics, Some(index), "planted");
+        if self.missing.contains(&index) {
+            return Err(ReadError::File {
+                index,
+                path: self.name_of(index).into(),
+                error: io::ErrorKind::NotFound.into(),
+            });
+        }
+        let photograph = PHOTOGRAPHS[index % 3];
+        let whole = if self.truncated.contains(&index) { photograph.len() / 2 } else { photograph.len() };
+        Ok(photograph[..whole].to_vec())
+    }
+
+    fn name_of(&self, index: usize) -> String {
+        format!("album/{index}.jpg")
+    }
+}
+
+fn collation() -> Collation {
+    let augmentation = Augmentation {
+        global_crops_scale: (0.32, 1.0),
+        local_crops_scale: (0.05, 0.32),
+        local_crops_number: 2,
+        global_crops_size: 32,
+        local_crops_size: 16,
+        gram_teacher: None,
+        local_crops_subset_of_global_crops: false,
+        patch_size: 8,
+        share_color_jitter: false,
+        horizontal_flips: true,
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+    let masking = Masking {
+        side: 4,
+        probability: 0.5,
+        ratio: (0.1, 0.5),
+        random_circular_shift: false,
+        max_num_patches: 8.0,
+        local_batch_size: None,
+    };
+    Collation { augmentation, masking }
+}
+
+const SETTINGS: Settings =
+    Settings { batch_size: 3, streams: 2, base_seed: 99, threads: 2, prefetch: 2, broken_limit: 5 };
+
+/// Every image once, in order: six whole batches and two images more.
+fn once() -> Box<dyn Iterator<Item = usize> + Send> {
+    Box::new(0..20)
+}
+
+fn start(album: Album, settings: Settings) -> Loader {
+    Loader::start(Arc::new(album), once(), Arc::new(collation()), &settings).unwrap()
+}
+
+fn batches(album: Album, settings: Settings) -> Vec<Batch> {
+    start(album, settings).collect::<Result<_, _>>().unwrap()
+}
+
+/// What the reference's workers do: each makes whole batches with a stream of its own, in turn.
+fn one_after_another() -> Vec<Batch> {
+    let mut streams = [0, 1].map(|worker| Streams::of_worker(99, worker));
+    let batch = |number: usize| {
+        let images = [0, 1, 2].map(|i| decode::decode(PHOTOGRAPHS[(3 * number + i) % 3]).unwrap());
+        collation().batch(&images.each_ref()[..], &mut streams[number % 2])
+    };
+    (0..6).map(batch).collect()
+}
+
+#[test]
+fn any_number_of_threads_makes_the_batches_of_one_worker_after_another() {
+    let expected = one_after_another();
+    for (threads, prefetch) in [(1, 1), (2, 2), (5, 4)] {
+        let found = batches(Album::default(), Settings { threads, prefetch, ..SETTINGS });
+        assert!(found == expected, "{threads} threads, {prefetch} batches ahead");
+    }
+    let other = batches(Album::default(), Settings { streams: 1, ..SETTINGS });
+    assert!(other[0] == expected[0] && other[1] != expected[1], "the number of streams decides what is drawn");
+}
+
+/// Crops of an image: every B-th of a batch.
+fn of_image(batch: &Batch, image: usize) -> Vec<&[f32]> {
+    [&batch.global_crops, &batch.local_crops]
+        .into_iter()
+        .flatten()
+        .skip(image)
+        .step_by(3)
+        .map(|crop| &crop[..])
+        .collect()
+}
+
+#[test]
+fn a_truncated_image_is_replaced_and_changes_no_other() {
+    let album = || Album { truncated: [4].into(), ..Album::default() };
+    let expected = one_after_another();
+    let mut loader = start(album(), SETTINGS);
+    let found: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
+    assert_eq!(loader.broken(), 1);
+    // Image 5 in place of image 4, with parameters from the stream as it stood after image 3.
+    let mut stream = Streams::of_worker(99, 1);
+    let photograph = |index: usize| decode::decode(PHOTOGRAPHS[index % 3]).unwrap();
+    let [before, instead] = [photograph(3), photograph(5)];
+    let augmentation = collation().augmentation;
+    augmentation.draw(before.width(), before.height(), &mut stream);
+    let parameters = augmentation.draw(instead.width(), instead.height(), &mut stream);
+    let crops = augmentation.apply(&instead, &parameters);
+    let crops: Vec<_> = crops.global.iter().chain(&crops.local).map(|crop| &crop[..]).collect();
+    assert_eq!(of_image(&found[1], 1), crops);
+    assert_eq!(of_image(&found[1], 0), of_image(&expected[1], 0));
+    assert_eq!(of_image(&found[1], 2), of_image(&expected[1], 2));
+    assert!(found[3] == expected[3], "the stream goes on as if nothing had happened");
+    assert!(
+        found == batches(album(), Settings { threads: 7, prefetch: 3, ..SETTINGS }),
+        "whatever the number of threads"
+    );
+}
+
+#[test]
+fn a_vanished_file_is_replaced_by_the_next_image_that_can_be_read() {
+    let album = || Album { missing: [4, 5].into(), ..Album::default() };
+    let mut loader = start(album(), SETTINGS);
+    let found: Vec<_> = loader.by_ref().map(Result::unwrap).collect();
+    assert_eq!((found.len(), loader.broken()), (6, 2));
+    assert!(found == batches(album(), Settings { threads: 1, prefetch: 1, ..SETTINGS }));
+}
+
+#[test]
+fn too_many_unusable_images_end_the_run() {
+    let mut loader = start(Album { missing: (3..12).collect(), ..Album::default() }, SETTINGS);
+    let error = loader.by_ref().find_map(Result::err).unwrap();
+    assert!(matches!(error, LoaderError::TooManyBroken { broken: 6, limit: 5, .. }), "{error}");
+    assert!(error.to_string().contains("album/"), "{error}");
+    assert!(loader.next().is_none(), "nothing comes after an error");
+}
+
+#[test]
+fn a_dataset_without_one_usable_image_is_an_error_not_an_endless_search() {
+    let album = Album { missing: (0..20).collect(), ..Album::default() };
+    let error = start(album, Settings { broken_limit: 1000, ..SETTINGS }).find_map(Result::err).unwrap();
+    assert!(matches!(error, LoaderError::NoneUsable { .. }), "{error}");
+}
+
+#[test]
+fn a_panicking_thread_becomes_an_error() {
+    let error = start(Album { panics: Some(7), ..Album::default() }, SETTINGS).find_map(Result::err).unwrap();
+    assert!(matches!(&error, LoaderError::Panicked(text) if text.contains("planted")), "{error}");
+}
+
+#[test]
+fn no_more_is_begun_than_there_is_room_for() {
+    let album = Arc::new(Album::default());
+    let settings = Settings { prefetch: 1, ..SETTINGS };
+    let mut loader = Loader::start(album.clone(), once(), Arc::new(collation()), &settings).unwrap();
+    for taken in 1..=3 {
+        loader.next().unwrap().unwrap();
+        assert!(album.reads.load(Ordering::SeqCst) <= 3 * (taken + 1), "a batch is taken, one more is made");
+    }
+}
+
+#[test]
+fn dropping_a_loader_ends_its_threads_at_once() {
+    let started = Instant::now();
+    let mut loader = start(Album::default(), Settings { prefetch: 6, threads: 1, ..SETTINGS });
+    loader.next();
+    drop(loader);
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn settings_of_zero_are_refused_by_name() {
+    let settings = Settings { streams: 0, ..SETTINGS };
+    let error = Loader::start(Arc::new(Album::default()), once(), Arc::new(collation()), &settings).err().unwrap();
+    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()), @r"
+    train.num_workers cannot be 0
+    hint: with no worker the reference draws crops from the trainer's own random stream; give at least one
+    ");
+}

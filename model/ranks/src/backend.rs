@@ -1,0 +1,150 @@
+//! What carries the collectives of a group: Gloo, NCCL, or what a plugin lends.
+
+use std::fmt;
+use std::path::Path;
+
+use dinov3_torch::c10d::{Links, Seat, Trouble, nccl_missing};
+
+use super::error::Failure;
+use super::ops::PremulSum;
+use super::plugin::Plugin;
+
+/// What carries the collectives of a group, and for which device's tensors (`torch.distributed.Backend`).
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Backend {
+    /// Gloo over TCP, for tensors in the host's memory.
+    #[default]
+    Gloo,
+    /// NCCL, for tensors of a CUDA device.
+    Nccl {
+        /// Which of this machine's.
+        device: usize,
+    },
+    /// A plugin's, for tensors of its device.
+    Plugin {
+        /// The plugin.
+        plugin: &'static Plugin,
+        /// Which of this machine's devices.
+        device: usize,
+    },
+}
+
+impl Backend {
+    /// The backend of this name, or of the plugin at this path, for the device of this index.
+    ///
+    /// # Errors
+    /// When there is none here.
+    pub fn named(name: &str, device: usize) -> Result<Self, Failure> {
+        let unknown = |why: &str| Err(Failure::NoBackend { name: name.to_owned(), why: why.to_owned() });
+        match name {
+            "gloo" => Ok(Self::Gloo),
+            "nccl" => match nccl_missing() {
+                None => Ok(Self::Nccl { device }),
+                Some(why) => unknown(&format!("is not in this build: {why}")),
+            },
+            "hccl" => unknown("comes with a plugin, whose path names it"),
+            path if path.contains('/') || path.contains(".so") => {
+                let plugin = Plugin::load(Path::new(path))?;
+                Ok(Self::Plugin { plugin, device })
+            }
+            _ => unknown("is not known"),
+        }
+    }
+
+    /// The device whose tensors it exchanges, as libtorch prints it: `cpu`, `cuda:0`, `npu:1`.
+    pub fn device(&self) -> String {
+        match self {
+            Self::Gloo => "cpu".to_owned(),
+            Self::Nccl { device } => format!("cuda:{device}"),
+            Self::Plugin { plugin, .. } if plugin.device() == "cpu" => "cpu".to_owned(),
+            Self::Plugin { plugin, device } => format!("{}:{device}", plugin.device()),
+        }
+    }
+
+    /// How a group comes by PREMUL_SUM on it: natively wherever that can be.
+    pub fn premul_sum(&self) -> PremulSum {
+        let native = match self {
+            Self::Gloo => false,
+            Self::Nccl { .. } => true,
+            Self::Plugin { plugin, .. } => plugin.has_premul_sum(),
+        };
+        if native { PremulSum::Native } else { PremulSum::Emulated }
+    }
+
+    /// Whether PREMUL_SUM can be had in this way.
+    ///
+    /// # Errors
+    /// When the backend is to multiply and does not.
+    pub fn offers(&self, how: PremulSum) -> Result<(), Failure> {
+        if how != PremulSum::Native || self.premul_sum() == PremulSum::Native {
+            return Ok(());
+        }
+        let message = match self {
+            Self::Gloo => {
+                "gloo has no PREMUL_SUM: it raises in all_reduce and ignores the factor in reduce_scatter".to_owned()
+            }
+            other => format!("{other} has no PREMUL_SUM, as its plugin says"),
+        };
+        Err(Failure::Backend { message })
+    }
+
+    /// Whether it is Gloo, whose collectives are put together in other ways than c10d's own.
+    pub(super) fn is_gloo(&self) -> bool {
+        matches!(self, Self::Gloo)
+    }
+
+    /// Connects the ranks; `address` is one of this machine's.
+    pub(super) fn connect(&self, seat: Seat<'_>, address: &str) -> Result<Links, Trouble> {
+        match self {
+            Self::Gloo => Links::gloo(seat, address),
+            Self::Nccl { device } => Links::nccl(seat, *device),
+            Self::Plugin { plugin, device } => plugin.connect(seat, *device),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Gloo => "gloo",
+            Self::Nccl { .. } => "nccl",
+            Self::Plugin { plugin, .. } => plugin.backend(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backends_that_are_not_there_are_refused_by_name() {
+        let refused = |name: &str| Backend::named(name, 0).unwrap_err().to_string();
+        assert!(matches!(Backend::named("gloo", 3), Ok(Backend::Gloo)));
+        for name in ["hccl", "mpi"] {
+            assert!(refused(name).starts_with(&format!("backend `{name}` ")), "{}", refused(name));
+        }
+        assert!(refused("./nowhere.so").starts_with("the plugin ./nowhere.so cannot be loaded: "));
+    }
+
+    #[test]
+    fn nccl_is_here_or_it_is_said_why_not() {
+        match (Backend::named("nccl", 1), nccl_missing()) {
+            (Ok(nccl), None) => {
+                assert_eq!((nccl.device(), nccl.premul_sum()), ("cuda:1".to_owned(), PremulSum::Native))
+            }
+            (Err(refused), Some(why)) => {
+                assert_eq!(refused.to_string(), format!("backend `nccl` is not in this build: {why}"));
+            }
+            (named, missing) => panic!("{named:?}, and {missing:?}"),
+        }
+    }
+
+    #[test]
+    fn gloo_multiplies_by_nothing() {
+        assert!(Backend::Gloo.offers(PremulSum::Emulated).is_ok());
+        assert!(Backend::Gloo.offers(PremulSum::SumAtOne).is_ok());
+        let refused = Backend::Gloo.offers(PremulSum::Native).unwrap_err().to_string();
+        assert!(refused.starts_with("gloo has no PREMUL_SUM"), "{refused}");
+    }
+}

@@ -1,0 +1,242 @@
+//! What can go wrong between ranks: who reports it, in which collective, and what happened.
+
+use std::fmt;
+use std::time::Duration;
+
+use dinov3_torch::shim::ShimError;
+use tch::Kind;
+use thiserror::Error;
+
+use super::ReduceOp;
+use super::plugin::PluginError;
+
+/// What the ranks were doing together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collective {
+    /// Finding each other, before the first collective.
+    Rendezvous,
+    /// `all_reduce`.
+    AllReduce,
+    /// `reduce_scatter_tensor`.
+    ReduceScatter,
+    /// `all_gather`, and `all_gather_into_tensor`.
+    AllGather,
+    /// `broadcast`.
+    Broadcast,
+    /// `barrier`.
+    Barrier,
+    /// `new_group`.
+    NewGroup,
+}
+
+impl fmt::Display for Collective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rendezvous => "rendezvous",
+            Self::AllReduce => "all_reduce",
+            Self::ReduceScatter => "reduce_scatter",
+            Self::AllGather => "all_gather",
+            Self::Broadcast => "broadcast",
+            Self::Barrier => "barrier",
+            Self::NewGroup => "new_group",
+        })
+    }
+}
+
+/// A collective that could not be completed. After one that had begun, the group does nothing more: every later call returns the same.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("rank {rank}: {collective} failed: {failure}")]
+pub struct GroupError {
+    /// The rank that reports it, counted over all ranks of the run.
+    pub rank: usize,
+    /// What it was doing.
+    pub collective: Collective,
+    /// What happened.
+    pub failure: Failure,
+}
+
+impl GroupError {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        self.failure.hint()
+    }
+}
+
+/// Why a collective could not be completed. Ranks are counted over all of the run.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum Failure {
+    /// Ranks whose process has ended without an error of a collective, or whose machine does not answer.
+    #[error("{} gone", are(.ranks))]
+    Gone {
+        /// Which.
+        ranks: Vec<usize>,
+    },
+    /// All processes are there, but what this rank needs did not come.
+    #[error("nothing came for {after:?}{}", whom(.late))]
+    TimedOut {
+        /// For how long it waited.
+        after: Duration,
+        /// The ranks that have not given up on a collective by then, one second later: among them is whom the others wait for.
+        late: Vec<usize>,
+    },
+    /// A connection broke though all processes are there.
+    #[error("a connection broke, and all ranks still answer: {message}")]
+    Broken {
+        /// What the backend said.
+        message: String,
+    },
+    /// Not all ranks came to the rendezvous.
+    #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), list(.missing))]
+    Absent {
+        /// Who did not come.
+        missing: Vec<usize>,
+        /// How many were expected.
+        size: usize,
+        /// For how long this rank waited.
+        after: Duration,
+    },
+    /// The store that rank 0, or the launcher, serves cannot be opened, reached, or is gone.
+    #[error("the store at {address}: {message}")]
+    Store {
+        /// Host and port.
+        address: String,
+        /// What c10d said.
+        message: String,
+    },
+    /// A tensor that the backend cannot exchange. Nothing was sent.
+    #[error("{what} cannot be exchanged over {backend}")]
+    Tensor {
+        /// What about it.
+        what: String,
+        /// The backend.
+        backend: String,
+    },
+    /// A reduction that has no result here. Nothing was sent.
+    #[error("{op} of {kind:?} tensors is refused: {why}")]
+    Op {
+        /// The op.
+        op: ReduceOp,
+        /// The tensors' dtype.
+        kind: Kind,
+        /// The reason.
+        why: &'static str,
+    },
+    /// Arguments that do not fit the group, or each other over the ranks.
+    #[error("{message}")]
+    Mismatch {
+        /// What does not fit.
+        message: String,
+    },
+    /// The backend refuses.
+    #[error("{message}")]
+    Backend {
+        /// Why.
+        message: String,
+    },
+    /// There is no such backend here.
+    #[error("backend `{name}` {why}")]
+    NoBackend {
+        /// What was asked for.
+        name: String,
+        /// Why it is not here.
+        why: String,
+    },
+    /// The backend's plugin cannot be used.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// libtorch refuses what comes before or after the exchange.
+    #[error("{message}")]
+    Libtorch {
+        /// What it said.
+        message: String,
+    },
+}
+
+impl From<ShimError> for Failure {
+    fn from(error: ShimError) -> Self {
+        Self::Libtorch { message: error.to_string() }
+    }
+}
+
+impl Failure {
+    /// Whether other ranks are the reason: gone, late, absent, or their store is.
+    pub fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
+        )
+    }
+
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Gone { .. } => {
+                "that rank's own output says why it ended; without any, ask the kernel's log about memory"
+            }
+            Self::TimedOut { .. } => {
+                "look at what the late ranks are doing; if they are only slow, allow a collective more time"
+            }
+            Self::Broken { .. } => "look at the other ranks' errors and at the network between them",
+            Self::Absent { .. } => {
+                "see why the missing ranks did not start, and that all have the same WORLD_SIZE, MASTER_ADDR and MASTER_PORT"
+            }
+            Self::Store { .. } => {
+                "see that MASTER_ADDR and MASTER_PORT name rank 0's machine and a port that is free there, and that it runs"
+            }
+            Self::Tensor { .. } => {
+                "use a dense tensor of dtype float64, float32, float16, bfloat16, int64, int32, int8, uint8 or bool, on the backend's device"
+            }
+            Self::Op { .. } => "use SUM, or scale the tensors before or after it",
+            Self::Mismatch { .. } => "every rank must make the same calls in the same order, with tensors that fit",
+            Self::Backend { .. } => {
+                "if it lacks an op, let PREMUL_SUM be emulated; gloo is there on every machine, for tensors on the CPU"
+            }
+            Self::NoBackend { .. } => {
+                "gloo is there on every machine, nccl where libtorch and CUDA's headers are; others are named by the path of their plugin"
+            }
+            Self::Plugin(error) => error.hint(),
+            Self::Libtorch { .. } => "see whether there is memory left for it",
+        }
+    }
+}
+
+/// `2, 3 and 5`.
+fn list(ranks: &[usize]) -> String {
+    let texts: Vec<String> = ranks.iter().map(usize::to_string).collect();
+    match texts.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("ranks {} and {last}", rest.join(", ")),
+        Some((last, _)) => format!("rank {last}"),
+        None => "no rank".to_owned(),
+    }
+}
+
+fn are(ranks: &[usize]) -> String {
+    format!("{} {}", list(ranks), if ranks.len() == 1 { "is" } else { "are" })
+}
+
+fn whom(ranks: &[usize]) -> String {
+    if ranks.is_empty() {
+        "; all ranks wait for each other, so their calls differ".to_owned()
+    } else {
+        format!("; not in a collective that failed: {}", list(ranks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_reporter_collective_and_culprits() {
+        let text = |failure| GroupError { rank: 1, collective: Collective::AllReduce, failure }.to_string();
+        let gone = Failure::Gone { ranks: vec![0, 2, 3] };
+        assert_eq!(text(gone), "rank 1: all_reduce failed: ranks 0, 2 and 3 are gone");
+        let absent = Failure::Absent { missing: vec![3], size: 4, after: Duration::from_secs(2) };
+        assert_eq!(text(absent), "rank 1: all_reduce failed: 3 of 4 ranks came within 2s; missing: rank 3");
+        let late = Failure::TimedOut { after: Duration::from_millis(1500), late: vec![2] };
+        assert_eq!(
+            text(late),
+            "rank 1: all_reduce failed: nothing came for 1.5s; not in a collective that failed: rank 2"
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! Who is gone, and whose fault it is.
+//!
+//! Gloo says that a connection broke, not whose; and the break spreads: a rank that failed closes its connections, so ranks further
+//! away see an innocent one go. So each rank opens a port that nobody serves. The kernel takes connections to it as long as the
+//! process lives, and keeps what is written to them. A rank whose collective fails connects to all others: who does not answer is
+//! gone. Before it gives up it tells the others whom it found: *last words*. A rank that is gone and left last words was not the first.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dinov3_torch::c10d::Trouble;
+
+use crate::error::Failure;
+
+/// For how long another machine may take to say whether a process is there, and the others to give up too.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The first word, so that a stranger's connection is not taken for a rank's.
+const SIGN: &str = "dinov3-last-words";
+
+/// The bytes of the longest words that are read: those of some ten thousand ranks.
+const LONGEST: u64 = 65536;
+
+/// Who has left last words, and whom each found gone.
+type Words = BTreeMap<usize, Vec<usize>>;
+
+/// The port that this process lives at.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    port: TcpListener,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    /// Connections whose words have not come whole, and what came.
+    open: Vec<(TcpStream, Vec<u8>)>,
+    words: Words,
+}
+
+impl Pulse {
+    pub(super) fn open(address: IpAddr) -> io::Result<Self> {
+        let port = TcpListener::bind((address, 0))?;
+        port.set_nonblocking(true)?;
+        Ok(Self { port, inbox: Mutex::default() })
+    }
+
+    pub(super) fn address(&self) -> io::Result<SocketAddr> {
+        self.port.local_addr()
+    }
+
+    /// The last words that have come so far. Waits for none: two ranks that ask each other would both wait.
+    fn heard(&self) -> Words {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        // An error ends the reading: words that cannot be had only make the report say less.
+        while let Ok((stream, _)) = self.port.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                inbox.open.push((stream, Vec::new()));
+            }
+        }
+        let Inbox { open, words } = &mut *inbox;
+        open.retain_mut(|(stream, text)| {
+            let left = LONGEST.saturating_sub(text.len() as u64);
+            let end = stream.take(left).read_to_end(text);
+            if let Some((rank, gone)) = understood(text) {
+                words.insert(rank, gone);
+                return false;
+            }
+            matches!(end, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        });
+        words.clone()
+    }
+}
+
+fn said(rank: usize, gone: &[usize]) -> String {
+    let gone: Vec<String> = gone.iter().map(usize::to_string).collect();
+    format!("{SIGN} {rank} {}\n", gone.join(" "))
+}
+
+fn understood(text: &[u8]) -> Option<(usize, Vec<usize>)> {
+    let mut words = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_whitespace();
+    if words.next() != Some(SIGN) {
+        return None;
+    }
+    let ranks: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
+    let (first, gone) = ranks?.split_first().map(|(first, gone)| (*first, gone.to_vec()))?;
+    Some((first, gone))
+}
+
+/// The address of this machine that `host` is reached from: the loopback's where `host` is this machine under such a name.
+pub(super) fn own_address(host: &str, port: u16) -> io::Result<IpAddr> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "no address");
+    for address in (host, port).to_socket_addrs()? {
+        let any: IpAddr = if address.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
+        // Nothing is sent: connecting a datagram socket only asks for the route.
+        match UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(address).and_then(|()| socket.local_addr())) {
+            Ok(own) => return Ok(own.ip()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The ranks of a group, as one of them reaches the others when something has failed.
+pub(super) struct Inquest<'a> {
+    pub(super) pulse: &'a Pulse,
+    /// This rank.
+    pub(super) rank: usize,
+    /// The others, and where they live.
+    pub(super) others: Vec<(usize, SocketAddr)>,
+    /// For how long a collective waits.
+    pub(super) timeout: Duration,
+}
+
+impl Inquest<'_> {
+    /// Finds out why a collective failed, and tells the others.
+    pub(super) fn hold(&self, trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Refused(message) => {
+                self.tell(self.connections(), &[]);
+                Failure::Backend { message }
+            }
+            Trouble::TimedOut(_) => self.after_a_timeout(),
+            Trouble::Disconnected(message) => self.after_a_break(message),
+        }
+    }
+
+    fn after_a_break(&self, message: String) -> Failure {
+        let begun = Instant::now();
+        loop {
+            let (connections, culprits) = self.culprits();
+            // A process that is being killed may close one connection a moment before another.
+            if !culprits.is_empty() || begun.elapsed() > PATIENCE {
+                self.tell(connections, &culprits);
+                return if culprits.is_empty() {
+                    Failure::Broken { message }
+                } else {
+                    Failure::Gone { ranks: culprits }
+                };
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn after_a_timeout(&self) -> Failure {
+        let (connections, culprits) = self.culprits();
+        self.tell(connections, &culprits);
+        if !culprits.is_empty() {
+            return Failure::Gone { ranks: culprits };
+        }
+        let begun = Instant::now();
+        loop {
+            let heard = self.pulse.heard();
+            let late: Vec<usize> =
+                self.others.iter().map(|(rank, _)| *rank).filter(|rank| !heard.contains_key(rank)).collect();
+            if late.is_empty() || begun.elapsed() > PATIENCE {
+                return Failure::TimedOut { after: self.timeout, late };
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Connections to those that answer, and who is to blame: those that are gone without last words, or else whom these name.
+    fn culprits(&self) -> (Vec<TcpStream>, Vec<usize>) {
+        let (connections, gone) = self.answers();
+        let heard = self.pulse.heard();
+        let silent: Vec<usize> = gone.iter().copied().filter(|rank| !heard.contains_key(rank)).collect();
+        if !silent.is_empty() {
+            return (connections, silent);
+        }
+        let mut named: Vec<usize> = heard.into_values().flatten().collect();
+        named.sort_unstable();
+        named.dedup();
+        (connections, named)
+    }
+
+    fn connections(&self) -> Vec<TcpStream> {
+        self.answers().0
+    }
+
+    /// Connects to all others at once: those that answer, and who does not.
+    fn answers(&self) -> (Vec<TcpStream>, Vec<usize>) {
+        let answers: Vec<(usize, Option<TcpStream>)> = thread::scope(|scope| {
+            let asked: Vec<_> = self
+                .others
+                .iter()
+                .map(|&(rank, address)| {
+                    (rank, scope.spawn(move || TcpStream::connect_timeout(&address, PATIENCE).ok()))
+                })
+                .collect();
+            asked.into_iter().map(|(rank, answer)| (rank, answer.join().ok().flatten())).collect()
+        });
+        let gone = answers.iter().filter(|(_, answer)| answer.is_none()).map(|(rank, _)| *rank).collect();
+        (answers.into_iter().filter_map(|(_, answer)| answer).collect(), gone)
+    }
+
+    /// Leaves last words with all that answered.
+    fn tell(&self, connections: Vec<TcpStream>, gone: &[usize]) {
+        for mut connection in connections {
+            // Fails where the rank has ended meanwhile, which then needs no words.
+            let _ = connection.write_all(said(self.rank, gone).as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse() -> Trouble {
+        Trouble::Disconnected("closed".to_owned())
+    }
+
+    /// Pulses of ranks 0 to n - 1, and where they live.
+    fn ranks(n: usize) -> (Vec<Pulse>, Vec<SocketAddr>) {
+        let pulses: Vec<Pulse> = (0..n).map(|_| Pulse::open([127, 0, 0, 1].into()).unwrap()).collect();
+        let addresses = pulses.iter().map(|pulse| pulse.address().unwrap()).collect();
+        (pulses, addresses)
+    }
+
+    fn inquest<'a>(rank: usize, pulse: &'a Pulse, addresses: &[SocketAddr]) -> Inquest<'a> {
+        let others = addresses.iter().copied().enumerate().filter(|(other, _)| *other != rank).collect();
+        Inquest { pulse, rank, others, timeout: Duration::from_secs(7) }
+    }
+
+    #[test]
+    fn the_first_to_go_is_named_though_others_went_since() {
+        let (mut pulses, addresses) = ranks(4);
+        drop(pulses.remove(2));
+        let second = inquest(1, &pulses[1], &addresses).hold(refuse());
+        assert_eq!(second, Failure::Gone { ranks: vec![2] });
+        // Rank 1 has said so, and is gone too.
+        drop(pulses.remove(1));
+        let third = inquest(0, &pulses[0], &addresses).hold(refuse());
+        assert_eq!(third, Failure::Gone { ranks: vec![2] });
+    }
+
+    #[test]
+    fn nobody_is_blamed_while_all_answer() {
+        let (pulses, addresses) = ranks(2);
+        let failure = inquest(0, &pulses[0], &addresses).hold(refuse());
+        assert_eq!(failure, Failure::Broken { message: "closed".to_owned() });
+        // Rank 0 left words that name nobody, so rank 1 is waited for by nobody.
+        let failure = inquest(1, &pulses[1], &addresses).hold(Trouble::TimedOut(String::new()));
+        assert_eq!(failure, Failure::TimedOut { after: Duration::from_secs(7), late: vec![] });
+    }
+
+    #[test]
+    fn words_may_come_long_after_the_connection() {
+        let (pulses, addresses) = ranks(1);
+        let mut connection = TcpStream::connect(addresses[0]).unwrap();
+        let words = said(3, &[1]);
+        for part in [&words[..7], &words[7..]] {
+            assert!(pulses[0].heard().is_empty());
+            connection.write_all(part.as_bytes()).unwrap();
+        }
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(pulses[0].heard(), Words::from([(3, vec![1])]));
+    }
+
+    #[test]
+    fn strangers_are_not_listened_to() {
+        let (pulses, addresses) = ranks(2);
+        TcpStream::connect(addresses[0]).unwrap().write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        assert!(pulses[0].heard().is_empty());
+        assert_eq!(understood(said(3, &[1, 2]).as_bytes()), Some((3, vec![1, 2])));
+        assert_eq!(understood(b"dinov3-last-words 3 x\n"), None);
+    }
+
+    #[test]
+    fn the_loopback_is_reached_from_itself() {
+        assert_eq!(own_address("127.0.0.1", 1).unwrap(), IpAddr::from([127, 0, 0, 1]));
+    }
+}

@@ -1,0 +1,81 @@
+//! `torch.nn.utils.clip_grad_norm_`, as the training loop calls it: once a submodule.
+
+use tch::{Tensor, no_grad};
+use thiserror::Error;
+
+use dinov3_ranks::{Group, GroupError};
+use dinov3_torch::shim::{self, ShimError};
+
+/// Keeps the factor finite where all gradients are zero.
+const EPS: f64 = 1e-6;
+
+/// Why gradients could not be clipped.
+#[derive(Debug, Error)]
+pub enum ClipError {
+    /// libtorch threw: no gradient at all, or of mixed dtypes.
+    #[error(transparent)]
+    Shim(#[from] ShimError),
+    /// A rank is gone.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+}
+
+/// Scales `grads` in place so that their common l2 norm is at most `max_norm`, and returns the norm that they had, a tensor
+/// without dimensions. Every rank of `group` has its own rows of the same gradients.
+///
+/// # Errors
+/// When libtorch throws, or a rank is gone.
+pub fn clip_grad_norm_(grads: &[Tensor], max_norm: f64, group: &dyn Group) -> Result<Tensor, ClipError> {
+    no_grad(|| {
+        let (norm, divisor) = if group.size() == 1 {
+            let norm = norm_of(grads)?;
+            (norm.shallow_clone(), norm + EPS)
+        } else {
+            norms_of_shards(grads, group)?
+        };
+        // Python's `float / tensor` is a reciprocal and a product, which rounds twice.
+        let factor = (divisor.reciprocal() * max_norm).clamp_max(1.0);
+        // The reference multiplies by one as well, which changes no bit and goes through all gradients.
+        if factor.double_value(&[]) != 1.0 {
+            shim::foreach_mul_tensor_(grads, &factor)?;
+        }
+        Ok(norm)
+    })
+}
+
+/// The norm of the norms.
+fn norm_of(grads: &[Tensor]) -> Result<Tensor, ShimError> {
+    Ok(shim::l2_norm(&shim::foreach_norm(grads)?, 0)?.squeeze())
+}
+
+/// The norm, and the norm plus [`EPS`], where each rank knows its own rows of every gradient alone: what FSDP2's tensors compute, and round,
+/// over several ranks.
+///
+/// A sharded tensor takes the addition for a linear one, so that every rank adds [`EPS`] to the norm of its own rows before the
+/// ranks' are put together.
+fn norms_of_shards(grads: &[Tensor], group: &dyn Group) -> Result<(Tensor, Tensor), ClipError> {
+    let together = |part: Tensor| -> Result<Tensor, GroupError> {
+        let mut square = part.pow_tensor_scalar(2.0);
+        group.all_reduce_(&mut square)?;
+        Ok(square.pow_tensor_scalar(0.5))
+    };
+    let part = norm_of(grads)?;
+    Ok((together(part.shallow_clone())?, together(part + EPS)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dinov3_ranks::Alone;
+
+    #[test]
+    fn a_long_gradient_is_shortened_and_a_short_one_left_alone() {
+        let grads = [Tensor::from_slice(&[3.0f32, 0.0]), Tensor::from_slice(&[4.0f32])];
+        let norm = clip_grad_norm_(&grads, 1.0, &Alone).unwrap();
+        assert_eq!((norm.dim(), norm.double_value(&[])), (0, 5.0));
+        assert!((grads[1].double_value(&[0]) - 0.8).abs() < 1e-6);
+        let norm = clip_grad_norm_(&grads, 10.0, &Alone).unwrap();
+        assert!((norm.double_value(&[]) - 1.0).abs() < 1e-6);
+        assert!((grads[1].double_value(&[0]) - 0.8).abs() < 1e-6);
+    }
+}

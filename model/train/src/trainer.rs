@@ -1,0 +1,300 @@
+//! One training step after another: what `do_train` (`dinov3/train/train.py`) does between two batches.
+//!
+//! Schedules, teacher, student, losses, gradients, clipping, AdamW, moving average, Gram teacher: in this order, with the
+//! reference's ops. A step shows what it computes to a [`Tap`](dinov3_vit::tap::Tap), under the names that golden sets have.
+
+mod checkpoints;
+mod observe;
+mod state;
+mod teachers;
+mod weights;
+
+use dinov3_config::fault::Fault;
+use dinov3_config::{Decay, SslConfig};
+use dinov3_ranks::{Group, GroupError};
+use dinov3_torch::shim::ShimError;
+use dinov3_vit::loss::koleo::KoLeoError;
+use dinov3_vit::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
+use dinov3_vit::meta_arch::{
+    Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses,
+};
+use dinov3_vit::tap::Taps;
+pub use state::{StateError, TrainState};
+use weights::Weights;
+
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+use thiserror::Error;
+
+use crate::optim::clip::{ClipError, clip_grad_norm_};
+use crate::optim::{AdamW, multipliers};
+use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
+use crate::shard::{ShardError, Sharding};
+
+/// The student's submodules, in the order of the reference: gradients are clipped, and parameters grouped, within each.
+pub const SUBMODULES: [&str; 3] = ["backbone", "dino_head", "ibot_head"];
+
+/// After so many steps with a loss that is not a number, in a row, the reference gives up.
+const NANS_ALLOWED: u32 = 2;
+
+/// Why a step could not be taken.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// libtorch threw.
+    #[error(transparent)]
+    Shim(#[from] ShimError),
+    /// A rank is gone.
+    #[error(transparent)]
+    Group(GroupError),
+    /// A schedule does not fit the length of training.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// Gradients could not be clipped.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// KoLeo's groups of images do not fit, or a rank is gone.
+    #[error(transparent)]
+    KoLeo(#[from] KoLeoError),
+    /// The Gram teacher is needed before it has weights, or without crops for it.
+    #[error(
+        "the Gram teacher has no weights, or the batch has no crops for it; the reference wants a checkpoint (`gram.ckpt`)"
+    )]
+    GramTeacher,
+    /// An option that needs more than this trainer has.
+    #[error("`{option}` cannot be used here: {reason}")]
+    Unsupported {
+        /// The key.
+        option: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The loss was NaN too often in a row.
+    #[error("the loss is not a number for the {count}th step in a row, on ranks {ranks:?}")]
+    TooManyNans {
+        /// Steps in a row.
+        count: u32,
+        /// Whose loss.
+        ranks: Vec<usize>,
+    },
+}
+
+impl From<GroupError> for TrainError {
+    fn from(error: GroupError) -> Self {
+        Self::Group(error)
+    }
+}
+
+impl From<ShardError> for TrainError {
+    fn from(error: ShardError) -> Self {
+        match error {
+            ShardError::Group(error) => Self::Group(error),
+            ShardError::Shim(error) => Self::Shim(error),
+        }
+    }
+}
+
+/// What a step logs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepLog {
+    /// `total_loss`, then the reference's `metrics_dict` in its order: means over all ranks, in fp32.
+    pub metrics: Vec<(String, f32)>,
+}
+
+/// A trainer of one rank.
+#[derive(Debug)]
+pub struct Trainer {
+    config: SslConfig,
+    kind: Kind,
+    device: Device,
+    group: Arc<dyn Group>,
+    /// What computes. The weights are in `weights`.
+    arch: SslMetaArch,
+    weights: Weights,
+    optimizer: AdamW,
+    schedules: Schedules,
+    local_loss_weight: Option<Curve>,
+    gram_loss_weight: Option<Curve>,
+    gram_updates: usize,
+    nans: u32,
+    fault: Option<Fault>,
+}
+
+/// `student.backbone.cls_token` is `cls_token` of `backbone`.
+fn submodule_of(name: &str) -> (&str, &str) {
+    let within = name.split_once('.').map_or(name, |(_, within)| within);
+    within.split_once('.').unwrap_or((within, ""))
+}
+
+impl Trainer {
+    /// A trainer whose weights are not initialised yet, sharded over `group` as the reference is. It computes in `kind` (float64 is the
+    /// truth that rounding is measured against; bf16 is the reference's mixed precision, with weights, gradients and optimizer in fp32)
+    /// on `device`.
+    ///
+    /// # Errors
+    /// When a schedule cannot be drawn, or an option needs what is not here.
+    pub fn new(config: &SslConfig, kind: Kind, device: Device, group: Arc<dyn Group>) -> Result<Self, TrainError> {
+        Self::sharded(config, kind, device, &Sharding::over(group))
+    }
+
+    /// The same, sharded as `sharding` says.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn sharded(config: &SslConfig, kind: Kind, device: Device, sharding: &Sharding) -> Result<Self, TrainError> {
+        if config.distillation_enabled && config.distillation.is_none() {
+            let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
+            return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
+        }
+        let training = &config.training;
+        let fault = config.student.plant.map(|plant| plant.fault);
+        let global_batch = (training.batch_size_per_gpu * sharding.group.size() as i64) as f64;
+        let loss_weight = |name, decay: Option<Decay>| {
+            decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
+        };
+        let (arch, weights) = Weights::new(config, kind, device, sharding)?;
+        let blocks = config.student.size.depth;
+        let slots = weights.student.names().iter().zip(weights.student.rows()).map(|(name, parameter)| {
+            let (submodule, key) = submodule_of(name);
+            let blocks = if submodule == "backbone" { blocks } else { 0 };
+            (parameter.shallow_clone(), multipliers(key, blocks, &training.optim, fault))
+        });
+        let gram_schedule = training.gram.as_ref().and_then(|gram| gram.weight_schedule);
+        Ok(Self {
+            optimizer: AdamW::new(slots.collect(), training.optim.betas, training.optim.multi_tensor),
+            schedules: Schedules::new(&training.schedules, training.optim.scaling, global_batch, fault)?,
+            local_loss_weight: loss_weight("local loss weight", training.local_loss_weight).transpose()?,
+            gram_loss_weight: loss_weight("Gram loss weight", gram_schedule).transpose()?,
+            config: config.clone(),
+            kind,
+            device,
+            group: Arc::clone(&sharding.group),
+            arch,
+            weights,
+            gram_updates: 0,
+            nans: 0,
+            fault,
+        })
+    }
+
+    /// The networks as they compute. Only on one rank that computes in the weights' own dtype are their parameters the weights, and only
+    /// there do they have values between steps; see [`Trainer::student`].
+    pub fn arch(&self) -> &SslMetaArch {
+        &self.arch
+    }
+
+    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype. Of several ranks either all are observed or
+    /// none: what is shown is put together from all of them.
+    ///
+    /// # Errors
+    /// See [`TrainError`]. The weights are then as before, unless libtorch threw within the optimizer.
+    pub fn step(&mut self, batch: &Batch, it: usize, taps: &mut Taps) -> Result<StepLog, TrainError> {
+        self.weights.rest()?;
+        let gram_loaded = self.load_gram_if_due(it);
+        let settings = self.schedules.at(it);
+        let batch = batch.to(self.device, self.kind);
+        let losses = self.forward(&batch, it, &settings, taps)?;
+        self.weights.settled()?;
+        losses.total.backward();
+        let grads = self.gradients()?;
+        self.tap_gradients(&grads, taps)?;
+        let norms = self.clip(&grads)?;
+        observe::norms(&norms, taps);
+        let log = self.log(&batch, &losses, &norms)?;
+        self.optimizer.step(&grads, &settings)?;
+        self.tap_optimizer(taps)?;
+        self.update_ema(settings.momentum)?;
+        let gram_updated = self.update_gram_if_due(it);
+        self.tap_teachers(gram_loaded || gram_updated, taps)?;
+        Ok(log)
+    }
+
+    fn forward(&self, batch: &Batch, it: usize, settings: &Settings, taps: &mut Taps) -> Result<Losses, TrainError> {
+        let (training, arch) = (&self.config.training, &self.arch);
+        let unseen = &mut Taps::none();
+        let teacher = match training.multi_distillation {
+            true => arch.shared_teacher_output(batch, unseen),
+            false => arch.teacher_output(batch, unseen),
+        };
+        let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch)?;
+        taps.value("sinkhorn:dino", &cls_centered);
+        taps.value("sinkhorn:ibot", &masked_patch_centered);
+        let student = arch.student_output(batch, unseen);
+        let gram = self.gram_output(batch, &teacher, &student)?;
+        if let Some(output) = &gram {
+            taps.value("gram:student_patches", &output.student);
+            taps.value("gram:teacher_patches", &output.teacher);
+        }
+        let gram_weight = |weight: f64| self.gram_loss_weight.as_ref().map_or(weight, |curve| curve.at(it));
+        let targets = Targets {
+            cls_centered: &cls_centered,
+            masked_patch_centered: &masked_patch_centered,
+            local_weight: self.local_loss_weight.as_ref().map_or(1.0, |curve| curve.at(it)),
+            gram: training
+                .gram
+                .as_ref()
+                .zip(gram.as_ref())
+                .map(|(gram, output)| (gram, output, gram_weight(gram.weight))),
+        };
+        let losses = compute_losses(training, batch, &student, &targets, self.group.as_ref(), self.fault)?;
+        observe::losses(&losses, taps);
+        Ok(losses)
+    }
+
+    /// Sinkhorn-Knopp on both heads' logits: `[2, B, K]` and `[M, K]`.
+    fn center(&self, teacher: &TeacherOutput, temperature: f64, batch: &Batch) -> Result<(Tensor, Tensor), GroupError> {
+        let iterations = match self.fault {
+            Some(Fault::TwoSinkhornIterations) => 2,
+            _ => sinkhorn::ITERATIONS,
+        };
+        let group = self.group.as_ref();
+        let cls = sinkhorn_knopp(&teacher.cls_after_head, temperature, Samples::Equal, iterations, group)?;
+        let mut count = Tensor::from_slice(&[batch.mask_indices.size()[0]]).to_device(self.device);
+        let counted = Samples::Counted(&mut count);
+        let patches = sinkhorn_knopp(&teacher.masked_patch_after_head, temperature, counted, iterations, group)?;
+        Ok((cls.unflatten(0, [2, batch.images()]), patches))
+    }
+
+    fn gram_output(
+        &self,
+        batch: &Batch,
+        teacher: &TeacherOutput,
+        student: &StudentOutput,
+    ) -> Result<Option<GramOutput>, TrainError> {
+        let Some(gram) = &self.config.training.gram else { return Ok(None) };
+        if !self.arch.gram_teacher_is_ready() {
+            return Err(TrainError::GramTeacher);
+        }
+        self.arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
+    }
+
+    /// This rank's rows of each gradient, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
+    fn gradients(&self) -> Result<Vec<Option<Tensor>>, TrainError> {
+        let grads = self.weights.student.gradients()?;
+        if self.fault == Some(Fault::GradientAveraged) {
+            for grad in grads.iter().flatten() {
+                let _ = grad.shallow_clone().g_div_scalar_(self.group.size() as f64);
+            }
+        }
+        Ok(grads)
+    }
+
+    /// Clips in place, a submodule at a time; the norms before, under the submodules' names. None without `optim.clip_grad`.
+    fn clip(&self, grads: &[Option<Tensor>]) -> Result<Vec<(&'static str, Tensor)>, ClipError> {
+        let Some(max_norm) = self.config.training.optim.clip_grad else { return Ok(Vec::new()) };
+        let group = self.group.as_ref();
+        let present = |grads: &[Option<Tensor>]| grads.iter().flatten().map(Tensor::shallow_clone).collect::<Vec<_>>();
+        if self.fault == Some(Fault::ClipAllTogether) {
+            let norm = clip_grad_norm_(&present(grads), max_norm, group)?;
+            return Ok(SUBMODULES.into_iter().map(|submodule| (submodule, norm.shallow_clone())).collect());
+        }
+        let mut rest = grads;
+        let mut norms = Vec::with_capacity(SUBMODULES.len());
+        for (submodule, count) in SUBMODULES.into_iter().zip(self.weights.counts) {
+            let (own, others) = rest.split_at(count);
+            norms.push((submodule, clip_grad_norm_(&present(own), max_norm, group)?));
+            rest = others;
+        }
+        Ok(norms)
+    }
+}

@@ -1,0 +1,79 @@
+//! The networks that follow the student: its moving average, and the Gram teacher.
+
+use dinov3_config::GramTeacher;
+use dinov3_config::fault::Fault;
+use dinov3_torch::shim::{self, ShimError};
+use dinov3_vit::meta_arch::{SslMetaArch, warm};
+use dinov3_vit::module::copy_buffers;
+use dinov3_vit::vit::VisionTransformer;
+use tch::no_grad;
+
+use super::Trainer;
+
+impl Trainer {
+    /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
+    pub fn init_gram_teacher(&mut self, scale: f64) {
+        if let Some(mut fresh) = SslMetaArch::new_gram_teacher(&self.config) {
+            fresh.init_weights();
+            if scale > 0.0 {
+                warm(&fresh, scale);
+            }
+            self.take_gram_teacher(&fresh);
+        }
+    }
+
+    /// Makes `backbone` the Gram teacher, where there is one.
+    pub(super) fn take_gram_teacher(&mut self, backbone: &VisionTransformer) {
+        if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
+            weights.assign(backbone);
+            copy_buffers(mine, backbone);
+            self.arch.gram_teacher_initialized = true;
+        }
+    }
+
+    /// `gram_load_ema_teacher` and `update_gram`, which both end with the average's weights in the Gram teacher. Nothing without one.
+    fn load_gram_teacher(&mut self) {
+        if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
+            // The backbone comes first among the average's.
+            weights.copy_from(&self.weights.teacher);
+            copy_buffers(mine, &self.arch.teacher.backbone);
+            self.arch.gram_teacher_initialized = true;
+        }
+    }
+
+    /// `teacher = momentum · teacher + (1 - momentum) · student`, in place.
+    pub(super) fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
+        let (student, teacher) = (self.weights.student.rows(), self.weights.teacher.rows());
+        no_grad(|| {
+            shim::foreach_mul_(teacher, momentum)?;
+            if self.fault != Some(Fault::EmaWithoutStudent) {
+                shim::foreach_add_(teacher, student, 1.0 - momentum)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Loads the teacher into the Gram teacher in the iteration that the config names (`gram.it_load_ema_teacher`).
+    pub(super) fn load_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { load_ema_at: Some(at), .. }) if *at == it);
+        if due {
+            self.load_gram_teacher();
+        }
+        due
+    }
+
+    /// Loads it again as often as the config says (`gram.update_frequency`).
+    pub(super) fn update_gram_if_due(&mut self, it: usize) -> bool {
+        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
+            if updates.follows(it, self.gram_updates));
+        if due {
+            self.load_gram_teacher();
+            self.gram_updates += 1;
+        }
+        due
+    }
+
+    fn gram_teacher(&self) -> Option<&GramTeacher> {
+        self.config.training.gram.as_ref().map(|gram| &gram.teacher)
+    }
+}

@@ -1,0 +1,195 @@
+//! Weights on disk: safetensors under the names of the reference's `state_dict`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, SafeTensors};
+use tch::{Kind, Tensor, no_grad};
+use thiserror::Error;
+
+use dinov3_torch::bytes::{TensorBytes, bytes_of};
+use dinov3_torch::shim::{self, ShimError};
+use dinov3_vit::module::Module;
+
+/// Why weights could not be read or written.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    /// The file system said no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The file is not safetensors, or is cut short.
+    #[error("{} is not a whole safetensors file: {source}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: SafeTensorError,
+    },
+    /// The file is not what `torch.save` writes.
+    #[error("{} cannot be read as a checkpoint: {source}", path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: ShimError,
+    },
+    /// A folder in place of a file.
+    #[error(
+        "{} is a folder: a distributed checkpoint cannot be read; consolidate it with `python -m torch.distributed.checkpoint.format_utils dcp_to_torch`",
+        .0.display()
+    )]
+    Distributed(PathBuf),
+    /// The file lacks a tensor of the model, or has others: both lists, in full.
+    #[error("the weights do not fit the model: missing {missing:?}, unexpected {unexpected:?}")]
+    Keys {
+        /// In the model, not in the file.
+        missing: Vec<String>,
+        /// In the file, not in the model.
+        unexpected: Vec<String>,
+    },
+    /// A tensor of another shape or dtype.
+    #[error("`{name}` is {found} in the file and {expected} in the model")]
+    Differs {
+        /// The tensor.
+        name: String,
+        /// Dtype and shape in the file.
+        found: String,
+        /// Dtype and shape in the model.
+        expected: String,
+    },
+}
+
+/// Writes every tensor of `module` to `path`, under a temporary name first. In the file, names are relative to `root`:
+/// `student.backbone` for a backbone's own (`blocks.0.norm1.weight`), an empty one for the names in full.
+///
+/// # Errors
+/// When the file cannot be written; an existing one is then left as it was.
+pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
+    let io = |source| WeightsError::Io { path: path.to_owned(), source };
+    // SAFETY: `module` is borrowed for the whole call, and nothing here writes to its tensors.
+    let bytes = |tensor: &Tensor| unsafe { bytes_of(tensor) };
+    let named: Vec<(String, TensorBytes)> =
+        module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), bytes(&tensor))).collect();
+    let mut views = Vec::with_capacity(named.len());
+    for (name, tensor) in &named {
+        let view = TensorView::new(dtype(tensor.kind()), tensor.shape().to_vec(), tensor.bytes())
+            .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
+        views.push((name.as_str(), view));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    safetensors::serialize_to_file(views, None, temporary.path())
+        .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
+    fs::File::open(temporary.path()).and_then(|file| file.sync_all()).map_err(io)?;
+    temporary.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// Reads `path`, whose names are relative to `root`, into `module`, whose tensors keep their devices. Strict: every key, shape and
+/// dtype must match.
+///
+/// # Errors
+/// When the file cannot be read or does not fit; the module is then unchanged.
+pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
+    assign(module, root, read_safetensors(path)?)
+}
+
+/// A checkpoint that the reference's programs write or read: safetensors, or the `.pth` of `torch.save({"teacher": …})`, whose
+/// names are relative to a network (`backbone.norm.weight`).
+///
+/// # Errors
+/// When the file cannot be read, or is a folder (a distributed checkpoint).
+pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
+    let io = |source| WeightsError::Io { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(io)?.is_dir() {
+        return Err(WeightsError::Distributed(path.to_owned()));
+    }
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        return read_safetensors(path);
+    }
+    let tensors = shim::read_pth(path, "teacher");
+    let tensors = tensors.map_err(|source| WeightsError::Pickle { path: path.to_owned(), source })?;
+    Ok(tensors.into_iter().collect())
+}
+
+fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
+    let format = |source| WeightsError::Format { path: path.to_owned(), source };
+    let bytes = fs::read(path).map_err(|source| WeightsError::Io { path: path.to_owned(), source })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    file.tensors().into_iter().map(|(name, view)| tensor(&name, &view).map(|tensor| (name, tensor))).collect()
+}
+
+fn tensor(name: &str, view: &TensorView) -> Result<Tensor, WeightsError> {
+    let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+    let kind = match view.dtype() {
+        Dtype::F64 => Kind::Double,
+        Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
+        Dtype::BF16 => Kind::BFloat16,
+        other => {
+            let (name, found) = (name.to_owned(), format!("{other:?} {shape:?}"));
+            return Err(WeightsError::Differs { name, found, expected: "of floating-point numbers".to_owned() });
+        }
+    };
+    Ok(Tensor::from_data_size(view.data(), &shape, kind))
+}
+
+/// Overwrites every tensor of `module` by the one of its name, relative to `root`, in `found`.
+///
+/// # Errors
+/// When a name, a shape or a dtype does not match; the module is then unchanged.
+pub fn assign(module: &impl Module, root: &str, mut found: HashMap<String, Tensor>) -> Result<(), WeightsError> {
+    let (mut pairs, mut missing) = (Vec::new(), Vec::new());
+    for (name, _, tensor) in module.state_dict() {
+        let name = within(root, name);
+        match found.remove(&name) {
+            Some(value) => pairs.push((name, value, tensor)),
+            None => missing.push(name),
+        }
+    }
+    if !missing.is_empty() || !found.is_empty() {
+        let mut unexpected: Vec<String> = found.into_keys().collect();
+        unexpected.sort();
+        return Err(WeightsError::Keys { missing, unexpected });
+    }
+    pairs.iter().try_for_each(|(name, value, tensor)| fits(name, tensor, value))?;
+    no_grad(|| pairs.iter_mut().for_each(|(_, value, tensor)| tensor.copy_(value)));
+    Ok(())
+}
+
+/// A tensor's name relative to the module path `root`.
+fn within(root: &str, name: String) -> String {
+    match name.strip_prefix(root).and_then(|rest| rest.strip_prefix('.')) {
+        Some(rest) if !root.is_empty() => rest.to_owned(),
+        _ => name,
+    }
+}
+
+fn fits(name: &str, tensor: &Tensor, value: &Tensor) -> Result<(), WeightsError> {
+    let describe = |tensor: &Tensor| format!("{:?} {:?}", dtype(tensor.kind()), tensor.size());
+    if tensor.kind() == value.kind() && tensor.size() == value.size() {
+        return Ok(());
+    }
+    Err(WeightsError::Differs { name: name.to_owned(), found: describe(value), expected: describe(tensor) })
+}
+
+/// The safetensors name of a tensor's dtype.
+///
+/// # Panics
+/// On a dtype that no parameter or buffer of the model has.
+fn dtype(kind: Kind) -> Dtype {
+    match kind {
+        Kind::Double => Dtype::F64,
+        Kind::Float => Dtype::F32,
+        Kind::Half => Dtype::F16,
+        Kind::BFloat16 => Dtype::BF16,
+        other => unreachable!("no tensor of the model is {other:?}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! Weights that a run starts from.
+//!
+//! `checkpoint.pth` was written by Python: `torch.save({"teacher": {"backbone.norm.weight": torch.arange(4.),
+//! "dino_loss.center": torch.zeros(1, 2), "backbone.rope_embed.periods": torch.ones(2, dtype=torch.bfloat16)}, "iteration": 3}, …)`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dinov3_config::SslConfig;
+use dinov3_ranks::Alone;
+use dinov3_torch::runtime;
+use dinov3_train::weights::{WeightsError, read_checkpoint, save};
+use dinov3_train::{TrainError, Trainer};
+use dinov3_vit::meta_arch::Network;
+use dinov3_vit::module::Module;
+use dinov3_vit::tap::Taps;
+use serde_json::{Value, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::fixture::{self, stream};
+
+#[test]
+fn what_torch_save_wrote_is_read() {
+    let found = read_checkpoint(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/checkpoint.pth"))).unwrap();
+    assert_eq!(found["backbone.norm.weight"], Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]));
+    assert_eq!(found["backbone.rope_embed.periods"].kind(), Kind::BFloat16);
+    assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn a_file_that_is_no_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.pth");
+    std::fs::write(&path, "not a checkpoint").unwrap();
+    assert!(matches!(read_checkpoint(&path), Err(WeightsError::Pickle { .. })));
+    assert!(matches!(read_checkpoint(folder.path()), Err(WeightsError::Distributed(_))));
+    assert!(matches!(read_checkpoint(&folder.path().join("none")), Err(WeightsError::Io { .. })));
+}
+
+fn trainer(config: &Value) -> Trainer {
+    let config = SslConfig::from_merged(config).unwrap();
+    Trainer::new(&config, Kind::Float, Device::Cpu, Arc::new(Alone)).unwrap()
+}
+
+fn gram_config(checkpoint: &Path) -> Value {
+    let mut config = fixture::merged_config();
+    config["gram"]["use_loss"] = json!(true);
+    config["gram"]["ckpt"] = json!(checkpoint.to_str().unwrap());
+    config["crops"]["gram_teacher_crops_size"] = json!(32);
+    config
+}
+
+/// A teacher like no other, and the file in `folder` that holds it.
+fn saved_teacher(folder: &Path) -> (PathBuf, Network) {
+    let path = folder.join("teacher.safetensors");
+    let teacher = fixture::arch(&fixture::merged_config()).teacher;
+    teacher.warm(1.0);
+    save(&teacher, "teacher", &path).unwrap();
+    (path, teacher)
+}
+
+/// The Gram teacher takes the backbone of a checkpoint that has heads too; without one the step is refused.
+#[test]
+fn a_gram_teacher_takes_a_backbone() {
+    let _stream = stream();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, teacher) = saved_teacher(folder.path());
+    let mut trainer = trainer(&gram_config(&path));
+    runtime::manual_seed(0);
+    trainer.init_weights();
+    let batch = fixture::batch();
+    let crops = batch.global_crops.shallow_clone();
+    let batch = batch.with_gram_teacher_crops(Some(crops));
+    assert!(matches!(trainer.step(&batch, 10, &mut Taps::none()), Err(TrainError::GramTeacher)));
+    trainer.load_checkpoints().unwrap();
+    let gram = trainer.arch().gram_teacher.as_ref().unwrap();
+    for ((name, _, mine), (_, _, theirs)) in gram.state_dict().into_iter().zip(teacher.backbone.state_dict()) {
+        assert_eq!(mine, theirs, "{name}");
+    }
+    trainer.step(&batch, 10, &mut Taps::none()).unwrap();
+}
+
+/// `student.resume_from_teacher_chkpt` starts student and average from the same weights.
+#[test]
+fn a_student_resumes_from_a_teacher() {
+    let _stream = stream();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, teacher) = saved_teacher(folder.path());
+    let mut trainer = trainer(&fixture::with_student("resume_from_teacher_chkpt", json!(path.to_str().unwrap())));
+    trainer.init_weights();
+    trainer.load_checkpoints().unwrap();
+    let arch = trainer.arch();
+    let networks = arch.student.state_dict().into_iter().zip(arch.teacher.state_dict()).zip(teacher.state_dict());
+    for (((name, _, student), (_, _, average)), (_, _, saved)) in networks {
+        assert!(student.detach() == saved && average == saved, "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_network_is_refused() {
+    let _stream = stream();
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/checkpoint.pth"));
+    let mut trainer = trainer(&gram_config(path));
+    trainer.init_weights();
+    let error = trainer.load_checkpoints().unwrap_err();
+    assert!(error.to_string().starts_with("the weights do not fit the model: missing ["), "{error}");
+}
+
+/// A frozen teacher whose config was not read would leave the average in its place.
+#[test]
+fn distillation_without_its_teacher_is_refused() {
+    let mut config = fixture::merged_config();
+    config["distillation"]["enabled"] = json!(true);
+    let config = SslConfig::from_merged(&config).unwrap();
+    let error = Trainer::new(&config, Kind::Float, Device::Cpu, Arc::new(Alone)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`distillation.enabled` cannot be used here: the frozen teacher's config, `distillation.full_cfg_path`, has not been read"
+    );
+}

@@ -1,0 +1,14 @@
+//! Tests of the trainer as its users see it. One binary: linking against libtorch is slow.
+
+mod architectures;
+mod checkpoints;
+mod fixture;
+mod forward;
+#[cfg(unix)]
+mod launch;
+mod leaks;
+#[cfg(unix)]
+mod ranks;
+mod step;
+mod training;
+mod weights;

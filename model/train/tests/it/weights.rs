@@ -1,0 +1,84 @@
+//! Weights to disk and back.
+
+use std::fs;
+
+use dinov3_train::weights::{WeightsError, load, save};
+use dinov3_vit::module::Module;
+use serde_json::json;
+
+use crate::fixture;
+
+#[test]
+fn weights_come_back_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.safetensors");
+    let saved = fixture::arch(&fixture::merged_config()).student;
+    save(&saved, "", &path).unwrap();
+    let loaded = fixture::arch(&fixture::merged_config()).student;
+    loaded.warm(1.0);
+    load(&loaded, "", &path).unwrap();
+    for ((name, _, mine), (_, _, theirs)) in loaded.state_dict().into_iter().zip(saved.state_dict()) {
+        assert_eq!(mine, theirs, "{name}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn every_key_that_does_not_fit_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.safetensors");
+    save(&fixture::arch(&fixture::merged_config()).student, "", &path).unwrap();
+    let other = fixture::arch(&fixture::with_student("ffn_bias", json!(false))).student;
+    let Err(WeightsError::Keys { missing, unexpected }) = load(&other, "", &path) else {
+        panic!("weights with more keys were taken");
+    };
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(unexpected.contains(&"student.backbone.blocks.0.mlp.fc1.bias".to_owned()), "{unexpected:?}");
+}
+
+#[test]
+fn another_shape_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.safetensors");
+    save(&fixture::arch(&fixture::merged_config()).student, "", &path).unwrap();
+    let other = fixture::arch(&fixture::with_student("n_storage_tokens", json!(3))).student;
+    let before = other.state_dict().remove(0).2.copy();
+    let error = load(&other, "", &path).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`student.backbone.storage_tokens` is F32 [1, 2, 64] in the file and F32 [1, 3, 64] in the model"
+    );
+    assert_eq!(other.state_dict().remove(0).2, before);
+}
+
+#[test]
+fn a_truncated_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.safetensors");
+    let student = fixture::arch(&fixture::merged_config()).student;
+    save(&student, "", &path).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(matches!(load(&student, "", &path), Err(WeightsError::Format { .. })));
+    assert!(matches!(load(&student, "", &folder.path().join("none")), Err(WeightsError::Io { .. })));
+}
+
+/// What another program writes of a backbone has the names of a backbone alone.
+#[test]
+fn a_backbone_is_saved_and_loaded_under_its_own_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("backbone.safetensors");
+    let arch = fixture::arch(&fixture::merged_config());
+    save(&arch.student.backbone, "student.backbone", &path).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert!(file.names().contains(&"blocks.0.attn.qkv.weight"), "{:?}", file.names());
+    let other = fixture::arch(&fixture::merged_config()).teacher;
+    other.warm(1.0);
+    load(&other.backbone, "teacher.backbone", &path).unwrap();
+    for ((name, _, mine), (_, _, theirs)) in
+        other.backbone.state_dict().into_iter().zip(arch.student.backbone.state_dict())
+    {
+        assert_eq!(mine, theirs, "{name}");
+    }
+}

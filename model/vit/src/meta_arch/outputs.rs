@@ -1,0 +1,139 @@
+//! What the networks give: `get_teacher_output`, `get_student_output`, `get_gram_teacher_output`.
+
+use dinov3_config::{GramConfig, TokensUsed};
+use tch::{Tensor, no_grad};
+
+use super::{Batch, SslMetaArch};
+use crate::loss::gram;
+use crate::tap::Taps;
+use crate::vit::Crops;
+
+/// What the teacher gives, before centering.
+#[derive(Debug)]
+pub struct TeacherOutput {
+    /// `[2 B, N, D]`: patch tokens.
+    pub patches: Tensor,
+    /// `[2 B, K]`: logits of the CLS tokens.
+    pub cls_after_head: Tensor,
+    /// `[M, K]`: logits of the patches that are masked for the student.
+    pub masked_patch_after_head: Tensor,
+}
+
+/// What the student gives.
+#[derive(Debug)]
+pub struct StudentOutput {
+    /// `[2 B, D]`: CLS tokens of the global crops.
+    pub global_cls_pre_head: Tensor,
+    /// `[2 B, N, D]`: patch tokens of the global crops.
+    pub global_patches: Tensor,
+    /// `[2 B, K]`.
+    pub global_cls_after_head: Tensor,
+    /// `[n B, K]`.
+    pub local_cls_after_head: Tensor,
+    /// `[M, K]`.
+    pub masked_patch_after_head: Tensor,
+}
+
+/// What the Gram loss compares.
+#[derive(Debug)]
+pub struct GramOutput {
+    /// The student's patches: all `[2 B, N, D]`, or those that `gram.tokens_used` chooses, `[M, D]`.
+    pub student: Tensor,
+    /// The Gram teacher's, likewise.
+    pub teacher: Tensor,
+    /// All of the student's, for the statistics.
+    pub all_student: Tensor,
+    /// All of the Gram teacher's.
+    pub all_teacher: Tensor,
+}
+
+impl SslMetaArch {
+    /// `get_teacher_output`, up to the logits: the global crops, unmasked, in evaluation mode.
+    pub fn teacher_output(&self, batch: &Batch, taps: &mut Taps) -> TeacherOutput {
+        no_grad(|| {
+            let network = self.acting_teacher();
+            let crops = Crops { images: &batch.global_crops, masks: None };
+            let features = network.backbone.forward_features(crops, false, taps);
+            let masked = features.patches.flatten(0, 1).index_select(0, &batch.mask_indices);
+            let masked_patch_after_head = network.ibot_head.forward(&masked, taps);
+            let cls_after_head = network.dino_head.forward(&features.cls, taps);
+            TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head }
+        })
+    }
+
+    /// The same as `MultiDistillationMetaArch` computes it: iBOT's head without its last layer on every patch, so that all
+    /// students' ranks can be sent the few features rather than the logits; then the last layer on the masked ones.
+    pub fn shared_teacher_output(&self, batch: &Batch, taps: &mut Taps) -> TeacherOutput {
+        no_grad(|| {
+            let network = self.acting_teacher();
+            let crops = Crops { images: &batch.global_crops, masks: None };
+            let features = network.backbone.forward_features(crops, false, taps);
+            let bottleneck = network.ibot_head.without_last_layer(&features.patches.flatten(0, 1), taps);
+            let masked = bottleneck.index_select(0, &batch.mask_indices);
+            let masked_patch_after_head = network.ibot_head.only_last_layer(&masked, taps);
+            let cls = network.dino_head.without_last_layer(&features.cls, taps);
+            let cls_after_head = network.dino_head.only_last_layer(&cls, taps);
+            TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head }
+        })
+    }
+
+    /// `get_student_output`: global crops with their masks (none in distillation) and local crops, jointly, in training mode.
+    pub fn student_output(&self, batch: &Batch, taps: &mut Taps) -> StudentOutput {
+        let network = &self.student;
+        let masks = Some(&batch.masks).filter(|_| self.distilled.is_none());
+        let global = Crops { images: &batch.global_crops, masks };
+        let local = Crops { images: &batch.local_crops, masks: None };
+        let features = network.backbone.forward_features_of_list(&[global, local], true, taps);
+        let (global, local) = (&features[0], &features[1]);
+        let masked = global.patches.flatten(0, 1).index_select(0, &batch.mask_indices);
+        let masked_patch_after_head = network.ibot_head.forward(&masked, taps);
+        let sizes = [global.cls.size()[0], local.cls.size()[0]];
+        let cls = Tensor::cat(&[&global.cls, &local.cls], 0);
+        let mut logits = network.dino_head.forward(&cls, taps).split_with_sizes(&sizes[..], 0).into_iter();
+        let mut next = || logits.next().expect("two sizes were asked for");
+        StudentOutput {
+            global_cls_pre_head: global.cls.shallow_clone(),
+            global_patches: global.patches.shallow_clone(),
+            global_cls_after_head: next(),
+            local_cls_after_head: next(),
+            masked_patch_after_head,
+        }
+    }
+
+    /// `get_gram_teacher_output`. `None` when a Gram teacher of its own has no crops to see.
+    pub fn gram_output(
+        &self,
+        config: &GramConfig,
+        batch: &Batch,
+        teacher: &TeacherOutput,
+        student: &StudentOutput,
+    ) -> Option<GramOutput> {
+        let all_student = student.global_patches.shallow_clone();
+        let all_teacher = match &self.gram_teacher {
+            None => teacher.patches.shallow_clone(),
+            Some(backbone) => {
+                let images = batch.gram_teacher_crops.as_ref()?;
+                let crops = Crops { images, masks: None };
+                let patches = no_grad(|| backbone.forward_features(crops, false, &mut Taps::none()).patches);
+                fitted(config, patches, &all_student)
+            }
+        };
+        let unmasked = || batch.masks.logical_not();
+        let choose = |patches: &Tensor| match config.tokens_used {
+            TokensUsed::All => patches.shallow_clone(),
+            TokensUsed::Masked => gram::chosen(patches, &batch.masks),
+            TokensUsed::Unmasked => gram::chosen(patches, &unmasked()),
+        };
+        Some(GramOutput { student: choose(&all_student), teacher: choose(&all_teacher), all_student, all_teacher })
+    }
+}
+
+/// The Gram teacher's patches on the student's grid; both grids are square.
+fn fitted(config: &GramConfig, patches: Tensor, student: &Tensor) -> Tensor {
+    let side = |tokens: i64| (tokens as f64).sqrt().round() as i64;
+    let (from, to) = (side(patches.size()[1]), side(student.size()[1]));
+    if from == to {
+        return patches;
+    }
+    no_grad(|| gram::resize_patches(&patches, (from, to), config.resize_method, config.resize_antialias))
+}
