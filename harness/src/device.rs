@@ -1,7 +1,7 @@
 //! `--device`.
 
 use anyhow::{Result, bail};
-use tch::{Cuda, Device};
+use dinov3_torch::device::{Device, cuda_devices};
 
 use crate::failure::EnvironmentFailure;
 
@@ -48,11 +48,6 @@ fn cuda(index: usize) -> Result<Device> {
     };
     let hint = "hint: with a CUDA PyTorch 2.8 installed, set DINOV3_LIBTORCH to its `torch` folder and build again";
     Err(EnvironmentFailure(format!("{what}\n{hint}")).into())
-}
-
-/// How many devices of CUDA there are.
-pub fn cuda_devices() -> usize {
-    Cuda::device_count().max(0) as usize
 }
 
 /// How a report names the device, as libtorch does.

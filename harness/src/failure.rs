@@ -6,6 +6,7 @@ use anyhow::Error;
 use dinov3_ranks::{Failure, GroupError};
 use dinov3_reports::exit;
 use dinov3_suites::SuiteError;
+use dinov3_suites::reduce_op::RanksError;
 use owo_colors::OwoColorize;
 use thiserror::Error as ThisError;
 
@@ -25,9 +26,16 @@ pub fn exit_code(error: &Error) -> i32 {
         Some(failure) if failure.is_of_others() => exit::PEER,
         // A backend that refuses, of which the arguments knew nothing.
         Some(Failure::Backend { .. }) => exit::ENVIRONMENT,
+        _ if lacks_devices(error) => exit::ENVIRONMENT,
         _ if error.is::<EnvironmentFailure>() => exit::ENVIRONMENT,
         _ => exit::USAGE,
     }
+}
+
+/// Whether there is no device for ranks that a suite would start.
+fn lacks_devices(error: &Error) -> bool {
+    let devices = |it: &RanksError| matches!(it, RanksError::Plugin(_) | RanksError::NoDevice { .. });
+    matches!(error.downcast_ref(), Some(SuiteError::Ranks(it)) if devices(it))
 }
 
 /// Shows the error on standard error.

@@ -15,11 +15,17 @@ use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Manifest, SetJudgement}
 use dinov3_reports::Section;
 use dinov3_vit::tap::Tap;
 
-use crate::catalogue::DATA;
 use crate::judging::Judging;
 use crate::judging::replay::Replay;
 use crate::judging::sections;
-use crate::{SuiteError, SuiteInfo};
+use crate::{Part, Ranks, SuiteError, SuiteInfo};
+
+const INFO: SuiteInfo = SuiteInfo {
+    name: "data",
+    group: "precision",
+    proves: "random streams, crops, masks, orders of samples and tables are the reference's to the last bit, on every machine",
+    ranks: Part::None,
+};
 
 /// The suite.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +33,7 @@ pub struct Data;
 
 impl Judging for Data {
     fn info(&self) -> SuiteInfo {
-        DATA
+        INFO
     }
 
     fn takes(&self, manifest: &Manifest) -> bool {
@@ -43,7 +49,13 @@ impl Judging for Data {
         Expectation::Identical
     }
 
-    fn replay(&self, set: &GoldenSet, _replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+    fn replay(
+        &self,
+        set: &GoldenSet,
+        _replay: &Replay,
+        _ranks: Option<&Ranks>,
+        tap: &mut dyn Tap,
+    ) -> Result<(), SuiteError> {
         streams::show(set, tap)?;
         parameters::show(set, tap)?;
         samplers::show(set, tap)?;

@@ -39,6 +39,12 @@ pub enum SuiteError {
         /// Where.
         roots: Vec<PathBuf>,
     },
+    /// The suite `reduce-op` has nothing to do.
+    #[error("there is nothing for the suite `reduce-op` to do: {why}\nhint: run it by itself: `run --suite reduce-op`")]
+    NothingToReduce {
+        /// Why not.
+        why: &'static str,
+    },
     /// No set is one that the suite judges.
     #[error("nothing under {} is for the suite `{suite}`\nhint: `golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
     NothingFor {
@@ -145,6 +151,11 @@ pub enum SuiteError {
 }
 
 impl SuiteError {
+    /// Whether the suite was asked in vain: a group may be run on what is for one of its members.
+    pub fn is_idle(&self) -> bool {
+        matches!(self, Self::NothingFor { .. } | Self::NothingToReduce { .. })
+    }
+
     /// [`SuiteError::Input`] of `set`.
     pub(crate) fn input(set: &GoldenSet, input: impl Into<String>, reason: impl ToString) -> Self {
         Self::Input { set: set.manifest().name.clone(), input: input.into(), reason: reason.to_string() }

@@ -9,50 +9,23 @@ pub mod sections;
 mod tap;
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Instant;
 
 use dinov3_config::fault::Plant;
-use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
 use dinov3_torch::runtime;
 use dinov3_vit::tap::Tap;
 use tch::Device;
 
-use crate::{SuiteError, SuiteInfo};
+use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};
 use cases::{Case, Subject};
 use replay::{Replay, this_machine};
 use tap::JudgingTap;
 
-/// What to judge, and against what.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// Golden sets, or folders of them.
-    pub golden: Vec<PathBuf>,
-    /// How much.
-    pub profile: Profile,
-    /// Whose tensors.
-    pub source: Source,
-}
-
-/// Whose tensors are judged.
-#[derive(Clone, Debug)]
-pub enum Source {
-    /// Our own trainer's.
-    Trainer {
-        /// Where it computes.
-        device: Device,
-        /// A defect planted on purpose.
-        plant: Option<Plant>,
-    },
-    /// Those of a set, or of a folder of sets, recorded elsewhere.
-    Candidate(PathBuf),
-}
-
 /// A suite that judges tensors: which sets it takes, and how it repeats what they recorded.
-pub trait Judging {
-    /// Its entry in the catalogue.
+pub trait Judging: Sync {
+    /// How the command line lists it.
     fn info(&self) -> SuiteInfo;
 
     /// Whether a set recorded anything that this suite judges.
@@ -77,65 +50,84 @@ pub trait Judging {
         Expectation::of(recorded, here)
     }
 
-    /// Repeats what `set` recorded through our own trainer and shows every tensor to `tap`.
+    /// Repeats what `set` recorded through our own trainer and shows every tensor to `tap`. With `ranks`, this process is rank 0
+    /// of them.
     ///
     /// # Errors
-    /// When the recipe cannot be replayed, or an input is missing or misshapen.
-    fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError>;
+    /// When the recipe cannot be replayed, an input is missing or misshapen, or another rank is gone.
+    fn replay(
+        &self,
+        set: &GoldenSet,
+        replay: &Replay,
+        ranks: Option<&Ranks>,
+        tap: &mut dyn Tap,
+    ) -> Result<(), SuiteError>;
+
+    /// The part of every other rank in [`Judging::replay`]: none, unless the suite says so.
+    ///
+    /// # Errors
+    /// As there.
+    fn follow(&self, _set: &GoldenSet, _replay: &Replay, _ranks: &Ranks) -> Result<(), SuiteError> {
+        Ok(())
+    }
 
     /// The tables and plots of the report.
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section>;
 }
 
-/// Runs a suite. A tensor that is wrong is a failing check.
-///
-/// # Errors
-/// When a golden or candidate set cannot be read, is damaged, or does not fit; and when `reporter` fails.
-pub fn run(suite: &dyn Judging, request: &Request, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
-    let started = Instant::now();
-    let cases = cases::of(suite, request)?;
-    let info = suite.info();
-    reporter.event(&Event::SuiteStarted {
-        suite: info.name.to_owned(),
-        group: Some(info.group.to_owned()),
-        proves: info.proves.to_owned(),
-        planned: cases.iter().map(|case| case.id(&info)).collect(),
-    })?;
-    let judgements: Result<Vec<_>, _> = cases.iter().map(|case| run_case(suite, case, reporter)).collect();
-    let judgements = judgements?;
-    reporter.event(&Event::SuiteFinished {
-        suite: info.name.to_owned(),
-        sections: suite.sections(&judgements),
-        seconds: started.elapsed().as_secs_f64(),
-    })?;
-    Ok(())
-}
-
-/// Goes through the cases of a trainer as [`run`] does, with `part` in place of a judgement: what a rank does beside rank 0.
-///
-/// # Errors
-/// When a golden set cannot be read or is damaged, and when `part` fails.
-pub(crate) fn follow(
-    suite: &dyn Judging,
-    request: &Request,
-    part: &mut dyn FnMut(&GoldenSet, &Replay) -> Result<(), SuiteError>,
-) -> Result<(), SuiteError> {
-    for Case { golden, precision, recorded, subject } in cases::of(suite, request)? {
-        if let Subject::Trainer { device, plant } = subject {
-            runtime::set_threads(recorded.threads);
-            part(&golden, &Replay { precision, device, plant, free_run: false })?;
-        }
+impl<J: Judging> Suite for J {
+    fn info(&self) -> SuiteInfo {
+        Judging::info(self)
     }
-    Ok(())
+
+    fn plan<'a>(&'a self, request: &Request, _session: &Session) -> Result<Box<dyn Plan + 'a>, SuiteError> {
+        Ok(Box::new(Cases { suite: self, cases: cases::of(self, request)? }))
+    }
 }
 
-fn run_case(suite: &dyn Judging, case: &Case, reporter: &mut dyn Reporter) -> Result<SetJudgement, SuiteError> {
+/// The comparisons that a request asks of a suite.
+struct Cases<'a> {
+    suite: &'a dyn Judging,
+    cases: Vec<Case>,
+}
+
+impl Plan for Cases<'_> {
+    fn checks(&self) -> Vec<String> {
+        self.cases.iter().map(|case| case.id(&self.suite.info())).collect()
+    }
+
+    fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        let judged = |case: &Case| run_case(self.suite, case, session.ranks(), reporter);
+        let judgements: Vec<SetJudgement> = self.cases.iter().map(judged).collect::<Result<_, _>>()?;
+        Ok(self.suite.sections(&judgements))
+    }
+
+    fn follow(&self, session: &Session) -> Result<(), SuiteError> {
+        let Some(ranks) = session.ranks() else { return Ok(()) };
+        for Case { golden, precision, recorded, subject } in &self.cases {
+            if let Subject::Trainer { device, plant } = *subject {
+                runtime::set_threads(recorded.threads);
+                // Whether all steps are taken is rank 0's to say.
+                let replay = Replay { precision: *precision, device, plant, free_run: false };
+                self.suite.follow(golden, &replay, ranks)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn run_case(
+    suite: &dyn Judging,
+    case: &Case,
+    ranks: Option<&Ranks>,
+    reporter: &mut dyn Reporter,
+) -> Result<SetJudgement, SuiteError> {
     let started = Instant::now();
     let id = case.id(&suite.info());
     let entries = case.golden.manifest().entries.len() as u64;
     reporter.event(&Event::CheckStarted { id: id.clone(), title: case.title(), steps: Some(entries) })?;
     let (judgement, plant) = match &case.subject {
-        Subject::Trainer { device, plant } => (judge_trainer(suite, case, *device, *plant, reporter)?, *plant),
+        Subject::Trainer { device, plant } => (judge_trainer(suite, case, (*device, *plant), ranks, reporter)?, *plant),
         Subject::Candidate { set, recorded } => (judge_candidate(case, set, recorded, reporter)?, None),
     };
     let verdict = match plant {
@@ -157,8 +149,8 @@ fn run_case(suite: &dyn Judging, case: &Case, reporter: &mut dyn Reporter) -> Re
 fn judge_trainer(
     suite: &dyn Judging,
     case: &Case,
-    device: Device,
-    plant: Option<Plant>,
+    (device, plant): (Device, Option<Plant>),
+    ranks: Option<&Ranks>,
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
@@ -168,7 +160,7 @@ fn judge_trainer(
     runtime::set_threads(recorded.threads);
     let expectation = suite.expectation(recorded, &this_machine(device));
     let replay = Replay { precision: *precision, device, plant, free_run: expectation == Expectation::Identical };
-    judge(suite, golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
+    judge_on(ranks, suite, golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
 }
 
 /// Replays a set and judges every tensor as it appears, expecting what `expectation` says. `progress` is told how many
@@ -183,9 +175,21 @@ pub fn judge(
     expectation: Expectation,
     progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<SetJudgement, SuiteError> {
+    judge_on(None, suite, golden, replay, expectation, progress)
+}
+
+/// The same, where this process is rank 0 of `ranks`.
+fn judge_on(
+    ranks: Option<&Ranks>,
+    suite: &dyn Judging,
+    golden: &GoldenSet,
+    replay: Replay,
+    expectation: Expectation,
+    progress: &mut dyn FnMut(u64) -> io::Result<()>,
+) -> Result<SetJudgement, SuiteError> {
     let judge = Judge::new(golden, replay.precision, expectation)?;
     let mut tap = JudgingTap::new(judge, progress);
-    suite.replay(golden, &replay, &mut tap)?;
+    suite.replay(golden, &replay, ranks, &mut tap)?;
     tap.finish()
 }
 

@@ -11,11 +11,18 @@ use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage};
 use dinov3_reports::Section;
 use dinov3_vit::tap::Tap;
 
-use crate::catalogue::LAYERS;
 use crate::judging::Judging;
 use crate::judging::pipeline;
 use crate::judging::replay::{Replay, without_effect};
-use crate::{SuiteError, SuiteInfo};
+use crate::{Part, Ranks, SuiteError, SuiteInfo};
+
+const INFO: SuiteInfo = SuiteInfo {
+    name: "layers",
+    group: "precision",
+    proves: "every layer's forward output is the reference's: the same bits where the machine can give them, \
+             elsewhere no further from the float64 truth than the reference's own rounding",
+    ranks: Part::None,
+};
 
 /// The suite.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +30,7 @@ pub struct Layers;
 
 impl Judging for Layers {
     fn info(&self) -> SuiteInfo {
-        LAYERS
+        INFO
     }
 
     fn takes(&self, manifest: &Manifest) -> bool {
@@ -35,7 +42,13 @@ impl Judging for Layers {
         Ok(without_effect(set)?.into_iter().chain(pipeline::remark(set)).collect())
     }
 
-    fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+    fn replay(
+        &self,
+        set: &GoldenSet,
+        replay: &Replay,
+        _ranks: Option<&Ranks>,
+        tap: &mut dyn Tap,
+    ) -> Result<(), SuiteError> {
         replay::run(set, replay, tap)
     }
 

@@ -1,19 +1,24 @@
 //! The suites: each compares, measures or judges one thing, emits events while it works, and knows nothing of who
 //! listens.
 //!
-//! A suite is a function of a resolved request and a [`Reporter`](dinov3_reports::Reporter). What is wrong with the
-//! candidate is a failing check; what keeps the suite from judging at all (a damaged golden set, a candidate of another
-//! recipe) is a [`SuiteError`].
+//! [`SUITES`] is the slice of all suites. A [`Session`] owns the ranks of a run; each suite plans what it does for a [`Request`]
+//! before anything is printed, and emits [`Event`](dinov3_reports::Event)s when rank 0 leads it. What is wrong with the candidate
+//! is a failing check; what keeps a suite from judging at all (a damaged golden set, a candidate of another recipe) is a
+//! [`SuiteError`].
 
-pub mod catalogue;
 pub mod data;
 mod error;
 pub mod judging;
 pub mod layers;
 pub mod reduce_op;
+mod request;
+mod session;
 pub mod sets;
+mod suite;
 pub mod training;
 
-pub use catalogue::{CATALOGUE, SuiteInfo};
 pub use error::SuiteError;
-pub use judging::{Judging, Request, Source};
+pub use judging::Judging;
+pub use request::{Request, Source, Worker};
+pub use session::{Planned, Ranks, Session, run_alone};
+pub use suite::{Part, Plan, SUITES, Suite, SuiteInfo, named, select};

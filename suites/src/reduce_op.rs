@@ -19,11 +19,13 @@ use std::time::{Duration, Instant};
 
 use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
+use dinov3_ranks::launch;
 use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup};
 use dinov3_reports::{Event, Reporter, Section};
+use tch::Device;
 
-use crate::SuiteError;
-use crate::catalogue::REDUCE_OP;
+use crate::session::{self, Session};
+use crate::{Part, Plan, Source, Suite, SuiteError, SuiteInfo};
 use checks::{Found, World};
 use format::{FORMATS, Format};
 use grid::{Call, fillings, worlds};
@@ -40,6 +42,14 @@ pub fn patience(profile: Profile) -> Duration {
         Profile::Full => Duration::from_secs(900),
     }
 }
+
+pub(crate) const INFO: SuiteInfo = SuiteInfo {
+    name: "reduce-op",
+    group: "precision",
+    proves: "SUM, PREMUL_SUM at any factor and AVG give the exact sum, rounded as their definition says, and the same bits on every rank; \
+             at factor 1 alone PREMUL_SUM is SUM",
+    ranks: Part::Judged,
+};
 
 /// What to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +68,41 @@ pub struct Request {
     pub seed: u64,
 }
 
+/// What the suite makes up is the same in every run, so that a failure can be had again.
+const SEED: u64 = 20_251_125;
+
 impl Request {
+    /// What `request` asks of this suite.
+    fn of(request: &crate::Request) -> Result<Self, SuiteError> {
+        let nothing = |why| SuiteError::NothingToReduce { why };
+        let (device, plant) = match request.source {
+            Source::Candidate(_) => return Err(nothing("it judges no recordings")),
+            Source::Trainer { device, plant } => (device, plant),
+        };
+        if plant.is_some_and(|plant| !plant.fault.is_of_the_collectives()) {
+            return Err(nothing("what is planted is in no collective"));
+        }
+        // Without ranks, the suite starts some, each for the device of its own number.
+        let device = match device {
+            Device::Cuda(index) if launch::is_a_rank() => Some(index),
+            _ => None,
+        };
+        Ok(Self {
+            profile: request.profile,
+            backend: request.backend_name().to_owned(),
+            device,
+            premul: request.premul,
+            fault: plant.map(|plant| plant.fault),
+            seed: SEED,
+        })
+    }
+
+    /// The ranks of a run, to be judged.
+    fn tested_by<'a>(&self, ranks: &'a session::Ranks) -> Ranks<'a> {
+        let tested = GroupOptions { timeout: patience(self.profile), ..ranks.tensors };
+        Ranks { all: &ranks.all, tested }
+    }
+
     /// How ranks join to work on it.
     pub fn options(&self, rendezvous: Duration, collective: Duration) -> Options {
         Options { fault: self.fault, ..Options::new(rendezvous, collective) }
@@ -84,41 +128,72 @@ pub struct Ranks<'a> {
     pub tested: GroupOptions,
 }
 
-/// Where the ranks are.
-#[derive(Debug)]
-pub enum Place<'a> {
-    /// This process is rank 0 of them; the others call [`take_part`].
-    Ranks(Ranks<'a>),
-    /// They are started for the suite.
-    Workers(&'a Workers),
+/// The suite.
+#[derive(Clone, Copy, Debug)]
+pub struct ReduceOp;
+
+impl Suite for ReduceOp {
+    fn info(&self) -> SuiteInfo {
+        INFO
+    }
+
+    fn plan<'a>(&'a self, request: &crate::Request, session: &Session) -> Result<Box<dyn Plan + 'a>, SuiteError> {
+        let asked = Request::of(request)?;
+        let place = match session.ranks() {
+            Some(_) => Place::Ranks,
+            None => Place::Workers(Workers::of(request)?),
+        };
+        Ok(Box::new(Reductions { asked, place }))
+    }
 }
 
-/// Runs the suite. A result that is wrong is a failing check.
+/// Where the ranks are.
+#[derive(Debug)]
+enum Place {
+    /// Those of the run.
+    Ranks,
+    /// They are started for the suite.
+    Workers(Workers),
+}
+
+/// The plan of the suite.
+struct Reductions {
+    asked: Request,
+    place: Place,
+}
+
+impl Plan for Reductions {
+    fn checks(&self) -> Vec<String> {
+        checks::planned()
+    }
+
+    fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        match (&self.place, session.ranks()) {
+            (Place::Workers(workers), _) => workers.run(&self.asked, reporter),
+            (Place::Ranks, Some(ranks)) => lead(&self.asked, self.asked.tested_by(ranks), reporter),
+            (Place::Ranks, None) => Err(RanksError::Alone.into()),
+        }
+    }
+
+    fn follow(&self, session: &Session) -> Result<(), SuiteError> {
+        match session.ranks() {
+            Some(ranks) => take_part(&self.asked, self.asked.tested_by(ranks)),
+            None => Err(RanksError::Alone.into()),
+        }
+    }
+}
+
+/// Runs the suite on ranks that are started for it. A result that is wrong is a failing check.
 ///
 /// # Errors
 /// When the ranks cannot be started, one of them fails, and when `reporter` does.
-pub fn run(request: &Request, place: &Place<'_>, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
-    let started = Instant::now();
-    reporter.event(&Event::SuiteStarted {
-        suite: REDUCE_OP.name.to_owned(),
-        group: Some(REDUCE_OP.group.to_owned()),
-        proves: REDUCE_OP.proves.to_owned(),
-        planned: checks::planned(),
-    })?;
-    let sections = match place {
-        Place::Ranks(ranks) => lead(request, *ranks, reporter)?,
-        Place::Workers(workers) => workers.run(request, reporter)?,
-    };
-    let seconds = started.elapsed().as_secs_f64();
-    reporter.event(&Event::SuiteFinished { suite: REDUCE_OP.name.to_owned(), sections, seconds })?;
-    Ok(())
+pub fn run(request: &Request, workers: &Workers, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
+    let plan = Reductions { asked: request.clone(), place: Place::Workers(workers.clone()) };
+    Session::alone().lead(&[(INFO, Box::new(plan))], reporter)
 }
 
 /// What ranks other than 0 do while that one runs the suite.
-///
-/// # Errors
-/// When another rank is gone or late, and when the backend does not connect them.
-pub fn take_part(request: &Request, ranks: Ranks<'_>) -> Result<(), SuiteError> {
+fn take_part(request: &Request, ranks: Ranks<'_>) -> Result<(), SuiteError> {
     let worlds = Tested::split(ranks)?;
     for (call, format) in blocks() {
         measure_all(request, &worlds, call, format, &mut |_| Ok(()))?;

@@ -12,73 +12,37 @@ mod sections;
 mod steps;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
-use dinov3_ranks::{Collective, Failure, Group, GroupError, ProcessGroup};
+use dinov3_ranks::Group;
 use dinov3_reports::Section;
 use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
-use crate::catalogue::TRAINING;
 use crate::judging::replay::{Replay, without_effect};
-use crate::judging::{self, Judging, Request, pipeline};
-use crate::{SuiteError, SuiteInfo};
+use crate::judging::{Judging, pipeline};
+use crate::session::Word;
+use crate::{Part, Ranks, SuiteError, SuiteInfo};
 
-/// The suite.
-#[derive(Clone, Debug, Default)]
-pub struct Training {
-    /// The ranks that replay together what as many recorded; this process is one of them. The ranks of other sets are threads, as those of
-    /// all are where there is none.
-    pub ranks: Option<Ranks>,
-}
+const INFO: SuiteInfo = SuiteInfo {
+    name: "training",
+    group: "precision",
+    proves: "every loss, gradient, optimizer state and teacher of a training step, and every schedule, is the reference's: the \
+             same bits over many steps where the machine can give them, elsewhere within rounding over one step from its state",
+    ranks: Part::WhereRecorded,
+};
 
-/// Ranks, connected twice.
-#[derive(Clone, Debug)]
-pub struct Ranks {
-    /// For what they have to tell each other, on the host. Rank 0's words come over it.
-    pub all: ProcessGroup,
-    /// For what their trainers exchange, on the device that these compute on.
-    pub trains: ProcessGroup,
-}
+/// The suite. The ranks of a set are threads, unless the run has as many ranks as recorded it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Training;
 
-impl Training {
-    /// The ranks, if `set` was recorded by as many, and by more than one.
-    fn ranks_of(&self, set: &GoldenSet) -> Option<&Ranks> {
-        let size = set.manifest().recipe.world_size as usize;
-        self.ranks.as_ref().filter(|ranks| ranks.all.size() > 1 && ranks.all.size() == size)
-    }
-
-    /// What ranks other than 0 do while that one runs the suite for the same request: their part in what as many ranks recorded.
-    ///
-    /// # Errors
-    /// When a set cannot be read or replayed, and when another rank is gone.
-    pub fn take_part(&self, request: &Request) -> Result<(), SuiteError> {
-        judging::follow(self, request, &mut |set, replay| match self.ranks_of(set) {
-            Some(ranks) => {
-                let free_run = agreed(&ranks.all, false)?;
-                self::replay::run(set, &Replay { free_run, ..*replay }, Some(ranks), &mut |_: &str, _: &Tensor| {})
-            }
-            None => Ok(()),
-        })
-    }
-}
-
-/// As long as a word of rank 0 between suites, and none of those.
-const FREE_RUN: i64 = 2;
-
-/// Whether rank 0 has decided for all steps in a row.
-fn agreed(group: &ProcessGroup, mine: bool) -> Result<bool, SuiteError> {
-    let mut word = Tensor::from_slice(&[FREE_RUN, i64::from(mine)]);
-    group.broadcast(&mut word, 0)?;
-    if word.int64_value(&[0]) != FREE_RUN {
-        // It has ended the run, with an error of its own.
-        let failure = Failure::Gone { ranks: vec![0] };
-        return Err(GroupError { rank: group.rank(), collective: Collective::Broadcast, failure }.into());
-    }
-    Ok(word.int64_value(&[1]) == 1)
+/// The ranks of the run, if `set` was recorded by as many, and by more than one.
+fn ranks_of<'a>(set: &GoldenSet, ranks: Option<&'a Ranks>) -> Option<&'a Ranks> {
+    let size = set.manifest().recipe.world_size as usize;
+    ranks.filter(|ranks| ranks.all.size() > 1 && ranks.all.size() == size)
 }
 
 impl Judging for Training {
     fn info(&self) -> SuiteInfo {
-        TRAINING
+        INFO
     }
 
     fn takes(&self, manifest: &Manifest) -> bool {
@@ -107,12 +71,28 @@ impl Judging for Training {
         Ok(())
     }
 
-    fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
-        let ranks = self.ranks_of(set);
-        if let Some(Ranks { all, .. }) = ranks {
-            agreed(all, replay.free_run)?;
+    fn replay(
+        &self,
+        set: &GoldenSet,
+        replay: &Replay,
+        ranks: Option<&Ranks>,
+        tap: &mut dyn Tap,
+    ) -> Result<(), SuiteError> {
+        let ranks = ranks_of(set, ranks);
+        if let Some(ranks) = ranks {
+            ranks.say(&Word::Replay { free_run: replay.free_run })?;
         }
         replay::run(set, replay, ranks, tap)
+    }
+
+    fn follow(&self, set: &GoldenSet, replay: &Replay, ranks: &Ranks) -> Result<(), SuiteError> {
+        match ranks_of(set, Some(ranks)) {
+            Some(ranks) => {
+                let replay = Replay { free_run: ranks.free_run()?, ..*replay };
+                replay::run(set, &replay, Some(ranks), &mut |_: &str, _: &Tensor| {})
+            }
+            None => Ok(()),
+        }
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use dinov3_reports::{Column, Table, exit};
-use dinov3_suites::CATALOGUE;
+use dinov3_suites::SUITES;
 
-/// Prints the catalogue.
+/// Prints all suites.
 pub fn suites() -> Result<i32> {
     let mut table = Table::new([Column::left("suite"), Column::left("group"), Column::left("proves, when it passes")]);
-    for suite in CATALOGUE {
-        table.push([suite.name, suite.group, suite.proves]);
+    for info in SUITES.iter().map(|suite| suite.info()) {
+        table.push([info.name, info.group, info.proves]);
     }
     super::print_table(&table)?;
     Ok(exit::PASS)

@@ -2,9 +2,15 @@
 
 use std::ffi::{CString, c_char, c_void};
 
-use tch::Tensor;
+pub use tch::Device;
+use tch::{Cuda, Tensor};
 
 use crate::shim::{ShimError, owned, text};
+
+/// How many devices of CUDA libtorch sees.
+pub fn cuda_devices() -> usize {
+    Cuda::device_count().max(0) as usize
+}
 
 unsafe extern "C" {
     fn dinov3_device(this: *const c_void) -> *const c_char;
@@ -41,7 +47,7 @@ pub fn empty_rows(tensor: &Tensor, times: usize) -> Result<Tensor, ShimError> {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     use super::*;
 

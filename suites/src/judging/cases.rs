@@ -7,8 +7,8 @@ use dinov3_config::fault::Plant;
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
 use tch::Device;
 
-use super::{Judging, Request, Source};
-use crate::{SuiteError, SuiteInfo, sets};
+use super::Judging;
+use crate::{Request, Source, SuiteError, SuiteInfo, sets};
 
 /// One comparison: a golden set at a precision, under the circumstances of its recording, and whose tensors are held against it.
 pub(super) struct Case {

@@ -9,8 +9,7 @@ use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
 use super::steps::{RANKS, STEPS, Trained};
 use super::values::drawn_factor;
-use super::{Ranks, Request};
-use crate::catalogue::REDUCE_OP;
+use super::{INFO, Ranks, Request};
 
 /// How many findings the check of factor 1 lists; all are alike.
 const LISTED: usize = 6;
@@ -55,19 +54,19 @@ pub(super) fn planned() -> Vec<String> {
 /// Id and title of the check of training steps.
 pub(super) fn of_steps() -> (String, String) {
     let title = format!("{STEPS} training steps on {RANKS} ranks leave the same weights under SUM and PREMUL_SUM(1)");
-    (format!("{}/steps/f32", REDUCE_OP.name), title)
+    (format!("{}/steps/f32", INFO.name), title)
 }
 
 /// Id and title of a block's check.
 pub(super) fn of_block(call: Call, format: Format) -> (String, String) {
     let (call, dtype) = (call.name(), format.name);
-    (format!("{}/{call}/{dtype}", REDUCE_OP.name), format!("every op of {call} on {dtype} tensors, against exact sums"))
+    (format!("{}/{call}/{dtype}", INFO.name), format!("every op of {call} on {dtype} tensors, against exact sums"))
 }
 
 fn of_factor_one(call: Call) -> (String, String) {
     let call = call.name();
     let title = format!("{call} by PREMUL_SUM(1) has the bits of SUM, and by other factors it has not");
-    (format!("{}/factor-1/{call}", REDUCE_OP.name), title)
+    (format!("{}/factor-1/{call}", INFO.name), title)
 }
 
 impl Found {
@@ -269,7 +268,7 @@ impl Found {
             Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
         } else if left.iter().any(|it| it.half.is_none()) {
             Verdict::Vacuous { reason: self.substituted() }
-        } else if left.iter().any(|it| it.half == Some(it.sum)) {
+        } else if left.iter().any(|it| it.half == it.sum) {
             let reason =
                 format!("PREMUL_SUM(1/2) on {backend} leaves the weights that SUM does: equality at 1 says nothing");
             Verdict::Vacuous { reason }

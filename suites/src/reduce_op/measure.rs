@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use dinov3_ranks::{Collective, Failure, Group, GroupError, ProcessGroup, ReduceOp};
 use dinov3_torch::device;
 use dinov3_torch::shim::ShimError;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 use super::Tested;
@@ -12,9 +13,11 @@ use super::exact::{Asked, Judged, Sum};
 use super::format::Format;
 use super::grid::{Call, Family, Filling, Op};
 use super::values::Inputs;
+use crate::SuiteError;
+use crate::session::gather;
 
 /// What a rank found out about one result.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
     /// How many elements are wrong.
     pub(super) wrong: u64,
@@ -30,31 +33,9 @@ pub(super) struct Outcome {
     pub(super) refused: bool,
 }
 
-/// How many numbers an outcome is sent as.
-const NUMBERS: usize = 8;
-
 impl Outcome {
     const REFUSED: Outcome =
         Outcome { wrong: 0, first: (0, 0.0, 0.0), roundings: 0.0, hash: 0, as_sum: false, refused: true };
-
-    fn numbers(&self) -> [i64; NUMBERS] {
-        let (place, got, expected) = self.first;
-        let flags = i64::from(self.as_sum) + 2 * i64::from(self.refused);
-        let bits = |value: f64| value.to_bits() as i64;
-        [self.wrong as i64, place as i64, bits(got), bits(expected), bits(self.roundings), self.hash as i64, flags, 0]
-    }
-
-    fn of(numbers: &[i64]) -> Self {
-        let value = |i: usize| f64::from_bits(numbers[i] as u64);
-        Self {
-            wrong: numbers[0] as u64,
-            first: (numbers[1] as u64, value(2), value(3)),
-            roundings: value(4),
-            hash: numbers[5] as u64,
-            as_sum: numbers[6] & 1 == 1,
-            refused: numbers[6] & 2 == 2,
-        }
-    }
 }
 
 /// What all ranks of a group found out: for each filling and op, in this order, one outcome a rank.
@@ -68,7 +49,7 @@ pub(super) fn measure(
     fillings: &[Filling],
     seed: u64,
     drawn: f64,
-) -> Result<Vec<Vec<Outcome>>, GroupError> {
+) -> Result<Vec<Vec<Outcome>>, SuiteError> {
     let Tested { group, control } = world;
     let mut own = Vec::new();
     for filling in fillings {
@@ -78,11 +59,8 @@ pub(super) fn measure(
             own.push(case.outcome(group, op.at(group.size(), drawn), &mut plain)?);
         }
     }
-    let numbers: Vec<i64> = own.iter().flat_map(Outcome::numbers).collect();
-    let all = control.all_gather(&Tensor::from_slice(&numbers))?;
-    let all: Vec<Vec<i64>> = all.iter().map(|it| Vec::<i64>::try_from(it).unwrap_or_default()).collect();
-    let of = |case: usize, rank: &Vec<i64>| Outcome::of(&rank[case * NUMBERS..(case + 1) * NUMBERS]);
-    Ok((0..own.len()).map(|case| all.iter().map(|rank| of(case, rank)).collect()).collect())
+    let all = gather(control, &own)?;
+    Ok((0..own.len()).map(|case| all.iter().map(|rank| rank[case]).collect()).collect())
 }
 
 /// One tensor, and the exact sums of this rank's part of the result.

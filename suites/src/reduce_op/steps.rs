@@ -11,10 +11,12 @@ use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::tap::Taps;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::Tested;
 use crate::SuiteError;
+use crate::session::gather;
 
 /// The ops, in the order of the weights' hashes: the last is the control.
 const OPS: [ReduceOp; 3] = [ReduceOp::Sum, ReduceOp::PremulSum(1.0), ReduceOp::PremulSum(0.5)];
@@ -28,12 +30,13 @@ pub(super) const STEPS: usize = ITERATIONS.end - ITERATIONS.start;
 /// How many ranks take them.
 pub(super) const RANKS: usize = 2;
 
-/// Hashes of the weights that steps leave on one rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Hashes of the weights that steps leave on one rank; none under an op that the group refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Left {
-    pub(super) sum: i64,
-    pub(super) one: i64,
-    /// Under factor 1/2; none where the group refuses it.
+    pub(super) sum: Option<i64>,
+    /// Under factor 1.
+    pub(super) one: Option<i64>,
+    /// Under factor 1/2.
     pub(super) half: Option<i64>,
 }
 
@@ -62,21 +65,17 @@ pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
         backend => return Ok(Trained::NoTrainer { device: backend.device() }),
     };
     let config = SslConfig::from_merged(&merged_config()).expect("the defaults at micro size are a whole config");
-    let mut row = [0; 2 * OPS.len()];
-    for (i, op) in OPS.into_iter().enumerate() {
+    let mut hashes = [None; OPS.len()];
+    for (hash, op) in hashes.iter_mut().zip(OPS) {
         match weights_after(&config, group, op, device, seed) {
-            Ok(hash) => (row[2 * i], row[2 * i + 1]) = (hash, 1),
+            Ok(left) => *hash = Some(left),
             Err(TrainError::Group(GroupError { failure: Failure::Op { .. }, .. })) => {}
             Err(TrainError::Group(error)) => return Err(error.into()),
             Err(error) => return Err(SuiteError::Steps(error)),
         }
     }
-    let all = control.all_gather(&Tensor::from_slice(&row))?;
-    let of = |rank: &Tensor| {
-        let value = |i: i64| rank.int64_value(&[i]);
-        Left { sum: value(0), one: value(2), half: (value(5) == 1).then(|| value(4)) }
-    };
-    Ok(Trained::Left(all.iter().map(of).collect()))
+    let [sum, one, half] = hashes;
+    Ok(Trained::Left(gather(control, &Left { sum, one, half })?))
 }
 
 /// Two images of this rank: 2 global crops of 32 pixels, 4 local ones of 16, half the global crops masked in part.

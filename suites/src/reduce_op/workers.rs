@@ -8,14 +8,15 @@ use std::time::Duration;
 use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
-use dinov3_ranks::{Collective, Env, EnvError, GroupError, PremulSum, ProcessGroup};
+use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, PluginError, PremulSum, ProcessGroup};
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
-use dinov3_torch::runtime;
+use dinov3_torch::{device, runtime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Ranks, Request, lead, patience, take_part};
-use crate::SuiteError;
+use crate::session::Word;
+use crate::{SuiteError, Worker};
 
 /// Before each line that is for the suite: whatever else comes on standard output is not.
 const SIGN: &str = "dinov3-reduce-op ";
@@ -46,9 +47,27 @@ pub enum RanksError {
     /// Rank 0 ended well and said too little.
     #[error("the ranks ended before they had told everything")]
     Silent,
-    /// What rank 0 said, or what the ranks were asked, is not understood.
-    #[error("the ranks and who started them do not understand each other: {0}")]
-    Language(#[from] serde_json::Error),
+    /// A line of rank 0, or what the ranks were asked, is not understood.
+    #[error("unexpected message from a rank: {0}")]
+    Line(#[from] serde_json::Error),
+    /// A message between ranks is not understood.
+    #[error("unexpected message from a rank: {0}")]
+    Message(postcard::Error),
+    /// A message between ranks came at the wrong time.
+    #[error("unexpected message from a rank: {0:?}")]
+    Unexpected(Word),
+    /// A part that only one of several ranks has.
+    #[error("this process is no rank of several")]
+    Alone,
+    /// A plugin cannot tell how many devices there are.
+    #[error(transparent)]
+    Plugin(PluginError),
+    /// There is no device of the backend's kind.
+    #[error("{backend} exchanges tensors of devices, and there is none")]
+    NoDevice {
+        /// The backend.
+        backend: String,
+    },
     /// This process was not started as a rank.
     #[error(transparent)]
     Env(#[from] EnvError),
@@ -60,7 +79,11 @@ impl RanksError {
         match self {
             Self::Launch(error) => error.hint(),
             Self::Failed(death) => death.hint().to_owned(),
-            Self::Silent | Self::Language(_) => "start ranks of the same build".to_owned(),
+            Self::Silent | Self::Line(_) | Self::Message(_) | Self::Unexpected(_) | Self::Alone => {
+                "start ranks of the same build".to_owned()
+            }
+            Self::Plugin(error) => error.hint().to_owned(),
+            Self::NoDevice { .. } => "see that the device's driver is there".to_owned(),
             Self::Env(error) => error.hint().to_owned(),
         }
     }
@@ -111,16 +134,36 @@ impl From<Premul> for PremulSum {
     }
 }
 
-/// What rank 0 tells.
+/// A line of rank 0.
 #[derive(Serialize, Deserialize)]
-enum Word {
+enum Told {
     Started { id: String, title: String, steps: Option<u64> },
     Progress(u64),
     Finished(Check),
     Sections(Vec<Section>),
 }
 
+/// How many ranks the suite starts at most: worlds of 1, 2, 4 and 8.
+const MOST: usize = 8;
+
 impl Workers {
+    /// What the suite starts for `request`: a rank a device, where tensors are not in the host's memory.
+    pub(super) fn of(request: &crate::Request) -> Result<Self, SuiteError> {
+        let refused = |failure| GroupError { rank: 0, collective: Collective::NewGroup, failure };
+        let backend = request.backend().map_err(refused)?;
+        let devices = match backend {
+            Backend::Gloo => None,
+            Backend::Nccl { .. } => Some(device::cuda_devices()),
+            Backend::Plugin { plugin, .. } => plugin.devices().map_err(RanksError::Plugin)?,
+        };
+        let ranks = devices.map_or(MOST, |count| count.min(MOST));
+        if ranks == 0 {
+            return Err(RanksError::NoDevice { backend: backend.to_string() }.into());
+        }
+        let Worker { program, arguments } = request.worker.clone();
+        Ok(Self { program, arguments, ranks })
+    }
+
     pub(super) fn run(&self, request: &Request, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
         let asked = Asked {
             full: request.profile == Profile::Full,
@@ -159,12 +202,12 @@ impl Workers {
     }
 }
 
-fn hear(word: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Section>>) -> Result<(), SuiteError> {
-    let event = match serde_json::from_str(word).map_err(RanksError::from)? {
-        Word::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
-        Word::Progress(done) => Event::Progress { done },
-        Word::Finished(check) => Event::CheckFinished(check),
-        Word::Sections(all) => {
+fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Section>>) -> Result<(), SuiteError> {
+    let event = match serde_json::from_str(line).map_err(RanksError::from)? {
+        Told::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
+        Told::Progress(done) => Event::Progress { done },
+        Told::Finished(check) => Event::CheckFinished(check),
+        Told::Sections(all) => {
             *sections = Some(all);
             return Ok(());
         }
@@ -197,15 +240,15 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     }
     let mut teller = Teller(output);
     let sections = lead(&request, ranks, &mut teller)?;
-    Ok(teller.say(&Word::Sections(sections))?)
+    Ok(teller.say(&Told::Sections(sections))?)
 }
 
 /// Tells of events as lines.
 struct Teller<'a>(&'a mut dyn Write);
 
 impl Teller<'_> {
-    fn say(&mut self, word: &Word) -> io::Result<()> {
-        writeln!(self.0, "{SIGN}{}", serde_json::to_string(word)?)?;
+    fn say(&mut self, told: &Told) -> io::Result<()> {
+        writeln!(self.0, "{SIGN}{}", serde_json::to_string(told)?)?;
         self.0.flush()
     }
 }
@@ -214,10 +257,10 @@ impl Reporter for Teller<'_> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::CheckStarted { id, title, steps } => {
-                self.say(&Word::Started { id: id.clone(), title: title.clone(), steps: *steps })
+                self.say(&Told::Started { id: id.clone(), title: title.clone(), steps: *steps })
             }
-            Event::Progress { done } => self.say(&Word::Progress(*done)),
-            Event::CheckFinished(check) => self.say(&Word::Finished(check.clone())),
+            Event::Progress { done } => self.say(&Told::Progress(*done)),
+            Event::CheckFinished(check) => self.say(&Told::Finished(check.clone())),
             // Whoever started the ranks tells of the rest.
             Event::RunStarted { .. }
             | Event::SuiteStarted { .. }

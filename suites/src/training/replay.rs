@@ -12,10 +12,9 @@ use dinov3_train::{TrainError, TrainState, Trainer};
 use dinov3_vit::tap::{Tap, Taps};
 use tch::Tensor;
 
-use super::Ranks;
 use super::{battery, inputs, meters, steps};
-use crate::SuiteError;
 use crate::judging::replay::{Replay, config, tensor_of};
+use crate::{Ranks, SuiteError};
 
 /// What in the state is no tensor of the trainer: where the host's random stream stands.
 const RNG: &str = "rng";

@@ -9,8 +9,8 @@ use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stag
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
 use dinov3_suites::judging::replay::{Replay, with_view};
-use dinov3_suites::judging::{self, Request, Source};
 use dinov3_suites::layers::{self, Layers};
+use dinov3_suites::{Request, Source, run_alone};
 use tch::{Device, Tensor};
 
 use crate::fixture;
@@ -24,13 +24,9 @@ fn copy_of(name: &str, to: &Path) {
 }
 
 fn run(candidate: &Path) -> Result<SuiteResult, SuiteError> {
-    let request = Request {
-        golden: vec![fixture::sets()],
-        profile: Profile::Quick,
-        source: Source::Candidate(candidate.to_owned()),
-    };
+    let request = Request::of_sets(vec![fixture::sets()], Profile::Quick, Source::Candidate(candidate.to_owned()));
     let mut collector = Collector::default();
-    judging::run(&Layers, &request, &mut collector)?;
+    run_alone(&Layers, &request, &mut collector)?;
     Ok(collector.suites()[0].clone())
 }
 

@@ -2,6 +2,7 @@
 
 use dinov3_golden::{Dtype, Expectation, GoldenSet, Manifest, Precision, SetJudgement};
 use dinov3_reports::Section;
+use dinov3_suites::Ranks;
 use dinov3_suites::data::Data;
 use dinov3_suites::judging::pipeline::Pipeline;
 use dinov3_suites::judging::replay::{self, Replay};
@@ -17,7 +18,7 @@ struct OffByOne(&'static str);
 
 impl Judging for OffByOne {
     fn info(&self) -> SuiteInfo {
-        Data.info()
+        Judging::info(&Data)
     }
 
     fn takes(&self, manifest: &Manifest) -> bool {
@@ -28,7 +29,13 @@ impl Judging for OffByOne {
         Data.remarks(set)
     }
 
-    fn replay(&self, set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+    fn replay(
+        &self,
+        set: &GoldenSet,
+        replay: &Replay,
+        ranks: Option<&Ranks>,
+        tap: &mut dyn Tap,
+    ) -> Result<(), SuiteError> {
         let mut breaking = |name: &str, value: &Tensor| {
             if name != self.0 {
                 return tap.tensor(name, value);
@@ -39,7 +46,7 @@ impl Judging for OffByOne {
             broken.view(-1).get(-1).copy_(&other);
             tap.tensor(name, &broken);
         };
-        Data.replay(set, replay, &mut breaking)
+        Data.replay(set, replay, ranks, &mut breaking)
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

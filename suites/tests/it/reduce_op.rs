@@ -7,7 +7,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_ranks::PremulSum;
 use dinov3_reports::{Check, Collector, Section};
 use dinov3_suites::SuiteError;
-use dinov3_suites::reduce_op::{self, Place, Request, Workers};
+use dinov3_suites::reduce_op::{self, Request, Workers};
 
 /// Where a started process does its part; its last argument says what. Without one, this is a test that has nothing to do.
 #[test]
@@ -30,7 +30,7 @@ fn workers(ranks: usize) -> Workers {
 
 fn run(ranks: usize, request: &Request) -> Result<(Vec<Check>, Vec<Section>), SuiteError> {
     let mut collector = Collector::default();
-    reduce_op::run(request, &Place::Workers(&workers(ranks)), &mut collector)?;
+    reduce_op::run(request, &workers(ranks), &mut collector)?;
     let suite = &collector.suites()[0];
     Ok((suite.checks.clone(), suite.sections.clone()))
 }
@@ -78,7 +78,7 @@ fn ranks_that_fail_say_why() {
     let arguments = ["-c", "echo 'error: no such luck' >&2; exit 3"].map(Into::into).into();
     let workers = Workers { program: "/bin/sh".into(), arguments, ranks: 2 };
     let request = request(PremulSum::Emulated, None);
-    let error = reduce_op::run(&request, &Place::Workers(&workers), &mut Collector::default()).unwrap_err();
+    let error = reduce_op::run(&request, &workers, &mut Collector::default()).unwrap_err();
     let expected = "rank 0 of 2 ended with exit code 3\n  no such luck\nhint: what it said itself is above";
     assert_eq!(error.to_string(), expected);
 }

@@ -1,45 +1,26 @@
 //! What to run, with nothing left to doubt.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use dinov3_config::fault::{Fault, Plant};
-use dinov3_golden::manifest::Profile;
-use dinov3_ranks::{Backend, Env, Options, PremulSum, launch};
+use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Format;
-use dinov3_suites::catalogue::{self, SuiteInfo};
-use dinov3_suites::judging::{self, Source};
-use dinov3_suites::reduce_op;
-use tch::Device;
+use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 
+use super::launch::this_program;
 use crate::cli::{PremulArg, RunArgs};
+use crate::commands::worker;
 use crate::failure::EnvironmentFailure;
 use crate::similar::most_like;
 use crate::{commands, destination, device};
 
-/// Why the suite `reduce-op` has nothing to do.
-#[derive(Debug, thiserror::Error)]
-#[error("there is nothing for the suite `reduce-op` to do: {0}\nhint: run it by itself: `run --suite reduce-op`")]
-pub struct NothingToReduce(&'static str);
-
-/// Of what `reduce-op` makes up: the same in every run, so that a failure can be had again.
-const SEED: u64 = 20_251_125;
-
 /// What to run.
 pub struct Request {
     /// Each once, in the order asked for.
-    pub suites: Vec<SuiteInfo>,
-    /// Where golden sets are.
-    pub golden: Vec<PathBuf>,
-    /// How much.
-    pub profile: Profile,
-    /// Whose tensors are judged.
-    pub source: Source,
-    /// What ranks exchange tensors over, by name or path; what belongs to the device unless given.
-    pub backend: Option<String>,
-    /// How `reduce-op` comes by PREMUL_SUM; as the backend has it unless given.
-    pub premul: Option<PremulSum>,
+    pub suites: Vec<&'static dyn Suite>,
+    /// What the suites are to do.
+    pub work: dinov3_suites::Request,
     /// Files for the report; each can be written, as far as can be told.
     pub reports: Vec<PathBuf>,
     /// The form in which standard output gets the report.
@@ -56,8 +37,8 @@ impl Request {
     pub fn of(args: RunArgs) -> Result<Self> {
         let narrowed = !args.golden.golden.is_empty();
         let suites = suites(&args.suite, narrowed)?;
-        let shared =
-            args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || suites == [catalogue::REDUCE_OP];
+        let judged_alone = suites.iter().all(|suite| suite.info().ranks == Part::Judged);
+        let shared = args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || judged_alone;
         if shared && args.device.contains(':') && args.candidate.is_none() {
             bail!(
                 "`{}` is one device, and each of several ranks takes its own\nhint: leave out the number; CUDA_VISIBLE_DEVICES says which there are",
@@ -74,49 +55,36 @@ impl Request {
                 Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant }
             }
         };
-        let request = Self {
-            suites,
+        let worker = Worker { program: this_program()?, arguments: worker::ARGUMENTS.map(Into::into).into() };
+        let work = dinov3_suites::Request {
             golden: commands::golden_roots(args.golden.golden)?,
             profile: args.profile.into(),
             source,
             backend: args.backend,
             premul: args.premul.map(PremulSum::from),
+            local_rank: local_rank()?,
+            worker,
+        };
+        let request = Self {
+            suites,
+            work,
             reports: args.report,
             format: args.format.map(Format::from),
             allow_vacuous: args.allow_vacuous,
         };
-        if let Some(premul) = request.premul {
+        if let Some(premul) = request.work.premul {
             let hint = "use `--premul emulated`, or a backend that multiplies";
             request.backend()?.offers(premul).map_err(|error| anyhow!("{error}\nhint: {hint}"))?;
-        } else if request.backend.is_some() {
+        } else if request.work.backend.is_some() || request.judges_ranks() {
             request.backend()?;
         }
         Ok(request)
     }
 
-    /// What is planted, if anything is.
-    pub fn fault(&self) -> Option<Fault> {
-        match &self.source {
-            Source::Trainer { plant, .. } => plant.map(|plant| plant.fault),
-            Source::Candidate(_) => None,
-        }
-    }
-
-    /// Where the trainer computes.
-    fn computes_on(&self) -> Device {
-        match &self.source {
-            Source::Trainer { device, .. } => *device,
-            Source::Candidate(_) => Device::Cpu,
-        }
-    }
-
-    /// The name or path of what ranks exchange tensors over.
-    fn backend_name(&self) -> &str {
-        match (&self.backend, self.computes_on()) {
-            (Some(name), _) => name,
-            (None, Device::Cuda(_)) => "nccl",
-            (None, _) => "gloo",
-        }
+    /// Whether what ranks exchange tensors over is itself judged.
+    fn judges_ranks(&self) -> bool {
+        let judged = self.suites.iter().any(|suite| suite.info().ranks == Part::Judged);
+        judged && matches!(self.work.source, Source::Trainer { .. })
     }
 
     /// What ranks exchange tensors over.
@@ -124,14 +92,10 @@ impl Request {
     /// # Errors
     /// When it is not here (environment), or is none (usage).
     pub fn backend(&self) -> Result<Backend> {
-        let own = match self.computes_on() {
-            Device::Cuda(index) => index,
-            _ => local_rank()?,
-        };
-        Backend::named(self.backend_name(), own).map_err(|failure| {
+        self.work.backend().map_err(|failure| {
             let told = format!("{failure}\nhint: {}", failure.hint());
             // Its name is right, but this build lacks it.
-            if self.backend_name() == "nccl" { EnvironmentFailure(told).into() } else { anyhow!(told) }
+            if self.work.backend_name() == "nccl" { EnvironmentFailure(told).into() } else { anyhow!(told) }
         })
     }
 
@@ -140,53 +104,21 @@ impl Request {
     /// # Errors
     /// When what they would compute is not on the device that their backend is for.
     pub fn can_be_shared(&self) -> Result<()> {
-        let (computed, exchanged) = (device::name(self.computes_on()), self.backend()?.device());
-        if computed == exchanged || !self.suites.contains(&catalogue::TRAINING) {
+        let (computed, exchanged) = (device::name(self.work.device()), self.backend()?.device());
+        let trains = self.suites.iter().any(|suite| suite.info().ranks == Part::WhereRecorded);
+        if computed == exchanged || !trains {
             return Ok(());
         }
         bail!(
             "the trainer would compute on {computed}, and {} exchanges tensors of {exchanged}\n\
              hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device",
-            self.backend_name()
+            self.work.backend_name()
         )
-    }
-
-    /// What the suites that judge tensors are to do.
-    pub fn judging(&self) -> judging::Request {
-        judging::Request { golden: self.golden.clone(), profile: self.profile, source: self.source.clone() }
-    }
-
-    /// How this process joins other ranks.
-    pub fn join_options(&self, rendezvous: Duration, collective: Duration) -> Options {
-        Options { fault: self.fault(), ..Options::new(rendezvous, collective) }
-    }
-
-    /// What the suite `reduce-op` is to do; a refusal where there is nothing for it to do.
-    pub fn of_collectives(&self) -> Result<reduce_op::Request, NothingToReduce> {
-        let device = match &self.source {
-            Source::Candidate(_) => return Err(NothingToReduce("it judges no recordings")),
-            Source::Trainer { plant: Some(plant), .. } if !plant.fault.is_of_the_collectives() => {
-                return Err(NothingToReduce("what is planted is in no collective"));
-            }
-            Source::Trainer { device, .. } => *device,
-        };
-        Ok(reduce_op::Request {
-            profile: self.profile,
-            backend: self.backend_name().to_owned(),
-            // Without ranks, it starts some, each for the device of its own number.
-            device: match device {
-                Device::Cuda(index) if launch::is_a_rank() => Some(index),
-                _ => None,
-            },
-            premul: self.premul,
-            fault: self.fault(),
-            seed: SEED,
-        })
     }
 
     /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
     pub fn device(&self) -> String {
-        match &self.source {
+        match &self.work.source {
             Source::Trainer { device, plant: None } => device::name(*device),
             Source::Trainer { device, plant: Some(plant) } => format!("{} with {plant} planted", device::name(*device)),
             Source::Candidate(folder) => format!("recordings in {}", folder.display()),
@@ -195,20 +127,24 @@ impl Request {
 }
 
 /// `narrowed` to golden sets, a group has those of its suites alone that hold something against golden sets.
-fn suites(names: &[String], narrowed: bool) -> Result<Vec<SuiteInfo>> {
-    let mut suites: Vec<SuiteInfo> = Vec::new();
+fn suites(names: &[String], narrowed: bool) -> Result<Vec<&'static dyn Suite>> {
+    let mut suites: Vec<&'static dyn Suite> = Vec::new();
     for name in names {
-        let selected = catalogue::select(name);
+        let selected = dinov3_suites::select(name);
         if selected.is_empty() {
-            let known = catalogue::CATALOGUE.iter().flat_map(|suite| [suite.name, suite.group]);
+            let known = SUITES.iter().map(|suite| suite.info()).flat_map(|info| [info.name, info.group]);
             match most_like(name, known) {
                 Some(meant) => bail!("there is no suite `{name}`\nhint: did you mean `{meant}`?"),
                 None => bail!("there is no suite `{name}`\nhint: the command `suites` lists them"),
             }
         }
-        let wanted = |suite: &SuiteInfo| suite.name == name || !(narrowed && suite.needs_ranks);
-        let new: Vec<_> = selected.into_iter().filter(|it| wanted(it) && !suites.contains(it)).collect();
-        suites.extend(new);
+        for suite in selected {
+            let info = suite.info();
+            let wanted = info.name == name || !(narrowed && info.ranks == Part::Judged);
+            if wanted && !suites.iter().any(|it| it.info() == info) {
+                suites.push(suite);
+            }
+        }
     }
     Ok(suites)
 }
@@ -252,16 +188,19 @@ fn plant(text: &str) -> Result<Plant> {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_golden::manifest::Profile;
+    use dinov3_suites::reduce_op::ReduceOp;
+    use dinov3_suites::training::Training;
+    use dinov3_torch::device::Device;
+
     use super::*;
 
-    fn on(device: Device, backend: Option<&str>, suite: SuiteInfo) -> Request {
+    fn on(device: Device, backend: Option<&str>, suite: &'static dyn Suite) -> Request {
+        let source = Source::Trainer { device, plant: None };
+        let work = dinov3_suites::Request::of_sets(Vec::new(), Profile::Quick, source);
         Request {
             suites: vec![suite],
-            golden: Vec::new(),
-            profile: Profile::Quick,
-            source: Source::Trainer { device, plant: None },
-            backend: backend.map(str::to_owned),
-            premul: None,
+            work: dinov3_suites::Request { backend: backend.map(str::to_owned), ..work },
             reports: Vec::new(),
             format: None,
             allow_vacuous: Vec::new(),
@@ -270,9 +209,9 @@ mod tests {
 
     #[test]
     fn ranks_are_refused_where_their_tensors_could_not_be_exchanged() {
-        assert!(on(Device::Cpu, None, catalogue::TRAINING).can_be_shared().is_ok());
-        assert!(on(Device::Cuda(1), Some("gloo"), catalogue::REDUCE_OP).can_be_shared().is_ok());
-        insta::assert_snapshot!(on(Device::Cuda(1), Some("gloo"), catalogue::TRAINING).can_be_shared().unwrap_err(), @"
+        assert!(on(Device::Cpu, None, &Training).can_be_shared().is_ok());
+        assert!(on(Device::Cuda(1), Some("gloo"), &ReduceOp).can_be_shared().is_ok());
+        insta::assert_snapshot!(on(Device::Cuda(1), Some("gloo"), &Training).can_be_shared().unwrap_err(), @"
         the trainer would compute on cuda:1, and gloo exchanges tensors of cpu
         hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device
         ");
@@ -280,7 +219,7 @@ mod tests {
 
     #[test]
     fn on_cuda_it_is_nccl_or_said_why_not() {
-        let on_cuda = on(Device::Cuda(1), None, catalogue::TRAINING);
+        let on_cuda = on(Device::Cuda(1), None, &Training);
         match on_cuda.backend() {
             Ok(backend) => {
                 assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned()))

@@ -73,11 +73,11 @@ fn where_sum_is_substituted_every_other_op_must_be_refused() {
 #[test]
 fn weights_that_differ_fail_and_a_factor_that_does_not_count_is_vacuous() {
     let (found, _) = found(PremulSum::Emulated, |_, _, _| {});
-    let left = Left { sum: 1, one: 1, half: Some(2) };
+    let left = Left { sum: Some(1), one: Some(1), half: Some(2) };
     let verdict = |left: &[Left]| found.steps(&Trained::Left(left.to_vec())).verdict.name();
     assert_eq!(verdict(&[left; 2]), "pass");
-    assert_eq!(verdict(&[left, Left { one: 3, ..left }]), "fail");
-    assert_eq!(verdict(&[left, Left { sum: 3, one: 3, ..left }]), "fail");
+    assert_eq!(verdict(&[left, Left { one: Some(3), ..left }]), "fail");
+    assert_eq!(verdict(&[left, Left { sum: Some(3), one: Some(3), ..left }]), "fail");
     assert_eq!(verdict(&[left, Left { half: Some(1), ..left }]), "vacuous");
     assert_eq!(verdict(&[left, Left { half: None, ..left }]), "vacuous");
     assert_eq!(found.steps(&Trained::NoTrainer { device: "npu:0".to_owned() }).verdict.name(), "skipped");

@@ -7,10 +7,9 @@ use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::judging::replay::{Replay, with_view};
-use dinov3_suites::judging::{self, Request, Source};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::{self, Training};
-use dinov3_suites::{Judging, SuiteError};
+use dinov3_suites::{Request, Source, Suite, SuiteError, run_alone};
 use tch::{Device, Tensor};
 
 use crate::fixture;
@@ -18,11 +17,11 @@ use crate::fixture;
 /// From a recorded state, so that all files of a set are there.
 const GOLDEN: &str = "train_micro_10";
 
-fn run(suite: &dyn Judging, candidate: &Path) -> Result<SuiteResult, SuiteError> {
+fn run(suite: &dyn Suite, candidate: &Path) -> Result<SuiteResult, SuiteError> {
     let source = Source::Candidate(candidate.to_owned());
-    let request = Request { golden: vec![fixture::sets()], profile: Profile::Quick, source };
+    let request = Request::of_sets(vec![fixture::sets()], Profile::Quick, source);
     let mut collector = Collector::default();
-    judging::run(suite, &request, &mut collector)?;
+    run_alone(suite, &request, &mut collector)?;
     Ok(collector.suites()[0].clone())
 }
 

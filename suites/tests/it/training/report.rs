@@ -3,8 +3,8 @@
 use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_reports::{Collector, SuiteResult, Verdict};
-use dinov3_suites::judging::{self, Request, Source};
 use dinov3_suites::training::Training;
+use dinov3_suites::{Request, Source, run_alone};
 use tch::Device;
 
 use crate::fixture;
@@ -12,9 +12,9 @@ use crate::fixture;
 fn run(golden: &str, fault: Option<Fault>) -> SuiteResult {
     let plant = fault.map(|fault| Plant { fault, block: 0 });
     let source = Source::Trainer { device: Device::Cpu, plant };
-    let request = Request { golden: vec![fixture::sets().join(golden)], profile: Profile::Quick, source };
+    let request = Request::of_sets(vec![fixture::sets().join(golden)], Profile::Quick, source);
     let mut collector = Collector::default();
-    judging::run(&Training::default(), &request, &mut collector).unwrap();
+    run_alone(&Training::default(), &request, &mut collector).unwrap();
     collector.suites()[0].clone()
 }
 

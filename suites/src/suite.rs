@@ -1,0 +1,104 @@
+//! What a suite is, and the suites that there are: the command line, help and the order of a group follow from [`SUITES`].
+
+use dinov3_reports::{Reporter, Section};
+
+use crate::data::Data;
+use crate::layers::Layers;
+use crate::reduce_op::ReduceOp;
+use crate::session::Session;
+use crate::training::Training;
+use crate::{Request, SuiteError};
+
+/// A suite as the command line lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuiteInfo {
+    /// Its name: `run --suite NAME`.
+    pub name: &'static str,
+    /// The group that it belongs to: `run --suite GROUP` runs all members.
+    pub group: &'static str,
+    /// What a pass proves, in one sentence.
+    pub proves: &'static str,
+    /// What several ranks do in it.
+    pub ranks: Part,
+}
+
+/// What ranks other than 0 do in a suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing: rank 0 holds tensors against golden sets.
+    None,
+    /// They replay golden sets that as many ranks recorded.
+    WhereRecorded,
+    /// They are what is judged; the suite starts some where there are none.
+    Judged,
+}
+
+/// Compares, measures or judges one thing. A suite is a file and a row of [`SUITES`].
+pub trait Suite: Sync {
+    /// How the command line lists it.
+    fn info(&self) -> SuiteInfo;
+
+    /// What the suite does for `request`. Every refusal happens here, before anything is printed.
+    ///
+    /// # Errors
+    /// When the suite cannot judge what it is given; see [`SuiteError::is_idle`] for a suite that has nothing to do.
+    fn plan<'a>(&'a self, request: &Request, session: &Session) -> Result<Box<dyn Plan + 'a>, SuiteError>;
+}
+
+/// What a suite does for one request.
+pub trait Plan {
+    /// The ids of all checks to come, in their order.
+    fn checks(&self) -> Vec<String>;
+
+    /// Rank 0's part, or all of it where there is one rank: checks as events to `reporter`, and the sections of the report.
+    ///
+    /// # Errors
+    /// When the suite cannot judge after all, another rank is gone, or `reporter` fails. A wrong result is a failing check.
+    fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError>;
+
+    /// The part of every other rank.
+    ///
+    /// # Errors
+    /// When the suite cannot judge after all, or another rank is gone.
+    fn follow(&self, session: &Session) -> Result<(), SuiteError>;
+}
+
+/// All suites, in the order in which a group runs them.
+pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp];
+
+/// The suites that `name` selects: one by its name, or a group's members. Empty when nothing has that name.
+pub fn select(name: &str) -> Vec<&'static dyn Suite> {
+    let selected = |suite: &&&dyn Suite| [suite.info().name, suite.info().group].contains(&name);
+    SUITES.iter().filter(selected).copied().collect()
+}
+
+/// The suite of this name.
+pub fn named(name: &str) -> Option<&'static dyn Suite> {
+    SUITES.iter().find(|suite| suite.info().name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn names(name: &str) -> Vec<&'static str> {
+        select(name).iter().map(|suite| suite.info().name).collect()
+    }
+
+    #[test]
+    fn a_group_selects_its_members() {
+        assert_eq!(names("precision"), ["data", "layers", "training", "reduce-op"]);
+        assert_eq!(names("layers"), ["layers"]);
+        assert_eq!(names("training"), ["training"]);
+        assert_eq!(names("precison"), [""; 0]);
+    }
+
+    #[test]
+    fn no_two_suites_share_a_name_and_no_group_has_a_suites() {
+        let names: HashSet<&str> = SUITES.iter().map(|suite| suite.info().name).collect();
+        assert_eq!(names.len(), SUITES.len());
+        assert!(SUITES.iter().all(|suite| !names.contains(suite.info().group)));
+    }
+}
