@@ -1,0 +1,62 @@
+//! Closed vocabularies: enums whose members have one word each.
+
+/// A word that is none of the names expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not a {what}")]
+pub struct UnknownName {
+    /// What was expected, e.g. `precision`.
+    pub what: &'static str,
+    /// The word given.
+    pub given: String,
+    /// The words understood, comma separated.
+    pub expected: String,
+}
+
+impl UnknownName {
+    /// What to do about it, without the word `hint:`.
+    pub fn hint(&self) -> String {
+        format!("use one of {}", self.expected)
+    }
+}
+
+/// Declares an enum whose variants have one name each, shared by `Display`, `FromStr` and serde.
+#[macro_export]
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+            $crate::private::serde::Serialize, $crate::private::serde::Deserialize,
+        )]
+        #[serde(crate = "::dinov3_names::private::serde")]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every member, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name used in files and on the command line.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::UnknownName;
+
+            fn from_str(given: &str) -> Result<Self, $crate::UnknownName> {
+                Self::ALL.iter().copied().find(|it| it.as_str() == given).ok_or_else(|| $crate::UnknownName {
+                    what: $what,
+                    given: given.to_owned(),
+                    expected: Self::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "),
+                })
+            }
+        }
+    };
+}
