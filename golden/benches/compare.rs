@@ -5,8 +5,8 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use dinov3_golden::{
-    Dtype, Existing, Expectation, GoldenSet, Manifest, Precision, SetWriter, Stage, TensorView, compare, digest,
-    judge_set,
+    Dtype, Existing, Expectation, GoldenSet, Manifest, NameRules, Precision, SetWriter, Stage, TensorView, compare,
+    digest, judge_set,
 };
 
 /// 16 Mi elements: 64 MiB of float32, beyond any cache.
@@ -101,7 +101,8 @@ fn judging_sets(criterion: &mut Criterion) {
     group.bench_function("two sets of two tensors", |bencher| {
         bencher.iter(|| {
             let here = Expectation::Yardstick { differences: Vec::new() };
-            let judgement = judge_set(&golden, &candidate, Precision::Fp32, here).expect("both have fp32");
+            let judgement =
+                judge_set(&golden, &candidate, Precision::Fp32, here, NameRules::NONE).expect("both have fp32");
             assert!(judgement.identical() == 0 && judgement.entries.iter().all(|entry| entry.metrics.is_some()));
         });
     });

@@ -17,10 +17,11 @@ mod candidate;
 mod kinds;
 mod lenders;
 mod result;
-mod role;
 mod rule;
+mod rules;
 
 pub use result::{Check, EntryJudgement, Outcome, SetJudgement, worst};
+pub use rules::{NameRules, RareError};
 
 use adam::Decided;
 use candidate::{Candidate, matching_part, resolution};
@@ -120,6 +121,7 @@ pub struct Judge<'a> {
     golden: &'a GoldenSet,
     precision: Precision,
     expectation: Expectation,
+    rules: NameRules,
     index: HashMap<&'a str, usize>,
     judged: Vec<Option<EntryJudgement>>,
     unexpected: Vec<EntryJudgement>,
@@ -132,11 +134,16 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// A judge who has seen nothing yet.
+    /// A judge who has seen nothing yet. `rules` say what the names of the model's tensors mean.
     ///
     /// # Errors
     /// If the golden set has no such precision, or the truth is to be judged by a yardstick.
-    pub fn new(golden: &'a GoldenSet, precision: Precision, expectation: Expectation) -> Result<Self, JudgeError> {
+    pub fn new(
+        golden: &'a GoldenSet,
+        precision: Precision,
+        expectation: Expectation,
+        rules: NameRules,
+    ) -> Result<Self, JudgeError> {
         golden.file(precision)?;
         if precision == Precision::Truth && expectation != Expectation::Identical {
             return Err(JudgeError::TruthHasNoYardstick);
@@ -149,6 +156,7 @@ impl<'a> Judge<'a> {
             golden,
             precision,
             expectation,
+            rules,
             index,
             judged,
             unexpected: Vec::new(),
@@ -241,7 +249,8 @@ impl<'a> Judge<'a> {
 
     fn judge(&mut self, golden: Recorded<'a>, candidate: &Candidate<'_>) -> Result<&EntryJudgement, JudgeError> {
         let index = self.index[golden.entry.name.as_str()];
-        let mut judgement = EntryJudgement::new(&golden.entry.name, Some(golden.entry.stage), Outcome::Identical);
+        let mut judgement =
+            EntryJudgement::new(golden.entry.name.as_str(), Some(golden.entry.stage), Outcome::Identical);
         judgement.index = Some(index);
         if candidate.dtype != golden.record.dtype {
             judgement
@@ -302,7 +311,7 @@ impl<'a> Judge<'a> {
         } else {
             let borrowed = self.borrowed(index)?;
             judgement.borrowed_from =
-                borrowed.as_ref().map(|it| it.from.clone()).filter(|from| *from != golden.entry.name);
+                borrowed.as_ref().map(|it| it.from.clone()).filter(|from| golden.entry.name != from.as_str());
             let resolution = resolution(golden, candidate);
             judgement.resolution = Some(resolution);
             let (truth, reference, in_part) = (against, judgement.reference, self.decided(index)?.is_some());
@@ -311,7 +320,7 @@ impl<'a> Judge<'a> {
             rule::rounding(&yardstick, judgement.metrics.as_ref(), candidate.stats)
         };
         let verdict = verdict.map_err(|metric| JudgeError::NoTolerance {
-            entry: golden.entry.name.clone(),
+            entry: golden.entry.name.to_string(),
             stage: golden.entry.stage,
             metric,
         })?;
@@ -329,7 +338,7 @@ impl<'a> Judge<'a> {
     }
 
     fn compared(&self, index: usize, a: TensorView<'_>, b: TensorView<'_>) -> Result<Metrics, JudgeError> {
-        let entry = || self.golden.manifest().entries[index].name.clone();
+        let entry = || self.golden.manifest().entries[index].name.to_string();
         compare(a, b).map_err(|source| JudgeError::Golden { entry: entry(), source })
     }
 }
@@ -344,12 +353,13 @@ pub fn judge_set(
     candidate: &GoldenSet,
     precision: Precision,
     expectation: Expectation,
+    rules: NameRules,
 ) -> Result<SetJudgement, JudgeError> {
     candidate.file(precision)?;
-    let mut judge = Judge::new(golden, precision, expectation)?;
+    let mut judge = Judge::new(golden, precision, expectation, rules)?;
     for entry in &candidate.manifest().entries {
         if entry.records.get(precision).is_some() {
-            judge.observe_recorded(&entry.name, candidate.recorded(entry, precision)?)?;
+            judge.observe_recorded(entry.name.as_str(), candidate.recorded(entry, precision)?)?;
         }
     }
     Ok(judge.finish())

@@ -32,10 +32,12 @@ mod ulp;
 
 pub use digest::{Digest, Stats, digest, sha256_hex};
 pub use fingerprint::Fingerprint;
-pub use judge::{Check, EntryJudgement, Expectation, Judge, JudgeError, Outcome, SetJudgement, judge_set};
+pub use judge::{
+    Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, SetJudgement, judge_set,
+};
 pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
 pub use metrics::{CompareError, Metrics, compare};
-pub use names::{Dtype, Keep, Precision, Stage, UnknownName, keep};
+pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName};
 pub use recipe::{RecipeMismatch, check_same_recipe};
 pub use sample::{sample, stride};
 pub use set::{GoldenSet, Recorded, SetError, find_sets};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Stats;
 use crate::fingerprint::Fingerprint;
-use crate::names::{Dtype, Precision, Stage};
+use crate::names::{Dtype, EntryName, Precision, Stage};
 
 /// The version of the format that this crate reads and writes.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -245,8 +245,8 @@ pub struct PrecisionFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// `path[#call][:port]`.
-    pub name: String,
+    /// `[kind:]path[#call][:port]`.
+    pub name: EntryName,
     /// Part of the training step.
     pub stage: Stage,
     /// What was recorded at each precision.

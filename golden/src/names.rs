@@ -1,65 +1,8 @@
 //! The closed vocabularies of the format: precisions, stages, dtypes.
 
-use std::fmt;
-use std::str::FromStr;
+use dinov3_names::named;
 
-use serde::{Deserialize, Serialize};
-
-/// A word that is none of the names expected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a {what}")]
-pub struct UnknownName {
-    /// What was expected, e.g. `precision`.
-    pub what: &'static str,
-    /// The word given.
-    pub given: String,
-    /// The words understood, comma separated.
-    pub expected: String,
-}
-
-impl UnknownName {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        format!("use one of {}", self.expected)
-    }
-}
-
-/// Declares an enum whose variants have one name each, shared by `Display`, `FromStr` and serde.
-macro_rules! named {
-    ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
-
-        impl $name {
-            /// Every member, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The name used in files and on the command line.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownName;
-
-            fn from_str(given: &str) -> Result<Self, UnknownName> {
-                Self::ALL.iter().copied().find(|it| it.as_str() == given).ok_or_else(|| UnknownName {
-                    what: $what,
-                    given: given.to_owned(),
-                    expected: Self::ALL.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "),
-                })
-            }
-        }
-    };
-}
+pub use dinov3_names::{EntryName, EntryNameError, Keep, Kind, Stage, UnknownName, compose};
 
 named! {
     /// At which precision a value was recorded.
@@ -70,53 +13,6 @@ named! {
         Fp32 = "fp32",
         /// The reference's mixed precision: bfloat16 parameters and activations, float32 reductions.
         Bf16 = "bf16",
-    }
-}
-
-named! {
-    /// To which part of a training step an entry belongs.
-    Stage, "stage", {
-        /// Parameters and buffers after initialisation.
-        Init = "init",
-        /// What the model receives.
-        Data = "data",
-        /// Activations.
-        Forward = "forward",
-        /// Loss terms.
-        Loss = "loss",
-        /// Gradients.
-        Backward = "backward",
-        /// Optimizer state and updates.
-        Optimizer = "optimizer",
-        /// The teacher's moving average.
-        Ema = "ema",
-        /// Learning rate, weight decay, momentum and temperature.
-        Schedule = "schedule",
-        /// Values over many steps.
-        Trajectory = "trajectory",
-    }
-}
-
-/// How much a set stores of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
-    /// Statistics and hash alone.
-    Digest,
-    /// As much as the sample limit allows.
-    Limited,
-    /// All of it, whatever the limit: short tables whose every element counts.
-    Full,
-}
-
-/// How much a set stores of the value `name` in `stage`.
-pub fn keep(stage: Stage, name: &str) -> Keep {
-    let has = |prefix: &str| name.starts_with(prefix);
-    match stage {
-        Stage::Init | Stage::Data => Keep::Digest,
-        Stage::Trajectory if has("final:") => Keep::Digest,
-        Stage::Trajectory => Keep::Full,
-        Stage::Optimizer if has("groups:") => Keep::Full,
-        _ => Keep::Limited,
     }
 }
 

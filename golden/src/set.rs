@@ -118,29 +118,31 @@ impl GoldenSet {
     /// # Errors
     /// If there is no such record, or the stored tensor is missing or is not what the record says.
     pub fn recorded<'a>(&'a self, entry: &'a Entry, precision: Precision) -> Result<Recorded<'a>, SetError> {
-        let record =
-            entry.records.get(precision).ok_or_else(|| SetError::NoRecord { entry: entry.name.clone(), precision })?;
+        let record = entry
+            .records
+            .get(precision)
+            .ok_or_else(|| SetError::NoRecord { entry: entry.name.to_string(), precision })?;
         let sample_limit = self.manifest.sample_limit;
         let Some(expected) = self.stored_shape(entry, record)? else {
             return Ok(Recorded { entry, record, stored: None, sample_limit });
         };
         let file = self.file(precision)?;
-        let key = record.tensor.as_deref().unwrap_or(&entry.name);
+        let key = record.tensor.as_deref().unwrap_or(entry.name.as_str());
         let stored = file.get(key).ok_or_else(|| SetError::TensorMissing {
             file: file.path().to_owned(),
             tensor: key.to_owned(),
-            entry: entry.name.clone(),
+            entry: entry.name.to_string(),
         })?;
         if stored.dtype() != record.dtype {
             return Err(SetError::DtypeDiffers {
-                entry: entry.name.clone(),
+                entry: entry.name.to_string(),
                 recorded: record.dtype,
                 stored: stored.dtype(),
             });
         }
         if stored.shape() != expected {
             return Err(SetError::ShapeDiffers {
-                entry: entry.name.clone(),
+                entry: entry.name.to_string(),
                 recorded: expected,
                 stored: stored.shape().to_vec(),
             });
@@ -247,7 +249,12 @@ fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
     let mut names = HashSet::new();
     for entry in &manifest.entries {
         if !names.insert(entry.name.as_str()) {
-            return Err(SetError::DuplicateEntry { entry: entry.name.clone() });
+            return Err(SetError::DuplicateEntry { entry: entry.name.to_string() });
+        }
+        let (kind, stage) = (entry.name.kind(), entry.stage);
+        if kind.keep(stage).is_none() {
+            let problem = format!("`{stage}` has no entries of kind `{kind}`");
+            return Err(invalid(format!("entries.{}.stage", entry.name), &problem));
         }
         for (precision, record) in entry.records.iter() {
             let field = || format!("entries.{}.records.{precision}", entry.name);

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::fingerprint::Fingerprint;
+use crate::judge::{NameRules, RareError};
 use crate::manifest::{
     Manifest, PerPrecision, Photograph, PrecisionFile, Profile, Recipe, Recorder, Reference, SCHEMA_VERSION, Training,
 };
@@ -142,3 +143,18 @@ pub fn folder_in_memory() -> tempfile::TempDir {
 pub fn told(message: impl std::fmt::Display, hint: &str, dir: &Path) -> String {
     format!("{message}\nhint: {hint}").replace(&dir.display().to_string(), "[dir]")
 }
+
+/// The rules of a model like DINOv3, for tests of what a judge makes of rules. The suites have the real ones.
+pub const RULES: NameRules = NameRules {
+    block: "blocks",
+    trained: "student",
+    averages: &["teacher", "gram_teacher"],
+    rare: &[
+        RareError {
+            stages: &[Stage::Forward],
+            parts: Some(&["apply_rope", "proj", "ls1"]),
+            why: "rotated in bfloat16",
+        },
+        RareError { stages: &[Stage::Backward, Stage::Optimizer], parts: None, why: "carries those errors on" },
+    ],
+};

@@ -16,11 +16,9 @@
 //! The recorded run is one sample of a random quantity, and a lucky one may be far too small: where q and k pass through
 //! bfloat16, one value in thousands falls the other way, and attention carries that on, in one block and not in the next. The
 //! reference's own error is therefore the largest of several runs: the recorded one, and those whose weights and pixels were
-//! moved by one ulp ([`crate::Spread`]). In fp32, what follows that rotation within a block (`apply_rope`, `attn.proj`, `ls1`)
-//! is given the largest relative error at the same place of any block of either network, since one block's few runs may all be
-//! lucky; measured on the committed sets, this is up to 60 times a single entry's own. Gradients and moments of blocks carry those
-//! errors on, and are given the largest of any block for the same reason: of the eight runs of a set, one block's gradients of a bias
-//! may be off by 7e-6 and the next one's by 7e-7, and a correct run on another processor has the former in the latter's place. An entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error of the
+//! moved by one ulp ([`crate::Spread`]). The rules that a suite hands to the judge name the entries of blocks where an fp32 run's
+//! error is rare and large ([`crate::RareError`]). Each of them is given the largest relative error at the same place of any block
+//! of any network, since one block's few runs may all be lucky. An entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error of the
 //! nearest earlier entry of its stage that is larger and not exact, if it is greater still.
 //!
 //! Mixed precision has no such runs beside it. It takes those of float32, which it cannot outdo: initial weights differ by an

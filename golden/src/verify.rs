@@ -10,7 +10,7 @@ use memmap2::Mmap;
 
 use crate::digest::{Stats, digest, sha256_hex};
 use crate::manifest::{Record, Storage};
-use crate::names::{Keep, Precision, keep};
+use crate::names::{Keep, Precision};
 use crate::set::{GoldenSet, Recorded, SetError};
 use crate::sums::{self, SUMS};
 use crate::tolerance::STATISTICS_AGREEMENT;
@@ -170,12 +170,12 @@ fn check_contents(set: &GoldenSet, problems: &mut Vec<SetError>) -> usize {
 
 fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -> Result<(), SetError> {
     let Recorded { entry, record, stored, .. } = recorded;
-    let wrong = |problem: String| SetError::RecordWrong { entry: entry.name.clone(), precision, problem };
+    let wrong = |problem: String| SetError::RecordWrong { entry: entry.name.to_string(), precision, problem };
     if let Some((other, _)) = entry.records.iter().find(|(_, other)| other.shape != record.shape) {
         return Err(wrong(format!("its shape is not the one at {other}")));
     }
     let (Storage::Full, Some(stored)) = (record.storage, stored) else { return Ok(()) };
-    let limited = keep(entry.stage, &entry.name) == Keep::Limited;
+    let limited = entry.name.kind().keep(entry.stage) == Some(Keep::Limited);
     if limited && set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
         return Err(wrong("it has more elements than the sample limit and is stored in full".into()));
     }

@@ -9,13 +9,16 @@ use tempfile::TempDir;
 
 use crate::digest::{digest, sha256_hex};
 use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, STATE, Storage};
-use crate::names::{Keep, Precision, Stage, keep};
+use crate::names::{EntryName, Keep, Precision, Stage};
 use crate::sample::{sample, stride};
 use crate::sums::{self, SUMS, is_file_name};
 use crate::tensor::TensorView;
 use crate::verify::hash_file;
 
+mod error;
 mod spool;
+
+pub use error::WriteError;
 
 use spool::Spool;
 
@@ -26,67 +29,6 @@ pub enum Existing {
     Refuse,
     /// Put the new set in its place once that is complete.
     Replace,
-}
-
-/// Why a set could not be written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WriteError {
-    /// There is a set already.
-    #[error("{} exists already", path.display())]
-    Exists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The header is not one that a set can begin with.
-    #[error("the header is unusable: {problem}")]
-    Header {
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A name was recorded twice at one precision, or given to two inputs.
-    #[error("`{entry}` was recorded twice")]
-    Duplicate {
-        /// The name.
-        entry: String,
-    },
-    /// A name was recorded in two stages.
-    #[error("`{entry}` was recorded in stage {first} and again in stage {second}")]
-    StageDiffers {
-        /// The name.
-        entry: String,
-        /// Stage at the precision recorded first.
-        first: Stage,
-        /// Stage now.
-        second: Stage,
-    },
-    /// A value was recorded at a precision that the header does not list.
-    #[error("the header does not list the precision {precision}")]
-    NoPrecision {
-        /// The precision.
-        precision: Precision,
-    },
-    /// The operating system would not let us.
-    #[error("cannot write {}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// Its reason.
-        source: io::Error,
-    },
-}
-
-impl WriteError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Exists { .. } => "choose another folder, or say that the set there may be replaced",
-            Self::Header { .. } => "pass a manifest of this schema version without entries",
-            Self::Duplicate { .. } | Self::StageDiffers { .. } => "give each repetition its call number (`path#1`)",
-            Self::NoPrecision { .. } => "list the precision and its fingerprint in the header",
-            Self::Io { .. } => "check the permissions and the space left on the disk",
-        }
-    }
 }
 
 /// Writes a set. Tensors go to disk as they come; nothing is kept of them but their records. The folder appears, complete, in
@@ -158,10 +100,10 @@ impl SetWriter {
     }
 
     /// Records a value. Values of one precision come in execution order; names new to the set are placed after the one
-    /// recorded before them. How much is stored is for [`keep`] to say.
+    /// recorded before them. How much is stored is for the table of kinds to say ([`crate::Kind::keep`]).
     ///
     /// # Errors
-    /// If the name was recorded before at this precision or in another stage, or the disk is full.
+    /// If the name is no entry name, belongs to another stage, or was recorded before at this precision; or the disk is full.
     pub fn record(
         &mut self,
         precision: Precision,
@@ -172,9 +114,14 @@ impl SetWriter {
         if self.spools.get(precision).is_none() {
             return Err(WriteError::NoPrecision { precision });
         }
-        let place = self.place(precision, name, stage)?;
+        let entry: EntryName = name.parse()?;
+        self.check(precision, &entry, stage)?;
+        let kind = entry.kind();
+        let not_of_stage = || WriteError::NotOfStage { entry: name.to_owned(), stage, kind };
+        let keep = kind.keep(stage).ok_or_else(not_of_stage)?;
+        let place = self.place(precision, entry, stage);
         let digest = digest(view);
-        let (storage, tensor) = match (keep(stage, name), self.manifest.sample_limit) {
+        let (storage, tensor) = match (keep, self.manifest.sample_limit) {
             (Keep::Digest, _) => (Storage::Digest, None),
             (Keep::Limited, Some(limit)) if view.numel() > limit => {
                 let bytes = sample(view, limit);
@@ -200,37 +147,38 @@ impl SetWriter {
         Ok(())
     }
 
+    /// Refuses a name that was recorded before at this precision, or in another stage.
+    fn check(&self, precision: Precision, name: &EntryName, stage: Stage) -> Result<(), WriteError> {
+        let Some(&place) = self.index.get(name.as_str()) else { return Ok(()) };
+        let entry = &self.manifest.entries[place];
+        if entry.records.get(precision).is_some() {
+            return Err(WriteError::Duplicate { entry: name.to_string() });
+        }
+        if entry.stage != stage {
+            return Err(WriteError::StageDiffers { entry: name.to_string(), first: entry.stage, second: stage });
+        }
+        Ok(())
+    }
+
     /// Index of the entry `name`, made if it is new.
-    fn place(&mut self, precision: Precision, name: &str, stage: Stage) -> Result<usize, WriteError> {
-        let place = match self.index.get(name) {
-            Some(&place) => {
-                let entry = &self.manifest.entries[place];
-                if entry.records.get(precision).is_some() {
-                    return Err(WriteError::Duplicate { entry: name.to_owned() });
-                }
-                if entry.stage != stage {
-                    return Err(WriteError::StageDiffers { entry: name.to_owned(), first: entry.stage, second: stage });
-                }
-                place
+    fn place(&mut self, precision: Precision, name: EntryName, stage: Stage) -> usize {
+        let known = self.index.get(name.as_str()).copied();
+        let place = known.unwrap_or_else(|| {
+            let place = self.last.get(precision).map_or(0, |last| last + 1);
+            for later in &self.manifest.entries[place..] {
+                *self.index.entry(later.name.to_string()).or_default() += 1;
             }
-            None => {
-                let place = self.last.get(precision).map_or(0, |last| last + 1);
-                let entry = Entry { name: name.to_owned(), stage, records: PerPrecision::default() };
-                self.manifest.entries.insert(place, entry);
-                for later in &self.manifest.entries[place + 1..] {
-                    *self.index.entry(later.name.clone()).or_default() += 1;
+            for &precision in Precision::ALL {
+                if let Some(last) = self.last.slot(precision).as_mut().filter(|last| **last >= place) {
+                    *last += 1;
                 }
-                for &precision in Precision::ALL {
-                    if let Some(last) = self.last.slot(precision).as_mut().filter(|last| **last >= place) {
-                        *last += 1;
-                    }
-                }
-                self.index.insert(name.to_owned(), place);
-                place
             }
-        };
+            self.index.insert(name.to_string(), place);
+            self.manifest.entries.insert(place, Entry { name, stage, records: PerPrecision::default() });
+            place
+        });
         *self.last.slot(precision) = Some(place);
-        Ok(place)
+        place
     }
 
     /// Stores bytes unless an earlier entry's are the same; returns the key under which they lie.

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use dinov3_golden::{
-    Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter, Stage, TensorView, judge_set,
-    verify,
+    Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, NameRules, Precision, SetWriter, Stage, TensorView,
+    judge_set, verify,
 };
 
 /// Counts what is allocated, and remembers the most that ever was.
@@ -101,7 +101,7 @@ fn large_tensors_are_never_collected() {
     let (judgement, heap) = heap_of(|| {
         let (golden, candidate) =
             (GoldenSet::open(&golden).expect("sound"), GoldenSet::open(&candidate).expect("sound"));
-        judge_set(&golden, &candidate, Precision::Fp32, yardstick()).expect("comparable")
+        judge_set(&golden, &candidate, Precision::Fp32, yardstick(), NameRules::NONE).expect("comparable")
     });
     assert_eq!(judgement.first_divergence().map(|entry| entry.name.as_str()), Some("x"));
     assert!(heap < BUDGET, "comparing took {heap} bytes of heap");
@@ -110,7 +110,7 @@ fn large_tensors_are_never_collected() {
     let candidate = GoldenSet::open(&candidate).expect("sound");
     let view = candidate.file(Precision::Fp32).expect("sound").get("x").expect("there");
     let ((), heap) = heap_of(|| {
-        let mut judge = Judge::new(&golden, Precision::Fp32, yardstick()).expect("recorded");
+        let mut judge = Judge::new(&golden, Precision::Fp32, yardstick(), NameRules::NONE).expect("recorded");
         assert!(!judge.observe("x", view).expect("comparable").passes());
     });
     assert!(heap < BUDGET, "observing took {heap} bytes of heap");

@@ -10,6 +10,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
 use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::rules::DINOV3;
 use dinov3_suites::layers::replay::prepare;
 use dinov3_torch::runtime;
 use dinov3_vit::tap::Taps;
@@ -36,7 +37,7 @@ fn taps(criterion: &mut Criterion) {
         group.bench_function("every tap, judged", |bencher| {
             bencher.iter(|| {
                 let here = Expectation::Yardstick { differences: Vec::new() };
-                let mut judge = Judge::new(&set, Precision::Fp32, here).expect("the set has fp32");
+                let mut judge = Judge::new(&set, Precision::Fp32, here, DINOV3).expect("the set has fp32");
                 prepared.forward(&mut Taps::to(&mut |name: &str, value: &Tensor| {
                     with_view(value, |view| judge.observe(name, view).map(drop)).expect("the set can be read");
                 }));

@@ -5,6 +5,7 @@ mod cases;
 mod findings;
 pub mod pipeline;
 pub mod replay;
+pub mod rules;
 pub mod sections;
 mod tap;
 
@@ -187,7 +188,7 @@ fn judge_on(
     expectation: Expectation,
     progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<SetJudgement, SuiteError> {
-    let judge = Judge::new(golden, replay.precision, expectation)?;
+    let judge = Judge::new(golden, replay.precision, expectation, rules::DINOV3)?;
     let mut tap = JudgingTap::new(judge, progress);
     suite.replay(golden, &replay, ranks, &mut tap)?;
     tap.finish()
@@ -200,10 +201,11 @@ fn judge_candidate(
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
-    let mut judge = Judge::new(golden, *precision, Expectation::of(recorded, theirs))?;
+    let expectation = Expectation::of(recorded, theirs);
+    let mut judge = Judge::new(golden, *precision, expectation, rules::DINOV3)?;
     for (i, entry) in candidate.manifest().entries.iter().enumerate() {
         if entry.records.get(*precision).is_some() {
-            judge.observe_recorded(&entry.name, candidate.recorded(entry, *precision)?)?;
+            judge.observe_recorded(entry.name.as_str(), candidate.recorded(entry, *precision)?)?;
         }
         reporter.event(&Event::Progress { done: i as u64 + 1 })?;
     }

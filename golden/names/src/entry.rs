@@ -94,6 +94,10 @@ impl EntryName {
         &self.text[self.path.clone()]
     }
 
+    pub(crate) fn path_range(&self) -> Range<usize> {
+        self.path.clone()
+    }
+
     /// The parts of the path, between its dots.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.path().split('.')
@@ -116,19 +120,13 @@ impl EntryName {
 }
 
 /// The text of a name. The parts are not checked; `call` counts from 0, which is not written.
-pub fn compose(kind: Kind, path: &str, call: u32, port: Option<&str>) -> String {
-    let mut text = String::with_capacity(path.len() + 16);
-    if let Some(prefix) = kind.prefix() {
-        text.extend([prefix, ":"]);
+pub fn compose(kind: Kind, path: impl fmt::Display, call: u32, port: Option<&str>) -> String {
+    let (prefix, colon) = kind.prefix().map_or(("", ""), |prefix| (prefix, ":"));
+    let (before, port) = port.map_or(("", ""), |port| (":", port));
+    match call {
+        0 => format!("{prefix}{colon}{path}{before}{port}"),
+        _ => format!("{prefix}{colon}{path}#{call}{before}{port}"),
     }
-    text.push_str(path);
-    if call > 0 {
-        text.extend(["#", &call.to_string()]);
-    }
-    if let Some(port) = port {
-        text.extend([":", port]);
-    }
-    text
 }
 
 impl FromStr for EntryName {

@@ -1,5 +1,7 @@
 //! The kinds of entries: the word before the colon, the stages that it belongs to, and how much a set stores of it.
 
+use std::fmt;
+
 use crate::named;
 
 named! {
@@ -154,8 +156,14 @@ impl Kind {
         self.row().stages.iter().find(|(own, _)| *own == stage).map(|(_, keep)| *keep)
     }
 
+    /// The path in `name` if that is the name of an entry of this kind.
+    pub fn path_in(self, name: &str) -> Option<&str> {
+        let parsed: crate::EntryName = name.parse().ok()?;
+        (parsed.kind() == self).then(|| &name[parsed.path_range()])
+    }
+
     /// `kind:path`: the name of an entry without call and port. The path is a caller's own, and is not checked.
-    pub fn name(self, path: &str) -> String {
+    pub fn name(self, path: impl fmt::Display) -> String {
         crate::compose(self, path, 0, None)
     }
 }
@@ -190,6 +198,9 @@ mod tests {
     fn the_word_of_module_outputs_is_no_prefix() {
         assert_eq!((Kind::of_prefix("output"), Kind::of_prefix("loss")), (None, Some(Kind::Loss)));
         assert_eq!((Kind::Output.name("a.b"), Kind::Loss.name("b")), ("a.b".to_owned(), "loss:b".to_owned()));
+        let paths = ["grad:a.b", "grad_norm:a.b", "a.b#1:in", "grad:"].map(|name| Kind::Grad.path_in(name));
+        assert_eq!(paths, [Some("a.b"), None, None, None]);
+        assert_eq!(Kind::Output.path_in("a.b#1:in"), Some("a.b"));
     }
 
     #[test]

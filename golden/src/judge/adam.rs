@@ -2,7 +2,6 @@
 //! [`crate::tolerance`].
 
 use crate::metrics::Metrics;
-use crate::names::Stage;
 use crate::set::Recorded;
 use crate::tensor::TensorView;
 
@@ -44,8 +43,8 @@ impl<'a> Judge<'a> {
     /// entry.
     pub(super) fn decided(&mut self, index: usize) -> Result<Option<Decided>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
-        let Some(moment) = moment_of(&entry.name, entry.stage).and_then(|name| self.index.get(name.as_str()).copied())
-        else {
+        let moment = self.rules.moment_of(&entry.name, entry.stage);
+        let Some(moment) = moment.and_then(|name| self.index.get(name.as_str()).copied()) else {
             return Ok(None);
         };
         if let Some(known) = self.decided.get(&moment) {
@@ -69,31 +68,5 @@ impl<'a> Judge<'a> {
         let mut decided = Vec::with_capacity(stored.numel());
         stored.for_each_chunk(|values| decided.extend(values.iter().map(|value| value.abs() > limit)));
         Ok(Some(Decided(decided)))
-    }
-}
-
-/// The first moment that moved a parameter, or the parameter that an average is of.
-fn moment_of(name: &str, stage: Stage) -> Option<String> {
-    let (network, key) = name.strip_prefix("param:")?.split_once('.')?;
-    let moved = match stage {
-        Stage::Optimizer => network == "student",
-        Stage::Ema => matches!(network, "teacher" | "gram_teacher"),
-        _ => false,
-    };
-    moved.then(|| format!("exp_avg:student.{key}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_parameter_and_its_averages_share_a_moment() {
-        let moment = Some("exp_avg:student.backbone.norm.bias".to_owned());
-        assert_eq!(moment_of("param:student.backbone.norm.bias", Stage::Optimizer), moment);
-        assert_eq!(moment_of("param:teacher.backbone.norm.bias", Stage::Ema), moment);
-        assert_eq!(moment_of("param:gram_teacher.backbone.norm.bias", Stage::Ema), moment);
-        assert_eq!(moment_of("param:student.backbone.norm.bias", Stage::Init), None);
-        assert_eq!(moment_of("exp_avg_sq:student.backbone.norm.bias", Stage::Optimizer), None);
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn matching_part<'b>(
     sampled: &'b mut Vec<u8>,
 ) -> Result<Option<TensorView<'b>>, JudgeError> {
     let Some(golden) = ours.stored else { return Ok(None) };
-    let entry = || ours.entry.name.clone();
+    let entry = || ours.entry.name.to_string();
     let Some(stored) = theirs.stored else { return Err(JudgeError::NothingStored { entry: entry() }) };
     let mismatch =
         || JudgeError::SampleLimit { entry: entry(), golden: ours.sample_limit, candidate: theirs.sample_limit };

@@ -1,7 +1,7 @@
 //! Values that no yardstick measures: the reference's own Python, and runs of several steps.
 
 use crate::manifest::{Entry, Storage};
-use crate::names::{Dtype, Precision, Stage};
+use crate::names::{Dtype, Kind, Precision, Stage};
 use crate::set::Recorded;
 
 use super::candidate::Candidate;
@@ -30,26 +30,26 @@ impl Judge<'_> {
             // `Judgement::conclude` knows what that means here.
             return Verdict::Within { checks: Vec::new() };
         }
-        match golden.entry.name.strip_prefix("metric:") {
+        match golden.entry.name.path_of(Kind::Metric) {
             Some(name) if !self.has_another_trajectory(name) => {
                 let reason = "meters add up the same numbers in float64 on every machine: the same bits were expected";
                 Verdict::Beyond { checks: Vec::new(), reason: reason.into() }
             }
-            Some(name) => Verdict::Unknown { reason: format!("it sums up another `trajectory:{name}`") },
+            Some(name) => Verdict::Unknown { reason: format!("it sums up another `{}`", Kind::Trajectory.name(name)) },
             None => Verdict::Unknown { reason: CHAOS.into() },
         }
     }
 
     /// Whether the values that the meter `name` sums up have been observed and were others than the reference's.
     fn has_another_trajectory(&self, name: &str) -> bool {
-        let trajectory = self.index.get(format!("trajectory:{name}").as_str());
+        let trajectory = self.index.get(Kind::Trajectory.name(name).as_str());
         trajectory.and_then(|&index| self.judged[index].as_ref()).is_some_and(|judgement| !judgement.identical)
     }
 }
 
 /// An entry that the candidate did not show: wrong, unless nothing could have been said of it anyway.
 pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectation) -> EntryJudgement {
-    let free_run = entry.stage == Stage::Trajectory && !entry.name.starts_with("metric:");
+    let free_run = entry.stage == Stage::Trajectory && entry.name.kind() != Kind::Metric;
     let (outcome, reason) = match expectation {
         Expectation::Yardstick { .. } if free_run => (Outcome::NotJudged, CHAOS),
         _ => (Outcome::Missing, "it was never observed"),
@@ -57,7 +57,7 @@ pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectat
     EntryJudgement {
         index: Some(index),
         reason: Some(reason.into()),
-        ..EntryJudgement::new(&entry.name, Some(entry.stage), outcome)
+        ..EntryJudgement::new(entry.name.as_str(), Some(entry.stage), outcome)
     }
 }
 

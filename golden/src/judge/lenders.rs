@@ -3,10 +3,9 @@
 
 use crate::manifest::{Entry, Spread};
 use crate::metrics::Metrics;
-use crate::names::{Precision, Stage};
+use crate::names::{Kind, Precision, Stage};
 use crate::tolerance::SMALL;
 
-use super::role::{is_rare, role};
 use super::rule::Borrowed;
 use super::{Judge, JudgeError};
 
@@ -28,7 +27,7 @@ impl Judge<'_> {
     /// What counts beside the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
-        let rare = self.precision == Precision::Fp32 && is_rare(entry.stage, &entry.name);
+        let rare = self.precision == Precision::Fp32 && self.rules.is_rare(entry.stage, &entry.name);
         let own = if rare { self.of_all_blocks(index)? } else { self.of_all_runs(index)? };
         if self.reference_error(index)?.is_some_and(|error| error.count >= self.enough()) {
             return Ok(own);
@@ -48,19 +47,19 @@ impl Judge<'_> {
     fn of_all_runs(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
         let error = self.reference_error(index)?;
-        Ok(error.and_then(|error| Borrowed::of(&entry.name, &error, spread(entry, self.precision))))
+        Ok(error.and_then(|error| Borrowed::of(entry.name.as_str(), &error, spread(entry, self.precision))))
     }
 
     /// The largest error of all runs at the same place of any block.
     fn of_all_blocks(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entries = &self.golden.manifest().entries;
-        let (stage, wanted) = (entries[index].stage, role(&entries[index].name));
+        let (stage, wanted) = (entries[index].stage, self.rules.role(&entries[index].name));
         if let Some(known) = self.peers.get(&wanted) {
             return Ok(known.clone());
         }
         let mut lent = Vec::new();
         for (peer, entry) in entries.iter().enumerate() {
-            if entry.stage == stage && role(&entry.name) == wanted {
+            if entry.stage == stage && self.rules.role(&entry.name) == wanted {
                 lent.extend(self.of_all_runs(peer)?);
             }
         }
@@ -80,7 +79,7 @@ impl Judge<'_> {
             }
             if let Some(error) = self.reference_error(lender)?
                 && error.count >= self.enough()
-                && let Some(lent) = Borrowed::of(&entry.name, &error, spread(entry, self.precision))
+                && let Some(lent) = Borrowed::of(entry.name.as_str(), &error, spread(entry, self.precision))
             {
                 return Ok(Some(lent));
             }
@@ -92,10 +91,9 @@ impl Judge<'_> {
 /// Whether two entries are of one kind: of one stage, and among the optimizer's both moments or both parameters. The norms of
 /// the gradients are made of the gradients.
 fn lends_to(lender: &Entry, borrower: &Entry) -> bool {
-    let kind = |entry: &Entry| entry.name.split(':').next().unwrap_or_default().to_owned();
     match borrower.stage {
-        Stage::Optimizer if kind(borrower) == "grad_norm" => lender.stage == Stage::Backward,
-        Stage::Optimizer => lender.stage == Stage::Optimizer && kind(lender) == kind(borrower),
+        Stage::Optimizer if borrower.name.kind() == Kind::GradNorm => lender.stage == Stage::Backward,
+        Stage::Optimizer => lender.stage == Stage::Optimizer && lender.name.kind() == borrower.name.kind(),
         stage => lender.stage == stage,
     }
 }

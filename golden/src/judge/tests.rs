@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::names::Dtype;
-use crate::testing::{Noise, Value, bytes_f32, folder_in_memory, header, write_set};
+use crate::testing::{Noise, RULES, Value, bytes_f32, folder_in_memory, header, write_set};
 use crate::{Existing, SetWriter};
 
 mod defects;
@@ -79,7 +79,7 @@ impl Case {
 
     fn judge_as(&self, expectation: Expectation) -> SetJudgement {
         let golden = GoldenSet::open(&self.dir()).unwrap();
-        let mut judge = Judge::new(&golden, Precision::Fp32, expectation).unwrap();
+        let mut judge = Judge::new(&golden, Precision::Fp32, expectation, RULES).unwrap();
         for (value, candidate) in self.values.iter().zip(&self.candidate) {
             observe(&mut judge, value.name, &value.shape, candidate);
         }
@@ -166,7 +166,7 @@ fn missing_and_unexpected_values_fail() {
     let mut case = Case::new(None, THREE);
     case.candidate = case.values.iter().map(|value| value.fp32.clone()).collect();
     let golden = GoldenSet::open(&case.dir()).unwrap();
-    let mut judge = Judge::new(&golden, Precision::Fp32, Expectation::Identical).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Fp32, Expectation::Identical, RULES).unwrap();
     observe(&mut judge, "norm1", &[400], &case.candidate[0]);
     let again = observe(&mut judge, "norm1", &[400], &case.candidate[0]);
     let unknown = observe(&mut judge, "ls1", &[400], &case.candidate[0]);
@@ -186,7 +186,7 @@ fn missing_and_unexpected_values_fail() {
 fn an_unexpected_value_alone_fails() {
     let case = Case::new(None, &[("a", 100)]);
     let golden = GoldenSet::open(&case.dir()).unwrap();
-    let mut judge = Judge::new(&golden, Precision::Fp32, Expectation::Identical).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Fp32, Expectation::Identical, RULES).unwrap();
     observe(&mut judge, "a", &[100], &case.values[0].fp32);
     observe(&mut judge, "b", &[100], &case.values[0].fp32);
     let judgement = judge.finish();
@@ -211,7 +211,7 @@ fn an_empty_set_proves_nothing() {
 fn shape_and_dtype_are_compared_first() {
     let case = Case::new(Some(50), &[("a", 100), ("b", 100)]);
     let golden = GoldenSet::open(&case.dir()).unwrap();
-    let mut judge = Judge::new(&golden, Precision::Fp32, yardstick()).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Fp32, yardstick(), RULES).unwrap();
     let transposed = observe(&mut judge, "a", &[10, 10], &case.values[0].fp32);
     assert_eq!(transposed.outcome, Outcome::ShapeDiffers);
     let bytes = bytes_f32(&case.values[1].fp32);

@@ -1,6 +1,6 @@
 //! A judgement in words: the verdict, the one-line summary, and what went wrong.
 
-use dinov3_golden::{EntryJudgement, Outcome, SetJudgement, Stage};
+use dinov3_golden::{EntryJudgement, Kind, Outcome, SetJudgement, Stage};
 use dinov3_reports::{Finding, Quantity, Verdict};
 
 /// How many failing tensors a report spells out; the tables have all of them.
@@ -115,7 +115,7 @@ fn hint(judgement: &SetJudgement, entry: &EntryJudgement) -> String {
 fn backward_order(judgement: &SetJudgement, entry: &EntryJudgement) -> String {
     let gradients = judgement.entries.iter().filter(|other| other.stage == Some(Stage::Backward));
     let after: Vec<_> = gradients.skip_while(|other| other.name != entry.name).skip(1).collect();
-    let parameter = entry.name.strip_prefix("grad:").unwrap_or(&entry.name);
+    let parameter = Kind::Grad.path_in(&entry.name).unwrap_or(&entry.name);
     if after.is_empty() {
         return format!("The gradient of `{parameter}` is the last of all in backward order");
     }
@@ -134,6 +134,7 @@ mod tests {
     use dinov3_golden::{Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter, TensorView};
 
     use super::*;
+    use crate::judging::rules::DINOV3;
 
     /// The judgement of five values of a step, those whose index is in `wrong` being twice the reference's.
     fn judged(wrong: &[usize]) -> SetJudgement {
@@ -161,7 +162,7 @@ mod tests {
         writer.finish().expect("written");
         let set = GoldenSet::open(&dir).expect("a sound set");
         let elsewhere = Expectation::Yardstick { differences: vec!["device: recorded with cpu, here npu".to_owned()] };
-        let mut judge = Judge::new(&set, Precision::Fp32, elsewhere).expect("fp32 was recorded");
+        let mut judge = Judge::new(&set, Precision::Fp32, elsewhere, DINOV3).expect("fp32 was recorded");
         for (at, (name, _)) in NAMES.iter().enumerate() {
             judge.observe(name, view(wrong.contains(&at))).expect("judged");
         }

@@ -1,7 +1,7 @@
 //! The tables and plots of the suite: one table a stage, and the growth of the error through the layers.
 
 use dinov3_golden::judge::worst;
-use dinov3_golden::{EntryJudgement, Expectation, SetJudgement, Stage};
+use dinov3_golden::{EntryJudgement, EntryName, Expectation, SetJudgement, Stage};
 use dinov3_reports::{Column, Plot, Section, Series, Table};
 
 use crate::judging::sections as shared;
@@ -70,12 +70,11 @@ fn layer_table(judgement: &SetJudgement) -> Table {
 
 /// The part of a name that a person calls a layer: a block, a head, or another child of the backbone.
 fn layer_of(name: &str) -> String {
-    let path = name.trim_start_matches("rng:");
-    let parts: Vec<&str> = path.split(['.', ':', '#']).collect();
+    let Ok(name) = name.parse::<EntryName>() else { return name.to_owned() };
+    let parts: Vec<&str> = name.parts().collect();
     let length = match parts.as_slice() {
         [_, "backbone", "blocks", ..] => 4,
         [_, "backbone", "get_intermediate_layers", ..] => 3,
-        [_, "backbone", ..] if path.contains("backbone:") => 2,
         [_, "backbone", ..] => 3,
         _ => 2,
     };
@@ -115,7 +114,11 @@ fn growth_plot(judgement: &SetJudgement) -> Plot {
 
 /// The index of the block whose output for the global crops this is.
 fn block_output(name: &str, network: &str) -> Option<usize> {
-    name.strip_prefix(network)?.strip_prefix(".backbone.blocks.")?.strip_suffix(":0")?.parse().ok()
+    let name: EntryName = name.parse().ok()?;
+    match (name.parts().collect::<Vec<_>>().as_slice(), name.call(), name.port()) {
+        ([of, "backbone", "blocks", number], 0, Some("0")) if *of == network => number.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Where on the horizontal axis a tensor of the residual stream stands.
@@ -123,10 +126,13 @@ fn residual_stream(name: &str, network: &str, blocks: usize) -> Option<f64> {
     if let Some(block) = block_output(name, network) {
         return Some(block as f64 + 1.0);
     }
-    match name.strip_prefix(network)? {
-        ".backbone.prepare_tokens_with_masks" => Some(0.0),
-        ".backbone:x_norm_clstoken" | ".backbone:0.x_norm_clstoken" => Some(blocks as f64 + 1.0),
-        ".dino_head.last_layer" => Some(blocks as f64 + 2.0),
+    let name: EntryName = name.parse().ok()?;
+    let (of, within) = name.path().split_once('.')?;
+    match (within, name.call(), name.port()) {
+        _ if of != network => None,
+        ("backbone.prepare_tokens_with_masks", 0, None) => Some(0.0),
+        ("backbone", 0, Some("x_norm_clstoken" | "0.x_norm_clstoken")) => Some(blocks as f64 + 1.0),
+        ("dino_head.last_layer", 0, None) => Some(blocks as f64 + 2.0),
         _ => None,
     }
 }

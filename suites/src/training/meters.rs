@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use dinov3_golden::{Dtype, GoldenSet, Stage};
+use dinov3_golden::{Dtype, GoldenSet, Kind, Stage};
 use dinov3_ranks::{Group, GroupError, ProcessGroup};
 use dinov3_train::metrics::SmoothedValue;
 use dinov3_vit::tap::Tap;
@@ -26,12 +26,12 @@ pub(super) fn show(
     let manifest = set.manifest();
     let fault = replay.plant.map(|plant| plant.fault);
     for entry in manifest.entries.iter().filter(|entry| entry.stage == Stage::Trajectory) {
-        let Some(name) = entry.name.strip_prefix("trajectory:") else { continue };
+        let Some(name) = entry.name.path_of(Kind::Trajectory) else { continue };
         if entry.records.get(replay.precision).is_none() {
             continue;
         }
         let unusable =
-            |reason: String| SuiteError::Input { set: manifest.name.clone(), input: entry.name.clone(), reason };
+            |reason: String| SuiteError::Input { set: manifest.name.clone(), input: entry.name.to_string(), reason };
         let stored = set.recorded(entry, replay.precision)?.stored;
         let values = stored.filter(|it| it.dtype() == Dtype::F32 && it.shape().len() == 1).map(tensor_of);
         let values = values.and_then(|it| Vec::<f32>::try_from(it).ok());

@@ -1,6 +1,6 @@
 //! The tables of the suite: what was expected, one table a stage, and how far the steps in a row agree.
 
-use dinov3_golden::{EntryJudgement, Expectation, Outcome, SetJudgement, Stage};
+use dinov3_golden::{EntryJudgement, Expectation, Kind, Outcome, SetJudgement, Stage};
 use dinov3_reports::{Column, Section, Table};
 
 use crate::judging::sections as shared;
@@ -43,7 +43,7 @@ fn trajectories(judgements: &[SetJudgement]) -> Option<Section> {
     ]);
     for judgement in judgements {
         for entry in judgement.entries.iter().filter(|entry| entry.stage == Some(Stage::Trajectory)) {
-            let Some(name) = entry.name.strip_prefix("trajectory:") else { continue };
+            let Some(name) = Kind::Trajectory.path_in(&entry.name) else { continue };
             let [steps, first, largest] = agreement(entry);
             table.push([
                 judgement.set.clone(),

@@ -168,7 +168,7 @@ fn the_truths_own_infinities_are_no_fault() {
 
 #[test]
 fn empty_tensors_are_identical() {
-    let value = Value { shape: vec![0, 3], ..Value::forward("storage tokens", vec![]) };
+    let value = Value { shape: vec![0, 3], ..Value::forward("storage_tokens", vec![]) };
     assert_eq!(judged(value, vec![]).outcome, Outcome::Identical);
 }
 
@@ -203,7 +203,7 @@ fn whole_numbers_are_equal_or_wrong() {
     }
     writer.finish().unwrap();
     let golden = GoldenSet::open(&dir).unwrap();
-    let mut judge = Judge::new(&golden, Precision::Bf16, yardstick()).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Bf16, yardstick(), RULES).unwrap();
     let other = bytes(&[2, 1, 0]);
     let other = TensorView::new(Dtype::I64, &[3], &other).unwrap();
     let entry = judge.observe("rng:randperm", other).unwrap();
@@ -211,6 +211,6 @@ fn whole_numbers_are_equal_or_wrong() {
     insta::assert_snapshot!(entry.reason.as_deref().unwrap());
     let entry = judge.observe("data:masks", other).unwrap();
     assert_eq!((entry.outcome, entry.metrics), (Outcome::Beyond, None));
-    let mut judge = Judge::new(&golden, Precision::Bf16, yardstick()).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Bf16, yardstick(), RULES).unwrap();
     assert_eq!(judge.observe("rng:randperm", view).unwrap().outcome, Outcome::Identical);
 }

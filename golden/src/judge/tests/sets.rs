@@ -11,7 +11,7 @@ fn from_set(case: &Case, limit: Option<usize>) -> Result<SetJudgement, JudgeErro
     let theirs: Vec<_> = theirs.map(|(value, fp32)| Value { fp32: fp32.clone(), ..value.clone() }).collect();
     write_set(&dir, limit, &theirs);
     let (golden, candidate) = (GoldenSet::open(&case.dir()).unwrap(), GoldenSet::open(&dir).unwrap());
-    judge_set(&golden, &candidate, Precision::Fp32, yardstick())
+    judge_set(&golden, &candidate, Precision::Fp32, yardstick(), RULES)
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn other_shapes_are_an_outcome_and_no_error() {
     let dir = case.root.path().join("candidate");
     write_set(&dir, Some(500), &[Value::forward("a", vec![1.0; 700]), Value::forward("b", vec![1.0])]);
     let (golden, candidate) = (GoldenSet::open(&case.dir()).unwrap(), GoldenSet::open(&dir).unwrap());
-    let judgement = judge_set(&golden, &candidate, Precision::Fp32, yardstick()).unwrap();
+    let judgement = judge_set(&golden, &candidate, Precision::Fp32, yardstick(), RULES).unwrap();
     assert_eq!(outcomes(&judgement), [Outcome::ShapeDiffers]);
     assert_eq!(judgement.unexpected[0].name, "b");
 }
@@ -51,9 +51,9 @@ fn other_shapes_are_an_outcome_and_no_error() {
 fn the_truth_is_judged_by_its_bits_alone() {
     let case = Case::new(None, THREE);
     let golden = GoldenSet::open(&case.dir()).unwrap();
-    let error = Judge::new(&golden, Precision::Truth, yardstick()).unwrap_err();
+    let error = Judge::new(&golden, Precision::Truth, yardstick(), RULES).unwrap_err();
     assert!(matches!(error, JudgeError::TruthHasNoYardstick));
-    let mut judge = Judge::new(&golden, Precision::Truth, Expectation::Identical).unwrap();
+    let mut judge = Judge::new(&golden, Precision::Truth, Expectation::Identical, RULES).unwrap();
     let mut values = case.values[0].truth.clone();
     let show = |judge: &mut Judge<'_>, name: &str, values: &[f64]| {
         let (shape, bytes) = ([values.len()], crate::testing::bytes_f64(values));
@@ -73,30 +73,30 @@ fn what_the_set_cannot_judge_is_an_error() {
     let (one, two) = (bytes_f32(&[1.0, 1.0]), bytes_f32(&[2.0, 2.0]));
     let view = |bytes| TensorView::new(Dtype::F32, &[2], bytes).unwrap();
     let (fp32, truth) = (Precision::Fp32, Precision::Truth);
-    writer.record(fp32, "rate", Stage::Schedule, view(&one)).unwrap();
-    writer.record(truth, "rate", Stage::Schedule, view(&one)).unwrap();
-    writer.record(fp32, "no truth", Stage::Forward, view(&one)).unwrap();
+    writer.record(fp32, "schedule:rate", Stage::Schedule, view(&one)).unwrap();
+    writer.record(truth, "schedule:rate", Stage::Schedule, view(&one)).unwrap();
+    writer.record(fp32, "no_truth", Stage::Forward, view(&one)).unwrap();
     writer.record(fp32, "crooked", Stage::Forward, view(&one)).unwrap();
     writer.record(truth, "crooked", Stage::Forward, TensorView::new(Dtype::F32, &[2, 1], &one).unwrap()).unwrap();
-    writer.record(truth, "truth alone", Stage::Forward, view(&one)).unwrap();
+    writer.record(truth, "truth_alone", Stage::Forward, view(&one)).unwrap();
     writer.finish().unwrap();
     let golden = GoldenSet::open(&dir).unwrap();
-    let mut judge = Judge::new(&golden, fp32, yardstick()).unwrap();
+    let mut judge = Judge::new(&golden, fp32, yardstick(), RULES).unwrap();
     // A kind of value without tolerances is an error where one is needed, not a pass: schedules are float64.
     let mut messages = Vec::new();
-    for name in ["rate", "crooked"] {
+    for name in ["schedule:rate", "crooked"] {
         let error = judge.observe(name, view(&two)).unwrap_err();
         messages.push(told(&error, error.hint(), root.path()));
     }
-    let entry = judge.observe("no truth", view(&two)).unwrap();
+    let entry = judge.observe("no_truth", view(&two)).unwrap();
     assert_eq!(entry.outcome, Outcome::Beyond);
     messages.push(entry.reason.clone().unwrap());
-    assert_eq!(judge.observe("truth alone", view(&two)).unwrap().outcome, Outcome::Unexpected);
+    assert_eq!(judge.observe("truth_alone", view(&two)).unwrap().outcome, Outcome::Unexpected);
     let error = JudgeError::TruthHasNoYardstick;
     messages.push(told(&error, error.hint(), root.path()));
     insta::assert_snapshot!(messages.join("\n\n"));
     assert_eq!(judge.finish().entries.len(), 3, "what was not recorded at this precision is not asked for");
-    let mut judge = Judge::new(&golden, fp32, yardstick()).unwrap();
-    assert_eq!(judge.observe("rate", view(&one)).unwrap().outcome, Outcome::Identical);
-    assert_eq!(judge.observe("no truth", view(&one)).unwrap().outcome, Outcome::Identical);
+    let mut judge = Judge::new(&golden, fp32, yardstick(), RULES).unwrap();
+    assert_eq!(judge.observe("schedule:rate", view(&one)).unwrap().outcome, Outcome::Identical);
+    assert_eq!(judge.observe("no_truth", view(&one)).unwrap().outcome, Outcome::Identical);
 }

@@ -72,7 +72,7 @@ fn written(sample_limit: Option<usize>, recordings: &[Recording]) -> (TempDir, G
 }
 
 fn judged(set: &GoldenSet, expectation: Expectation, values: &[(&str, Number)]) -> SetJudgement {
-    let mut judge = Judge::new(set, Precision::Fp32, expectation).unwrap();
+    let mut judge = Judge::new(set, Precision::Fp32, expectation, RULES).unwrap();
     for (name, value) in values {
         value.observe(&mut judge, name);
     }
@@ -81,7 +81,7 @@ fn judged(set: &GoldenSet, expectation: Expectation, values: &[(&str, Number)]) 
 
 /// One value, held against its recording on another machine.
 fn outcome(set: &GoldenSet, name: &str, value: Number) -> Outcome {
-    let mut judge = Judge::new(set, Precision::Fp32, yardstick()).unwrap();
+    let mut judge = Judge::new(set, Precision::Fp32, yardstick(), RULES).unwrap();
     value.observe(&mut judge, name).outcome
 }
 
@@ -264,7 +264,7 @@ fn mixed_precision_is_allowed_what_float32_is() {
     writer.finish().unwrap();
     let moved: Vec<f32> = values.iter().map(|it| it.next_up().next_up()).collect();
     let outcome = |set: &GoldenSet| {
-        let mut judge = Judge::new(set, Precision::Bf16, yardstick()).unwrap();
+        let mut judge = Judge::new(set, Precision::Bf16, yardstick(), RULES).unwrap();
         observe(&mut judge, name, &[200], &moved).outcome
     };
     assert_eq!(outcome(&GoldenSet::open(&dir).unwrap()), Outcome::Beyond);
