@@ -12,6 +12,7 @@ from torch import nn
 from .driver import on_device
 from .entries import seen
 from .hooks import widened_casts
+from .names import named
 from .replicas import moved
 from .spread import Spread
 
@@ -144,7 +145,7 @@ def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = No
     absent = []
     for number, case in enumerate(Battery(dtype).cases()):
         if dtype == torch.bfloat16 and not case.bfloat16:
-            absent.append(f"loss:{case.name}")
+            absent.append(named("loss", case.name))
             continue
         torch.manual_seed(seed + number)
         drawn = [torch.randn(shape, dtype=torch.float32) for shape in case.shapes]
@@ -154,10 +155,10 @@ def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = No
         for name, value in values.items():
             # `dino.softmax_center` with `center` is `dino.center`.
             shown = f"{case.name.rpartition('.')[0]}.{name}" if name else case.name
-            sink(f"loss:{shown}", "loss", value)
+            sink(named("loss", shown), "loss", value)
         if case.gradient:
             values[""].sum().backward()
-            sink(f"grad:{case.name}", "backward", tensors[0].grad)
+            sink(named("grad", case.name), "backward", tensors[0].grad)
     return absent
 
 

@@ -7,6 +7,7 @@ import torch
 
 from . import FAILED, ExportError, data_draws, data_loaders, data_pixels, data_streams, data_tables
 from .config import load
+from .names import named
 
 
 def made_inputs(photographs: Path, names: list[str]) -> dict[str, torch.Tensor]:
@@ -53,5 +54,5 @@ def record(session, out: Path) -> None:
         ("loaders", data_loaders.batches(seed, stored, names, config, out)),
     ):
         for name, tensor in cases:
-            session.store.add(f"data:{name}", "data", tensor)
+            session.store.add(named("data", name), "data", tensor)
         session.say(f"{what} done")

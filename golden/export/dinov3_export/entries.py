@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import torch
 
+from .names import kept
 from .sampling import stride
 from .spread import Spread
-from .stages import DIGESTS, has_spread
+from .stages import has_spread
 
 DTYPES = {
     torch.float64: "F64",
@@ -72,13 +73,13 @@ class Store:
         self.tensors: dict[str, torch.Tensor] = {}
         self._known: dict[tuple, str] = {}
 
-    def add(self, name: str, stage: str, tensor: torch.Tensor, keep: str = "sample") -> None:
-        """Records one tensor. `keep` is `sample` (as many elements as the limit allows), `full`, or `digest` (statistics
-        and hash alone, as for the stages that a seed reproduces)."""
+    def add(self, name: str, stage: str, tensor: torch.Tensor) -> None:
+        """Records one tensor. How much of it is stored is for the table of kinds to say."""
+        keep = kept(name, stage)
         value = tensor.detach().to("cpu").contiguous()
         view = _bytes(value)
         record = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "storage": "digest"}
-        if keep != "digest" and stage not in DIGESTS:
+        if keep != "digest":
             stored = value if keep == "full" else stored_part(value, self.sample_limit)
             record["storage"] = "full" if stored is value else "sample"
             record["tensor"] = self._keep(name, stored)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from .names import Names, ports
+from .names import OUTPUT, Names, ports
 
 # Modules whose input is recorded too: there the input is no other module's output.
 INPUTS = ("norm1", "norm2", "attn.proj", "mlp.w3", "last_layer")
@@ -33,10 +33,10 @@ class Taps:
         self._sink = sink
         self._names = Names()
 
-    def emit(self, path: str, value, port: str | None = None) -> None:
+    def emit(self, path: str, value, port: str | None = None, kind: str = OUTPUT) -> None:
         """Records a value, or each tensor inside it, at a path."""
         for inner, tensor in ports(value):
-            self._sink(self._names.next(path, inner if port is None else port), tensor)
+            self._sink(self._names.next(path, inner if port is None else port, kind), tensor)
 
     def attach(self) -> None:
         """Puts every hook on. They stay on: a recording process ends when its set is recorded."""
@@ -96,7 +96,7 @@ class Taps:
 
         def drawn(permutation: torch.Tensor) -> None:
             if self._block:
-                self.emit(f"rng:{self._block[-1]}.randperm", permutation)
+                self.emit(f"{self._block[-1]}.randperm", permutation, kind="rng")
 
         return host_draws(device, drawn)
 

@@ -1,25 +1,105 @@
-"""Names of recorded tensors: `path[#call][:port]`."""
+"""Names of recorded tensors: `[kind:]path[#call][:port]`.
 
+`golden/names` holds the table of kinds, which this module reads, and names taken apart, which its tests go through. The crate
+beside them reads and writes the same names in Rust."""
+
+import json
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
-PREFIXES = ("param", "data", "rng", "groups", "schedule", "sinkhorn", "gram", "loss", "grad", "grad_norm", "exp_avg",
-            "exp_avg_sq", "trajectory", "metric", "final")
+from . import FAILED, ExportError
+
+TABLES = Path(__file__).parents[2] / "names"
+# Each kind's row: its prefix, whether it has calls and ports, and how much is stored of it in each stage.
+KINDS: dict[str, dict] = {row["kind"]: row for row in json.loads((TABLES / "kinds.json").read_text(encoding="utf-8"))}
+# What a module computes: the kind without a prefix.
+OUTPUT = "output"
+
 # `stats_only/masked_gram_loss` is a name of the reference's, `class-ids-VAL.npy` that of a file it writes.
-NAME = re.compile(rf"^(?:(?:{'|'.join(PREFIXES)}):)?[a-z_][\w.-]*(?:/[\w.]+)?(?:#[1-9]\d*)?(?::[\w.]+)?$")
+PATH = r"[a-z_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.]+)?"
+PORT = r"[A-Za-z0-9_.]+"
+CALL = r"[1-9][0-9]*"
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name taken apart; `call` counts from 0, which is not written."""
+
+    kind: str
+    path: str
+    call: int = 0
+    port: str | None = None
+
+    def __str__(self) -> str:
+        prefix = KINDS[self.kind]["prefix"]
+        return (f"{prefix}:" if prefix else "") + self.path + (f"#{self.call}" if self.call else "") + (
+            f":{self.port}" if self.port is not None else "")
+
+
+def split(text: str) -> Name:
+    """Takes a name apart; an ExportError says what is wrong with one that is none."""
+    kind, rest = OUTPUT, text
+    word, colon, after = text.partition(":")
+    # A word before the first colon is a kind unless it is a path with parts, or has a call number.
+    if colon and not re.search(r"[.#]", word):
+        _require(word in (row["prefix"] for row in KINDS.values()), text, f"there is no kind `{word}`")
+        kind, rest = word, after
+    body, colon, port = rest.partition(":")
+    path, hash_, call = body.partition("#")
+    _require(path != "", text, "the path is missing")
+    _require(re.fullmatch(PATH, path), text, f"the path `{path}` must match {PATH}")
+    if hash_:
+        _require(re.fullmatch(CALL, call), text, f"`#{call}` is no call number; the second call is `#1`, and the first call "
+                 "has no number")
+        _require(KINDS[kind]["calls"], text, f"entries of kind `{kind}` have no call number")
+    if colon:
+        _require(KINDS[kind]["ports"], text, f"entries of kind `{kind}` have no port")
+        _require(re.fullmatch(PORT, port), text, f"the port `{port}` must match {PORT}")
+    return Name(kind, path, int(call or 0), port if colon else None)
+
+
+def _require(holds, text: str, problem: str) -> None:
+    if not holds:
+        raise ExportError(f"`{text}` is no entry name: {problem}", "", FAILED)
+
+
+def named(kind: str, path: str, call: int = 0, port: str | None = None) -> str:
+    """The name of these parts, checked."""
+    if kind not in KINDS:
+        raise ExportError(f"there is no kind of entry `{kind}`", "", FAILED)
+    text = str(Name(kind, path, call, port))
+    split(text)
+    return text
+
+
+def path_in(kind: str, text: str) -> str | None:
+    """The path of a name of this kind; None for another kind."""
+    name = split(text)
+    return name.path if name.kind == kind else None
+
+
+def kept(text: str, stage: str) -> str:
+    """How much is stored of an entry: `digest` (statistics and hash alone), `sample` (as many elements as the limit allows)
+    or `full`."""
+    kind = split(text).kind
+    if stage not in KINDS[kind]["stages"]:
+        raise ExportError(f"`{text}` cannot be recorded in stage {stage}, which has no entries of kind `{kind}`", "", FAILED)
+    return KINDS[kind]["stages"][stage]
 
 
 class Names:
-    """Counts the calls of each (path, port), since a module that runs twice is recorded twice."""
+    """Counts the calls of each place and port, since a module that runs twice is recorded twice."""
 
     def __init__(self) -> None:
-        self._calls: dict[tuple[str, str | None], int] = {}
+        self._calls: dict[tuple[str, str, str | None], int] = {}
 
-    def next(self, path: str, port: str | None = None) -> str:
+    def next(self, path: str, port: str | None = None, kind: str = OUTPUT) -> str:
         """The name of the next tensor at this place; the first has no call number."""
-        key = (path, port)
+        key = (kind, path, port)
         call = self._calls.get(key, 0)
         self._calls[key] = call + 1
-        return path + (f"#{call}" if call else "") + (f":{port}" if port is not None else "")
+        return named(kind, path, call, port)
 
 
 def ports(output) -> list[tuple[str | None, object]]:

@@ -6,6 +6,7 @@ import torch
 
 from . import FAILED, ExportError
 from .driver import Observer, Trainer, parameter_groups
+from .names import named
 from .sharding import full
 
 
@@ -22,7 +23,7 @@ def moments(trainer: Trainer):
 
 
 class Recorder(Observer):
-    """Hands `(name, stage, tensor, keep)` of a step to `sink`, in the format's order.
+    """Hands `(name, stage, tensor)` of a step to `sink`, in the format's order.
 
     `order` names the parameters in backward order where autograd cannot be asked, since the model is sharded; where it is
     None the order is that in which the gradients are accumulated."""
@@ -32,17 +33,17 @@ class Recorder(Observer):
         self._order = order
         self._accumulated: list[str] = []
 
-    def _emit(self, name: str, stage: str, tensor: torch.Tensor, keep: str = "sample") -> None:
+    def _emit(self, name: str, stage: str, tensor: torch.Tensor) -> None:
         if stage in self._stages:
-            self._sink(name, stage, tensor, keep)
+            self._sink(name, stage, tensor)
 
     def tables(self) -> None:
         """What stands before any step: the parameter groups and the schedules."""
         groups = parameter_groups(self._trainer.model)
         for name, dtype in (("lr_multiplier", torch.float64), ("wd_multiplier", torch.float64), ("is_last_layer", torch.bool)):
-            self._emit(f"groups:{name}", "optimizer", torch.tensor([group[name] for group in groups], dtype=dtype), "full")
+            self._emit(named("groups", name), "optimizer", torch.tensor([group[name] for group in groups], dtype=dtype))
         for name, curve in self._trainer.schedules.tables():
-            self._emit(f"schedule:{name}", "schedule", curve)
+            self._emit(named("schedule", name), "schedule", curve)
 
     @contextmanager
     def watching(self, model):
@@ -68,14 +69,14 @@ class Recorder(Observer):
                 listener.remove()
 
     def _losses(self, arguments: dict, losses: dict, total: torch.Tensor) -> None:
-        self._emit("sinkhorn:dino", "loss", arguments["teacher_global"]["cls_centered"])
-        self._emit("sinkhorn:ibot", "loss", arguments["teacher_global"]["masked_patch_centered"])
+        self._emit(named("sinkhorn", "dino"), "loss", arguments["teacher_global"]["cls_centered"])
+        self._emit(named("sinkhorn", "ibot"), "loss", arguments["teacher_global"]["masked_patch_centered"])
         for name, patches in (arguments["gram_global"] or {}).items():
             if name in ("student_patches", "teacher_patches"):
-                self._emit(f"gram:{name}", "loss", patches)
+                self._emit(named("gram", name), "loss", patches)
         for name, value in losses.items():
-            self._emit(f"loss:{name}", "loss", scalar(value))
-        self._emit("loss:total_loss", "loss", total)
+            self._emit(named("loss", name), "loss", scalar(value))
+        self._emit(named("loss", "total_loss"), "loss", total)
 
     def backward(self) -> None:
         """The gradients of this rank's and every other's batch, in backward order."""
@@ -85,25 +86,25 @@ class Recorder(Observer):
             odd = sorted(set(order) ^ set(gradients))
             raise ExportError(f"the gradients are not those of the backward order, see {', '.join(odd[:3])}", "", FAILED)
         for name in order:
-            self._emit(f"grad:student.{name}", "backward", full(gradients[name]))
+            self._emit(named("grad", f"student.{name}"), "backward", full(gradients[name]))
 
     def optimizer(self, norms: dict[str, torch.Tensor]) -> None:
         """Norms, then moments and weights after the step. A parameter that was never updated has no moments."""
         for name, norm in norms.items():
-            self._emit(f"grad_norm:{name}", "optimizer", norm)
+            self._emit(named("grad_norm", name), "optimizer", norm)
         for name, parameter, mean, square in moments(self._trainer):
             if mean is not None:
-                self._emit(f"exp_avg:student.{name}", "optimizer", full(mean))
-                self._emit(f"exp_avg_sq:student.{name}", "optimizer", full(square))
-            self._emit(f"param:student.{name}", "optimizer", full(parameter))
+                self._emit(named("exp_avg", f"student.{name}"), "optimizer", full(mean))
+                self._emit(named("exp_avg_sq", f"student.{name}"), "optimizer", full(square))
+            self._emit(named("param", f"student.{name}"), "optimizer", full(parameter))
 
     def ema(self, gram: bool) -> None:
         """The teacher, and the Gram teacher where this step loaded or updated it."""
         model = self._trainer.model
         for name, parameter in model.model_ema.named_parameters():
-            self._emit(f"param:teacher.{name}", "ema", full(parameter))
+            self._emit(named("param", f"teacher.{name}"), "ema", full(parameter))
         for name, parameter in model.gram_teacher.named_parameters() if gram else ():
-            self._emit(f"param:gram_teacher.{name}", "ema", full(parameter))
+            self._emit(named("param", f"gram_teacher.{name}"), "ema", full(parameter))
 
 
 class Trajectory:
@@ -130,9 +131,9 @@ def final(trainer: Trainer):
     """Yields (name, tensor) of weights and moments after the last step."""
     for prefix, network in (("student", trainer.model.student), ("teacher", trainer.model.model_ema)):
         for name, parameter in network.named_parameters():
-            yield f"final:{prefix}.{name}", full(parameter)
+            yield named("final", f"{prefix}.{name}"), full(parameter)
     found = list(moments(trainer))
     for index, kind in ((2, "exp_avg"), (3, "exp_avg_sq")):
         for row in found:
             if row[index] is not None:
-                yield f"final:{kind}.student.{row[0]}", full(row[index])
+                yield named("final", f"{kind}.student.{row[0]}"), full(row[index])

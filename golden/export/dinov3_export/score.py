@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from . import ExportError
+from .names import path_in
 from .tensorfile import TensorFile
 from .writer import INPUTS, MANIFEST, STATE
 
@@ -75,7 +76,7 @@ def _difference(
     distance = float(np.sqrt(np.square(theirs - ours).sum()))
     if distance == 0.0:
         return 0.0, "differs outside the sample"
-    note = f"from step {np.flatnonzero(ours != theirs)[0]} on" if name.startswith("trajectory:") else ""
+    note = f"from step {np.flatnonzero(ours != theirs)[0]} on" if path_in("trajectory", name) is not None else ""
     return (distance / norm if norm else float("inf")), note
 
 

@@ -1,21 +1,20 @@
 """The stages of a recording, and which of them go together. Needs no torch."""
 
 from . import ExportError
+from .names import path_in
 
 FORWARD_STAGES = ("init", "data", "forward")
 TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajectory")
 BATTERY_STAGES = ("loss", "backward")
 DATA_STAGES = ("data",)
 STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
-# Stages whose entries a seed reproduces: of these only statistics and hash are kept.
-DIGESTS = ("init", "data")
 # Stages whose float32 is run again for the spread.
 SPREAD = ("forward", "loss", "backward", "optimizer", "ema")
 
 
 def has_spread(stage: str, name: str) -> bool:
     """Whether an entry's float32 is run again: what rounding decides, not the table of parameter groups."""
-    return stage in SPREAD and not name.startswith("groups:")
+    return stage in SPREAD and path_in("groups", name) is None
 
 
 def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False, data: bool = False) -> None:

@@ -11,6 +11,7 @@ from .build import build, parts
 from .driver import Observer, Trainer, meter, on_device
 from .entries import seen
 from .hooks import host_draws, widened_casts
+from .names import named, path_in
 from .recorder import Recorder, Trajectory, final
 from .replicas import Replicas
 from .spread import Spread
@@ -29,8 +30,8 @@ def _backward_order(out: Path, inputs_from: str | None) -> list[str]:
             raise ExportError("a sharded model does not tell its backward order",
                               "record truth or fp32 along with bf16, or give --inputs-from SET", USAGE)
         found = json.loads((Path(inputs_from) / MANIFEST).read_text(encoding="utf-8"))["entries"]
-    prefix = "grad:student."
-    return [entry["name"].removeprefix(prefix) for entry in found if entry["name"].startswith(prefix)]
+    gradients = [path for entry in found if (path := path_in("grad", entry["name"])) is not None]
+    return [path.removeprefix("student.") for path in gradients if path.startswith("student.")]
 
 
 class Run:
@@ -122,12 +123,12 @@ def _steps(run: Run) -> None:
 def _record_trajectory(session, trainer: Trainer, trajectory: Trajectory) -> None:
     tables = list(trajectory.tables())
     for name, values in tables:
-        session.store.add(f"trajectory:{name}", "trajectory", values, "full")
+        session.store.add(named("trajectory", name), "trajectory", values)
     for name, values in tables:
         figures = meter([value.item() for value in values], session.job["device"])
-        session.store.add(f"metric:{name}", "trajectory", torch.tensor(figures, dtype=torch.float64), "full")
+        session.store.add(named("metric", name), "trajectory", torch.tensor(figures, dtype=torch.float64))
     for name, tensor in final(trainer):
-        session.store.add(name, "trajectory", tensor, "digest")
+        session.store.add(name, "trajectory", tensor)
 
 
 def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
@@ -136,7 +137,7 @@ def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
     session, first = run.session, run.training["iteration"]
     spread = Spread(run.out) if run.rank == 0 else None
 
-    def see(name: str, stage: str, tensor: torch.Tensor, _keep: str) -> None:
+    def see(name: str, stage: str, tensor: torch.Tensor) -> None:
         if spread is not None and has_spread(stage, name):
             seen(name, tensor, run.recipe["sample_limit"], spread)
 

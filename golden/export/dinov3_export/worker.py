@@ -13,6 +13,7 @@ from . import battery, data, entries, inputs, mkl, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, widened_casts
+from .names import named
 from .pins import settings
 from .replicas import Replicas
 from .sharding import start_group
@@ -113,7 +114,7 @@ class Session:
             value = tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
             if self.job["precision"] == "truth" and value.dtype == torch.float32:
                 value = value.double()
-            self.store.add(f"param:student.{name}", "init", value)
+            self.store.add(named("param", f"student.{name}"), "init", value)
 
     def stored_inputs(self, make) -> dict[str, torch.Tensor]:
         """What no seed reproduces on another machine: the pixels and masks, made here or taken from a recorded set."""
@@ -144,7 +145,7 @@ class Session:
             fed["intermediate"] = inputs.normalise(stored["intermediate"], mean, std).to(self.dtype)
         if self.wants("data"):
             for name, tensor in fed.items():
-                self.store.add(f"data:{name}", "data", tensor)
+                self.store.add(named("data", name), "data", tensor)
         return {name: tensor.to(self.job["device"]) for name, tensor in fed.items()}
 
     def forward(self, model, fed: dict[str, torch.Tensor]) -> Taps:

@@ -74,7 +74,7 @@ class RecorderTest(unittest.TestCase):
         from dinov3_export.recorder import Recorder
 
         seen = []
-        recorder = Recorder(trainer, stages, lambda name, stage, tensor, keep: seen.append((name, stage, keep)), order)
+        recorder = Recorder(trainer, stages, lambda name, stage, tensor: seen.append((name, stage)), order)
         teacher = {"cls_centered": torch.ones(1), "masked_patch_centered": torch.ones(1)}
         with recorder.watching(trainer.model):
             patches = {"student_patches": torch.ones(1), "teacher_patches": torch.ones(1), "orig_student_patches": 0}
@@ -87,7 +87,7 @@ class RecorderTest(unittest.TestCase):
         return seen
 
     def test_entries_come_in_the_order_of_the_format(self):
-        names = [name for name, _, _ in self.step(self.trainer(), gram=True)]
+        names = [name for name, _ in self.step(self.trainer(), gram=True)]
         self.assertEqual(names[:7], [
             "sinkhorn:dino", "sinkhorn:ibot", "gram:student_patches", "gram:teacher_patches", "loss:weight",
             "loss:stats_only/x", "loss:total_loss",
@@ -104,15 +104,15 @@ class RecorderTest(unittest.TestCase):
         ])
 
     def test_only_the_stages_asked_for_are_recorded(self):
-        self.assertEqual({stage for _, stage, _ in self.step(self.trainer(), stages=("ema",))}, {"ema"})
+        self.assertEqual({stage for _, stage in self.step(self.trainer(), stages=("ema",))}, {"ema"})
 
     def test_a_parameter_without_gradient_has_no_entry_but_its_weight(self):
-        names = [name for name, _, _ in self.step(self.trainer(unused=True))]
+        names = [name for name, _ in self.step(self.trainer(unused=True))]
         self.assertEqual([n for n in names if "ibot_head" in n], ["param:student.ibot_head.weight"])
 
     def test_an_order_brought_along_is_kept_and_must_fit(self):
         order = ["backbone.bias", "dino_head.weight", "backbone.weight"]
-        names = [name for name, _, _ in self.step(self.trainer(), order)]
+        names = [name for name, _ in self.step(self.trainer(), order)]
         self.assertEqual([n for n in names if n.startswith("grad:")], [f"grad:student.{n}" for n in order])
         for wrong in (order[:2], [*order, "x"]):
             with self.assertRaisesRegex(ExportError, "backward order"):

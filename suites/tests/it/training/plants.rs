@@ -59,7 +59,7 @@ fn gradient_averaged() {
     let set = set("train_ranks");
     let first =
         set.manifest().entries.iter().find(|entry| entry.stage == Stage::Backward).expect("there are gradients");
-    check(Fault::GradientAveraged, "train_ranks", Stage::Backward, &first.name);
+    check(Fault::GradientAveraged, "train_ranks", Stage::Backward, first.name.as_str());
 }
 
 #[test]
