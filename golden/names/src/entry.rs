@@ -121,11 +121,11 @@ impl EntryName {
 
 /// The text of a name. The parts are not checked; `call` counts from 0, which is not written.
 pub fn compose(kind: Kind, path: impl fmt::Display, call: u32, port: Option<&str>) -> String {
-    let (prefix, colon) = kind.prefix().map_or(("", ""), |prefix| (prefix, ":"));
-    let (before, port) = port.map_or(("", ""), |port| (":", port));
+    let place = kind.of(path);
+    let (colon, port) = port.map_or(("", ""), |port| (":", port));
     match call {
-        0 => format!("{prefix}{colon}{path}{before}{port}"),
-        _ => format!("{prefix}{colon}{path}#{call}{before}{port}"),
+        0 => format!("{place}{colon}{port}"),
+        _ => format!("{place}#{call}{colon}{port}"),
     }
 }
 

@@ -162,9 +162,30 @@ impl Kind {
         (parsed.kind() == self).then(|| &name[parsed.path_range()])
     }
 
-    /// `kind:path`: the name of an entry without call and port. The path is a caller's own, and is not checked.
+    /// `kind:path`, written when it is shown: the name of an entry without call and port. The path is not checked.
+    pub const fn of<P: fmt::Display>(self, path: P) -> Named<P> {
+        Named { kind: self, path }
+    }
+
+    /// `kind:path` as a text. The path is not checked.
     pub fn name(self, path: impl fmt::Display) -> String {
-        crate::compose(self, path, 0, None)
+        self.of(path).to_string()
+    }
+}
+
+/// The name of an entry without call and port, not yet a text; see [`Kind::of`].
+#[derive(Debug, Clone, Copy)]
+pub struct Named<P> {
+    kind: Kind,
+    path: P,
+}
+
+impl<P: fmt::Display> fmt::Display for Named<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind.prefix() {
+            Some(prefix) => write!(f, "{prefix}:{}", self.path),
+            None => write!(f, "{}", self.path),
+        }
     }
 }
 

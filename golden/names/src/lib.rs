@@ -15,7 +15,7 @@ mod kind;
 mod vocabulary;
 
 pub use entry::{EntryName, EntryNameError, EntryNameProblem, compose};
-pub use kind::{Keep, Kind, Row, Stage, table};
+pub use kind::{Keep, Kind, Named, Row, Stage, table};
 pub use vocabulary::UnknownName;
 
 /// What [`named!`] needs of other crates.

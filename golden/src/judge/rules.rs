@@ -67,7 +67,7 @@ impl NameRules {
             Stage::Ema => self.averages.contains(&network),
             _ => false,
         };
-        moved.then(|| Kind::ExpAvg.name(&format!("{}.{key}", self.trained)))
+        moved.then(|| Kind::ExpAvg.name(format_args!("{}.{key}", self.trained)))
     }
 }
 
