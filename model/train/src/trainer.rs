@@ -11,6 +11,7 @@ mod weights;
 
 use dinov3_config::fault::Fault;
 use dinov3_config::{Decay, SslConfig};
+use dinov3_names::Kind as EntryKind;
 use dinov3_ranks::{Group, GroupError};
 use dinov3_torch::shim::ShimError;
 use dinov3_vit::loss::koleo::KoLeoError;
@@ -217,13 +218,13 @@ impl Trainer {
             false => arch.teacher_output(batch, unseen),
         };
         let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch)?;
-        taps.value("sinkhorn:dino", &cls_centered);
-        taps.value("sinkhorn:ibot", &masked_patch_centered);
+        taps.value(EntryKind::Sinkhorn.of("dino"), &cls_centered);
+        taps.value(EntryKind::Sinkhorn.of("ibot"), &masked_patch_centered);
         let student = arch.student_output(batch, unseen);
         let gram = self.gram_output(batch, &teacher, &student)?;
         if let Some(output) = &gram {
-            taps.value("gram:student_patches", &output.student);
-            taps.value("gram:teacher_patches", &output.teacher);
+            taps.value(EntryKind::Gram.of("student_patches"), &output.student);
+            taps.value(EntryKind::Gram.of("teacher_patches"), &output.teacher);
         }
         let gram_weight = |weight: f64| self.gram_loss_weight.as_ref().map_or(weight, |curve| curve.at(it));
         let targets = Targets {

@@ -3,7 +3,9 @@
 //! The names are the reference's module paths plus a port, so that what is seen here can be laid beside what forward
 //! hooks see there: `path[#call][:port]`. Without an observer nothing is named, counted or kept.
 
+use dinov3_names::{Kind, compose};
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use tch::Tensor;
 
@@ -24,7 +26,7 @@ impl<F: FnMut(&str, &Tensor)> Tap for F {
 #[derive(Default)]
 pub struct Taps<'a> {
     observer: Option<&'a mut dyn Tap>,
-    calls: HashMap<String, usize>,
+    calls: HashMap<String, u32>,
 }
 
 impl<'a> Taps<'a> {
@@ -46,47 +48,41 @@ impl<'a> Taps<'a> {
     /// A module's only output: `path`, `path#1`, …
     pub fn output(&mut self, path: &str, value: &Tensor) {
         if self.observer.is_some() {
-            self.emit(path.to_owned(), "", value);
+            self.emit(Kind::Output, path, None, value);
         }
     }
 
     /// One of several tensors of a module: its input (`in`), or an item of its output (`0`, `x_prenorm`).
     pub fn port(&mut self, path: &str, port: &str, value: &Tensor) {
         if self.observer.is_some() {
-            self.emit(path.to_owned(), port, value);
+            self.emit(Kind::Output, path, Some(port), value);
         }
     }
 
     /// The random permutation that stochastic depth drew inside the block at `path`.
     pub fn randperm(&mut self, path: &str, value: &Tensor) {
         if self.observer.is_some() {
-            self.emit(format!("rng:{path}.randperm"), "", value);
+            self.emit(Kind::Rng, &format!("{path}.randperm"), None, value);
         }
     }
 
     /// A tensor that is no module's: under `name` as it is.
-    pub fn value(&mut self, name: &str, value: &Tensor) {
+    pub fn value(&mut self, name: impl Display, value: &Tensor) {
         if let Some(observer) = self.observer.as_deref_mut() {
-            observer.tensor(name, value);
+            observer.tensor(&name.to_string(), value);
         }
     }
 
-    fn emit(&mut self, path: String, port: &str, value: &Tensor) {
+    fn emit(&mut self, kind: Kind, path: &str, port: Option<&str>, value: &Tensor) {
         let Some(observer) = self.observer.as_deref_mut() else {
             return;
         };
-        let first = join(&path, 0, port);
+        let first = compose(kind, path, 0, port);
         let call = self.calls.entry(first).or_insert(0);
-        let name = join(&path, *call, port);
+        let name = compose(kind, path, *call, port);
         *call += 1;
         observer.tensor(&name, value);
     }
-}
-
-fn join(path: &str, call: usize, port: &str) -> String {
-    let call = if call == 0 { String::new() } else { format!("#{call}") };
-    let port = if port.is_empty() { String::new() } else { format!(":{port}") };
-    format!("{path}{call}{port}")
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Whole loaders, from files to batches, on a small ImageNet of the photographs.
 
+use dinov3_golden::Kind;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -63,7 +64,9 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
-        let failed = |error: &dyn std::fmt::Display| SuiteError::input(set, format!("data:loader.{case}"), error);
+        let failed = |error: &dyn std::fmt::Display| {
+            SuiteError::input(set, Kind::Data.name(format_args!("loader.{case}")), error)
+        };
         let mut config = set.manifest().recipe.config.clone();
         for (key, value) in common().into_iter().chain(overrides) {
             *config.pointer_mut(key).ok_or_else(|| failed(&format!("the config has no {key}")))? = value;
@@ -77,10 +80,10 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         for (number, batch) in loader.map_err(|error| failed(&error))?.take(count).enumerate() {
             let batch = Batch::of(&batch.map_err(|error| failed(&error))?);
             sides.push(batch.global_crops.size()[3]);
-            show_batch(&format!("data:loader.{case}.{number}"), &batch, tap);
+            show_batch(&Kind::Data.name(format_args!("loader.{case}.{number}")), &batch, tap);
         }
         if config.resolutions.len() > 1 {
-            tap.tensor(&format!("data:loader.{case}.order"), &Tensor::from_slice(&sides));
+            tap.tensor(&Kind::Data.name(format_args!("loader.{case}.order")), &Tensor::from_slice(&sides));
         }
     }
     Ok(())

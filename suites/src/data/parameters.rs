@@ -5,6 +5,7 @@ use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::masking::Masking;
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
+use dinov3_golden::Kind;
 use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
@@ -57,7 +58,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         }
         let crops = 3 + augmentation.local_crops_number as i64;
         let table = Tensor::from_slice(&values).view([images as i64, crops, COLUMNS as i64]);
-        tap.tensor(&format!("data:parameters.{name}"), &table);
+        tap.tensor(&Kind::Data.name(format_args!("parameters.{name}")), &table);
     }
     for (number, (name, masks)) in MASKS.iter().enumerate() {
         masks.show(name, super::seeded(set, 99 + number as u32)?, tap);
@@ -131,9 +132,9 @@ impl Masks {
             weights.extend(drawn.weights().into_iter().map(|weight| i64::from(weight.to_bits())));
         }
         let masks = Tensor::from_slice(&all).view([-1, (self.side * self.side) as i64]);
-        tap.tensor(&format!("data:masks.{name}"), &masks);
-        tap.tensor(&format!("data:masks.{name}.upperbound"), &Tensor::from_slice(&bounds));
-        tap.tensor(&format!("data:masks.{name}.indices"), &Tensor::from_slice(&indices));
-        tap.tensor(&format!("data:masks.{name}.weights"), &Tensor::from_slice(&weights));
+        tap.tensor(&Kind::Data.name(format_args!("masks.{name}")), &masks);
+        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.upperbound")), &Tensor::from_slice(&bounds));
+        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.indices")), &Tensor::from_slice(&indices));
+        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.weights")), &Tensor::from_slice(&weights));
     }
 }

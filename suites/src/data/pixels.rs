@@ -5,6 +5,7 @@ use dinov3_data::decode;
 use dinov3_data::image::Image;
 use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
+use dinov3_golden::Kind as EntryKind;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_torch::bytes::bytes_of;
 use dinov3_vit::meta_arch::stacked;
@@ -30,7 +31,7 @@ type Op = fn(&mut Image, f64);
 pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     for name in file.names().filter_map(|name| name.strip_prefix("file.")) {
-        tap.tensor(&format!("data:pixels.decode.{name}"), &shown(&decoded(set, file, name)?));
+        tap.tensor(&EntryKind::Data.name(format_args!("pixels.decode.{name}")), &shown(&decoded(set, file, name)?));
     }
     crops(set, file, tap)?;
     colours(set, file, tap)?;
@@ -65,7 +66,7 @@ fn crops(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), Su
     for (i, numbers) in boxes.chunks_exact(6).enumerate() {
         let region = Region { top: numbers[0], left: numbers[1], height: numbers[2], width: numbers[3] };
         let crop = pixels::crop_resized(&image, region, numbers[4], numbers[5], false);
-        tap.tensor(&format!("data:pixels.crop.{i}"), &shown(&crop));
+        tap.tensor(&EntryKind::Data.name(format_args!("pixels.crop.{i}")), &shown(&crop));
     }
     Ok(())
 }
@@ -76,7 +77,7 @@ fn colours(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), 
     let mut changed = |name: &str, change: &dyn Fn(&mut Image)| {
         let mut image = image.clone();
         change(&mut image);
-        tap.tensor(&format!("data:pixels.{name}"), &shown(&image));
+        tap.tensor(&EntryKind::Data.name(format_args!("pixels.{name}")), &shown(&image));
     };
     let ops: [(&str, Op); 4] = [
         ("brightness", pixels::adjust_brightness),
@@ -96,13 +97,13 @@ fn colours(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), 
     for (i, sigma) in numbers(set, file, "pixels.sigmas", 1)?.into_iter().enumerate() {
         let mut image = image.clone();
         pixels::blur(&mut image, sigma);
-        tap.tensor(&format!("data:pixels.blurred.{i}"), &shown(&image).to_kind(Kind::Float));
+        tap.tensor(&EntryKind::Data.name(format_args!("pixels.blurred.{i}")), &shown(&image).to_kind(Kind::Float));
     }
     let published = augmentation(set, &json!({}))?;
     let mut values = vec![0.0; 3 * COLOURED.0 * COLOURED.1];
     pixels::normalised(&image, published.mean, published.std, &mut values);
     let normalised = Tensor::from_slice(&values).view([3, COLOURED.0 as i64, COLOURED.1 as i64]);
-    tap.tensor("data:pixels.normalised", &normalised);
+    tap.tensor(&EntryKind::Data.name("pixels.normalised"), &normalised);
     Ok(())
 }
 
@@ -131,7 +132,7 @@ fn augmentations(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Resul
             let image = decoded(set, file, &format!("{photograph}.jpg"))?;
             let crops = augment(&augmentation, &image, &mut streams);
             let mut show = |kind: &str, crops: &[Crop]| {
-                tap.tensor(&format!("data:crops.{case}.{photograph}.{kind}"), &stacked(crops));
+                tap.tensor(&EntryKind::Data.name(format_args!("crops.{case}.{photograph}.{kind}")), &stacked(crops));
             };
             show("global", &crops.global);
             show("local", &crops.local);

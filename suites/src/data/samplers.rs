@@ -3,6 +3,7 @@
 use dinov3_data::combined::{self, CombinedChoice};
 use dinov3_data::samplers::{EpochSampler, InfiniteSampler, SamplerSettings, ShardedInfiniteSampler};
 use dinov3_golden::GoldenSet;
+use dinov3_golden::Kind;
 use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
@@ -18,11 +19,12 @@ const RATIOS: [f64; 3] = [0.5, 0.3, 0.2];
 /// # Errors
 /// When a sampler refuses what the reference's takes.
 pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
-    let refused =
-        |name: &str, error: &dyn std::fmt::Display| SuiteError::input(set, format!("data:sampler.{name}"), error);
+    let refused = |name: &str, error: &dyn std::fmt::Display| {
+        SuiteError::input(set, Kind::Data.name(format_args!("sampler.{name}")), error)
+    };
     let mut show = |name: &str, indices: &mut dyn Iterator<Item = usize>| {
         let indices: Vec<_> = indices.take(DRAWS).map(|index| index as i64).collect();
-        tap.tensor(&format!("data:sampler.{name}"), &Tensor::from_slice(&indices));
+        tap.tensor(&Kind::Data.name(format_args!("sampler.{name}")), &Tensor::from_slice(&indices));
     };
     for (name, settings, advance) in [
         ("infinite", SamplerSettings { sample_count: 5000, shuffle: true, seed: 3, start: 0, step: 1 }, 0),

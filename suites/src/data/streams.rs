@@ -2,6 +2,7 @@
 
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
+use dinov3_golden::Kind;
 use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
@@ -39,44 +40,56 @@ fn draws<T: tch::kind::Element>(
 
 fn torch(streams: &Streams, tap: &mut dyn Tap) {
     let bits = |value: f32| i64::from(value.to_bits());
-    tap.tensor("data:rng.torch.rand", &draws(streams, DRAWS, |it, _| bits(it.torch.rand())));
-    tap.tensor("data:rng.torch.uniform", &draws(streams, DRAWS, |it, _| bits(it.torch.uniform(0.05, 0.32))));
-    tap.tensor("data:rng.torch.randint", &draws(streams, DRAWS, |it, i| it.torch.randint(0, 1 + 37 * i as i64)));
+    tap.tensor(&Kind::Data.name("rng.torch.rand"), &draws(streams, DRAWS, |it, _| bits(it.torch.rand())));
+    tap.tensor(
+        &Kind::Data.name("rng.torch.uniform"),
+        &draws(streams, DRAWS, |it, _| bits(it.torch.uniform(0.05, 0.32))),
+    );
+    tap.tensor(
+        &Kind::Data.name("rng.torch.randint"),
+        &draws(streams, DRAWS, |it, i| it.torch.randint(0, 1 + 37 * i as i64)),
+    );
     let mut streams = streams.clone();
     let orders: Vec<i64> = (0..DRAWS / 4).flat_map(|_| streams.torch.randperm(4)).collect();
-    tap.tensor("data:rng.torch.randperm", &Tensor::from_slice(&orders));
+    tap.tensor(&Kind::Data.name("rng.torch.randperm"), &Tensor::from_slice(&orders));
 }
 
 fn python(streams: &Streams, tap: &mut dyn Tap) {
     let bits = |value: f64| value.to_bits() as i64;
-    tap.tensor("data:rng.python.random", &draws(streams, DRAWS, |it, _| bits(it.python.random())));
-    tap.tensor("data:rng.python.uniform", &draws(streams, DRAWS, |it, _| bits(it.python.uniform(-1.2, 1.2))));
-    tap.tensor("data:rng.python.randint", &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)));
+    tap.tensor(&Kind::Data.name("rng.python.random"), &draws(streams, DRAWS, |it, _| bits(it.python.random())));
+    tap.tensor(
+        &Kind::Data.name("rng.python.uniform"),
+        &draws(streams, DRAWS, |it, _| bits(it.python.uniform(-1.2, 1.2))),
+    );
+    tap.tensor(&Kind::Data.name("rng.python.randint"), &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)));
     let (mut streams, mut list) = (streams.clone(), (0..100).collect::<Vec<i64>>());
     let mut states: Vec<i64> = Vec::new();
     for _ in 0..DRAWS / list.len() {
         streams.python.shuffle(&mut list);
         states.extend(&list);
     }
-    tap.tensor("data:rng.python.shuffle", &Tensor::from_slice(&states));
+    tap.tensor(&Kind::Data.name("rng.python.shuffle"), &Tensor::from_slice(&states));
 }
 
 fn numpy(streams: &Streams, tap: &mut dyn Tap) {
-    tap.tensor("data:rng.numpy.randint", &draws(streams, DRAWS, |it, i| it.numpy.randint(0, 1 + (i / 2 % 197) as i64)));
+    tap.tensor(
+        &Kind::Data.name("rng.numpy.randint"),
+        &draws(streams, DRAWS, |it, i| it.numpy.randint(0, 1 + (i / 2 % 197) as i64)),
+    );
     let (mut streams, all) = (streams.clone(), (0..196).collect::<Vec<i64>>());
     let chosen: Vec<i64> = (0..100).flat_map(|_| streams.numpy.choice_without_replacement(&all, 100)).collect();
-    tap.tensor("data:rng.numpy.choice", &Tensor::from_slice(&chosen));
+    tap.tensor(&Kind::Data.name("rng.numpy.choice"), &Tensor::from_slice(&chosen));
 }
 
 /// The loader draws a seed for its workers when its iterator is made.
 fn workers(streams: &Streams, tap: &mut dyn Tap) {
     let base_seed = streams.clone().torch.random_();
-    tap.tensor("data:rng.base_seed", &Tensor::from_slice(&[base_seed]));
+    tap.tensor(&Kind::Data.name("rng.base_seed"), &Tensor::from_slice(&[base_seed]));
     let first = |worker| {
         let mut streams = Streams::of_worker(base_seed as u64, worker);
         let torch = streams.torch.randint(0, 1 << 31);
         [torch, streams.python.randint(0, (1 << 31) - 1), streams.numpy.randint(0, 1 << 31)]
     };
     let firsts: Vec<i64> = (0..WORKERS).flat_map(first).collect();
-    tap.tensor("data:rng.worker", &Tensor::from_slice(&firsts).view([-1, 3]));
+    tap.tensor(&Kind::Data.name("rng.worker"), &Tensor::from_slice(&firsts).view([-1, 3]));
 }

@@ -1,5 +1,6 @@
 //! The tables of a tree of files with awkward names.
 
+use dinov3_golden::Kind;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let (root, extra) = (folder.path().join("root"), folder.path().join("extra"));
     plant(set, file, &root)?;
-    let recorded = |name: &str| set.manifest().entry(&format!("data:tables.{name}")).is_some();
+    let recorded = |name: &str| set.manifest().entry(&Kind::Data.name(format_args!("tables.{name}"))).is_some();
     // NumPy 2 cannot write the test split's table.
     for split in Split::ALL.into_iter().filter(|split| recorded(&tables::entries_file(*split))) {
         let options = Options { root: &root, extra: &extra, force: false, progress: &|_| {} };
@@ -31,7 +32,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         let files = [tables::entries_file(split), tables::class_ids_file(split), tables::class_names_file(split)];
         for name in files.iter().filter(|name| recorded(name)) {
             tap.tensor(
-                &format!("data:tables.{name}"),
+                &Kind::Data.name(format_args!("tables.{name}")),
                 &Tensor::from_slice(&fs::read(extra.join(name)).map_err(SuiteError::Scratch)?),
             );
         }

@@ -1,6 +1,7 @@
 //! Running a golden set's recipe through our own trainer, with every tap on.
 
 use dinov3_golden::GoldenSet;
+use dinov3_golden::Kind;
 use dinov3_golden::manifest::Intermediate;
 use dinov3_torch::runtime;
 use dinov3_vit::meta_arch::{Batch, SslMetaArch};
@@ -40,7 +41,7 @@ pub fn prepare(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<Pr
     runtime::manual_seed(recipe.seed);
     let mut arch = SslMetaArch::new(&config);
     arch.init_weights();
-    arch.student.visit(|name, _, tensor| tap.tensor(&format!("param:{name}"), tensor));
+    arch.student.visit(|name, _, tensor| tap.tensor(&Kind::Param.name(name), tensor));
     if recipe.warm > 0.0 {
         runtime::manual_seed(recipe.seed + 1);
         arch.student.warm(recipe.warm);
@@ -88,12 +89,12 @@ impl Prepared {
 }
 
 fn tap_data(batch: &Batch, image: Option<&Tensor>, tap: &mut dyn Tap) {
-    tap.tensor("data:global_crops", &batch.global_crops);
-    tap.tensor("data:local_crops", &batch.local_crops);
-    tap.tensor("data:masks", &batch.masks);
-    tap.tensor("data:mask_indices_list", &batch.mask_indices);
-    tap.tensor("data:masks_weight", &batch.masks_weight);
+    tap.tensor(&Kind::Data.name("global_crops"), &batch.global_crops);
+    tap.tensor(&Kind::Data.name("local_crops"), &batch.local_crops);
+    tap.tensor(&Kind::Data.name("masks"), &batch.masks);
+    tap.tensor(&Kind::Data.name("mask_indices_list"), &batch.mask_indices);
+    tap.tensor(&Kind::Data.name("masks_weight"), &batch.masks_weight);
     if let Some(image) = image {
-        tap.tensor("data:intermediate", image);
+        tap.tensor(&Kind::Data.name("intermediate"), image);
     }
 }

@@ -4,6 +4,7 @@
 
 use dinov3_config::{Distributed, GramLoss, Negatives, ResizeMethod};
 use dinov3_golden::GoldenSet;
+use dinov3_golden::Kind as EntryKind;
 use dinov3_ranks::Alone;
 use dinov3_torch::runtime;
 use dinov3_train::TrainError;
@@ -49,7 +50,7 @@ struct Case {
 pub(super) fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
     let manifest = set.manifest();
     let recorded = |case: &Case| {
-        let entry = manifest.entry(&format!("loss:{}", case.name));
+        let entry = manifest.entry(&EntryKind::Loss.name(&case.name));
         entry.is_some_and(|(_, entry)| entry.records.get(replay.precision).is_some())
     };
     for (number, case) in cases().into_iter().enumerate().filter(|(_, case)| recorded(case)) {
@@ -65,11 +66,11 @@ pub(super) fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result
         let failed = |source| SuiteError::Train { set: manifest.name.clone(), source };
         let values = (case.run)(&inputs).map_err(failed)?;
         for (name, value) in &values {
-            tap.tensor(&format!("loss:{}", name.unwrap_or(&case.name)), &value.detach());
+            tap.tensor(&EntryKind::Loss.name(name.unwrap_or(&case.name)), &value.detach());
         }
         if case.gradient {
             values[0].1.sum(None).backward();
-            tap.tensor(&format!("grad:{}", case.name), &inputs[0].grad());
+            tap.tensor(&EntryKind::Grad.name(&case.name), &inputs[0].grad());
         }
     }
     Ok(())

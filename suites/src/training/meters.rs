@@ -47,7 +47,7 @@ pub(super) fn show(
             None => on_every_rank(manifest.recipe.world_size as usize, &figures),
         };
         let figures = figures.map_err(|error| unusable(error.to_string()))?;
-        tap.tensor(&format!("metric:{name}"), &Tensor::from_slice(&figures));
+        tap.tensor(&Kind::Metric.name(name), &Tensor::from_slice(&figures));
     }
     Ok(())
 }

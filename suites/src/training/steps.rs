@@ -1,5 +1,6 @@
 //! Steps in a row, on one rank or on several that are threads.
 
+use dinov3_golden::Kind;
 use std::ops::Range;
 use std::thread;
 
@@ -104,6 +105,6 @@ fn trajectories(logs: &[StepLog], tap: &mut dyn Tap) {
     let names = logs.first().map_or(&[][..], |log| &log.metrics);
     for (i, (name, _)) in names.iter().enumerate() {
         let values: Vec<f32> = logs.iter().map(|log| log.metrics[i].1).collect();
-        tap.tensor(&format!("trajectory:{name}"), &Tensor::from_slice(&values));
+        tap.tensor(&Kind::Trajectory.name(name), &Tensor::from_slice(&values));
     }
 }

@@ -1,5 +1,6 @@
 //! What a step logs, and what it shows to an observer.
 
+use dinov3_names::Kind as EntryKind;
 use dinov3_vit::meta_arch::{Batch, Losses};
 use dinov3_vit::tap::Taps;
 use tch::{Kind, Tensor};
@@ -12,9 +13,9 @@ use crate::optim::adamw::Slot;
 pub(super) fn losses(losses: &Losses, taps: &mut Taps) {
     if taps.is_on() {
         for (name, term) in &losses.terms {
-            taps.value(&format!("loss:{name}"), &term.to_tensor());
+            taps.value(EntryKind::Loss.of(name), &term.to_tensor());
         }
-        taps.value("loss:total_loss", &losses.total.detach());
+        taps.value(EntryKind::Loss.of("total_loss"), &losses.total.detach());
     }
 }
 
@@ -22,7 +23,7 @@ pub(super) fn losses(losses: &Losses, taps: &mut Taps) {
 pub(super) fn norms(norms: &[(&'static str, Tensor)], taps: &mut Taps) {
     if taps.is_on() {
         for (submodule, norm) in norms {
-            taps.value(&format!("grad_norm:{submodule}"), norm);
+            taps.value(EntryKind::GradNorm.of(submodule), norm);
         }
     }
 }
@@ -70,7 +71,7 @@ impl Trainer {
             let student = &self.weights.student;
             for (i, (name, grad)) in student.names().iter().zip(grads).enumerate() {
                 if let Some(grad) = grad {
-                    taps.value(&format!("grad:{name}"), &student.whole(i, grad)?);
+                    taps.value(EntryKind::Grad.of(name), &student.whole(i, grad)?);
                 }
             }
         }
@@ -81,9 +82,9 @@ impl Trainer {
         if taps.is_on() {
             let student = &self.weights.student;
             for (i, (name, slot)) in student.names().iter().zip(self.optimizer.slots()).enumerate() {
-                taps.value(&format!("exp_avg:{name}"), &student.whole(i, &slot.exp_avg)?);
-                taps.value(&format!("exp_avg_sq:{name}"), &student.whole(i, &slot.exp_avg_sq)?);
-                taps.value(&format!("param:{name}"), &student.whole(i, &slot.param)?);
+                taps.value(EntryKind::ExpAvg.of(name), &student.whole(i, &slot.exp_avg)?);
+                taps.value(EntryKind::ExpAvgSq.of(name), &student.whole(i, &slot.exp_avg_sq)?);
+                taps.value(EntryKind::Param.of(name), &student.whole(i, &slot.param)?);
             }
         }
         Ok(())
@@ -97,7 +98,7 @@ impl Trainer {
         let gram_teacher = self.weights.gram_teacher.as_ref().filter(|_| gram_teacher_changed);
         for parameters in [&self.weights.teacher].into_iter().chain(gram_teacher) {
             for (name, tensor) in wholes(parameters, parameters.rows())? {
-                taps.value(&format!("param:{name}"), &tensor);
+                taps.value(EntryKind::Param.of(name), &tensor);
             }
         }
         Ok(())
@@ -108,16 +109,16 @@ impl Trainer {
     pub fn tap_groups(&self, taps: &mut Taps) {
         let all: Vec<_> = self.optimizer.slots().iter().map(|slot| slot.multipliers).collect();
         let of = |f: fn(&crate::optim::Multipliers) -> f64| Tensor::from_slice(&all.iter().map(f).collect::<Vec<_>>());
-        taps.value("groups:lr_multiplier", &of(|it| it.lr));
-        taps.value("groups:wd_multiplier", &of(|it| it.weight_decay));
-        taps.value("groups:is_last_layer", &of(|it| f64::from(it.is_last_layer)).to_kind(Kind::Bool));
+        taps.value(EntryKind::Groups.of("lr_multiplier"), &of(|it| it.lr));
+        taps.value(EntryKind::Groups.of("wd_multiplier"), &of(|it| it.weight_decay));
+        taps.value(EntryKind::Groups.of("is_last_layer"), &of(|it| f64::from(it.is_last_layer)).to_kind(Kind::Bool));
     }
 
     /// Shows the curves over all iterations: `schedule:lr` and so on, float64.
     pub fn tap_schedules(&self, taps: &mut Taps) {
         let total = self.config.training.iterations();
         let mut show = |name: &str, curve: &crate::schedule::Curve| {
-            taps.value(&format!("schedule:{name}"), &Tensor::from_slice(&curve.over(total)));
+            taps.value(EntryKind::Schedule.of(name), &Tensor::from_slice(&curve.over(total)));
         };
         for (name, curve) in self.schedules.named() {
             show(name, curve);
@@ -142,7 +143,8 @@ impl Trainer {
             self.optimizer.slots().iter().map(|slot| f(slot).shallow_clone()).collect()
         };
         let mut show = |prefix: &str, all: Vec<(String, Tensor)>| {
-            all.iter().for_each(|(name, tensor)| taps.value(&format!("final:{prefix}{name}"), tensor));
+            all.iter()
+                .for_each(|(name, tensor)| taps.value(EntryKind::Final.of(format_args!("{prefix}{name}")), tensor));
         };
         show("", self.student()?);
         show("", self.teacher()?);
