@@ -116,6 +116,35 @@ impl JudgeError {
 }
 
 /// Judges one candidate at one precision against a golden set, entry by entry as the values come. Keeps figures, no tensors.
+///
+/// A tensor with the recording's bits passes, one of other numbers does not:
+///
+/// ```
+/// use dinov3_golden::{Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let golden = GoldenSet::open("sets/micro".as_ref())?;
+/// let elsewhere = Expectation::Yardstick { differences: vec!["device: recorded with cpu, here npu".into()] };
+/// let mut judge = Judge::new(&golden, Precision::Fp32, elsewhere, NameRules::NONE)?;
+///
+/// let recorded = |name| {
+///     let (_, entry) = golden.manifest().entry(name).expect("the set has it");
+///     golden.recorded(entry, Precision::Fp32)
+/// };
+/// let right = recorded("teacher.backbone.patch_embed.proj")?.stored.expect("stored in full");
+/// assert_eq!(judge.observe("teacher.backbone.patch_embed.proj", right)?.outcome, Outcome::Identical);
+///
+/// let norm = recorded("teacher.backbone.blocks.0.norm1")?.stored.expect("stored in full");
+/// let zeros = vec![0; norm.bytes().len()];
+/// let wrong = TensorView::new(norm.dtype(), norm.shape(), &zeros)?;
+/// assert_eq!(judge.observe("teacher.backbone.blocks.0.norm1", wrong)?.outcome, Outcome::Beyond);
+///
+/// let judgement = judge.finish();
+/// assert_eq!(judgement.first_wrong().map(|entry| entry.name.as_str()), Some("teacher.backbone.blocks.0.norm1"));
+/// assert!(judgement.count(Outcome::Missing) > 300, "nothing else was shown");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Judge<'a> {
     golden: &'a GoldenSet,

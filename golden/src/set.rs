@@ -20,6 +20,24 @@ mod error;
 pub use error::SetError;
 
 /// A golden set on disk. Opening reads the manifest; tensors are mapped when first asked for, and never collected.
+///
+/// ```
+/// use dinov3_golden::{GoldenSet, Kind, Precision, Stage};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let set = GoldenSet::open("sets/train_micro".as_ref())?;
+/// set.verify()?;
+///
+/// let gradients = set.manifest().entries.iter().filter(|entry| entry.stage == Stage::Backward);
+/// let first = gradients.clone().next().expect("a step has gradients");
+/// assert_eq!(first.name.path_of(Kind::Grad), Some("student.dino_head.last_layer.weight"));
+///
+/// let recorded = set.recorded(first, Precision::Fp32)?;
+/// let stored = recorded.stored.expect("gradients are stored, large ones as a sample");
+/// assert!(stored.numel() <= 96 && recorded.record.stats.non_finite == 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct GoldenSet {
     dir: PathBuf,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use crate::digest::{Stats, digest, sha256_hex};
+use crate::digest::{Stats, digest, sha256_hex, stats};
 use crate::manifest::{Record, Storage};
 use crate::names::{Keep, Precision};
 use crate::set::{GoldenSet, Recorded, SetError};
@@ -50,7 +50,8 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// Checks every byte of the set in `dir`: that `SHA256SUMS` lists each file and nothing else, that each has the hash
-/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full).
+/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full, extremes
+/// where a sample is).
 ///
 /// # Errors
 /// All that is wrong, not the first thing alone. Contents are looked into only where every hash is right, since a wrong hash
@@ -174,7 +175,10 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
     if let Some((other, _)) = entry.records.iter().find(|(_, other)| other.shape != record.shape) {
         return Err(wrong(format!("its shape is not the one at {other}")));
     }
-    let (Storage::Full, Some(stored)) = (record.storage, stored) else { return Ok(()) };
+    let Some(stored) = stored else { return Ok(()) };
+    if record.storage == Storage::Sample {
+        return beyond_extremes(&stats(stored), &record.stats).map_or(Ok(()), |problem| Err(wrong(problem)));
+    }
     let limited = entry.name.kind().keep(entry.stage) == Some(Keep::Limited);
     if limited && set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
         return Err(wrong("it has more elements than the sample limit and is stored in full".into()));
@@ -186,6 +190,28 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
     match statistic_off(&digest.stats, record, stored.numel()) {
         Some(name) => Err(wrong(format!("`{name}` in the record is not that of the tensor"))),
         None => Ok(()),
+    }
+}
+
+/// What a sample has that its whole tensor, of which the record has the statistics, cannot have. Nothing is rounded: both are
+/// extremes of the same elements.
+fn beyond_extremes(sample: &Stats, record: &Stats) -> Option<String> {
+    if sample.non_finite > record.non_finite {
+        let (ours, theirs) = (sample.non_finite, record.non_finite);
+        return Some(format!(
+            "of its stored elements {ours} are NaN or infinite, `non_finite` in the record is {theirs}"
+        ));
+    }
+    let theirs = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:e}"));
+    let told =
+        |name, ours: f64, limit| format!("a stored element is {ours:e}, `{name}` in the record is {}", theirs(limit));
+    let (smallest, largest) = (sample.min?, sample.max?);
+    match (record.min, record.max) {
+        (Some(min), _) if smallest < min => Some(told("min", smallest, record.min)),
+        (_, Some(max)) if largest > max => Some(told("max", largest, record.max)),
+        (None, _) => Some(told("min", smallest, record.min)),
+        (_, None) => Some(told("max", largest, record.max)),
+        _ => None,
     }
 }
 
