@@ -1,9 +1,11 @@
-//! No Rust source but this crate's writes a kind of entry: `Kind::Loss.name("total_loss")` stands in place of its text.
+//! No Rust source but this crate's puts names together or takes them apart by a text: `Kind::Loss.name(term)` stands in place of
+//! `format!("loss:{term}")`, and `Kind::Grad.path_in(name)` in place of `name.strip_prefix("grad:")`. A whole name may stand in a
+//! source, as in a table of cases, and must be one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dinov3_names::Kind;
+use dinov3_names::{EntryName, Kind};
 
 /// The sources that may name entries, but for tests, benches and examples.
 fn sources() -> Vec<PathBuf> {
@@ -31,24 +33,27 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Seen to fail: with `"loss:total_loss"` in the trainer's observer.
+/// The text literals of a line that begin with a kind and a colon. `"data: "` begins a sentence.
+fn literals(line: &str) -> impl Iterator<Item = &str> {
+    let begins = |text: &&str| {
+        text.split_once(':').is_some_and(|(word, rest)| Kind::of_prefix(word).is_some() && !rest.starts_with(' '))
+    };
+    line.split('"').skip(1).step_by(2).filter(begins)
+}
+
+/// Seen to fail: with `&format!("loss:{name}")` in the trainer's observer.
 #[test]
-fn nobody_else_writes_a_kind() {
-    let prefixes: Vec<String> =
-        Kind::ALL.iter().filter_map(|kind| kind.prefix()).map(|prefix| format!("\"{prefix}:")).collect();
+fn nobody_else_puts_names_together_or_takes_them_apart() {
     let sources = sources();
     assert!(sources.len() > 100, "the sources are elsewhere");
     let mut found = Vec::new();
     for path in sources {
         let text = fs::read_to_string(&path).expect("a source");
         for (number, line) in code(&text) {
-            // `"data: "` begins a sentence.
-            let literal =
-                |prefix: &String| line.split(prefix.as_str()).skip(1).any(|rest| !rest.starts_with([' ', '"']));
-            if prefixes.iter().any(literal) {
+            if literals(line).any(|text| text.parse::<EntryName>().is_err()) {
                 found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }
         }
     }
-    assert!(found.is_empty(), "write these with `Kind::name`:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "use `Kind::name`, `Kind::of` or `Kind::path_in` here:\n{}", found.join("\n"));
 }
