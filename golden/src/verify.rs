@@ -202,9 +202,9 @@ fn beyond_extremes(sample: &Stats, record: &Stats) -> Option<String> {
             "of its stored elements {ours} are NaN or infinite, `non_finite` in the record is {theirs}"
         ));
     }
-    let theirs = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:e}"));
+    let theirs = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:?}"));
     let told =
-        |name, ours: f64, limit| format!("a stored element is {ours:e}, `{name}` in the record is {}", theirs(limit));
+        |name, ours: f64, limit| format!("a stored element is {ours:?}, `{name}` in the record is {}", theirs(limit));
     let (smallest, largest) = (sample.min?, sample.max?);
     match (record.min, record.max) {
         (Some(min), _) if smallest < min => Some(told("min", smallest, record.min)),
