@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(kinds, Kind::ALL);
     }
 
-    /// Seen to fail: without `gram` in the file, and with `full` for the parameters of stage `ema`.
+    /// Seen to fail: without `gram` in the file.
     #[test]
     fn the_committed_table_is_this_one() {
         let stages = |row: &Row| row.stages.iter().map(|(stage, keep)| (stage.to_string(), json!(keep))).collect();

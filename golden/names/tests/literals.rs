@@ -41,7 +41,7 @@ fn literals(line: &str) -> impl Iterator<Item = &str> {
     line.split('"').skip(1).step_by(2).filter(begins)
 }
 
-/// Seen to fail: with `&format!("loss:{name}")` in the trainer's observer.
+/// Seen to fail: with `&format!("trajectory:{name}")` in the suite `training`.
 #[test]
 fn nobody_else_puts_names_together_or_takes_them_apart() {
     let sources = sources();
