@@ -104,7 +104,7 @@ fn steps(training: &Training) -> String {
 
 /// One line a record below the entry's own.
 fn entries(manifest: &Manifest, part: &str) -> Result<String> {
-    let asked = manifest.entries.iter().filter(|entry| entry.name.contains(part));
+    let asked = manifest.entries.iter().filter(|entry| entry.name.as_str().contains(part));
     let blocks: Vec<String> = asked.map(block).collect();
     if blocks.is_empty() {
         let hint = match manifest.entries.get(manifest.entries.len() / 2) {
