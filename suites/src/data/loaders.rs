@@ -12,12 +12,13 @@ use dinov3_data::imagenet::{ImageNet, Length, Split};
 use dinov3_data::loader::{RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
+use dinov3_torch::bytes::copied;
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::pixels::{PHOTOGRAPHS, bytes};
+use super::pixels::PHOTOGRAPHS;
 use crate::SuiteError;
 use crate::judging::replay::{inputs, stored};
 
@@ -102,7 +103,7 @@ fn show_batch(name: &str, batch: &Batch, tap: &mut dyn Tap) {
 
 /// The recorded tree, its file k photograph k modulo their number, with its tables.
 fn imagenet(set: &GoldenSet, file: &TensorFile, folder: &Path) -> Result<Arc<dyn Dataset>, SuiteError> {
-    let recorded = |name: &str| Ok::<_, SuiteError>(bytes(&stored(set, file, name, &[Dtype::U8], 1)?));
+    let recorded = |name: &str| Ok::<_, SuiteError>(copied(&stored(set, file, name, &[Dtype::U8], 1)?));
     let (root, extra) = (folder.join("root"), folder.join("extra"));
     let tree =
         String::from_utf8(recorded("loader.tree")?).map_err(|error| SuiteError::input(set, "loader.tree", error))?;

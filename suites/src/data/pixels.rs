@@ -7,7 +7,7 @@ use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
 use dinov3_golden::Kind as EntryKind;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_torch::bytes::bytes_of;
+use dinov3_torch::bytes::copied;
 use dinov3_vit::meta_arch::stacked;
 use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
@@ -38,14 +38,9 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
     augmentations(set, file, tap)
 }
 
-pub(super) fn bytes(tensor: &Tensor) -> Vec<u8> {
-    // SAFETY: nothing writes to the tensor while its bytes are copied.
-    unsafe { bytes_of(tensor) }.bytes().to_vec()
-}
-
 fn decoded(set: &GoldenSet, file: &TensorFile, name: &str) -> Result<Image, SuiteError> {
     let input = format!("file.{name}");
-    let encoded = bytes(&stored(set, file, &input, &[Dtype::U8], 1)?);
+    let encoded = copied(&stored(set, file, &input, &[Dtype::U8], 1)?);
     decode::decode(&encoded).map_err(|error| SuiteError::input(set, input, error))
 }
 

@@ -8,10 +8,10 @@ use std::path::Path;
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
+use dinov3_torch::bytes::copied;
 use dinov3_vit::tap::Tap;
 use tch::Tensor;
 
-use super::pixels::bytes;
 use crate::SuiteError;
 use crate::judging::replay::{inputs, stored};
 
@@ -42,7 +42,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
 
 /// Empty files under the recorded names, and the labels.
 fn plant(set: &GoldenSet, file: &TensorFile, root: &Path) -> Result<(), SuiteError> {
-    let text = |name: &str| Ok::<_, SuiteError>(bytes(&stored(set, file, name, &[Dtype::U8], 1)?));
+    let text = |name: &str| Ok::<_, SuiteError>(copied(&stored(set, file, name, &[Dtype::U8], 1)?));
     let tree = String::from_utf8(text("tables.tree")?).map_err(|error| SuiteError::input(set, "tables.tree", error))?;
     let empty = |path: &str| -> io::Result<()> {
         let path = root.join(path);

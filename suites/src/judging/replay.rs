@@ -3,7 +3,7 @@
 use dinov3_config::SslConfig;
 use dinov3_config::fault::Plant;
 use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
-use dinov3_torch::bytes::bytes_of;
+use dinov3_torch::bytes::with_bytes;
 use dinov3_torch::runtime;
 use tch::{Device, Kind, Tensor};
 
@@ -96,12 +96,11 @@ pub fn kind_of(dtype: Dtype) -> Kind {
 
 /// Calls `f` with a view of `tensor` as the golden crate sees tensors.
 pub fn with_view<R>(tensor: &Tensor, f: impl FnOnce(TensorView<'_>) -> R) -> R {
-    // SAFETY: `tensor` is borrowed for the whole call, and `f` sees nothing of it but bytes to read. The trainer never writes in
-    // place to a tensor that it has shown.
-    let bytes = unsafe { bytes_of(tensor) };
-    let dtype = dtype_of(bytes.kind()).expect("the trainer computes in dtypes that golden sets have");
-    let view = TensorView::new(dtype, bytes.shape(), bytes.bytes());
-    f(view.expect("a contiguous tensor has as many bytes as its shape says"))
+    with_bytes(tensor, |kind, shape, bytes| {
+        let dtype = dtype_of(kind).expect("the trainer computes in dtypes that golden sets have");
+        let view = TensorView::new(dtype, shape, bytes);
+        f(view.expect("a contiguous tensor has as many bytes as its shape says"))
+    })
 }
 
 /// A copy, on the host, of a tensor of a set.

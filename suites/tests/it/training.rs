@@ -16,6 +16,6 @@ use crate::fixture;
 fn quick_sets() -> Vec<GoldenSet> {
     let folders = find_sets(&fixture::sets()).expect("a folder of sets");
     let open = |folder: &std::path::PathBuf| GoldenSet::open(folder).expect("the committed sets are sound");
-    let taken = |set: &GoldenSet| Training::default().takes(set.manifest()) && set.manifest().profile == Profile::Quick;
+    let taken = |set: &GoldenSet| Training.takes(set.manifest()) && set.manifest().profile == Profile::Quick;
     folders.iter().map(open).filter(taken).collect()
 }

@@ -2,6 +2,7 @@
 
 use dinov3_data::augment::Crop;
 use dinov3_data::collate;
+use dinov3_torch::bytes::fill_strided;
 use tch::{Device, Kind, Tensor};
 
 use crate::loss::ibot;
@@ -74,12 +75,7 @@ pub fn stacked(crops: &[Crop]) -> Tensor {
     let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
     let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, Device::Cpu));
     for (number, crop) in crops.iter().enumerate() {
-        let shape = [3, side, side];
-        // SAFETY: the crop is borrowed until it has been copied, and holds as many numbers as the shape says.
-        let of_one = unsafe {
-            Tensor::from_blob(crop.as_ptr().cast(), &shape, &[side * side, side, 1], Kind::Float, Device::Cpu)
-        };
-        all.get(number as i64).copy_(&of_one);
+        fill_strided(&all.get(number as i64), crop, &[side * side, side, 1]);
     }
     all
 }

@@ -58,12 +58,12 @@ fn a_correct_step_passes_and_a_wrong_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (right, wrong) = (folder.path().join("right"), folder.path().join("wrong"));
     recorded_elsewhere(None, &right);
-    let result = run(&Training::default(), &right).unwrap();
+    let result = run(&Training, &right).unwrap();
     let ids: Vec<_> = result.checks.iter().map(|check| check.id.as_str()).collect();
     assert_eq!(ids, ["training/train_micro_10/fp32"]);
     assert_eq!(result.checks[0].verdict, Verdict::Pass, "{:?}", result.checks[0].findings);
     recorded_elsewhere(Some(Plant { fault: Fault::ClipAllTogether, block: 0 }), &wrong);
-    let check = run(&Training::default(), &wrong).unwrap().checks.remove(0);
+    let check = run(&Training, &wrong).unwrap().checks.remove(0);
     let reason = "first divergence at `grad_norm:backbone` (stage optimizer)".to_owned();
     assert_eq!(check.verdict, Verdict::Fail { reason });
     let nothing = run(&Layers, &right).unwrap_err();
@@ -91,7 +91,7 @@ fn a_step_from_another_state_is_refused() {
             writer.state(name, TensorView::new(view.dtype(), view.shape(), &bytes).unwrap()).unwrap();
         });
         writer.finish().unwrap();
-        let error = run(&Training::default(), &to).unwrap_err();
+        let error = run(&Training, &to).unwrap_err();
         let told = error.to_string();
         assert!(matches!(error, SuiteError::OtherStart { .. }) && told.contains(moved), "{told}");
     }

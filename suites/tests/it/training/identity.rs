@@ -16,7 +16,7 @@ fn every_set_at_every_precision() {
                 continue;
             }
             let expected = expectation(&set, precision);
-            let judgement = judged_by(&Training::default(), &set, precision, None, expected.clone());
+            let judgement = judged_by(&Training, &set, precision, None, expected.clone());
             let name = format!("{} {precision}", set.manifest().name);
             assert!(judgement.passes(), "{name}: {:?}", judgement.first_divergence());
             if expected == Expectation::Identical {
@@ -33,7 +33,7 @@ fn every_set_at_every_precision() {
 fn one_step_by_the_yardstick() {
     let _stream = libtorch();
     let set = set("train_gram_ema");
-    let judgement = judged_by(&Training::default(), &set, Precision::Fp32, None, another_machine());
+    let judgement = judged_by(&Training, &set, Precision::Fp32, None, another_machine());
     assert!(judgement.passes(), "{:?}", judgement.first_divergence());
     let in_a_row: Vec<_> = judgement.entries.iter().filter(|it| it.stage == Some(Stage::Trajectory)).collect();
     for entry in &in_a_row {
@@ -56,7 +56,7 @@ fn the_float64_truth() {
             eprintln!("not checked on this machine: {}", differences.join("; "));
             return;
         }
-        let judgement = judged_by(&Training::default(), &set, Precision::Truth, None, expected);
+        let judgement = judged_by(&Training, &set, Precision::Truth, None, expected);
         assert_eq!(judgement.identical(), judgement.entries.len(), "{name}: {:?}", judgement.first_divergence());
     }
 }

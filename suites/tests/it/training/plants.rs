@@ -16,7 +16,7 @@ fn planted(fault: Fault, golden: &str, by_bits: bool) -> Option<SetJudgement> {
     if by_bits && expected != Expectation::Identical {
         return None;
     }
-    Some(judged_over(&Training::default(), &set, precision, Some(Plant { fault, block: 0 }), expected, false))
+    Some(judged_over(&Training, &set, precision, Some(Plant { fault, block: 0 }), expected, false))
 }
 
 /// `stage` and `first` are those of the first divergence that `fault` causes in one step of the set `golden` at fp32.

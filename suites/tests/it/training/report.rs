@@ -14,7 +14,7 @@ fn run(golden: &str, fault: Option<Fault>) -> SuiteResult {
     let source = Source::Trainer { device: Device::Cpu, plant };
     let request = Request::of_sets(vec![fixture::sets().join(golden)], Profile::Quick, source);
     let mut collector = Collector::default();
-    run_alone(&Training::default(), &request, &mut collector).unwrap();
+    run_alone(&Training, &request, &mut collector).unwrap();
     collector.suites()[0].clone()
 }
 
