@@ -1,6 +1,7 @@
 //! The part of the reference's config that shapes the networks, read from the merged config
 //! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
 
+mod data;
 pub mod defaults;
 mod dtype;
 pub mod fault;
@@ -14,6 +15,7 @@ mod sizes;
 mod training;
 pub mod yaml;
 
+pub use data::{Crops, DataOptions, MaskOptions, MultiDistillation, OneOrMany, PatchSize, TrainData};
 pub use dtype::Dtype;
 pub use gram::{GramConfig, GramTeacher, GramUpdates, TokensUsed};
 pub use layers::{FfnLayer, HeadConfig, NormLayer, NormalizeCoords, Periods, RopeConfig};
@@ -205,9 +207,9 @@ impl SslConfig {
             distillation_enabled: config.pointer("/distillation/enabled").is_some_and(|it| *it == true),
             distillation: None,
             training: TrainingConfig::from_merged(config)?,
-            local_crops_number: raw.crops.local_crops_number,
-            rgb_mean: raw.crops.rgb_mean,
-            rgb_std: raw.crops.rgb_std,
+            local_crops_number: raw.crops.local_crops_number as i64,
+            rgb_mean: raw.crops.rgb_mean.map(|mean| mean as f32),
+            rgb_std: raw.crops.rgb_std.map(|deviation| deviation as f32),
             without_effect: refusals::without_effect(config),
         })
     }
@@ -218,7 +220,7 @@ struct RawConfig {
     student: RawStudent,
     dino: RawHead,
     ibot: RawHead,
-    crops: RawCrops,
+    crops: Crops,
 }
 
 #[derive(Deserialize)]
@@ -239,13 +241,6 @@ impl RawHead {
             nlayers: self.head_nlayers,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct RawCrops {
-    local_crops_number: i64,
-    rgb_mean: [f32; 3],
-    rgb_std: [f32; 3],
 }
 
 #[derive(Deserialize)]

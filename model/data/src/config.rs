@@ -1,6 +1,6 @@
 //! What a merged config says of the data (`build_data_loader_from_cfg`, `dinov3/train/train.py`).
 
-use serde::Deserialize;
+use dinov3_config::DataOptions;
 use serde_json::Value;
 
 use crate::augment::{Augmentation, GramTeacherCrops};
@@ -10,17 +10,9 @@ use crate::masking::{Masking, MaskingError};
 /// Why a config's data cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A key is missing or has a value of the wrong kind.
-    #[error("the config is not a merged DINOv3 config: {0}")]
-    Malformed(#[from] serde_json::Error),
-    /// A value that cannot be honoured.
-    #[error("`{option}` cannot be used: {reason}")]
-    Unsupported {
-        /// The key.
-        option: &'static str,
-        /// Why.
-        reason: String,
-    },
+    /// A key is missing, has a value of the wrong kind, or one that cannot be honoured.
+    #[error(transparent)]
+    Config(#[from] dinov3_config::ConfigError),
     /// `ibot.mask_sample_probability` or `ibot.mask_ratio_min_max` out of bounds.
     #[error("masks: {0}")]
     Masking(MaskingError),
@@ -66,76 +58,6 @@ impl Resolution {
     }
 }
 
-#[derive(Deserialize)]
-struct Raw {
-    train: RawTrain,
-    crops: RawCrops,
-    ibot: RawIbot,
-    student: RawStudent,
-    multidistillation: RawMulti,
-}
-
-#[derive(Deserialize)]
-struct RawTrain {
-    dataset_path: String,
-    batch_size_per_gpu: usize,
-    num_workers: usize,
-    seed: u64,
-    cache_dataset: bool,
-}
-
-/// One value, or one for each resolution.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    Many(Vec<T>),
-    One(T),
-}
-
-impl<T> OneOrMany<T> {
-    fn list(self) -> Vec<T> {
-        match self {
-            Self::One(value) => vec![value],
-            Self::Many(values) => values,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct RawCrops {
-    global_crops_scale: (f64, f64),
-    local_crops_scale: (f64, f64),
-    local_crops_number: usize,
-    global_crops_size: OneOrMany<usize>,
-    local_crops_size: OneOrMany<usize>,
-    global_local_crop_pairs_ratios: OneOrMany<f64>,
-    gram_teacher_crops_size: OneOrMany<Option<usize>>,
-    gram_teacher_no_distortions: bool,
-    localcrops_subset_of_globalcrops: bool,
-    share_color_jitter: bool,
-    horizontal_flips: bool,
-    rgb_mean: [f64; 3],
-    rgb_std: [f64; 3],
-}
-
-#[derive(Deserialize)]
-struct RawIbot {
-    mask_sample_probability: f64,
-    mask_ratio_min_max: (f64, f64),
-    mask_random_circular_shift: bool,
-}
-
-#[derive(Deserialize)]
-struct RawStudent {
-    patch_size: usize,
-}
-
-#[derive(Deserialize)]
-struct RawMulti {
-    enabled: bool,
-    global_batch_size: Option<usize>,
-}
-
 /// How the ranks share multi-distillation's batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranks {
@@ -151,93 +73,91 @@ impl DataConfig {
     /// # Errors
     /// When a key is missing, malformed, or cannot be honoured.
     pub fn from_merged(config: &Value, ranks: Ranks) -> Result<Self, ConfigError> {
-        let raw = Raw::deserialize(config)?;
-        let (batch_size, local_batch_size) = raw.batch_sizes(ranks)?;
-        let crops = &raw.crops;
-        let (globals, locals) = (crops.global_crops_size.clone().list(), crops.local_crops_size.clone().list());
-        let (grams, ratios) =
-            (crops.gram_teacher_crops_size.clone().list(), crops.global_local_crop_pairs_ratios.clone().list());
+        let options = DataOptions::from_merged(config)?;
+        let (batch_size, local_batch_size) = batch_sizes(&options, ranks)?;
+        let crops = &options.crops;
+        let (globals, locals) = (crops.global_crops_size.list(), crops.local_crops_size.list());
+        let (grams, ratios) = (crops.gram_teacher_crops_size.list(), crops.global_local_crop_pairs_ratios.list());
         let number = globals.len();
         if number == 0 || [locals.len(), grams.len(), ratios.len()].iter().any(|length| *length != number) {
             let reason = "crops.local_crops_size, gram_teacher_crops_size and global_local_crop_pairs_ratios need as many values";
             return Err(unsupported("crops.global_crops_size", reason));
         }
         let resolution = |i: usize| {
-            let augmentation = raw.augmentation(globals[i], locals[i], grams[i])?;
-            let masking = raw.masking(globals[i], local_batch_size)?;
-            let seed = raw.train.seed + i as u64 + 1;
+            let augmentation = augmentation(&options, globals[i], locals[i], grams[i])?;
+            let masking = masking(&options, globals[i], local_batch_size)?;
+            let seed = options.train.seed + i as u64 + 1;
             Ok(Resolution { ratio: ratios[i], collation: Collation { augmentation, masking }, seed })
         };
         Ok(Self {
-            dataset: raw.train.dataset_path.clone(),
-            workers: raw.train.num_workers,
-            sharded: raw.train.cache_dataset,
+            dataset: options.train.dataset_path.clone(),
+            workers: options.train.num_workers,
+            sharded: options.train.cache_dataset,
             batch_size,
             resolutions: (0..number).map(resolution).collect::<Result<_, ConfigError>>()?,
         })
     }
 }
 
-impl Raw {
-    /// Images that a rank loads, and those of its student where that is another number.
-    fn batch_sizes(&self, ranks: Ranks) -> Result<(usize, Option<usize>), ConfigError> {
-        if !self.multidistillation.enabled {
-            return Ok((self.train.batch_size_per_gpu, None));
-        }
-        let option = "multidistillation.global_batch_size";
-        let all = self.multidistillation.global_batch_size.ok_or_else(|| unsupported(option, "it is null"))?;
-        if all % ranks.subgroup != 0 {
-            let reason = format!("{all} images do not divide among the {} ranks of a student", ranks.subgroup);
-            return Err(unsupported(option, reason));
-        }
-        Ok((all.div_ceil(ranks.world), Some(all / ranks.subgroup)))
+/// Images that a rank loads, and those of its student where that is another number.
+fn batch_sizes(options: &DataOptions, ranks: Ranks) -> Result<(usize, Option<usize>), ConfigError> {
+    if !options.multidistillation.enabled {
+        return Ok((options.train.batch_size_per_gpu, None));
     }
+    let option = "multidistillation.global_batch_size";
+    let all = options.multidistillation.global_batch_size.ok_or_else(|| unsupported(option, "it is null"))?;
+    if all % ranks.subgroup != 0 {
+        let reason = format!("{all} images do not divide among the {} ranks of a student", ranks.subgroup);
+        return Err(unsupported(option, reason));
+    }
+    Ok((all.div_ceil(ranks.world), Some(all / ranks.subgroup)))
+}
 
-    fn augmentation(&self, global: usize, local: usize, gram: Option<usize>) -> Result<Augmentation, ConfigError> {
-        let crops = &self.crops;
-        let gram_teacher =
-            gram.map(|size| GramTeacherCrops { size, no_distortions: crops.gram_teacher_no_distortions });
-        let patch_size = self.student.patch_size;
-        if patch_size == 0 || global < patch_size {
-            return Err(unsupported(
-                "crops.global_crops_size",
-                format!("{global} pixels hold no patch of {patch_size}"),
-            ));
-        }
-        if crops.localcrops_subset_of_globalcrops && global < local + patch_size {
-            let reason = "the reference places local crops at random only where a global crop is larger by a patch";
-            return Err(unsupported("crops.localcrops_subset_of_globalcrops", reason));
-        }
-        Ok(Augmentation {
-            global_crops_scale: crops.global_crops_scale,
-            local_crops_scale: crops.local_crops_scale,
-            local_crops_number: crops.local_crops_number,
-            global_crops_size: global,
-            local_crops_size: local,
-            gram_teacher,
-            local_crops_subset_of_global_crops: crops.localcrops_subset_of_globalcrops,
-            patch_size,
-            share_color_jitter: crops.share_color_jitter,
-            horizontal_flips: crops.horizontal_flips,
-            mean: crops.rgb_mean,
-            std: crops.rgb_std,
-        })
+fn augmentation(
+    options: &DataOptions,
+    global: usize,
+    local: usize,
+    gram: Option<usize>,
+) -> Result<Augmentation, ConfigError> {
+    let crops = &options.crops;
+    let gram_teacher = gram.map(|size| GramTeacherCrops { size, no_distortions: crops.gram_teacher_no_distortions });
+    let patch_size = options.student.patch_size;
+    if patch_size == 0 || global < patch_size {
+        return Err(unsupported("crops.global_crops_size", format!("{global} pixels hold no patch of {patch_size}")));
     }
+    if crops.localcrops_subset_of_globalcrops && global < local + patch_size {
+        let reason = "the reference places local crops at random only where a global crop is larger by a patch";
+        return Err(unsupported("crops.localcrops_subset_of_globalcrops", reason));
+    }
+    Ok(Augmentation {
+        global_crops_scale: crops.global_crops_scale,
+        local_crops_scale: crops.local_crops_scale,
+        local_crops_number: crops.local_crops_number,
+        global_crops_size: global,
+        local_crops_size: local,
+        gram_teacher,
+        local_crops_subset_of_global_crops: crops.localcrops_subset_of_globalcrops,
+        patch_size,
+        share_color_jitter: crops.share_color_jitter,
+        horizontal_flips: crops.horizontal_flips,
+        mean: crops.rgb_mean,
+        std: crops.rgb_std,
+    })
+}
 
-    fn masking(&self, global: usize, local_batch_size: Option<usize>) -> Result<Masking, ConfigError> {
-        let masking = Masking {
-            side: global / self.student.patch_size,
-            probability: self.ibot.mask_sample_probability,
-            ratio: self.ibot.mask_ratio_min_max,
-            random_circular_shift: self.ibot.mask_random_circular_shift,
-            max_num_patches: Masking::largest_block(global, self.student.patch_size),
-            local_batch_size,
-        };
-        masking.check().map_err(ConfigError::Masking)?;
-        Ok(masking)
-    }
+fn masking(options: &DataOptions, global: usize, local_batch_size: Option<usize>) -> Result<Masking, ConfigError> {
+    let masking = Masking {
+        side: global / options.student.patch_size,
+        probability: options.ibot.mask_sample_probability,
+        ratio: options.ibot.mask_ratio_min_max,
+        random_circular_shift: options.ibot.mask_random_circular_shift,
+        max_num_patches: Masking::largest_block(global, options.student.patch_size),
+        local_batch_size,
+    };
+    masking.check().map_err(ConfigError::Masking)?;
+    Ok(masking)
 }
 
 fn unsupported(option: &'static str, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Unsupported { option, reason: reason.into() }
+    dinov3_config::ConfigError::Unsupported { option, reason: reason.into() }.into()
 }
