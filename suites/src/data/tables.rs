@@ -4,11 +4,12 @@ use dinov3_golden::Kind;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::{fs, io};
 
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use super::pixels::bytes;
@@ -19,7 +20,7 @@ use crate::judging::replay::{inputs, stored};
 ///
 /// # Errors
 /// When the tree cannot be made, or its tables not be prepared.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let (root, extra) = (folder.path().join("root"), folder.path().join("extra"));
@@ -31,7 +32,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         tables::prepare(split, &options).map_err(|error| SuiteError::input(set, "tables.tree", error))?;
         let files = [tables::entries_file(split), tables::class_ids_file(split), tables::class_names_file(split)];
         for name in files.iter().filter(|name| recorded(name)) {
-            tap.tensor(
+            hook.summary(
                 &Kind::Data.name(format_args!("tables.{name}")),
                 &Tensor::from_slice(&fs::read(extra.join(name)).map_err(SuiteError::Scratch)?),
             );
