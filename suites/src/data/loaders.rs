@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fs, io};
 
 use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::dataset::{Dataset, DatasetSpec};

@@ -61,7 +61,10 @@ fn python(streams: &Streams, hook: &mut dyn Hook) {
         &Kind::Data.name("rng.python.uniform"),
         &draws(streams, DRAWS, |it, _| bits(it.python.uniform(-1.2, 1.2))),
     );
-    hook.summary(&Kind::Data.name("rng.python.randint"), &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)));
+    hook.summary(
+        &Kind::Data.name("rng.python.randint"),
+        &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)),
+    );
     let (mut streams, mut list) = (streams.clone(), (0..100).collect::<Vec<i64>>());
     let mut states: Vec<i64> = Vec::new();
     for _ in 0..DRAWS / list.len() {

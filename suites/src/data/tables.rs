@@ -4,7 +4,6 @@ use dinov3_golden::Kind;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Options};

@@ -145,7 +145,8 @@ impl Trainer {
             self.optimizer.slots().iter().map(|slot| f(slot).shallow_clone()).collect()
         };
         let mut show = |prefix: &str, all: Vec<(String, Tensor)>| {
-            all.iter().for_each(|(name, tensor)| hooks.summary(EntryKind::Final.of(format_args!("{prefix}{name}")), tensor));
+            all.iter()
+                .for_each(|(name, tensor)| hooks.summary(EntryKind::Final.of(format_args!("{prefix}{name}")), tensor));
         };
         show("", self.student()?);
         show("", self.teacher()?);
