@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
 use dinov3_reports::Format;
+use dinov3_suites::defects;
+
+use crate::plants::PlantValue;
 
 /// Tells whether a DINOv3 pre-training run on this machine, or recorded elsewhere, is the reference run.
 #[derive(Debug, Parser)]
@@ -115,7 +117,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "CHECK")]
     pub allow_vacuous: Vec<String>,
     /// Break our own trainer on purpose, in one block (0 unless given) or in the whole step, to see that the harness notices.
-    #[arg(long, value_name = "FAULT[@BLOCK]", long_help = plant_help())]
+    /// `--plant help` says what each fault breaks.
+    #[arg(long, value_name = "FAULT[@BLOCK]", value_parser = PlantValue, long_help = plant_help())]
     pub plant: Option<String>,
     /// Let libtorch use all that this processor has, not the instruction set that the golden sets were recorded under.
     /// The bits then differ from the reference's, and the yardstick alone decides.
@@ -125,20 +128,9 @@ pub struct RunArgs {
 
 fn plant_help() -> String {
     format!(
-        "Break our own trainer on purpose, to see that the harness notices.\n\
-         Faults of a layer, in one block (0 unless given): {}\n\
-         Faults of the whole step: {}\n\
-         Faults of the collectives: {}",
-        faults(Fault::is_in_a_block),
-        faults(|fault| !fault.is_in_a_block() && !fault.is_of_the_collectives()),
-        faults(Fault::is_of_the_collectives)
+        "Break our own trainer on purpose, to see that the harness notices. `--plant help` says what each fault breaks.\n{}",
+        defects::help()
     )
-}
-
-/// The names of such faults.
-fn faults(are: impl Fn(Fault) -> bool) -> String {
-    let these = Fault::ALL.into_iter().filter(|fault| are(*fault));
-    these.map(Fault::name).collect::<Vec<_>>().join(", ")
 }
 
 /// `golden`.

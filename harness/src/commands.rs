@@ -10,7 +10,8 @@ mod worker;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use dinov3_reports::{Table, terminal};
+use dinov3_reports::{Table, exit, terminal};
+use dinov3_suites::defects;
 
 use crate::cli::Command;
 use crate::failure::EnvironmentFailure;
@@ -28,6 +29,15 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Config(args) => config::config(args),
         Command::Worker(args) => worker::worker(&args),
     }
+}
+
+/// Prints what can be planted.
+///
+/// # Errors
+/// When standard output takes no more.
+pub fn plants() -> Result<i32> {
+    print_table(&defects::table())?;
+    Ok(exit::PASS)
 }
 
 /// Prints data.

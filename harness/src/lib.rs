@@ -7,6 +7,7 @@ mod destination;
 mod device;
 mod environment;
 mod failure;
+mod plants;
 mod similar;
 
 use anyhow::Result;
@@ -45,6 +46,9 @@ fn without_command(error: &clap::Error) -> Result<i32> {
         // Nothing but the help says what is missing, and it is no data.
         error.print()?;
         return Ok(exit::USAGE);
+    }
+    if plants::is_asked_for(error) {
+        return commands::plants();
     }
     if error.use_stderr() {
         return Err(failure::usage(error));

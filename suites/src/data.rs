@@ -13,7 +13,7 @@ mod tables;
 use dinov3_data::random::Streams;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Manifest, SetJudgement};
 use dinov3_reports::Section;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 
 use crate::judging::Judging;
 use crate::judging::replay::Replay;
@@ -54,14 +54,14 @@ impl Judging for Data {
         set: &GoldenSet,
         _replay: &Replay,
         _ranks: Option<&Ranks>,
-        tap: &mut dyn Tap,
+        hook: &mut dyn Hook,
     ) -> Result<(), SuiteError> {
-        streams::show(set, tap)?;
-        parameters::show(set, tap)?;
-        samplers::show(set, tap)?;
-        pixels::show(set, tap)?;
-        tables::show(set, tap)?;
-        loaders::show(set, tap)
+        streams::show(set, hook)?;
+        parameters::show(set, hook)?;
+        samplers::show(set, hook)?;
+        pixels::show(set, hook)?;
+        tables::show(set, hook)?;
+        loaders::show(set, hook)
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

@@ -3,26 +3,26 @@
 
 mod cases;
 mod findings;
+mod hook;
 pub mod pipeline;
 pub mod replay;
 pub mod rules;
 pub mod sections;
-mod tap;
 
 use std::io;
 use std::time::Instant;
 
-use dinov3_config::fault::Plant;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
 use dinov3_torch::runtime;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Device;
 
+use crate::defects::Plant;
 use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};
 use cases::{Case, Subject};
+use hook::JudgingHook;
 use replay::{Replay, this_machine};
-use tap::JudgingTap;
 
 /// A suite that judges tensors: which sets it takes, and how it repeats what they recorded.
 pub trait Judging: Sync {
@@ -51,7 +51,7 @@ pub trait Judging: Sync {
         Expectation::of(recorded, here)
     }
 
-    /// Repeats what `set` recorded through our own trainer and shows every tensor to `tap`. With `ranks`, this process is rank 0
+    /// Repeats what `set` recorded through our own trainer and shows every tensor to `hook`, behind what is planted. With `ranks`, this process is rank 0
     /// of them.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ pub trait Judging: Sync {
         set: &GoldenSet,
         replay: &Replay,
         ranks: Option<&Ranks>,
-        tap: &mut dyn Tap,
+        hook: &mut dyn Hook,
     ) -> Result<(), SuiteError>;
 
     /// The part of every other rank in [`Judging::replay`]: none, unless the suite says so.
@@ -189,9 +189,9 @@ fn judge_on(
     progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<SetJudgement, SuiteError> {
     let judge = Judge::new(golden, replay.precision, expectation, rules::DINOV3)?;
-    let mut tap = JudgingTap::new(judge, progress);
-    suite.replay(golden, &replay, ranks, &mut tap)?;
-    tap.finish()
+    let mut hook = JudgingHook::new(judge, progress);
+    suite.replay(golden, &replay, ranks, &mut hook)?;
+    hook.finish()
 }
 
 fn judge_candidate(

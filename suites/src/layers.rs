@@ -9,7 +9,7 @@ mod sections;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage};
 use dinov3_reports::Section;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 
 use crate::judging::Judging;
 use crate::judging::pipeline;
@@ -47,9 +47,9 @@ impl Judging for Layers {
         set: &GoldenSet,
         replay: &Replay,
         _ranks: Option<&Ranks>,
-        tap: &mut dyn Tap,
+        hook: &mut dyn Hook,
     ) -> Result<(), SuiteError> {
-        replay::run(set, replay, tap)
+        replay::run(set, replay, hook)
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

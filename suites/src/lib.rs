@@ -7,6 +7,7 @@
 //! [`SuiteError`].
 
 pub mod data;
+pub mod defects;
 mod error;
 pub mod judging;
 pub mod layers;
@@ -17,6 +18,7 @@ pub mod sets;
 mod suite;
 pub mod training;
 
+pub use defects::{DEFECTS, Defect, Plant};
 pub use error::SuiteError;
 pub use judging::Judging;
 pub use request::{Request, Source, Worker};

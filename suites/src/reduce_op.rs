@@ -15,15 +15,16 @@ mod values;
 mod workers;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::launch;
-use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup};
+use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, PremulSum, ProcessGroup};
 use dinov3_reports::{Event, Reporter, Section};
 use tch::Device;
 
+use crate::defects::Plant;
 use crate::session::{self, Session};
 use crate::{Part, Plan, Source, Suite, SuiteError, SuiteInfo};
 use checks::{Found, World};
@@ -62,8 +63,8 @@ pub struct Request {
     pub device: Option<usize>,
     /// How the group comes by PREMUL_SUM; as the backend has it unless given.
     pub premul: Option<PremulSum>,
-    /// A defect planted in the collectives.
-    pub fault: Option<Fault>,
+    /// A defect planted in the collectives that are judged.
+    pub plant: Option<Plant>,
     /// Of the numbers that look random, and of the factor.
     pub seed: u64,
 }
@@ -79,9 +80,6 @@ impl Request {
             Source::Candidate(_) => return Err(nothing("it judges no recordings")),
             Source::Trainer { device, plant } => (device, plant),
         };
-        if plant.is_some_and(|plant| !plant.fault.is_of_the_collectives()) {
-            return Err(nothing("what is planted is in no collective"));
-        }
         // Without ranks, the suite starts some, each for the device of its own number.
         let device = match device {
             Device::Cuda(index) if launch::is_a_rank() => Some(index),
@@ -92,7 +90,7 @@ impl Request {
             backend: request.backend_name().to_owned(),
             device,
             premul: request.premul,
-            fault: plant.map(|plant| plant.fault),
+            plant,
             seed: SEED,
         })
     }
@@ -101,11 +99,6 @@ impl Request {
     fn tested_by<'a>(&self, ranks: &'a session::Ranks) -> Ranks<'a> {
         let tested = GroupOptions { timeout: patience(self.profile), ..ranks.tensors };
         Ranks { all: &ranks.all, tested }
-    }
-
-    /// How ranks join to work on it.
-    pub fn options(&self, rendezvous: Duration, collective: Duration) -> Options {
-        Options { fault: self.fault, ..Options::new(rendezvous, collective) }
     }
 
     /// How the ranks exchange what is judged; `local_rank` counts them on this machine.
@@ -194,7 +187,7 @@ pub fn run(request: &Request, workers: &Workers, reporter: &mut dyn Reporter) ->
 
 /// What ranks other than 0 do while that one runs the suite.
 fn take_part(request: &Request, ranks: Ranks<'_>) -> Result<(), SuiteError> {
-    let worlds = Tested::split(ranks)?;
+    let worlds = Tested::split(request, ranks)?;
     for (call, format) in blocks() {
         measure_all(request, &worlds, call, format, &mut |_| Ok(()))?;
     }
@@ -211,7 +204,7 @@ fn of_steps(worlds: &[Tested]) -> Option<&Tested> {
 
 /// Rank 0's part; gives the report's sections.
 fn lead(request: &Request, ranks: Ranks<'_>, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
-    let worlds = Tested::split(ranks)?;
+    let worlds = Tested::split(request, ranks)?;
     let mut found = Found::new(request, ranks);
     for (call, format) in blocks() {
         let begun = Instant::now();
@@ -246,20 +239,29 @@ fn blocks() -> impl Iterator<Item = (Call, Format)> {
 /// A world: some ranks, and this is one of them.
 struct Tested {
     /// What is judged.
-    group: ProcessGroup,
+    group: Arc<dyn Group>,
+    /// What carries it.
+    backend: Backend,
     /// The same ranks, connected by what is not.
     control: ProcessGroup,
 }
 
 impl Tested {
     /// Every world that this rank is in.
-    fn split(ranks: Ranks<'_>) -> Result<Vec<Self>, GroupError> {
+    fn split(request: &Request, ranks: Ranks<'_>) -> Result<Vec<Self>, GroupError> {
         let Ranks { all, tested } = ranks;
         let control = GroupOptions::over(Backend::Gloo, tested.timeout);
         let world = |size| {
             let members: Vec<usize> = (0..size).collect();
             let (control, group) = (all.new_group_with(&members, control)?, all.new_group_with(&members, tested)?);
-            Ok(control.zip(group).map(|(control, group)| Self { group, control }))
+            let planted = |group: ProcessGroup| -> Arc<dyn Group> {
+                match request.plant {
+                    Some(plant) => plant.group(Arc::new(group)),
+                    None => Arc::new(group),
+                }
+            };
+            let backend = tested.backend;
+            Ok(control.zip(group).map(|(control, group)| Self { group: planted(group), backend, control }))
         };
         let worlds: Result<Vec<Option<Self>>, GroupError> = worlds(all.size()).into_iter().map(world).collect();
         Ok(worlds?.into_iter().flatten().collect())

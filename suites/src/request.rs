@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use dinov3_config::fault::Plant;
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::{Backend, Failure, PremulSum};
 use tch::Device;
+
+use crate::defects::Plant;
 
 /// What to judge, against what, and over what ranks exchange tensors.
 #[derive(Clone, Debug)]

@@ -59,8 +59,7 @@ impl Session {
             return Ok(Self::alone());
         }
         let env = Env::from_torchrun().map_err(RanksError::from)?;
-        let options = Options { fault: request.plant().map(|plant| plant.fault), ..Options::new(RENDEZVOUS, PATIENCE) };
-        let all = ProcessGroup::join(&env, options)?;
+        let all = ProcessGroup::join(&env, Options::new(RENDEZVOUS, PATIENCE))?;
         let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
         let tensors = tensors(request, STEP).map_err(refused)?;
         let message = "this rank is none of its own run".to_owned();

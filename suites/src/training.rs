@@ -14,7 +14,7 @@ mod steps;
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
 use dinov3_ranks::Group;
 use dinov3_reports::Section;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use crate::judging::replay::{Replay, without_effect};
@@ -76,13 +76,13 @@ impl Judging for Training {
         set: &GoldenSet,
         replay: &Replay,
         ranks: Option<&Ranks>,
-        tap: &mut dyn Tap,
+        hook: &mut dyn Hook,
     ) -> Result<(), SuiteError> {
         let ranks = ranks_of(set, ranks);
         if let Some(ranks) = ranks {
             ranks.say(&Word::Replay { free_run: replay.free_run })?;
         }
-        replay::run(set, replay, ranks, tap)
+        replay::run(set, replay, ranks, hook)
     }
 
     fn follow(&self, set: &GoldenSet, replay: &Replay, ranks: &Ranks) -> Result<(), SuiteError> {

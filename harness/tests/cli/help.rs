@@ -41,3 +41,13 @@ fn version() {
 fn suites() {
     check("suites", &[Place::empty().run("suites")]);
 }
+
+/// Whatever else the arguments lack.
+#[test]
+fn of_what_can_be_planted() {
+    let place = Place::empty();
+    let outcome = place.run("run --plant help");
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    check("plants", &[outcome]);
+    assert_eq!(place.run("run --suite layers --plant help").code, 0);
+}

@@ -109,6 +109,8 @@ fn what_cannot_be_is_refused() {
         place.run("run --suite training --device cuda:0 --nproc 2"),
         place.run("run --suite reduce-op --plant gelu-tanh"),
         place.run("run --suite layers --plant lost-element"),
+        place.run("run --suite layers --suite training --plant ema-without-student"),
+        place.run("run --suite precision --golden nowhere --plant lost-element"),
         place.run("run --suite layers --golden nowhere --nproc 2"),
     ];
     for outcome in &lines {

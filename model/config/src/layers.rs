@@ -68,15 +68,6 @@ impl NormLayer {
             NormLayer::LayerNormBf16 | NormLayer::RmsNorm => 1e-5,
         }
     }
-
-    /// The planted defect: LayerNorm with the other epsilon.
-    pub fn with_wrong_eps(self) -> Self {
-        match self {
-            NormLayer::LayerNorm => NormLayer::LayerNormBf16,
-            NormLayer::LayerNormBf16 => NormLayer::LayerNorm,
-            NormLayer::RmsNorm => NormLayer::RmsNorm,
-        }
-    }
 }
 
 /// By what the coordinates of patch centres are divided (`student.pos_embed_rope_normalize_coords`).

@@ -4,7 +4,6 @@
 mod data;
 pub mod defaults;
 mod dtype;
-pub mod fault;
 mod gram;
 mod layers;
 mod losses;
@@ -25,8 +24,6 @@ pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, 
 
 use serde::Deserialize;
 use thiserror::Error;
-
-use crate::fault::{Fault, Plant};
 
 /// Why a config cannot be used.
 #[derive(Debug, Error)]
@@ -87,16 +84,9 @@ pub struct VitConfig {
     pub untie_cls_and_patch_norms: bool,
     /// A last norm of its own for CLS and storage tokens of local crops in training.
     pub untie_global_and_local_cls_norm: bool,
-    /// A defect planted on purpose.
-    pub plant: Option<Plant>,
 }
 
 impl VitConfig {
-    /// The defect planted in block `i`.
-    pub fn fault_in(&self, i: usize) -> Option<Fault> {
-        self.plant.filter(|plant| plant.block == i).map(|plant| plant.fault)
-    }
-
     /// The teacher's: the same without stochastic depth.
     pub fn teacher(&self) -> Self {
         Self { drop_path_rate: 0.0, ..self.clone() }
@@ -293,7 +283,6 @@ impl RawStudent {
             mask_k_bias: self.mask_k_bias,
             untie_cls_and_patch_norms: self.untie_cls_and_patch_norms,
             untie_global_and_local_cls_norm: self.untie_global_and_local_cls_norm,
-            plant: None,
         })
     }
 

@@ -72,7 +72,7 @@ pub enum LoaderError {
         /// Name and reason.
         last: String,
     },
-    /// A fault of this program.
+    /// A mistake of this program.
     #[error("a thread of the loader panicked: {0}")]
     Panicked(String),
     /// The system gives no threads.

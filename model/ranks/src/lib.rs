@@ -9,7 +9,6 @@ mod error;
 pub mod launch;
 mod ops;
 mod pending;
-mod planted;
 mod plugin;
 mod process;
 mod ring;
@@ -45,15 +44,25 @@ pub trait Group: fmt::Debug + Send + Sync {
     /// When a rank is gone.
     fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError>;
 
-    /// `all_reduce(SUM)`, in place, in the order of Gloo's ring, as the reference on the CPU has it; see [`ProcessGroup::all_reduce`].
+    /// `all_reduce(SUM)`, in place.
     ///
     /// # Errors
-    /// When a rank is gone.
+    /// As [`all_reduce`](Self::all_reduce).
     fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
-        if self.size() == 1 {
+        self.all_reduce(tensor, ReduceOp::Sum)
+    }
+
+    /// `all_reduce`, in place, in the order of Gloo's ring, as the reference on the CPU has it: with n ranks, the c-th nth of the flat tensor is
+    /// summed from rank c - 1 downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks add up to what
+    /// a sum in the order of ranks gives. Backends other than Gloo add up in orders of their own. After an error, the tensor holds anything.
+    ///
+    /// # Errors
+    /// When a rank is gone or late, the tensor cannot be exchanged, or the op has no result.
+    fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
+        if self.size() == 1 && op == ReduceOp::Sum {
             return Ok(());
         }
-        let plan = emulated(Collective::AllReduce, ReduceOp::Sum, tensor, self.rank(), self.size())?;
+        let plan = emulated(Collective::AllReduce, op, tensor, self.rank(), self.size())?;
         let parts = self.all_gather(tensor)?;
         no_grad(|| tensor.copy_(&ring::reduced(&parts, &plan)));
         Ok(())

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dinov3_config::fault::Fault;
 use dinov3_torch::c10d::{Links, Seat, Store, Trouble, Work};
 use tch::Tensor;
 
@@ -32,14 +31,12 @@ pub struct Options {
     pub rendezvous: Duration,
     /// For how long a collective waits for the others.
     pub collective: Duration,
-    /// A defect planted on purpose; only [those of the collectives](Fault::is_of_the_collectives) are noticed here.
-    pub fault: Option<Fault>,
 }
 
 impl Options {
-    /// These timeouts, nothing planted.
+    /// These timeouts.
     pub fn new(rendezvous: Duration, collective: Duration) -> Self {
-        Self { rendezvous, collective, fault: None }
+        Self { rendezvous, collective }
     }
 }
 
@@ -77,7 +74,6 @@ struct World {
     /// Where each rank's pulse is.
     pulses: Vec<SocketAddr>,
     rendezvous: Duration,
-    fault: Option<Fault>,
     /// Bytes of tensors that this process has sent.
     sent: AtomicU64,
 }
@@ -203,11 +199,6 @@ impl ProcessGroup {
         let _ = self.0.world.sent.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// What is planted in this group.
-    fn fault(&self) -> Option<Fault> {
-        self.0.world.fault
-    }
-
     fn error(&self, collective: Collective, failure: Failure) -> GroupError {
         self.0.error(collective, failure)
     }
@@ -231,8 +222,7 @@ fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
         .map(|text| text.parse().map_err(|_| no_store(format!("{text:?} is no rank's address"))))
         .collect::<Result<_, _>>()?;
     let sent = AtomicU64::new(0);
-    let Options { rendezvous, fault, .. } = options;
-    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, rendezvous, fault, sent }), meeting))
+    Ok((Arc::new(World { rank: env.rank, address, pulse, pulses, rendezvous: options.rendezvous, sent }), meeting))
 }
 
 impl Shared {

@@ -9,4 +9,4 @@ pub mod shard;
 mod trainer;
 pub mod weights;
 
-pub use trainer::{SUBMODULES, StateError, StepLog, TrainError, TrainState, Trainer};
+pub use trainer::{Parts, SUBMODULES, StateError, StepLog, TrainError, TrainState, Trainer};

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use tch::{Kind, Tensor};
 
-use dinov3_config::fault::Fault;
 use dinov3_ranks::{Group, GroupError};
 
 const WINDOW: usize = 20;
@@ -15,7 +14,6 @@ pub struct SmoothedValue {
     window: VecDeque<f64>,
     total: f64,
     count: u64,
-    fault: Option<Fault>,
 }
 
 /// The figures of a series. NaN where there is no value yet.
@@ -49,11 +47,6 @@ impl SmoothedValue {
         Self::default()
     }
 
-    /// The same with a planted defect.
-    pub fn with_fault(fault: Option<Fault>) -> Self {
-        Self { fault, ..Self::default() }
-    }
-
     /// One more value.
     pub fn update(&mut self, value: f64) {
         if self.window.len() == WINDOW {
@@ -69,8 +62,7 @@ impl SmoothedValue {
     /// # Errors
     /// When a rank is gone.
     pub fn synchronize(&mut self, group: &dyn Group) -> Result<(), GroupError> {
-        let kind = if self.fault == Some(Fault::Float32MetricTotals) { Kind::Float } else { Kind::Double };
-        let mut sums = Tensor::from_slice(&[self.count as f64, self.total]).to_kind(kind);
+        let mut sums = Tensor::from_slice(&[self.count as f64, self.total]);
         group.all_reduce_(&mut sums)?;
         self.count = sums.double_value(&[0]) as u64;
         self.total = sums.double_value(&[1]);
@@ -108,13 +100,5 @@ mod tests {
         series.synchronize(&Alone).unwrap();
         let figures = series.figures();
         assert_eq!(figures.to_array(), [19.0, 19.5, 14.5, 29.0, 29.0, 435.0]);
-    }
-
-    #[test]
-    fn totals_in_float32_show() {
-        let mut series = SmoothedValue::with_fault(Some(Fault::Float32MetricTotals));
-        series.update(0.1);
-        series.synchronize(&Alone).unwrap();
-        assert_ne!(series.figures().total, 0.1);
     }
 }

@@ -7,7 +7,6 @@ pub use curve::{CosineSchedule, Curve, linear_warmup_cosine_decay};
 
 use thiserror::Error;
 
-use dinov3_config::fault::Fault;
 use dinov3_config::{Scaling, Schedules as Config, V1, V2};
 
 /// A curve that cannot be drawn.
@@ -59,23 +58,11 @@ impl Schedules {
     ///
     /// # Errors
     /// When a warm-up is longer than training.
-    pub fn new(
-        config: &Config,
-        scaling: Scaling,
-        global_batch: f64,
-        fault: Option<Fault>,
-    ) -> Result<Self, ScheduleError> {
-        let mut schedules = match config {
-            Config::V1(config) => Self::v1(config, scaling, global_batch)?,
-            Config::V2(config) => Self::v2(config, scaling, global_batch)?,
-        };
-        if fault == Some(Fault::ConstantTeacherTemperature) {
-            schedules.teacher_temp = schedules.teacher_temp.constant();
+    pub fn new(config: &Config, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
+        match config {
+            Config::V1(config) => Self::v1(config, scaling, global_batch),
+            Config::V2(config) => Self::v2(config, scaling, global_batch),
         }
-        if fault == Some(Fault::LastLayerNotFrozen) {
-            schedules.last_layer_lr = schedules.lr.clone();
-        }
-        Ok(schedules)
     }
 
     fn v1(config: &V1, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {

@@ -1,35 +1,36 @@
 //! One training step after another: what `do_train` (`dinov3/train/train.py`) does between two batches.
 //!
 //! Schedules, teacher, student, losses, gradients, clipping, AdamW, moving average, Gram teacher: in this order, with the
-//! reference's ops. A step shows what it computes to a [`Tap`](dinov3_vit::tap::Tap), under the names that golden sets have.
+//! reference's ops. A step shows what it computes to a [`Hook`](dinov3_vit::hook::Hook), under the names that golden sets have.
 
 mod checkpoints;
 mod observe;
+mod parts;
 mod state;
 mod teachers;
 mod weights;
 
-use dinov3_config::fault::Fault;
-use dinov3_config::{Decay, SslConfig};
-use dinov3_names::Kind as EntryKind;
-use dinov3_ranks::{Group, GroupError};
-use dinov3_torch::shim::ShimError;
-use dinov3_vit::loss::koleo::KoLeoError;
-use dinov3_vit::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
-use dinov3_vit::meta_arch::{
-    Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses,
-};
-use dinov3_vit::tap::Taps;
+pub use parts::Parts;
 pub use state::{StateError, TrainState};
 use weights::Weights;
 
 use std::sync::Arc;
 
+use dinov3_config::{Decay, SslConfig};
+use dinov3_names::Kind as EntryKind;
+use dinov3_ranks::{Group, GroupError};
+use dinov3_torch::shim::ShimError;
+use dinov3_vit::hook::Hooks;
+use dinov3_vit::loss::koleo::KoLeoError;
+use dinov3_vit::loss::sinkhorn::{self, Samples, sinkhorn_knopp};
+use dinov3_vit::meta_arch::{
+    Batch, GramOutput, Losses, SslMetaArch, StudentOutput, Targets, TeacherOutput, compute_losses,
+};
 use tch::{Device, Kind, Tensor};
 use thiserror::Error;
 
+use crate::optim::AdamW;
 use crate::optim::clip::{ClipError, clip_grad_norm_};
-use crate::optim::{AdamW, multipliers};
 use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
 use crate::shard::{ShardError, Sharding};
 
@@ -118,7 +119,6 @@ pub struct Trainer {
     gram_loss_weight: Option<Curve>,
     gram_updates: usize,
     nans: u32,
-    fault: Option<Fault>,
 }
 
 /// `student.backbone.cls_token` is `cls_token` of `backbone`.
@@ -143,12 +143,25 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::new`].
     pub fn sharded(config: &SslConfig, kind: Kind, device: Device, sharding: &Sharding) -> Result<Self, TrainError> {
+        Self::with_parts(config, kind, device, sharding, &Parts::default())
+    }
+
+    /// The same, made of other parts than the reference's.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn with_parts(
+        config: &SslConfig,
+        kind: Kind,
+        device: Device,
+        sharding: &Sharding,
+        parts: &Parts,
+    ) -> Result<Self, TrainError> {
         if config.distillation_enabled && config.distillation.is_none() {
             let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
             return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
         }
         let training = &config.training;
-        let fault = config.student.plant.map(|plant| plant.fault);
         let global_batch = (training.batch_size_per_gpu * sharding.group.size() as i64) as f64;
         let loss_weight = |name, decay: Option<Decay>| {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
@@ -158,12 +171,12 @@ impl Trainer {
         let slots = weights.student.names().iter().zip(weights.student.rows()).map(|(name, parameter)| {
             let (submodule, key) = submodule_of(name);
             let blocks = if submodule == "backbone" { blocks } else { 0 };
-            (parameter.shallow_clone(), multipliers(key, blocks, &training.optim, fault))
+            (parameter.shallow_clone(), (parts.multipliers)(key, blocks, &training.optim))
         });
         let gram_schedule = training.gram.as_ref().and_then(|gram| gram.weight_schedule);
         Ok(Self {
             optimizer: AdamW::new(slots.collect(), training.optim.betas, training.optim.multi_tensor),
-            schedules: Schedules::new(&training.schedules, training.optim.scaling, global_batch, fault)?,
+            schedules: Schedules::new(&training.schedules, training.optim.scaling, global_batch)?,
             local_loss_weight: loss_weight("local loss weight", training.local_loss_weight).transpose()?,
             gram_loss_weight: loss_weight("Gram loss weight", gram_schedule).transpose()?,
             config: config.clone(),
@@ -174,7 +187,6 @@ impl Trainer {
             weights,
             gram_updates: 0,
             nans: 0,
-            fault,
         })
     }
 
@@ -184,48 +196,40 @@ impl Trainer {
         &self.arch
     }
 
-    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype. Of several ranks either all are observed or
-    /// none: what is shown is put together from all of them.
+    /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype. With several ranks, a hook listens on all
+    /// or on none: showing a sharded weight gathers its rows from every rank.
     ///
     /// # Errors
     /// See [`TrainError`]. The weights are then as before, unless libtorch threw within the optimizer.
-    pub fn step(&mut self, batch: &Batch, it: usize, taps: &mut Taps) -> Result<StepLog, TrainError> {
+    pub fn step(&mut self, batch: &Batch, it: usize, hooks: &mut Hooks) -> Result<StepLog, TrainError> {
         self.weights.rest()?;
         let gram_loaded = self.load_gram_if_due(it);
         let settings = self.schedules.at(it);
-        let batch = batch.to(self.device, self.kind);
-        let losses = self.forward(&batch, it, &settings, taps)?;
+        let batch = batch.to(self.device, self.kind).shown(hooks);
+        let losses = self.forward(&batch, it, &settings, hooks)?;
         self.weights.settled()?;
         losses.total.backward();
-        let grads = self.gradients()?;
-        self.tap_gradients(&grads, taps)?;
-        let norms = self.clip(&grads)?;
-        observe::norms(&norms, taps);
+        let mut grads = self.weights.student.gradients()?;
+        self.show_gradients(&mut grads, hooks)?;
+        let norms = self.clip(&grads, hooks)?;
         let log = self.log(&batch, &losses, &norms)?;
         self.optimizer.step(&grads, &settings)?;
-        self.tap_optimizer(taps)?;
-        self.update_ema(settings.momentum)?;
+        self.show_optimizer(hooks)?;
+        self.update_ema(settings.momentum, hooks)?;
         let gram_updated = self.update_gram_if_due(it);
-        self.tap_teachers(gram_loaded || gram_updated, taps)?;
+        self.show_teachers(gram_loaded || gram_updated, hooks)?;
         Ok(log)
     }
 
-    fn forward(&self, batch: &Batch, it: usize, settings: &Settings, taps: &mut Taps) -> Result<Losses, TrainError> {
+    fn forward(&self, batch: &Batch, it: usize, settings: &Settings, hooks: &mut Hooks) -> Result<Losses, TrainError> {
         let (training, arch) = (&self.config.training, &self.arch);
-        let unseen = &mut Taps::none();
         let teacher = match training.multi_distillation {
-            true => arch.shared_teacher_output(batch, unseen),
-            false => arch.teacher_output(batch, unseen),
+            true => arch.shared_teacher_output(batch, hooks),
+            false => arch.teacher_output(batch, hooks),
         };
-        let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch)?;
-        taps.value(EntryKind::Sinkhorn.of("dino"), &cls_centered);
-        taps.value(EntryKind::Sinkhorn.of("ibot"), &masked_patch_centered);
-        let student = arch.student_output(batch, unseen);
-        let gram = self.gram_output(batch, &teacher, &student)?;
-        if let Some(output) = &gram {
-            taps.value(EntryKind::Gram.of("student_patches"), &output.student);
-            taps.value(EntryKind::Gram.of("teacher_patches"), &output.teacher);
-        }
+        let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch, hooks)?;
+        let student = arch.student_output(batch, hooks);
+        let gram = self.gram_output(batch, &teacher, &student, hooks)?;
         let gram_weight = |weight: f64| self.gram_loss_weight.as_ref().map_or(weight, |curve| curve.at(it));
         let targets = Targets {
             cls_centered: &cls_centered,
@@ -237,23 +241,25 @@ impl Trainer {
                 .zip(gram.as_ref())
                 .map(|(gram, output)| (gram, output, gram_weight(gram.weight))),
         };
-        let losses = compute_losses(training, batch, &student, &targets, self.group.as_ref(), self.fault)?;
-        observe::losses(&losses, taps);
-        Ok(losses)
+        Ok(compute_losses(training, batch, &student, &targets, self.group.as_ref(), hooks)?)
     }
 
-    /// Sinkhorn-Knopp on both heads' logits: `[2, B, K]` and `[M, K]`.
-    fn center(&self, teacher: &TeacherOutput, temperature: f64, batch: &Batch) -> Result<(Tensor, Tensor), GroupError> {
-        let iterations = match self.fault {
-            Some(Fault::TwoSinkhornIterations) => 2,
-            _ => sinkhorn::ITERATIONS,
-        };
+    /// Sinkhorn-Knopp on both heads' logits, shown as `sinkhorn:dino` and `sinkhorn:ibot`: `[2, B, K]` and `[M, K]`.
+    fn center(
+        &self,
+        teacher: &TeacherOutput,
+        temperature: f64,
+        batch: &Batch,
+        hooks: &mut Hooks,
+    ) -> Result<(Tensor, Tensor), GroupError> {
+        let iterations = hooks.number("sinkhorn", "iterations", sinkhorn::ITERATIONS as f64) as usize;
         let group = self.group.as_ref();
         let cls = sinkhorn_knopp(&teacher.cls_after_head, temperature, Samples::Equal, iterations, group)?;
         let mut count = Tensor::from_slice(&[batch.mask_indices.size()[0]]).to_device(self.device);
         let counted = Samples::Counted(&mut count);
         let patches = sinkhorn_knopp(&teacher.masked_patch_after_head, temperature, counted, iterations, group)?;
-        Ok((cls.unflatten(0, [2, batch.images()]), patches))
+        let cls = hooks.value(EntryKind::Sinkhorn.of("dino"), cls.unflatten(0, [2, batch.images()]));
+        Ok((cls, hooks.value(EntryKind::Sinkhorn.of("ibot"), patches)))
     }
 
     fn gram_output(
@@ -261,39 +267,27 @@ impl Trainer {
         batch: &Batch,
         teacher: &TeacherOutput,
         student: &StudentOutput,
+        hooks: &mut Hooks,
     ) -> Result<Option<GramOutput>, TrainError> {
         let Some(gram) = &self.config.training.gram else { return Ok(None) };
         if !self.arch.gram_teacher_is_ready() {
             return Err(TrainError::GramTeacher);
         }
-        self.arch.gram_output(gram, batch, teacher, student).map(Some).ok_or(TrainError::GramTeacher)
+        self.arch.gram_output(gram, batch, teacher, student, hooks).map(Some).ok_or(TrainError::GramTeacher)
     }
 
-    /// This rank's rows of each gradient, in the weights' dtype, summed over the ranks: FSDP2's reduction with a divide factor of one.
-    fn gradients(&self) -> Result<Vec<Option<Tensor>>, TrainError> {
-        let grads = self.weights.student.gradients()?;
-        if self.fault == Some(Fault::GradientAveraged) {
-            for grad in grads.iter().flatten() {
-                let _ = grad.shallow_clone().g_div_scalar_(self.group.size() as f64);
-            }
-        }
-        Ok(grads)
-    }
-
-    /// Clips in place, a submodule at a time; the norms before, under the submodules' names. None without `optim.clip_grad`.
-    fn clip(&self, grads: &[Option<Tensor>]) -> Result<Vec<(&'static str, Tensor)>, ClipError> {
+    /// Clips in place, a submodule at a time; the norms before, under the submodules' names and shown as `grad_norm:<submodule>`. None
+    /// without `optim.clip_grad`.
+    fn clip(&self, grads: &[Option<Tensor>], hooks: &mut Hooks) -> Result<Vec<(&'static str, Tensor)>, ClipError> {
         let Some(max_norm) = self.config.training.optim.clip_grad else { return Ok(Vec::new()) };
         let group = self.group.as_ref();
         let present = |grads: &[Option<Tensor>]| grads.iter().flatten().map(Tensor::shallow_clone).collect::<Vec<_>>();
-        if self.fault == Some(Fault::ClipAllTogether) {
-            let norm = clip_grad_norm_(&present(grads), max_norm, group)?;
-            return Ok(SUBMODULES.into_iter().map(|submodule| (submodule, norm.shallow_clone())).collect());
-        }
         let mut rest = grads;
         let mut norms = Vec::with_capacity(SUBMODULES.len());
         for (submodule, count) in SUBMODULES.into_iter().zip(self.weights.counts) {
             let (own, others) = rest.split_at(count);
-            norms.push((submodule, clip_grad_norm_(&present(own), max_norm, group)?));
+            let name = EntryKind::GradNorm.of(submodule);
+            norms.push((submodule, clip_grad_norm_(&present(own), max_norm, group, name, hooks)?));
             rest = others;
         }
         Ok(norms)

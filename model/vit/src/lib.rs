@@ -4,8 +4,11 @@
 //! the same seed and thread count, the same bits come out. Files follow the reference's own boundaries. Device and
 //! dtype come from the tensors given; random numbers are drawn on the host.
 //!
-//! Not here: optimizers, processes, goldens, verdicts. A network shows its tensors to a [`tap::Tap`] and knows nothing of who looks.
+//! Not here: optimizers, processes, goldens, verdicts. A network shows its tensors to a [`hook::Hook`], goes on with what
+//! comes back, and knows nothing of who listens.
 
+//! Not here: goldens, verdicts, reports. The trainer shows its tensors to a [`hook::Hook`], goes on with what comes back, and knows nothing of who listens.
+pub mod hook;
 mod init;
 pub mod layers;
 pub mod loss;
@@ -13,5 +16,4 @@ pub mod meta_arch;
 pub mod module;
 mod ragged;
 pub mod residence;
-pub mod tap;
 pub mod vit;

@@ -64,8 +64,8 @@ impl Network {
 
 /// Adds `scale` times standard normal noise to every parameter, in their order, on torch's global stream.
 ///
-/// Fresh biases and mask tokens are zero and fresh LayerScales are 1e-5: a fault that they multiply does not show.
-/// Golden sets that are to find such faults are recorded from weights warmed like this.
+/// Fresh biases and mask tokens are zero and fresh LayerScales are 1e-5: a mistake that they multiply does not show.
+/// Golden sets that are to find such mistakes are recorded from weights warmed like this.
 pub fn warm(module: &impl Module, scale: f64) {
     no_grad(|| {
         module.visit(|_, role, parameter| {

@@ -2,12 +2,14 @@
 
 mod intermediate;
 
+use std::fmt::Display;
+
 pub use intermediate::{Blocks, IntermediateLayer, IntermediateOptions, NoSuchBlock};
 
 use dinov3_config::VitConfig;
-use dinov3_config::fault::Fault;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use crate::hook::Hooks;
 use crate::init;
 use crate::layers::attention::AttentionConfig;
 use crate::layers::block::{Block, BlockConfig};
@@ -16,7 +18,6 @@ use crate::layers::patch_embed::PatchEmbed;
 use crate::layers::rope::{RopePositionEmbedding, SinCos};
 use crate::module::{Done, Module, Role, drawn, kind, uninitialised};
 use crate::residence::{Residence, Resident};
-use crate::tap::Taps;
 
 /// Images of one size, `[B, 3, H, W]`, and which of their patches are replaced by the mask token, `[B, N]` bool.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +44,17 @@ pub struct Features {
 impl Features {
     fn outputs(&self) -> [&Tensor; 4] {
         [&self.cls, &self.storage, &self.patches, &self.prenorm]
+    }
+
+    /// Shows them as `<name>:<place>x_norm_clstoken` and so on.
+    fn shown(self, name: &str, place: impl Display, hooks: &mut Hooks) -> Self {
+        let mut show = |key, value| hooks.port(name, format_args!("{place}{key}"), value);
+        Self {
+            cls: show("x_norm_clstoken", self.cls),
+            storage: show("x_storage_tokens", self.storage),
+            patches: show("x_norm_patchtokens", self.patches),
+            prenorm: show("x_prenorm", self.prenorm),
+        }
     }
 }
 
@@ -81,7 +93,7 @@ impl VisionTransformer {
                 config.rope.clone(),
             ),
             blocks: (0..config.size.depth)
-                .map(|i| Block::new(format!("{name}.blocks.{i}"), block_config(config, i)))
+                .map(|i| Block::new(format!("{name}.blocks.{i}"), block_config(config)))
                 .collect(),
             norm: norm("norm"),
             cls_norm: config.untie_cls_and_patch_norms.then(|| norm("cls_norm")),
@@ -128,41 +140,45 @@ impl VisionTransformer {
         self.local_cls_norm.iter_mut().for_each(Norm::init_weights);
     }
 
-    /// `forward_features`: one set of features per entry of `crops`. In training the second entry holds the local
-    /// crops, as the reference assumes.
-    pub fn forward_features_list(&self, crops: &[Crops], training: bool, taps: &mut Taps) -> Vec<Features> {
+    /// `forward_features`: one set of features per entry of `crops`, each shown with its `place` in its names. In training the second
+    /// entry holds the local crops, as the reference assumes.
+    fn forward_features_shown<P: Display>(
+        &self,
+        crops: &[Crops],
+        training: bool,
+        place: impl Fn(usize) -> P,
+        hooks: &mut Hooks,
+    ) -> Vec<Features> {
         self.residence.enter();
         let (mut xs, mut grids) = (Vec::new(), Vec::new());
         for crop in crops {
-            let (x, grid) = self.prepare_tokens_with_masks(crop, taps);
+            let (x, grid) = self.prepare_tokens_with_masks(crop, hooks);
             xs.push(x);
             grids.push(grid);
         }
         let mut tables = Vec::new();
-        for (i, block) in self.blocks.iter().enumerate() {
-            tables = self.rope_tables(i, &grids, tables, training, taps);
-            xs = block.forward_list(&xs, &tables.iter().collect::<Vec<_>>(), training, taps);
+        for block in &self.blocks {
+            tables = self.rope_tables(&grids, tables, training);
+            let shown = self.shown_tables(&tables, hooks);
+            let given = shown.as_ref().unwrap_or(&tables);
+            xs = block.forward_list(&xs, &given.iter().collect::<Vec<_>>(), training, hooks);
         }
-        let normed = |(i, x)| self.norm_features(x, training && i == 1, taps);
+        let normed = |(i, x)| self.norm_features(x, training && i == 1, hooks);
         let features: Vec<Features> = xs.into_iter().enumerate().map(normed).collect();
+        let show = |(i, features): (usize, Features)| features.shown(&self.name, place(i), hooks);
+        let features: Vec<Features> = features.into_iter().enumerate().map(show).collect();
         self.residence.leave(&features.iter().flat_map(Features::outputs).collect::<Vec<_>>());
         features
     }
 
-    /// `forward_features` of a single tensor: no list, so no local crops. Observed as `<name>:x_norm_clstoken` and so on.
-    pub fn forward_features(&self, crops: Crops, training: bool, taps: &mut Taps) -> Features {
-        let features = self.forward_features_list(&[crops], training, taps).remove(0);
-        self.tap_features(&features, "", taps);
-        features
+    /// `forward_features` of a single tensor: no list, so no local crops. Shown as `<name>:x_norm_clstoken` and so on.
+    pub fn forward_features(&self, crops: Crops, training: bool, hooks: &mut Hooks) -> Features {
+        self.forward_features_shown(&[crops], training, |_| "", hooks).remove(0)
     }
 
-    /// `forward_features` of a list, observed as `<name>:0.x_norm_clstoken` and so on.
-    pub fn forward_features_of_list(&self, crops: &[Crops], training: bool, taps: &mut Taps) -> Vec<Features> {
-        let list = self.forward_features_list(crops, training, taps);
-        for (i, features) in list.iter().enumerate() {
-            self.tap_features(features, &format!("{i}."), taps);
-        }
-        list
+    /// `forward_features` of a list, shown as `<name>:0.x_norm_clstoken` and so on.
+    pub fn forward_features_of_list(&self, crops: &[Crops], training: bool, hooks: &mut Hooks) -> Vec<Features> {
+        self.forward_features_shown(crops, training, |i| format!("{i}."), hooks)
     }
 
     fn prefix_tokens(&self) -> i64 {
@@ -170,85 +186,59 @@ impl VisionTransformer {
     }
 
     /// `[B, 3, H, W] -> [B, 1 + R + N, D]` and the grid (H/P, W/P).
-    fn prepare_tokens_with_masks(&self, crops: &Crops, taps: &mut Taps) -> (Tensor, (i64, i64)) {
-        let x = self.patch_embed.forward(crops.images, taps);
+    fn prepare_tokens_with_masks(&self, crops: &Crops, hooks: &mut Hooks) -> (Tensor, (i64, i64)) {
+        let x = self.patch_embed.forward(crops.images, hooks);
         let (b, h, w, _) = x.size4().expect("patch_embed gives [B, H, W, D]");
         let mut x = x.flatten(1, 2);
+        let mut own = |key, token| hooks.operand(&self.name, key, token);
+        let (class, mask) = (own("cls_token", &self.cls_token), own("mask_token", &self.mask_token));
+        let storage = self.storage_tokens.as_ref().map(|tokens| own("storage_tokens", tokens));
         let cls_token = match crops.masks {
             Some(masks) => {
-                let mask_token = self.mask_token.to_kind(x.kind()).unsqueeze(0);
+                let mask_token = mask.to_kind(x.kind()).unsqueeze(0);
                 x = mask_token.where_self(&masks.unsqueeze(-1), &x);
-                self.cls_token.shallow_clone()
+                class.shallow_clone()
             }
             // The mask token takes part even when nothing is masked, so that it always has a gradient.
-            None => &self.cls_token + self.mask_token.g_mul_scalar(0),
+            None => &*class + mask.g_mul_scalar(0),
         };
         let mut parts = vec![cls_token.expand([b, -1, -1], false)];
-        parts.extend(self.storage_tokens.iter().map(|t| t.expand([b, -1, -1], false)));
+        parts.extend(storage.iter().map(|t| t.expand([b, -1, -1], false)));
         parts.push(x);
-        let x = Tensor::cat(&parts, 1);
-        if taps.is_on() {
-            taps.output(&format!("{}.prepare_tokens_with_masks", self.name), &x);
-        }
-        (x, (h, w))
+        (hooks.output(format_args!("{}.prepare_tokens_with_masks", self.name), Tensor::cat(&parts, 1)), (h, w))
     }
 
-    /// The tables for block `i`, one per crop size. They are computed once and kept, unless training draws new ones
-    /// for every block.
-    fn rope_tables(
-        &self,
-        i: usize,
-        grids: &[(i64, i64)],
-        kept: Vec<SinCos>,
-        training: bool,
-        taps: &mut Taps,
-    ) -> Vec<SinCos> {
-        let fault = self.config.fault_in(i);
+    /// The tables for the next block, one per crop size. They are computed once and kept, unless training draws new ones for every block.
+    fn rope_tables(&self, grids: &[(i64, i64)], kept: Vec<SinCos>, training: bool) -> Vec<SinCos> {
         let redraw = training && self.rope_embed.is_random();
-        let planted = self.config.plant.is_some_and(|plant| plant.fault == Fault::RopeFp32);
-        let tables = if kept.is_empty() || redraw || planted {
-            let dtype = match fault {
-                Some(Fault::RopeFp32) => Kind::Float,
-                _ => kind(self.config.rope.dtype),
-            };
-            grids.iter().map(|(h, w)| self.rope_embed.forward(dtype, *h, *w, training)).collect()
-        } else {
-            kept
-        };
-        if taps.is_on() {
-            tables.iter().for_each(|table| table.tap(&self.rope_embed.name, taps));
+        if !kept.is_empty() && !redraw {
+            return kept;
         }
-        tables
+        grids.iter().map(|(h, w)| self.rope_embed.forward(kind(self.config.rope.dtype), *h, *w, training)).collect()
+    }
+
+    /// The tables that one block is to rotate by, where somebody listens: what is put in their place is not kept for the next block.
+    fn shown_tables(&self, tables: &[SinCos], hooks: &mut Hooks) -> Option<Vec<SinCos>> {
+        hooks.is_on().then(|| tables.iter().map(|table| table.shown(&self.rope_embed.name, hooks)).collect())
     }
 
     /// The last norms: one for all tokens, or with its own for the CLS and storage tokens, or for those of local crops.
-    fn norm_features(&self, prenorm: Tensor, local: bool, taps: &mut Taps) -> Features {
+    fn norm_features(&self, prenorm: Tensor, local: bool, hooks: &mut Hooks) -> Features {
         let prefix = self.prefix_tokens();
         let patches = prenorm.size()[1] - prefix;
         let (head, patches) = if self.cls_norm.is_some() || self.local_cls_norm.is_some() {
             let own = self.local_cls_norm.as_ref().filter(|_| local).or(self.cls_norm.as_ref());
-            let head = own.unwrap_or(&self.norm).forward(&prenorm.narrow(1, 0, prefix), taps);
-            (head, self.norm.forward(&prenorm.narrow(1, prefix, patches), taps))
+            let head = own.unwrap_or(&self.norm).forward(&prenorm.narrow(1, 0, prefix), hooks);
+            (head, self.norm.forward(&prenorm.narrow(1, prefix, patches), hooks))
         } else {
-            let x = self.norm.forward(&prenorm, taps);
+            let x = self.norm.forward(&prenorm, hooks);
             (x.narrow(1, 0, prefix), x.narrow(1, prefix, patches))
         };
         Features { cls: head.select(1, 0), storage: head.narrow(1, 1, prefix - 1), patches, prenorm }
     }
-
-    fn tap_features(&self, features: &Features, port: &str, taps: &mut Taps) {
-        if !taps.is_on() {
-            return;
-        }
-        let Features { cls, storage, patches, prenorm } = features;
-        taps.port(&self.name, &format!("{port}x_norm_clstoken"), cls);
-        taps.port(&self.name, &format!("{port}x_storage_tokens"), storage);
-        taps.port(&self.name, &format!("{port}x_norm_patchtokens"), patches);
-        taps.port(&self.name, &format!("{port}x_prenorm"), prenorm);
-    }
 }
 
-fn block_config(config: &VitConfig, block: usize) -> BlockConfig {
+fn block_config(config: &VitConfig) -> BlockConfig {
     let size = &config.size;
     BlockConfig {
         attention: AttentionConfig {
@@ -257,7 +247,6 @@ fn block_config(config: &VitConfig, block: usize) -> BlockConfig {
             qkv_bias: config.qkv_bias,
             proj_bias: config.proj_bias,
             mask_k_bias: config.mask_k_bias,
-            fault: config.fault_in(block),
         },
         norm_layer: config.norm_layer,
         ffn_layer: config.ffn_layer,

@@ -13,8 +13,8 @@ use dinov3_data::loader::{RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_torch::bytes::copied;
+use dinov3_vit::hook::Hook;
 use dinov3_vit::meta_arch::Batch;
-use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -61,7 +61,7 @@ fn common() -> Vec<(&'static str, Value)> {
 ///
 /// # Errors
 /// When the small ImageNet cannot be made, or a loader fails.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
@@ -81,24 +81,24 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         for (number, batch) in loader.map_err(|error| failed(&error))?.take(count).enumerate() {
             let batch = Batch::of(&batch.map_err(|error| failed(&error))?);
             sides.push(batch.global_crops.size()[3]);
-            show_batch(&Kind::Data.name(format_args!("loader.{case}.{number}")), &batch, tap);
+            show_batch(&Kind::Data.name(format_args!("loader.{case}.{number}")), &batch, hook);
         }
         if config.resolutions.len() > 1 {
-            tap.tensor(&Kind::Data.name(format_args!("loader.{case}.order")), &Tensor::from_slice(&sides));
+            hook.summary(&Kind::Data.name(format_args!("loader.{case}.order")), &Tensor::from_slice(&sides));
         }
     }
     Ok(())
 }
 
 /// As the trainer gets it.
-fn show_batch(name: &str, batch: &Batch, tap: &mut dyn Tap) {
-    tap.tensor(&format!("{name}.global"), &batch.global_crops);
-    tap.tensor(&format!("{name}.local"), &batch.local_crops);
+fn show_batch(name: &str, batch: &Batch, hook: &mut dyn Hook) {
+    hook.summary(&format!("{name}.global"), &batch.global_crops);
+    hook.summary(&format!("{name}.local"), &batch.local_crops);
     if let Some(gram) = &batch.gram_teacher_crops {
-        tap.tensor(&format!("{name}.gram"), gram);
+        hook.summary(&format!("{name}.gram"), gram);
     }
-    tap.tensor(&format!("{name}.masks"), &batch.masks);
-    tap.tensor(&format!("{name}.indices"), &batch.mask_indices);
+    hook.summary(&format!("{name}.masks"), &batch.masks);
+    hook.summary(&format!("{name}.indices"), &batch.mask_indices);
 }
 
 /// The recorded tree, its file k photograph k modulo their number, with its tables.

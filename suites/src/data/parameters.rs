@@ -6,7 +6,7 @@ use dinov3_data::masking::Masking;
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
 use dinov3_golden::Kind;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use serde_json::{Value, json};
 use tch::Tensor;
 
@@ -48,7 +48,7 @@ struct Masks {
 ///
 /// # Errors
 /// When the set's config cannot be used.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     for (number, (name, crops, images)) in cases().into_iter().enumerate() {
         let augmentation = augmentation(set, &crops)?;
         let mut streams = super::seeded(set, 4321 + number as u32)?;
@@ -58,10 +58,10 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         }
         let crops = 3 + augmentation.local_crops_number as i64;
         let table = Tensor::from_slice(&values).view([images as i64, crops, COLUMNS as i64]);
-        tap.tensor(&Kind::Data.name(format_args!("parameters.{name}")), &table);
+        hook.summary(&Kind::Data.name(format_args!("parameters.{name}")), &table);
     }
     for (number, (name, masks)) in MASKS.iter().enumerate() {
-        masks.show(name, super::seeded(set, 99 + number as u32)?, tap);
+        masks.show(name, super::seeded(set, 99 + number as u32)?, hook);
     }
     Ok(())
 }
@@ -114,7 +114,7 @@ fn row(place: [i64; 5], distortion: &Distortion) -> [i64; COLUMNS] {
 }
 
 impl Masks {
-    fn show(&self, name: &str, mut streams: Streams, tap: &mut dyn Tap) {
+    fn show(&self, name: &str, mut streams: Streams, hook: &mut dyn Hook) {
         let masking = Masking {
             side: self.side,
             probability: 0.5,
@@ -132,9 +132,9 @@ impl Masks {
             weights.extend(drawn.weights().into_iter().map(|weight| i64::from(weight.to_bits())));
         }
         let masks = Tensor::from_slice(&all).view([-1, (self.side * self.side) as i64]);
-        tap.tensor(&Kind::Data.name(format_args!("masks.{name}")), &masks);
-        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.upperbound")), &Tensor::from_slice(&bounds));
-        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.indices")), &Tensor::from_slice(&indices));
-        tap.tensor(&Kind::Data.name(format_args!("masks.{name}.weights")), &Tensor::from_slice(&weights));
+        hook.summary(&Kind::Data.name(format_args!("masks.{name}")), &masks);
+        hook.summary(&Kind::Data.name(format_args!("masks.{name}.upperbound")), &Tensor::from_slice(&bounds));
+        hook.summary(&Kind::Data.name(format_args!("masks.{name}.indices")), &Tensor::from_slice(&indices));
+        hook.summary(&Kind::Data.name(format_args!("masks.{name}.weights")), &Tensor::from_slice(&weights));
     }
 }

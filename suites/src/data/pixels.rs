@@ -8,8 +8,8 @@ use dinov3_data::random::Streams;
 use dinov3_golden::Kind as EntryKind;
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_torch::bytes::copied;
+use dinov3_vit::hook::Hook;
 use dinov3_vit::meta_arch::stacked;
-use dinov3_vit::tap::Tap;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -28,14 +28,14 @@ type Op = fn(&mut Image, f64);
 ///
 /// # Errors
 /// When an input is missing or cannot be decoded.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     for name in file.names().filter_map(|name| name.strip_prefix("file.")) {
-        tap.tensor(&EntryKind::Data.name(format_args!("pixels.decode.{name}")), &shown(&decoded(set, file, name)?));
+        hook.summary(&EntryKind::Data.name(format_args!("pixels.decode.{name}")), &shown(&decoded(set, file, name)?));
     }
-    crops(set, file, tap)?;
-    colours(set, file, tap)?;
-    augmentations(set, file, tap)
+    crops(set, file, hook)?;
+    colours(set, file, hook)?;
+    augmentations(set, file, hook)
 }
 
 fn decoded(set: &GoldenSet, file: &TensorFile, name: &str) -> Result<Image, SuiteError> {
@@ -55,24 +55,24 @@ fn numbers(set: &GoldenSet, file: &TensorFile, name: &str, dimensions: usize) ->
     Ok(Vec::try_from(values).expect("a flat tensor of float64 is a vector"))
 }
 
-fn crops(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+fn crops(set: &GoldenSet, file: &TensorFile, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let image = decoded(set, file, "chelsea.jpg")?;
     let boxes: Vec<_> = numbers(set, file, "pixels.crops", 2)?.into_iter().map(|number| number as usize).collect();
     for (i, numbers) in boxes.chunks_exact(6).enumerate() {
         let region = Region { top: numbers[0], left: numbers[1], height: numbers[2], width: numbers[3] };
         let crop = pixels::crop_resized(&image, region, numbers[4], numbers[5], false);
-        tap.tensor(&EntryKind::Data.name(format_args!("pixels.crop.{i}")), &shown(&crop));
+        hook.summary(&EntryKind::Data.name(format_args!("pixels.crop.{i}")), &shown(&crop));
     }
     Ok(())
 }
 
-fn colours(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+fn colours(set: &GoldenSet, file: &TensorFile, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let whole = decoded(set, file, "coffee.jpg")?;
     let image = pixels::crop_resized(&whole, Region::all(&whole), COLOURED.0, COLOURED.1, false);
     let mut changed = |name: &str, change: &dyn Fn(&mut Image)| {
         let mut image = image.clone();
         change(&mut image);
-        tap.tensor(&EntryKind::Data.name(format_args!("pixels.{name}")), &shown(&image));
+        hook.summary(&EntryKind::Data.name(format_args!("pixels.{name}")), &shown(&image));
     };
     let ops: [(&str, Op); 4] = [
         ("brightness", pixels::adjust_brightness),
@@ -92,13 +92,13 @@ fn colours(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), 
     for (i, sigma) in numbers(set, file, "pixels.sigmas", 1)?.into_iter().enumerate() {
         let mut image = image.clone();
         pixels::blur(&mut image, sigma);
-        tap.tensor(&EntryKind::Data.name(format_args!("pixels.blurred.{i}")), &shown(&image).to_kind(Kind::Float));
+        hook.summary(&EntryKind::Data.name(format_args!("pixels.blurred.{i}")), &shown(&image).to_kind(Kind::Float));
     }
     let published = augmentation(set, &json!({}))?;
     let mut values = vec![0.0; 3 * COLOURED.0 * COLOURED.1];
     pixels::normalised(&image, published.mean, published.std, &mut values);
     let normalised = Tensor::from_slice(&values).view([3, COLOURED.0 as i64, COLOURED.1 as i64]);
-    tap.tensor(&EntryKind::Data.name("pixels.normalised"), &normalised);
+    hook.summary(&EntryKind::Data.name("pixels.normalised"), &normalised);
     Ok(())
 }
 
@@ -119,7 +119,7 @@ fn cases() -> [(&'static str, Value); 6] {
     ]
 }
 
-fn augmentations(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+fn augmentations(set: &GoldenSet, file: &TensorFile, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     for (number, (case, crops)) in cases().iter().enumerate() {
         let augmentation = augmentation(set, crops)?;
         let mut streams = super::seeded(set, 7 + number as u32)?;
@@ -127,7 +127,7 @@ fn augmentations(set: &GoldenSet, file: &TensorFile, tap: &mut dyn Tap) -> Resul
             let image = decoded(set, file, &format!("{photograph}.jpg"))?;
             let crops = augment(&augmentation, &image, &mut streams);
             let mut show = |kind: &str, crops: &[Crop]| {
-                tap.tensor(&EntryKind::Data.name(format_args!("crops.{case}.{photograph}.{kind}")), &stacked(crops));
+                hook.summary(&EntryKind::Data.name(format_args!("crops.{case}.{photograph}.{kind}")), &stacked(crops));
             };
             show("global", &crops.global);
             show("local", &crops.local);

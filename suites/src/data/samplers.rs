@@ -4,7 +4,7 @@ use dinov3_data::combined::{self, CombinedChoice};
 use dinov3_data::samplers::{EpochSampler, InfiniteSampler, SamplerSettings, ShardedInfiniteSampler};
 use dinov3_golden::GoldenSet;
 use dinov3_golden::Kind;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use crate::SuiteError;
@@ -18,13 +18,13 @@ const RATIOS: [f64; 3] = [0.5, 0.3, 0.2];
 ///
 /// # Errors
 /// When a sampler refuses what the reference's takes.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let refused = |name: &str, error: &dyn std::fmt::Display| {
         SuiteError::input(set, Kind::Data.name(format_args!("sampler.{name}")), error)
     };
     let mut show = |name: &str, indices: &mut dyn Iterator<Item = usize>| {
         let indices: Vec<_> = indices.take(DRAWS).map(|index| index as i64).collect();
-        tap.tensor(&Kind::Data.name(format_args!("sampler.{name}")), &Tensor::from_slice(&indices));
+        hook.summary(&Kind::Data.name(format_args!("sampler.{name}")), &Tensor::from_slice(&indices));
     };
     for (name, settings, advance) in [
         ("infinite", SamplerSettings { sample_count: 5000, shuffle: true, seed: 3, start: 0, step: 1 }, 0),

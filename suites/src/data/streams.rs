@@ -3,7 +3,7 @@
 use dinov3_data::random::Streams;
 use dinov3_golden::GoldenSet;
 use dinov3_golden::Kind;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use crate::SuiteError;
@@ -19,12 +19,12 @@ const WORKERS: u64 = 4;
 ///
 /// # Errors
 /// When the recipe's seed is too large.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let streams = super::seeded(set, SEED)?;
-    torch(&streams, tap);
-    python(&streams, tap);
-    numpy(&streams, tap);
-    workers(&streams, tap);
+    torch(&streams, hook);
+    python(&streams, hook);
+    numpy(&streams, hook);
+    workers(&streams, hook);
     Ok(())
 }
 
@@ -38,58 +38,61 @@ fn draws<T: tch::kind::Element>(
     Tensor::from_slice(&(0..count).map(|i| draw(&mut streams, i)).collect::<Vec<_>>())
 }
 
-fn torch(streams: &Streams, tap: &mut dyn Tap) {
+fn torch(streams: &Streams, hook: &mut dyn Hook) {
     let bits = |value: f32| i64::from(value.to_bits());
-    tap.tensor(&Kind::Data.name("rng.torch.rand"), &draws(streams, DRAWS, |it, _| bits(it.torch.rand())));
-    tap.tensor(
+    hook.summary(&Kind::Data.name("rng.torch.rand"), &draws(streams, DRAWS, |it, _| bits(it.torch.rand())));
+    hook.summary(
         &Kind::Data.name("rng.torch.uniform"),
         &draws(streams, DRAWS, |it, _| bits(it.torch.uniform(0.05, 0.32))),
     );
-    tap.tensor(
+    hook.summary(
         &Kind::Data.name("rng.torch.randint"),
         &draws(streams, DRAWS, |it, i| it.torch.randint(0, 1 + 37 * i as i64)),
     );
     let mut streams = streams.clone();
     let orders: Vec<i64> = (0..DRAWS / 4).flat_map(|_| streams.torch.randperm(4)).collect();
-    tap.tensor(&Kind::Data.name("rng.torch.randperm"), &Tensor::from_slice(&orders));
+    hook.summary(&Kind::Data.name("rng.torch.randperm"), &Tensor::from_slice(&orders));
 }
 
-fn python(streams: &Streams, tap: &mut dyn Tap) {
+fn python(streams: &Streams, hook: &mut dyn Hook) {
     let bits = |value: f64| value.to_bits() as i64;
-    tap.tensor(&Kind::Data.name("rng.python.random"), &draws(streams, DRAWS, |it, _| bits(it.python.random())));
-    tap.tensor(
+    hook.summary(&Kind::Data.name("rng.python.random"), &draws(streams, DRAWS, |it, _| bits(it.python.random())));
+    hook.summary(
         &Kind::Data.name("rng.python.uniform"),
         &draws(streams, DRAWS, |it, _| bits(it.python.uniform(-1.2, 1.2))),
     );
-    tap.tensor(&Kind::Data.name("rng.python.randint"), &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)));
+    hook.summary(
+        &Kind::Data.name("rng.python.randint"),
+        &draws(streams, DRAWS, |it, i| it.python.randint(0, i as i64)),
+    );
     let (mut streams, mut list) = (streams.clone(), (0..100).collect::<Vec<i64>>());
     let mut states: Vec<i64> = Vec::new();
     for _ in 0..DRAWS / list.len() {
         streams.python.shuffle(&mut list);
         states.extend(&list);
     }
-    tap.tensor(&Kind::Data.name("rng.python.shuffle"), &Tensor::from_slice(&states));
+    hook.summary(&Kind::Data.name("rng.python.shuffle"), &Tensor::from_slice(&states));
 }
 
-fn numpy(streams: &Streams, tap: &mut dyn Tap) {
-    tap.tensor(
+fn numpy(streams: &Streams, hook: &mut dyn Hook) {
+    hook.summary(
         &Kind::Data.name("rng.numpy.randint"),
         &draws(streams, DRAWS, |it, i| it.numpy.randint(0, 1 + (i / 2 % 197) as i64)),
     );
     let (mut streams, all) = (streams.clone(), (0..196).collect::<Vec<i64>>());
     let chosen: Vec<i64> = (0..100).flat_map(|_| streams.numpy.choice_without_replacement(&all, 100)).collect();
-    tap.tensor(&Kind::Data.name("rng.numpy.choice"), &Tensor::from_slice(&chosen));
+    hook.summary(&Kind::Data.name("rng.numpy.choice"), &Tensor::from_slice(&chosen));
 }
 
 /// The loader draws a seed for its workers when its iterator is made.
-fn workers(streams: &Streams, tap: &mut dyn Tap) {
+fn workers(streams: &Streams, hook: &mut dyn Hook) {
     let base_seed = streams.clone().torch.random_();
-    tap.tensor(&Kind::Data.name("rng.base_seed"), &Tensor::from_slice(&[base_seed]));
+    hook.summary(&Kind::Data.name("rng.base_seed"), &Tensor::from_slice(&[base_seed]));
     let first = |worker| {
         let mut streams = Streams::of_worker(base_seed as u64, worker);
         let torch = streams.torch.randint(0, 1 << 31);
         [torch, streams.python.randint(0, (1 << 31) - 1), streams.numpy.randint(0, 1 << 31)]
     };
     let firsts: Vec<i64> = (0..WORKERS).flat_map(first).collect();
-    tap.tensor(&Kind::Data.name("rng.worker"), &Tensor::from_slice(&firsts).view([-1, 3]));
+    hook.summary(&Kind::Data.name("rng.worker"), &Tensor::from_slice(&firsts).view([-1, 3]));
 }

@@ -9,7 +9,7 @@ use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_torch::bytes::copied;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use crate::SuiteError;
@@ -19,7 +19,7 @@ use crate::judging::replay::{inputs, stored};
 ///
 /// # Errors
 /// When the tree cannot be made, or its tables not be prepared.
-pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let (root, extra) = (folder.path().join("root"), folder.path().join("extra"));
@@ -31,7 +31,7 @@ pub(super) fn show(set: &GoldenSet, tap: &mut dyn Tap) -> Result<(), SuiteError>
         tables::prepare(split, &options).map_err(|error| SuiteError::input(set, "tables.tree", error))?;
         let files = [tables::entries_file(split), tables::class_ids_file(split), tables::class_names_file(split)];
         for name in files.iter().filter(|name| recorded(name)) {
-            tap.tensor(
+            hook.summary(
                 &Kind::Data.name(format_args!("tables.{name}")),
                 &Tensor::from_slice(&fs::read(extra.join(name)).map_err(SuiteError::Scratch)?),
             );

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use dinov3_config::fault::Plant;
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
 use tch::Device;
 
 use super::Judging;
+use crate::defects::Plant;
 use crate::{Request, Source, SuiteError, SuiteInfo, sets};
 
 /// One comparison: a golden set at a precision, under the circumstances of its recording, and whose tensors are held against it.

@@ -1,13 +1,17 @@
 //! Under what circumstances our own trainer repeats a recording, and its tensors as the golden crate sees them.
 
 use dinov3_config::SslConfig;
-use dinov3_config::fault::Plant;
 use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
 use dinov3_torch::bytes::with_bytes;
 use dinov3_torch::runtime;
+use std::sync::Arc;
+
+use dinov3_ranks::Group;
+use dinov3_vit::hook::Hook;
 use tch::{Device, Kind, Tensor};
 
 use crate::SuiteError;
+use crate::defects::Plant;
 
 /// How to replay a set.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,29 @@ impl Replay {
             Precision::Truth => Kind::Double,
             Precision::Fp32 => Kind::Float,
             Precision::Bf16 => Kind::BFloat16,
+        }
+    }
+
+    /// The config of `set`, and what is planted in it.
+    ///
+    /// # Errors
+    /// When it cannot be honoured.
+    pub fn config(&self, set: &GoldenSet) -> Result<SslConfig, SuiteError> {
+        let mut config = config(set)?;
+        self.plant.iter().for_each(|plant| plant.config(&mut config));
+        Ok(config)
+    }
+
+    /// The hook of what is planted, for one rank out of `ranks`.
+    pub fn planted(&self, config: &SslConfig, ranks: usize) -> Option<Box<dyn Hook>> {
+        self.plant.and_then(|plant| plant.hook(config, ranks))
+    }
+
+    /// The ranks, with what is planted in them.
+    pub fn group(&self, group: Arc<dyn Group>) -> Arc<dyn Group> {
+        match self.plant {
+            Some(plant) => plant.group(group),
+            None => group,
         }
     }
 }

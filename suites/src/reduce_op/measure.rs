@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher};
 
-use dinov3_ranks::{Collective, Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_ranks::{Collective, Failure, Group, GroupError, Pending, ReduceOp};
 use dinov3_torch::device;
 use dinov3_torch::shim::ShimError;
 use serde::{Deserialize, Serialize};
@@ -50,10 +50,11 @@ pub(super) fn measure(
     seed: u64,
     drawn: f64,
 ) -> Result<Vec<Vec<Outcome>>, SuiteError> {
-    let Tested { group, control } = world;
+    let Tested { group, control, .. } = world;
+    let group = group.as_ref();
     let mut own = Vec::new();
     for filling in fillings {
-        let case = Case::new(group, call, format, *filling, seed)?;
+        let case = Case::new(world, call, format, *filling, seed)?;
         let mut plain = None;
         for op in Op::ALL {
             own.push(case.outcome(group, op.at(group.size(), drawn), &mut plain)?);
@@ -74,7 +75,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(group: &ProcessGroup, call: Call, format: Format, filling: Filling, seed: u64) -> Result<Self, GroupError> {
+    fn new(tested: &Tested, call: Call, format: Format, filling: Filling, seed: u64) -> Result<Self, GroupError> {
+        let group = tested.group.as_ref();
         let (rank, world) = (group.rank(), group.size());
         let Filling { family, length } = filling;
         let inputs = Inputs { family, format, world, seed };
@@ -85,18 +87,18 @@ impl Case {
         let sent: Vec<f64> = (0..whole).map(|place| inputs.at(rank, place)).collect();
         let sums = (start..start + length).map(|place| Sum::of(&inputs, place)).collect();
         let sent = Tensor::from_slice(&sent).to_kind(format.kind);
-        let sent = device::to(&sent, &group.backend().device()).map_err(|error| unmoved(group, call, error))?;
+        let sent = device::to(&sent, &tested.backend.device()).map_err(|error| unmoved(group, call, error))?;
         Ok(Self { call, inputs, start, sent, sums })
     }
 
     /// `plain` is the hash of SUM's result, once that has been had.
-    fn outcome(&self, group: &ProcessGroup, op: ReduceOp, plain: &mut Option<u64>) -> Result<Outcome, GroupError> {
+    fn outcome(&self, group: &dyn Group, op: ReduceOp, plain: &mut Option<u64>) -> Result<Outcome, GroupError> {
         let reduced = match self.call {
             Call::AllReduce => {
                 let mut tensor = self.sent.copy();
                 group.all_reduce(&mut tensor, op).map(|()| tensor)
             }
-            Call::ReduceScatter => group.reduce_scatter(&self.sent, op),
+            Call::ReduceScatter => group.start_reduce_scatter(&self.sent, op).and_then(Pending::wait),
         };
         let reduced = match reduced {
             Ok(reduced) => reduced,
@@ -144,7 +146,7 @@ impl Case {
 }
 
 /// A tensor that does not get to the backend's device, or back.
-fn unmoved(group: &ProcessGroup, call: Call, error: ShimError) -> GroupError {
+fn unmoved(group: &dyn Group, call: Call, error: ShimError) -> GroupError {
     let collective = match call {
         Call::AllReduce => Collective::AllReduce,
         Call::ReduceScatter => Collective::ReduceScatter,

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_config::micro::merged_config;
-use dinov3_ranks::{Backend, Failure, Group, GroupError, ProcessGroup, ReduceOp};
+use dinov3_ranks::{Backend, Failure, Group, GroupError, ReduceOp};
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
-use dinov3_vit::tap::Taps;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -58,8 +58,8 @@ pub(super) enum Trained {
 /// # Errors
 /// When a rank is gone or late, or the trainer fails.
 pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
-    let Tested { group, control } = world;
-    let device = match group.backend() {
+    let Tested { group, backend, control } = world;
+    let device = match *backend {
         Backend::Nccl { device } => Device::Cuda(device),
         backend if backend.device() == "cpu" => Device::Cpu,
         backend => return Ok(Trained::NoTrainer { device: backend.device() }),
@@ -90,19 +90,19 @@ fn batch(seed: u64) -> Batch {
 /// A hash of the student's and the teacher's weights after all steps, as this rank puts them together.
 fn weights_after(
     config: &SslConfig,
-    group: &ProcessGroup,
+    group: &Arc<dyn Group>,
     op: ReduceOp,
     device: Device,
     seed: u64,
 ) -> Result<i64, TrainError> {
-    let sharding = Sharding { gradient_op: op, ..Sharding::over(Arc::new(group.clone())) };
+    let sharding = Sharding { gradient_op: op, ..Sharding::over(Arc::clone(group)) };
     let mut trainer = Trainer::sharded(config, Kind::Float, device, &sharding)?;
     runtime::manual_seed(seed);
     trainer.init_weights();
     trainer.warm(0.02);
     for it in ITERATIONS {
         let batch = batch(seed + 1 + (RANKS * it + group.rank()) as u64);
-        trainer.step(&batch, it, &mut Taps::none())?;
+        trainer.step(&batch, it, &mut Hooks::none())?;
     }
     let mut hash = DefaultHasher::new();
     for (_, parameter) in trainer.student()?.into_iter().chain(trainer.teacher()?) {

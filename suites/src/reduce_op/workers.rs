@@ -5,16 +5,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
-use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, PluginError, PremulSum, ProcessGroup};
+use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, Options, PluginError, PremulSum, ProcessGroup};
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
 use dinov3_torch::{device, runtime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Ranks, Request, lead, patience, take_part};
+use crate::defects::NotPlanted;
 use crate::session::Word;
 use crate::{SuiteError, Worker};
 
@@ -53,6 +53,9 @@ pub enum RanksError {
     /// A message between ranks is not understood.
     #[error("unexpected message from a rank: {0}")]
     Message(postcard::Error),
+    /// The ranks were asked to plant what they do not know.
+    #[error(transparent)]
+    Plant(#[from] NotPlanted),
     /// A message between ranks came at the wrong time.
     #[error("unexpected message from a rank: {0:?}")]
     Unexpected(Word),
@@ -79,7 +82,7 @@ impl RanksError {
         match self {
             Self::Launch(error) => error.hint(),
             Self::Failed(death) => death.hint().to_owned(),
-            Self::Silent | Self::Line(_) | Self::Message(_) | Self::Unexpected(_) | Self::Alone => {
+            Self::Silent | Self::Line(_) | Self::Message(_) | Self::Unexpected(_) | Self::Plant(_) | Self::Alone => {
                 "start ranks of the same build".to_owned()
             }
             Self::Plugin(error) => error.hint().to_owned(),
@@ -102,7 +105,7 @@ struct Asked {
     backend: String,
     device: Option<usize>,
     premul: Option<Premul>,
-    fault: Option<String>,
+    plant: Option<String>,
     seed: u64,
 }
 
@@ -170,7 +173,7 @@ impl Workers {
             backend: request.backend.clone(),
             device: request.device,
             premul: request.premul.map(Premul::from),
-            fault: request.fault.map(|fault| fault.name().to_owned()),
+            plant: request.plant.map(|plant| plant.to_string()),
             seed: request.seed,
         };
         let mut arguments = self.arguments.clone();
@@ -226,13 +229,14 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
         backend: asked.backend,
         device: asked.device,
         premul: asked.premul.map(PremulSum::from),
-        fault: asked.fault.and_then(|name| Fault::ALL.into_iter().find(|fault| fault.name() == name)),
+        plant: asked.plant.map(|plant| plant.parse()).transpose().map_err(RanksError::from)?,
         seed: asked.seed,
     };
     let env = Env::from_torchrun().map_err(RanksError::from)?;
     // Many ranks share the cores.
     runtime::set_threads(1);
-    let all = &ProcessGroup::join(&env, request.options(RENDEZVOUS, patience(request.profile)))?;
+    let options = Options::new(RENDEZVOUS, patience(request.profile));
+    let all = &ProcessGroup::join(&env, options)?;
     let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
     let ranks = Ranks { all, tested: request.group_options(env.local_rank).map_err(refused)? };
     if env.rank > 0 {

@@ -8,12 +8,12 @@ use dinov3_golden::Kind as EntryKind;
 use dinov3_ranks::Alone;
 use dinov3_torch::runtime;
 use dinov3_train::TrainError;
+use dinov3_vit::hook::Hook;
 use dinov3_vit::loss::gram::{gram_loss, resize_patches};
 use dinov3_vit::loss::koleo::{koleo_loss, koleo_loss_alone};
 use dinov3_vit::loss::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
 use dinov3_vit::loss::{SoftmaxCentering, dino, ibot};
 use dinov3_vit::module::at_least_float;
-use dinov3_vit::tap::Tap;
 use tch::{Device, Kind, Tensor};
 
 use crate::SuiteError;
@@ -43,11 +43,11 @@ struct Case {
     gradient: bool,
 }
 
-/// Runs every case that was recorded at this precision (libtorch has no bf16 kernel for some on the host) and shows `loss:<case>` and `grad:<case>` to `tap`.
+/// Runs every case that was recorded at this precision (libtorch has no bf16 kernel for some on the host) and shows `loss:<case>` and `grad:<case>` to `hook`.
 ///
 /// # Errors
 /// When a loss function fails.
-pub(super) fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub(super) fn run(set: &GoldenSet, replay: &Replay, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let manifest = set.manifest();
     let recorded = |case: &Case| {
         let entry = manifest.entry(&EntryKind::Loss.name(&case.name));
@@ -66,11 +66,11 @@ pub(super) fn run(set: &GoldenSet, replay: &Replay, tap: &mut dyn Tap) -> Result
         let failed = |source| SuiteError::Train { set: manifest.name.clone(), source };
         let values = (case.run)(&inputs).map_err(failed)?;
         for (name, value) in &values {
-            tap.tensor(&EntryKind::Loss.name(name.unwrap_or(&case.name)), &value.detach());
+            hook.summary(&EntryKind::Loss.name(name.unwrap_or(&case.name)), &value.detach());
         }
         if case.gradient {
             values[0].1.sum(None).backward();
-            tap.tensor(&EntryKind::Grad.name(&case.name), &inputs[0].grad());
+            hook.summary(&EntryKind::Grad.name(&case.name), &inputs[0].grad());
         }
     }
     Ok(())

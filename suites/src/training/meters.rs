@@ -1,11 +1,12 @@
 //! Our meters, fed with the values that the reference logged.
 
+use std::sync::Arc;
 use std::thread;
 
 use dinov3_golden::{Dtype, GoldenSet, Kind, Stage};
 use dinov3_ranks::{Group, GroupError, ProcessGroup};
 use dinov3_train::metrics::SmoothedValue;
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use super::replay::groups;
@@ -21,10 +22,9 @@ pub(super) fn show(
     set: &GoldenSet,
     replay: &Replay,
     ranks: Option<&ProcessGroup>,
-    tap: &mut dyn Tap,
+    hook: &mut dyn Hook,
 ) -> Result<(), SuiteError> {
     let manifest = set.manifest();
-    let fault = replay.plant.map(|plant| plant.fault);
     for entry in manifest.entries.iter().filter(|entry| entry.stage == Stage::Trajectory) {
         let Some(name) = entry.name.path_of(Kind::Trajectory) else { continue };
         if entry.records.get(replay.precision).is_none() {
@@ -37,17 +37,17 @@ pub(super) fn show(
         let values = values.and_then(|it| Vec::<f32>::try_from(it).ok());
         let values = values.ok_or_else(|| unusable("it is no series of fp32 values".to_owned()))?;
         let figures = |group: &dyn Group| {
-            let mut meter = SmoothedValue::with_fault(fault);
+            let mut meter = SmoothedValue::new();
             values.iter().for_each(|value| meter.update(f64::from(*value)));
             meter.synchronize(group)?;
             Ok(meter.figures().to_array())
         };
         let figures = match ranks {
-            Some(group) => figures(group),
-            None => on_every_rank(manifest.recipe.world_size as usize, &figures),
+            Some(group) => figures(replay.group(Arc::new(group.clone())).as_ref()),
+            None => on_every_rank(manifest.recipe.world_size as usize, replay, &figures),
         };
         let figures = figures.map_err(|error| unusable(error.to_string()))?;
-        tap.tensor(&Kind::Metric.name(name), &Tensor::from_slice(&figures));
+        hook.summary(&Kind::Metric.name(name), &Tensor::from_slice(&figures));
     }
     Ok(())
 }
@@ -56,9 +56,10 @@ pub(super) fn show(
 /// rank's meters see the same.
 fn on_every_rank<T: Send>(
     ranks: usize,
+    replay: &Replay,
     f: &(impl Fn(&dyn Group) -> Result<T, GroupError> + Sync),
 ) -> Result<T, GroupError> {
-    let mut groups = groups(ranks);
+    let mut groups: Vec<_> = groups(ranks).into_iter().map(|group| replay.group(group)).collect();
     let first = groups.remove(0);
     thread::scope(|scope| {
         for group in groups {

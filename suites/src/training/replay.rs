@@ -6,10 +6,11 @@ use std::sync::Arc;
 use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{GoldenSet, Stage, TensorFile};
-use dinov3_ranks::{Alone, Group};
+use dinov3_ranks::{self, Alone, Group};
 use dinov3_torch::runtime;
+use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, TrainState, Trainer};
-use dinov3_vit::tap::{Tap, Taps};
+use dinov3_vit::hook::{Hook, Hooks};
 use tch::Tensor;
 
 use super::{battery, inputs, meters, steps};
@@ -19,34 +20,38 @@ use crate::{Ranks, SuiteError};
 /// What in the state is no tensor of the trainer: where the host's random stream stands.
 const RNG: &str = "rng";
 
-/// Replays `set` and shows every tensor that the recording could hold to `tap`, under the names of the set's entries. Its ranks are threads of
+/// Replays `set` and shows every tensor that the recording could hold to `hook`, under the names of the set's entries. Its ranks are threads of
 /// this process; or `ranks`, each of which calls this, and sees the same.
 ///
 /// # Errors
 /// When the recipe cannot be replayed, an input is missing or misshapen, the trainer fails, or a rank is gone.
-pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, tap: &mut dyn Tap) -> Result<(), SuiteError> {
+pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let recipe = &set.manifest().recipe;
     if recipe.loss_battery.is_some() {
-        return battery::run(set, replay, tap);
+        return battery::run(set, replay, hook);
     }
     let Some(training) = &recipe.training else {
         return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
     };
     let groups = ranks.map_or_else(|| groups(recipe.world_size as usize), |it| vec![Arc::new(it.trains.clone())]);
-    let trainers = start(set, training, replay, groups)?;
-    trainers[0].tap_groups(&mut Taps::to(tap));
-    trainers[0].tap_schedules(&mut Taps::to(tap));
+    let groups = groups.into_iter().map(|group| replay.group(group)).collect();
+    let planned = trained_config(set, training, replay)?;
+    let trainers = start(set, training, replay, &planned, groups)?;
+    trainers[0].show_groups(&mut Hooks::to(hook));
+    trainers[0].show_schedules(&mut Hooks::to(hook));
     let batches = inputs::batches(set, training, &config(set)?)?;
     let free_run = replay.free_run && has_trajectory(set, replay);
     let count = if free_run { training.steps } else { 1 };
     let iterations = training.iteration..training.iteration + count;
     let first = ranks.map_or(0, |it| it.trains.rank());
-    let plan = steps::Plan { iterations, first, ranks: recipe.world_size as usize, free_run };
-    steps::take(&plan, &batches, trainers, tap).map_err(|source| not_taken(set, source))?;
-    meters::show(set, replay, ranks.map(|it| &it.all), tap)
+    let ranks_together = recipe.world_size as usize;
+    let planted = || replay.planted(&planned, ranks_together);
+    let plan = steps::Plan { iterations, first, ranks: ranks_together, free_run, planted: &planted };
+    steps::take(&plan, &batches, trainers, hook).map_err(|source| not_taken(set, source))?;
+    meters::show(set, replay, ranks.map(|it| &it.all), hook)
 }
 
-/// A rank that is gone is no fault of the set.
+/// A rank that is gone says nothing against the set.
 fn not_taken(set: &GoldenSet, source: TrainError) -> SuiteError {
     match source {
         TrainError::Group(error) => error.into(),
@@ -70,14 +75,16 @@ fn start(
     set: &GoldenSet,
     training: &Training,
     replay: &Replay,
+    config: &SslConfig,
     ranks: Vec<Arc<dyn Group>>,
 ) -> Result<Vec<Trainer>, SuiteError> {
     let recipe = &set.manifest().recipe;
-    let config = trained_config(set, training, replay)?;
+    let parts = replay.plant.map(|plant| plant.parts()).unwrap_or_default();
     let state = set.state()?;
     let start = |group| {
-        let mut trainer =
-            Trainer::new(&config, replay.kind(), replay.device, group).map_err(|source| not_taken(set, source))?;
+        let sharding = Sharding::over(group);
+        let trainer = Trainer::with_parts(config, replay.kind(), replay.device, &sharding, &parts);
+        let mut trainer = trainer.map_err(|source| not_taken(set, source))?;
         runtime::manual_seed(recipe.seed);
         trainer.init_weights();
         if recipe.warm > 0.0 {
@@ -97,13 +104,12 @@ fn start(
 
 /// The config of `set` with its distillation's teacher, and what is planted.
 fn trained_config(set: &GoldenSet, training: &Training, replay: &Replay) -> Result<SslConfig, SuiteError> {
-    let mut config = config(set)?;
+    let mut config = replay.config(set)?;
     if let Some(teacher) = &training.teacher_config {
         config = config
             .with_teacher(teacher)
             .map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })?;
     }
-    config.student.plant = replay.plant;
     Ok(config)
 }
 

@@ -6,12 +6,12 @@ use std::thread;
 
 use dinov3_torch::runtime;
 use dinov3_train::{StepLog, TrainError, Trainer};
+use dinov3_vit::hook::{Hook, Hooks, InTurn, is_of_a_module};
 use dinov3_vit::meta_arch::Batch;
-use dinov3_vit::tap::{Tap, Taps};
 use tch::Tensor;
 
 /// Which steps are taken, and what of them is shown.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// The iterations.
     pub(super) iterations: Range<usize>,
     /// The rank of the first of this process's trainers.
@@ -20,6 +20,37 @@ pub(super) struct Plan {
     pub(super) ranks: usize,
     /// Whether to show what the steps logged and left behind.
     pub(super) free_run: bool,
+    /// The hook of what is planted, for each rank one of its own.
+    pub(super) planted: &'a (dyn Fn() -> Option<Box<dyn Hook>> + Sync),
+}
+
+/// Shows a step without the modules in it, which sets of steps do not record.
+struct WithoutModules<'a>(&'a mut dyn Hook);
+
+impl Hook for WithoutModules<'_> {
+    fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        if is_of_a_module(name) { None } else { self.0.tensor(name, value) }
+    }
+}
+
+/// The hook of what is planted, if anything is.
+type Planted = Option<Box<dyn Hook>>;
+
+/// Takes a step that is shown to `seen`, if it is, behind what is planted.
+fn step(
+    trainer: &mut Trainer,
+    batch: &Batch,
+    it: usize,
+    planted: &mut Planted,
+    seen: Option<&mut dyn Hook>,
+) -> Result<StepLog, TrainError> {
+    let planted = planted.as_mut().map(|planted| planted.as_mut() as &mut dyn Hook);
+    if planted.is_none() && seen.is_none() {
+        return trainer.step(batch, it, &mut Hooks::none());
+    }
+    let mut seen = seen.map(WithoutModules);
+    let seen = seen.as_mut().map(|seen| seen as &mut dyn Hook);
+    trainer.step(batch, it, &mut Hooks::to(&mut InTurn::new(planted.into_iter().chain(seen))))
 }
 
 /// The distinct batches of a run, as one rank has them: tensors may be sent to a thread, not shared with it.
@@ -37,7 +68,7 @@ impl Batches {
     }
 }
 
-/// Takes the steps with these distinct batches, a trainer a rank, and shows those of the first trainer to `tap`: the first step in full, of the others
+/// Takes the steps with these distinct batches, a trainer a rank, and shows those of the first trainer to `hook`: the first step in full, of the others
 /// what they log.
 ///
 /// # Errors
@@ -46,7 +77,7 @@ pub(super) fn take(
     plan: &Plan,
     batches: &[Batch],
     trainers: Vec<Trainer>,
-    tap: &mut dyn Tap,
+    hook: &mut dyn Hook,
 ) -> Result<(), TrainError> {
     let threads = runtime::threads();
     let mut trainers = trainers.into_iter();
@@ -60,7 +91,7 @@ pub(super) fn take(
             })
             .collect();
         // Every rank's trainer ends with its steps, for whatever reason, so that the others do not wait for it forever.
-        let shown = first.map_or(Ok(()), |trainer| seen(plan, trainer, &Batches::of(batches), tap));
+        let shown = first.map_or(Ok(()), |trainer| seen(plan, trainer, &Batches::of(batches), hook));
         let ended = others.into_iter().map(|rank| rank.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         // A rank that failed is why another one did: its own reason comes first.
         let failures: Vec<TrainError> = std::iter::once(shown).chain(ended).filter_map(Result::err).collect();
@@ -72,39 +103,41 @@ pub(super) fn take(
 }
 
 /// The steps of the rank that is looked at.
-fn seen(plan: &Plan, mut trainer: Trainer, batches: &Batches, tap: &mut dyn Tap) -> Result<(), TrainError> {
+fn seen(plan: &Plan, mut trainer: Trainer, batches: &Batches, hook: &mut dyn Hook) -> Result<(), TrainError> {
+    let mut planted = (plan.planted)();
     let mut logs = Vec::with_capacity(plan.iterations.len());
     for it in plan.iterations.clone() {
-        let mut taps = if logs.is_empty() { Taps::to(tap) } else { Taps::none() };
-        logs.push(trainer.step(batches.at(it, plan.first, plan.ranks), it, &mut taps)?);
+        let seen = if logs.is_empty() { Some(&mut *hook as &mut dyn Hook) } else { None };
+        logs.push(step(&mut trainer, batches.at(it, plan.first, plan.ranks), it, &mut planted, seen)?);
     }
     if plan.free_run {
-        trajectories(&logs, tap);
-        trainer.tap_final(&mut Taps::to(tap))?;
+        trajectories(&logs, hook);
+        trainer.show_final(&mut Hooks::to(hook))?;
     }
     Ok(())
 }
 
-/// The steps of another rank, which is observed like the first, since what is shown is put together from all of them.
+/// The steps of another rank, with a hook where the first has one: what is shown is gathered from all of them.
 fn unseen(plan: &Plan, mut trainer: Trainer, batches: &Batches, rank: usize, threads: u32) -> Result<(), TrainError> {
     // Each thread of ours has its own number of libtorch's.
     runtime::set_threads(threads);
     let mut nobody = |_: &str, _: &Tensor| {};
+    let mut planted = (plan.planted)();
     for it in plan.iterations.clone() {
-        let mut taps = if it == plan.iterations.start { Taps::to(&mut nobody) } else { Taps::none() };
-        trainer.step(batches.at(it, rank, plan.ranks), it, &mut taps)?;
+        let seen = if it == plan.iterations.start { Some(&mut nobody as &mut dyn Hook) } else { None };
+        step(&mut trainer, batches.at(it, rank, plan.ranks), it, &mut planted, seen)?;
     }
     if plan.free_run {
-        trainer.tap_final(&mut Taps::to(&mut nobody))?
+        trainer.show_final(&mut Hooks::to(&mut nobody))?
     }
     Ok(())
 }
 
 /// Every logged value over the steps: `trajectory:<name>`, `[steps]` fp32.
-fn trajectories(logs: &[StepLog], tap: &mut dyn Tap) {
+fn trajectories(logs: &[StepLog], hook: &mut dyn Hook) {
     let names = logs.first().map_or(&[][..], |log| &log.metrics);
     for (i, (name, _)) in names.iter().enumerate() {
         let values: Vec<f32> = logs.iter().map(|log| log.metrics[i].1).collect();
-        tap.tensor(&Kind::Trajectory.name(name), &Tensor::from_slice(&values));
+        hook.summary(&Kind::Trajectory.name(name), &Tensor::from_slice(&values));
     }
 }

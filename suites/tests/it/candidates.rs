@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stage};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
+use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Replay, with_view};
 use dinov3_suites::layers::{self, Layers};
 use dinov3_suites::{Request, Source, run_alone};
@@ -78,13 +78,13 @@ fn recorded_in_part(name: &str, plant: Option<Plant>, to: &Path, keep: impl Fn(&
     let header = Manifest { entries: Vec::new(), precisions, ..golden.manifest().clone() };
     let mut writer = SetWriter::create(to, header, Existing::Refuse).unwrap();
     let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Forward, |(_, entry)| entry.stage);
-    let mut tap = |name: &str, value: &Tensor| {
+    let mut observer = |name: &str, value: &Tensor| {
         if keep(name) {
             with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
         }
     };
     let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
-    layers::replay::run(&golden, &replay, &mut tap).unwrap();
+    layers::replay::run(&golden, &replay, &mut observer).unwrap();
     writer.finish().unwrap();
 }
 
@@ -104,7 +104,7 @@ fn a_sound_recording_of_a_wrong_run_fails_and_names_the_layer() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("opt_storage");
-    recorded_elsewhere("opt_storage", Some(Plant { fault: Fault::NoKBiasMask, block: 2 }), &set);
+    recorded_elsewhere("opt_storage", Some("no-k-bias-mask@2".parse().unwrap()), &set);
     let result = run(&set).unwrap();
     assert!(matches!(result.checks[0].verdict, Verdict::Fail { .. }));
     let finding = &result.checks[0].findings[0];
@@ -119,7 +119,7 @@ fn a_wrong_run_that_lacks_tensors_is_told_what_is_wrong() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("opt_storage");
-    let plant = Plant { fault: Fault::NoKBiasMask, block: 2 };
+    let plant = "no-k-bias-mask@2".parse().unwrap();
     recorded_in_part("opt_storage", Some(plant), &set, |name| !name.contains("patch_embed"));
     let findings = run(&set).unwrap().checks.remove(0).findings;
     assert_eq!(findings[0].subject, "teacher.backbone.blocks.2.attn.qkv");

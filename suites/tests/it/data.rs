@@ -8,7 +8,7 @@ use dinov3_suites::judging::pipeline::Pipeline;
 use dinov3_suites::judging::replay::{self, Replay};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::{SuiteError, SuiteInfo, sets};
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture;
@@ -34,17 +34,17 @@ impl Judging for OffByOne {
         set: &GoldenSet,
         replay: &Replay,
         ranks: Option<&Ranks>,
-        tap: &mut dyn Tap,
+        hook: &mut dyn Hook,
     ) -> Result<(), SuiteError> {
         let mut breaking = |name: &str, value: &Tensor| {
             if name != self.0 {
-                return tap.tensor(name, value);
+                return hook.summary(name, value);
             }
             let broken = value.copy();
             let last = broken.view(-1).get(-1);
             let other = if last.kind() == Kind::Bool { last.logical_not() } else { (&last + 1).to_kind(last.kind()) };
             broken.view(-1).get(-1).copy_(&other);
-            tap.tensor(name, &broken);
+            hook.summary(name, &broken);
         };
         Data.replay(set, replay, ranks, &mut breaking)
     }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-use dinov3_config::fault::Plant;
 use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
+use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::layers::Layers;

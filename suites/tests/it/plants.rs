@@ -1,26 +1,91 @@
-//! Each planted defect is caught, and the right tensor of the right block is named.
+//! Each defect of the registry is caught where the registry says: the right tensor of the right block, or the right stage of the step, by
+//! the yardstick alone, as on another machine, and by the bits.
 //!
-//! Every case runs the real trainer with one mistake in block 1, judged as on another machine: by the yardstick alone.
-//! Without the mistake the same judgement passes, which `nothing_planted_passes` shows.
+//! Every case runs the real trainer with one mistake, in block 1 where it sits in a block. Without it the same judgement passes, which
+//! `identity.rs` shows. Defects of the collectives: `reduce_op.rs`.
 
-use dinov3_config::fault::{Fault, Plant};
-use dinov3_golden::Precision;
+use dinov3_golden::{Expectation, Precision, SetJudgement, Stage};
+use dinov3_suites::Judging;
+use dinov3_suites::defects::{CaughtBy, DEFECTS, Defect, Elsewhere, Plant, Sighting};
+use dinov3_suites::layers::Layers;
+use dinov3_suites::training::Training;
 
-use crate::fixture::{another_machine, judged, libtorch, set};
+use crate::fixture::{another_machine, expectation, judged, judged_over, libtorch, set};
 
-/// `first` is the first divergence that `fault` in block 1 causes in the set `golden` at fp32.
-fn check(fault: Fault, golden: &str, first: &str) {
-    check_at(Precision::Fp32, fault, golden, first);
+/// The judgement of the first step, or of the forward pass, with `defect` in it. None where the bits are to be judged and cannot be expected.
+fn planted(
+    defect: &'static Defect,
+    suite: &str,
+    golden: &str,
+    precision: Precision,
+    by_bits: bool,
+) -> Option<SetJudgement> {
+    let set = set(golden);
+    let expected = if by_bits { expectation(&set, precision) } else { another_machine() };
+    if by_bits && expected != Expectation::Identical {
+        return None;
+    }
+    let judging: &dyn Judging = match suite {
+        "layers" => &Layers,
+        _ => &Training,
+    };
+    Some(judged_over(judging, &set, precision, Some(Plant { defect, block: 1 }), expected, false))
 }
 
-fn check_at(precision: Precision, fault: Fault, golden: &str, first: &str) {
+/// What is otherwise than `sighting` says.
+fn differences(defect: &'static Defect, sighting: &Sighting) -> Vec<String> {
+    let Sighting { suite, set, precision, stage, tensor, by_bits, also, elsewhere } = *sighting;
+    let mut found = Vec::new();
+    for bits in [false, true] {
+        let Some(judgement) = planted(defect, suite, set, precision, bits) else { continue };
+        let expected = if bits { by_bits.unwrap_or(tensor) } else { tensor };
+        let how = format!("{} in {set} ({}bits)", defect.name, if bits { "" } else { "not by " });
+        let first = match stage {
+            // The steps that a meter is fed with are not taken here.
+            Stage::Trajectory => judgement.first_wrong(),
+            _ => judgement.first_divergence(),
+        };
+        match first {
+            Some(first) if (first.stage, first.name.as_str()) == (Some(stage), expected) => {}
+            Some(first) => found.push(format!("{how}: {} ({:?}), not {expected}", first.name, first.stage)),
+            None => found.push(format!("{how}: not caught")),
+        }
+        if !judgement.entries.iter().any(|entry| entry.passes()) {
+            found.push(format!("{how}: what is before it does not agree"));
+        }
+        let wrong = |name: &&str| judgement.entries.iter().any(|entry| entry.name == *name && entry.fails());
+        found
+            .extend(also.iter().filter(|name| !bits && !wrong(name)).map(|name| format!("{how}: {name} is not wrong")));
+    }
+    found.extend(elsewhere.iter().filter_map(|elsewhere| difference(defect, elsewhere)));
+    found
+}
+
+/// By the yardstick. In mixed precision that is a thousand times longer: what is smaller than bf16's rounding shows in the bits alone.
+fn difference(defect: &'static Defect, elsewhere: &Elsewhere) -> Option<String> {
+    let Elsewhere { suite, set, precision, tensor } = *elsewhere;
+    let judgement = planted(defect, suite, set, precision, false)?;
+    let found = judgement.first_divergence().map(|first| first.name.as_str());
+    if found == tensor && (tensor.is_some() || judgement.identical() < judgement.entries.len()) {
+        return None;
+    }
+    Some(format!("{} in {set} at {precision}: {found:?}, not {tensor:?}", defect.name))
+}
+
+fn check(suite: &str) {
     let _stream = libtorch();
-    let plant = Plant { fault, block: 1 };
-    let judgement = judged(&set(golden), precision, Some(plant), another_machine());
-    assert!(!judgement.passes(), "{plant} was not caught");
-    let found = judgement.first_divergence().expect("a judgement that fails has a first divergence");
-    assert_eq!(found.name, first, "{plant}");
-    assert!(judgement.entries.iter().any(|entry| entry.passes()), "{plant}: everything before it still agrees");
+    let mut checked = 0;
+    let mut found = Vec::new();
+    for defect in DEFECTS {
+        if let CaughtBy::Tensor(sighting) = &defect.caught_by
+            && sighting.suite == suite
+        {
+            found.extend(differences(defect, sighting));
+            checked += 1;
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(checked >= 8, "{checked} are not all of them");
 }
 
 #[test]
@@ -33,69 +98,11 @@ fn nothing_planted_passes() {
 }
 
 #[test]
-fn gelu_tanh() {
-    check(Fault::GeluTanh, "micro", "teacher.backbone.blocks.1.mlp.act");
+fn defects_of_a_layer_are_named_by_layers() {
+    check("layers");
 }
 
 #[test]
-fn layer_norm_eps() {
-    check(Fault::LayerNormEps, "micro", "teacher.backbone.blocks.1.norm1");
-}
-
-#[test]
-fn rope_on_prefix() {
-    check(Fault::RopeOnPrefix, "opt_storage", "teacher.backbone.blocks.1.attn.apply_rope:0");
-}
-
-#[test]
-fn rope_fp32() {
-    check(Fault::RopeFp32, "micro", "teacher.backbone.rope_embed#1:0");
-}
-
-#[test]
-fn no_k_bias_mask() {
-    check(Fault::NoKBiasMask, "opt_storage", "teacher.backbone.blocks.1.attn.qkv");
-}
-
-#[test]
-fn swapped_qkv() {
-    check(Fault::SwappedQkv, "micro", "teacher.backbone.blocks.1.attn.apply_rope:0");
-}
-
-#[test]
-fn no_layer_scale() {
-    check(Fault::NoLayerScale, "micro", "teacher.backbone.blocks.1.ls1");
-}
-
-#[test]
-fn stochastic_depth_scale() {
-    check(Fault::StochasticDepthScale, "micro", "student.backbone.blocks.1.norm2:in");
-}
-
-/// In mixed precision the yardstick is a thousand times longer. What is larger than bf16's rounding is caught at the same place.
-#[test]
-fn mixed_precision_catches_what_is_larger_than_its_rounding() {
-    let blocks_1 = "teacher.backbone.blocks.1";
-    for (fault, first) in [
-        (Fault::RopeOnPrefix, format!("{blocks_1}.attn.apply_rope:0")),
-        (Fault::RopeFp32, "teacher.backbone.rope_embed#1:0".to_owned()),
-        (Fault::NoKBiasMask, format!("{blocks_1}.attn.qkv")),
-        (Fault::SwappedQkv, format!("{blocks_1}.attn.apply_rope:0")),
-        (Fault::NoLayerScale, format!("{blocks_1}.ls1")),
-    ] {
-        check_at(Precision::Bf16, fault, "opt_storage", &first);
-    }
-}
-
-/// And what is smaller cannot be told from rounding there: these faults change a tensor by less than bf16 rounds it. They are
-/// caught by the bits where the fingerprints match, and at fp32 everywhere.
-#[test]
-fn mixed_precision_alone_does_not_see_what_is_smaller() {
-    let _stream = libtorch();
-    for fault in [Fault::GeluTanh, Fault::LayerNormEps] {
-        let plant = Plant { fault, block: 1 };
-        let judgement = judged(&set("micro"), Precision::Bf16, Some(plant), another_machine());
-        assert!(judgement.passes(), "{plant} is caught now: move it to the test above");
-        assert!(judgement.identical() < judgement.entries.len(), "{plant} changes bits");
-    }
+fn defects_of_the_step_are_named_by_training() {
+    check("training");
 }

@@ -2,11 +2,11 @@
 
 use std::io::stdout;
 
-use dinov3_config::fault::Fault;
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::PremulSum;
 use dinov3_reports::{Check, Collector, Section};
 use dinov3_suites::SuiteError;
+use dinov3_suites::defects::{CaughtBy, DEFECTS, Plant};
 use dinov3_suites::reduce_op::{self, Request, Workers};
 
 /// Where a started process does its part; its last argument says what. Without one, this is a test that has nothing to do.
@@ -18,9 +18,9 @@ fn a_worker() {
     }
 }
 
-fn request(premul: PremulSum, fault: Option<Fault>) -> Request {
+fn request(premul: PremulSum, plant: Option<Plant>) -> Request {
     let backend = "gloo".to_owned();
-    Request { profile: Profile::Quick, backend, device: None, premul: Some(premul), fault, seed: 1 }
+    Request { profile: Profile::Quick, backend, device: None, premul: Some(premul), plant, seed: 1 }
 }
 
 fn workers(ranks: usize) -> Workers {
@@ -50,7 +50,7 @@ fn a_sound_group_passes() {
 
 #[test]
 fn a_factor_that_is_ignored_is_told_op_by_op() {
-    let (checks, _) = run(2, &request(PremulSum::Emulated, Some(Fault::PremulIgnored))).unwrap();
+    let (checks, _) = run(2, &request(PremulSum::Emulated, Some("premul-ignored".parse().unwrap()))).unwrap();
     let [check, ..] = &checks[..] else { panic!("checks") };
     let findings = check
         .findings
@@ -83,99 +83,26 @@ fn ranks_that_fail_say_why() {
     assert_eq!(error.to_string(), expected);
 }
 
-/// The checks that `fault` turns red, and what the first of them says; every other one passes, and factor 1 is `factor_1`.
-fn check(fault: Fault, red: &[&str], first: &str, factor_1: [&str; 2]) {
-    let (checks, _) = run(2, &request(PremulSum::Emulated, Some(fault))).unwrap();
-    let found: Vec<&str> = checks.iter().filter(|it| it.verdict.name() == "fail").map(|it| it.id.as_str()).collect();
-    let expected: Vec<String> = red.iter().map(|it| format!("reduce-op/{it}")).collect();
-    assert_eq!(found, expected, "{}", lines(&checks));
-    let said = checks.iter().find_map(|check| check.findings.first()).expect("a failing check has findings");
-    let said = format!("{}: {}", said.subject, said.text);
-    assert!(said.starts_with(first), "{said}");
-    let verdicts = ["all_reduce", "reduce_scatter"]
-        .map(|call| checks.iter().find(|it| it.id == format!("reduce-op/factor-1/{call}")).unwrap().verdict.name());
-    assert_eq!(verdicts, factor_1, "{}", lines(&checks));
-}
-
-const ALL: [&str; 8] = [
-    "all_reduce/f64",
-    "all_reduce/f32",
-    "all_reduce/f16",
-    "all_reduce/bf16",
-    "reduce_scatter/f64",
-    "reduce_scatter/f32",
-    "reduce_scatter/f16",
-    "reduce_scatter/bf16",
-];
-
+/// Each defect of the collectives turns the checks red that the registry says, and no other one, and its first finding is about what the
+/// registry says. What it finds, and whether factor 1 still says something, is in the snapshot.
 #[test]
-fn premul_ignored() {
-    check(
-        Fault::PremulIgnored,
-        &ALL,
-        "PREMUL_SUM(1/2), world 1, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: -2.04448075139801e14 in place of -1.022240375699005e14",
-        ["vacuous"; 2],
-    );
-}
-
-#[test]
-fn premul_twice() {
-    check(
-        Fault::PremulTwice,
-        &ALL,
-        "PREMUL_SUM(1/2), world 1, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: -5.111201878495025e13 in place of -1.022240375699005e14",
-        ["pass"; 2],
-    );
-}
-
-#[test]
-fn premul_bf16_zeros() {
-    check(
-        Fault::PremulBf16Zeros,
-        &[ALL[3], ALL[7]],
-        "PREMUL_SUM(1/2), world 1, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: 0e0 in place of -4.45e1",
-        ["pass"; 2],
-    );
-}
-
-/// The average of two is PREMUL_SUM(1/2), which then is no other than what stands for SUM.
-#[test]
-fn avg_for_sum() {
-    check(
-        Fault::AvgForSum,
-        &ALL,
-        "SUM, world 2, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: -1.62180182525369e14 in place of -3.24360365050738e14",
-        ["vacuous"; 2],
-    );
-}
-
-#[test]
-fn wrong_chunk() {
-    check(
-        Fault::WrongChunk,
-        &ALL[4..],
-        "SUM, world 2, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: 3.74702358329776e14 in place of -3.24360365050738e14",
-        ["pass"; 2],
-    );
-}
-
-/// What is lost is lost under every factor, and all there is where there is one element.
-#[test]
-fn lost_element() {
-    check(
-        Fault::LostElement,
-        &ALL,
-        "SUM, world 2, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: -2.04448075139801e14 in place of -3.24360365050738e14",
-        ["vacuous"; 2],
-    );
-}
-
-#[test]
-fn bf16_accumulation() {
-    check(
-        Fault::Bf16Accumulation,
-        &[ALL[1], ALL[5]],
-        "SUM, world 1, whole numbers (1 element): rank 0: 1 of 1 element wrong, at 0 first: -6.619136e6 in place of -6.605529e6",
-        ["pass"; 2],
-    );
+fn defects_of_the_collectives_are_named() {
+    let (mut text, mut checked) = (String::new(), 0);
+    for defect in DEFECTS {
+        let CaughtBy::Checks(expected) = defect.caught_by else { continue };
+        let (checks, _) = run(2, &request(PremulSum::Emulated, Some(Plant { defect, block: 0 }))).unwrap();
+        let red: Vec<&str> = checks.iter().filter(|it| it.verdict.name() == "fail").map(|it| it.id.as_str()).collect();
+        let ids: Vec<String> = expected.red.iter().map(|it| format!("reduce-op/{it}")).collect();
+        assert_eq!(red, ids, "{}: {}", defect.name, lines(&checks));
+        let first = checks.iter().find_map(|check| check.findings.first()).expect("a failing check has findings");
+        assert_eq!(first.subject, expected.finding, "{}", defect.name);
+        let ones = ["all_reduce", "reduce_scatter"].map(|call| {
+            let id = format!("reduce-op/factor-1/{call}");
+            checks.iter().find(|it| it.id == id).expect("there is such a check").verdict.name()
+        });
+        text += &format!("{}\n  {}: {}\n  factor 1: {}\n", defect.name, first.subject, first.text, ones.join(", "));
+        checked += 1;
+    }
+    assert_eq!(checked, 7);
+    insta::assert_snapshot!("reduce-op-defects", text);
 }

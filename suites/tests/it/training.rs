@@ -2,7 +2,6 @@
 
 mod candidates;
 mod identity;
-mod plants;
 mod report;
 
 use dinov3_golden::manifest::Profile;

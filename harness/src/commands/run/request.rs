@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
-use dinov3_config::fault::{Fault, Plant};
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Format;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
@@ -13,7 +12,7 @@ use crate::cli::{PremulArg, RunArgs};
 use crate::commands::worker;
 use crate::failure::EnvironmentFailure;
 use crate::similar::most_like;
-use crate::{commands, destination, device};
+use crate::{commands, destination, device, plants};
 
 /// What to run.
 pub struct Request {
@@ -37,6 +36,11 @@ impl Request {
     pub fn of(args: RunArgs) -> Result<Self> {
         let narrowed = !args.golden.golden.is_empty();
         let suites = suites(&args.suite, narrowed)?;
+        let plant = args.plant.as_deref().map(plants::plant).transpose()?;
+        let suites = match &plant {
+            Some(plant) => plants::shows_in(plant, suites, &args.suite)?,
+            None => suites,
+        };
         let judged_alone = suites.iter().all(|suite| suite.info().ranks == Part::Judged);
         let shared = args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || judged_alone;
         if shared && args.device.contains(':') && args.candidate.is_none() {
@@ -50,10 +54,7 @@ impl Request {
         }
         let source = match args.candidate {
             Some(folder) => Source::Candidate(folder),
-            None => {
-                let plant = args.plant.as_deref().map(plant).transpose()?;
-                Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant }
-            }
+            None => Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant },
         };
         let worker = Worker { program: this_program()?, arguments: worker::ARGUMENTS.map(Into::into).into() };
         let work = dinov3_suites::Request {
@@ -165,25 +166,6 @@ fn local_rank() -> Result<usize> {
         return Ok(0);
     }
     Env::from_torchrun().map(|env| env.local_rank).map_err(|error| anyhow!("{error}\nhint: {}", error.hint()))
-}
-
-fn plant(text: &str) -> Result<Plant> {
-    if let Ok(plant) = text.parse() {
-        return Ok(plant);
-    }
-    let (name, block) = text.split_once('@').unwrap_or((text, "0"));
-    let names = Fault::ALL.map(Fault::name);
-    let in_a_block = |known: &str| Fault::ALL.iter().any(|fault| fault.name() == known && fault.is_in_a_block());
-    match most_like(name, names) {
-        Some(known) if known == name && !in_a_block(known) => {
-            bail!("`{name}` sits in no block, so `{text}` says nothing\nhint: give it without a block: {known}")
-        }
-        Some(known) if known == name => {
-            bail!("`{block}` in `{text}` is no block\nhint: give its index, such as {known}@1")
-        }
-        Some(meant) => bail!("`{name}` is not a fault that can be planted\nhint: did you mean `{meant}`?"),
-        None => bail!("`{name}` is not a fault that can be planted\nhint: use one of {}", names.join(", ")),
-    }
 }
 
 #[cfg(test)]

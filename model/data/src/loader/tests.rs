@@ -36,7 +36,7 @@ impl Dataset for Album {
 
     fn read(&self, index: usize) -> Result<Vec<u8>, ReadError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        assert_ne!(self.panics, Some(index), "planted");
+        assert_ne!(self.panics, Some(index), "told to panic");
         if self.missing.contains(&index) {
             return Err(ReadError::File {
                 index,
@@ -182,7 +182,7 @@ fn a_dataset_without_one_usable_image_is_an_error_not_an_endless_search() {
 #[test]
 fn a_panicking_thread_becomes_an_error() {
     let error = start(Album { panics: Some(7), ..Album::default() }, SETTINGS).find_map(Result::err).unwrap();
-    assert!(matches!(&error, LoaderError::Panicked(text) if text.contains("planted")), "{error}");
+    assert!(matches!(&error, LoaderError::Panicked(text) if text.contains("told to panic")), "{error}");
 }
 
 #[test]

@@ -8,7 +8,6 @@ use tch::{Kind, Tensor, no_grad};
 use super::ProcessGroup;
 use crate::error::{Collective, Failure, GroupError};
 use crate::ops::{Plan, ReduceOp};
-use crate::planted::Planted;
 use crate::{Group, Pending, Within, ring, rows_of_chunk};
 
 /// The dtypes that backends exchange, in the order of the codes that ranks tell each other.
@@ -70,63 +69,20 @@ impl Running {
             };
             let mut chunk = chunk.view(own.size().as_slice());
             plan.after(&mut chunk);
-            if group.fault().is_some() { group.planted_chunk(chunk, &own) } else { Ok(chunk) }
+            Ok(chunk)
         })
     }
 }
 
 impl ProcessGroup {
-    /// `all_reduce`, in place. Gloo adds up in a ring: with n ranks, the c-th nth of the flat tensor is summed from rank c - 1
-    /// downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks add up to what a sum in the
-    /// order of ranks gives. Other backends add up in orders of their own. After an error, the tensor holds anything.
-    ///
-    /// # Errors
-    /// When a rank is gone or late, and when the backend cannot exchange the tensor or the op has no result.
-    pub fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
-        let plan = self.plan(Collective::AllReduce, op, tensor)?;
-        no_grad(|| {
-            let own = tensor.detach();
-            let mut sent = plan.before(&own);
-            if self.fault().is_some() {
-                sent = self.planted().sent(op, &sent).copy();
-            }
-            if !self.added_up(&sent, plan.reduce)? {
-                self.run(Collective::AllReduce, |links| links.all_reduce(&sent, plan.reduce))?;
-                self.sends(&sent, self.size(), 2);
-            }
-            plan.after(&mut sent);
-            if self.fault().is_some() {
-                sent = self.planted().result(sent, &own);
-            }
-            if sent.data_ptr() != tensor.data_ptr() {
-                tensor.copy_(&sent);
-            }
-            Ok(())
-        })
-    }
-
     /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Over Gloo, every rank sends each of the others
-    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Self::all_reduce): the bits of a sum of numbers are Gloo's own, which reduces
+    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Group::all_reduce): the bits of a sum of numbers are Gloo's own, which reduces
     /// a copy of the whole and cuts out the part, and so sends twice as much. Over others it is the backend's own.
     ///
     /// # Errors
-    /// As [`all_reduce`](Self::all_reduce), and when the first dimension is no multiple of the size.
+    /// As [`all_reduce`](Group::all_reduce), and when the first dimension is no multiple of the size.
     pub fn reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Tensor, GroupError> {
         self.start_reduce_scatter(tensor, op)?.wait()
-    }
-
-    fn planted(&self) -> Planted {
-        Planted(self.fault())
-    }
-
-    /// This rank's chunk, or the one that it gets in place of it, where that is what is planted.
-    fn planted_chunk(&self, reduced: Tensor, own: &Tensor) -> Result<Tensor, GroupError> {
-        let (place, size) = (self.rank(), self.size());
-        let reduced = match self.planted().chunk(place, size) {
-            chunk if chunk == place => reduced,
-            chunk => self.all_gather_into_tensor(&reduced)?.chunk(size as i64, 0).swap_remove(chunk),
-        };
-        Ok(self.planted().result(reduced, own))
     }
 
     /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
@@ -177,7 +133,6 @@ impl ProcessGroup {
 
     fn plan(&self, collective: Collective, op: ReduceOp, tensor: &Tensor) -> Result<Plan, GroupError> {
         self.exchangeable(collective, tensor)?;
-        let op = self.planted().op(op);
         Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
     }
 
@@ -256,8 +211,20 @@ impl Group for ProcessGroup {
         Ok(shapes.iter().zip(&lengths).enumerate().map(part).collect())
     }
 
-    fn all_reduce_(&self, tensor: &mut Tensor) -> Result<(), GroupError> {
-        self.all_reduce(tensor, ReduceOp::Sum)
+    fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
+        let plan = self.plan(Collective::AllReduce, op, tensor)?;
+        no_grad(|| {
+            let mut sent = plan.before(&tensor.detach());
+            if !self.added_up(&sent, plan.reduce)? {
+                self.run(Collective::AllReduce, |links| links.all_reduce(&sent, plan.reduce))?;
+                self.sends(&sent, self.size(), 2);
+            }
+            plan.after(&mut sent);
+            if sent.data_ptr() != tensor.data_ptr() {
+                tensor.copy_(&sent);
+            }
+            Ok(())
+        })
     }
 
     fn start_all_gather(&self, tensor: &Tensor) -> Result<Pending, GroupError> {
@@ -296,10 +263,7 @@ impl Group for ProcessGroup {
         let plan = self.plan(CALL, op, tensor)?;
         let rows = rows_of_chunk(&tensor.size(), self.size()).map_err(|failure| self.error(CALL, failure))?;
         let own = tensor.detach().narrow(0, rows * self.rank() as i64, rows);
-        let mut input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
-        if self.fault().is_some() {
-            input = no_grad(|| self.planted().sent(op, &input));
-        }
+        let input = no_grad(|| plan.before(&tensor.detach()).view([-1]));
         let (size, within) = (self.size(), within.clone());
         let chunks = input.chunk(size as i64, 0);
         let (works, pieces) = if self.backend().is_gloo() {

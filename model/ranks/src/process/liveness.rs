@@ -1,4 +1,4 @@
-//! Who is gone, and whose fault it is.
+//! Who is gone, and who is to blame.
 //!
 //! Gloo says that a connection broke, not whose; and the break spreads: a rank that failed closes its connections, so ranks further
 //! away see an innocent one go. So each rank opens a port that nobody serves. The kernel takes connections to it as long as the

@@ -9,7 +9,7 @@ use dinov3_ranks::{Env, Group, Options, ProcessGroup};
 use dinov3_torch::runtime;
 use dinov3_train::Trainer;
 use dinov3_train::shard::Sharding;
-use dinov3_vit::tap::Taps;
+use dinov3_vit::hook::Hooks;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind};
 
@@ -72,7 +72,7 @@ pub fn measure(arguments: &Arguments) -> Result<Measured, Failure> {
     runtime::manual_seed(recorded.seed + 2);
 
     let mut step = |number: usize| {
-        let log = trainer.step(&batches[number % BATCHES], ITERATION + number, &mut Taps::none());
+        let log = trainer.step(&batches[number % BATCHES], ITERATION + number, &mut Hooks::none());
         log.map(|log| f64::from(log.metrics[0].1)).map_err(|error| failed(&error))
     };
     let (first, end) = (recipe.warm_up(), recipe.warm_up() + recipe.steps());

@@ -8,9 +8,9 @@ use dinov3_config::SslConfig;
 use dinov3_ranks::Alone;
 use dinov3_torch::{runtime, shim};
 use dinov3_train::Trainer;
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::module::{Module, Role};
-use dinov3_vit::tap::Taps;
 use tch::{Device, Kind, Tensor};
 
 use crate::batches::{FP32, draw};
@@ -44,7 +44,7 @@ pub fn measure(recipe: Recipe, threads: u32) -> Result<Measured, Failure> {
     runtime::manual_seed(recorded.seed + 2);
 
     let mut step = |number: usize| {
-        let log = trainer.step(&batches[number % BATCHES], ITERATION + number, &mut Taps::none());
+        let log = trainer.step(&batches[number % BATCHES], ITERATION + number, &mut Hooks::none());
         log.map(|log| f64::from(log.metrics[0].1)).map_err(|error| failed(&error))
     };
     let (first, end) = (recipe.warm_up(), recipe.warm_up() + recipe.steps());

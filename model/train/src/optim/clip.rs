@@ -1,10 +1,13 @@
 //! `torch.nn.utils.clip_grad_norm_`, as the training loop calls it: once a submodule.
 
+use std::fmt::Display;
+
 use tch::{Tensor, no_grad};
 use thiserror::Error;
 
 use dinov3_ranks::{Group, GroupError};
 use dinov3_torch::shim::{self, ShimError};
+use dinov3_vit::hook::Hooks;
 
 /// Keeps the factor finite where all gradients are zero.
 const EPS: f64 = 1e-6;
@@ -21,11 +24,17 @@ pub enum ClipError {
 }
 
 /// Scales `grads` in place so that their common l2 norm is at most `max_norm`, and returns the norm that they had, a tensor
-/// without dimensions. Every rank of `group` has its own rows of the same gradients.
+/// without dimensions, which is shown as `name` first. Every rank of `group` has its own rows of the same gradients.
 ///
 /// # Errors
 /// When libtorch throws, or a rank is gone.
-pub fn clip_grad_norm_(grads: &[Tensor], max_norm: f64, group: &dyn Group) -> Result<Tensor, ClipError> {
+pub fn clip_grad_norm_(
+    grads: &[Tensor],
+    max_norm: f64,
+    group: &dyn Group,
+    name: impl Display,
+    hooks: &mut Hooks,
+) -> Result<Tensor, ClipError> {
     no_grad(|| {
         let (norm, divisor) = if group.size() == 1 {
             let norm = norm_of(grads)?;
@@ -33,6 +42,8 @@ pub fn clip_grad_norm_(grads: &[Tensor], max_norm: f64, group: &dyn Group) -> Re
         } else {
             norms_of_shards(grads, group)?
         };
+        let shown = hooks.look(name, &norm).into_replacement();
+        let (norm, divisor) = shown.map_or((norm, divisor), |norm| (norm.shallow_clone(), norm + EPS));
         // Python's `float / tensor` is a reciprocal and a product, which rounds twice.
         let factor = (divisor.reciprocal() * max_norm).clamp_max(1.0);
         // The reference multiplies by one as well, which changes no bit and goes through all gradients.
@@ -71,10 +82,10 @@ mod tests {
     #[test]
     fn a_long_gradient_is_shortened_and_a_short_one_left_alone() {
         let grads = [Tensor::from_slice(&[3.0f32, 0.0]), Tensor::from_slice(&[4.0f32])];
-        let norm = clip_grad_norm_(&grads, 1.0, &Alone).unwrap();
+        let norm = clip_grad_norm_(&grads, 1.0, &Alone, "norm", &mut Hooks::none()).unwrap();
         assert_eq!((norm.dim(), norm.double_value(&[])), (0, 5.0));
         assert!((grads[1].double_value(&[0]) - 0.8).abs() < 1e-6);
-        let norm = clip_grad_norm_(&grads, 10.0, &Alone).unwrap();
+        let norm = clip_grad_norm_(&grads, 10.0, &Alone, "norm", &mut Hooks::none()).unwrap();
         assert!((norm.double_value(&[]) - 1.0).abs() < 1e-6);
         assert!((grads[1].double_value(&[0]) - 0.8).abs() < 1e-6);
     }

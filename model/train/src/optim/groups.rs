@@ -1,7 +1,6 @@
 //! What multiplies the learning rate and the weight decay of each parameter (`dinov3/train/param_groups.py`).
 
 use dinov3_config::Optim;
-use dinov3_config::fault::Fault;
 
 /// How one parameter is stepped.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,15 +13,17 @@ pub struct Multipliers {
     pub is_last_layer: bool,
 }
 
+/// What gives one parameter its multipliers: see [`multipliers`].
+pub type Rule = fn(&str, usize, &Optim) -> Multipliers;
+
 /// `get_params_groups_with_decay_fsdp` for one parameter of a submodule of the student; `name` is its name **within** the
 /// submodule, which has `blocks` blocks (a head: none).
 ///
 /// The reference looks for `dino_head` in that name too, to apply `optim.dino_head_wd_multiplier`. No name within a head has
 /// it, so the option has no effect, there as here.
-pub fn multipliers(name: &str, blocks: usize, optim: &Optim, fault: Option<Fault>) -> Multipliers {
+pub fn multipliers(name: &str, blocks: usize, optim: &Optim) -> Multipliers {
     let mut lr = optim.layerwise_decay.powf((blocks + 1 - layer_id(name, blocks)) as f64);
-    let undecayed = name.ends_with("bias") && fault != Some(Fault::WeightDecayOnBiases)
-        || ["norm", "gamma", "fourier_w"].iter().any(|part| name.contains(part));
+    let undecayed = name.ends_with("bias") || ["norm", "gamma", "fourier_w"].iter().any(|part| name.contains(part));
     if name.contains("patch_embed") {
         lr *= optim.patch_embed_lr_mult;
     }
@@ -61,31 +62,29 @@ mod tests {
 
     #[test]
     fn layers_decay_towards_the_input() {
-        let lr = |name| multipliers(name, 3, &OPTIM, None).lr;
+        let lr = |name| multipliers(name, 3, &OPTIM).lr;
         assert_eq!(lr("norm.weight"), 1.0);
         assert_eq!(lr("blocks.2.attn.qkv.weight"), 0.5);
         assert_eq!(lr("blocks.0.attn.qkv.weight"), 0.125);
         assert_eq!(lr("cls_token"), 0.0625);
         assert_eq!(lr("patch_embed.proj.weight"), 0.0125);
-        assert_eq!(multipliers("mlp.0.weight", 0, &OPTIM, None).lr, 1.0, "a head has no layers");
+        assert_eq!(multipliers("mlp.0.weight", 0, &OPTIM).lr, 1.0, "a head has no layers");
     }
 
     #[test]
     fn biases_norms_and_gammas_do_not_decay() {
-        let decay = |name| multipliers(name, 3, &OPTIM, None).weight_decay;
+        let decay = |name| multipliers(name, 3, &OPTIM).weight_decay;
         for name in ["blocks.0.norm1.weight", "blocks.0.ls1.gamma", "blocks.0.attn.qkv.bias", "patch_embed.proj.bias"] {
             assert_eq!(decay(name), 0.0, "{name}");
         }
         for name in ["blocks.0.attn.qkv.weight", "cls_token", "mask_token", "last_layer.weight", "mlp.0.weight"] {
             assert_eq!(decay(name), 1.0, "{name}");
         }
-        let broken = multipliers("mlp.0.bias", 0, &OPTIM, Some(Fault::WeightDecayOnBiases));
-        assert_eq!(broken.weight_decay, 1.0, "the planted defect");
     }
 
     #[test]
     fn only_the_prototypes_are_a_last_layer() {
-        assert!(multipliers("last_layer.weight", 0, &OPTIM, None).is_last_layer);
-        assert!(!multipliers("mlp.4.weight", 0, &OPTIM, None).is_last_layer);
+        assert!(multipliers("last_layer.weight", 0, &OPTIM).is_last_layer);
+        assert!(!multipliers("mlp.4.weight", 0, &OPTIM).is_last_layer);
     }
 }

@@ -30,11 +30,6 @@ impl Curve {
         frozen.values.iter_mut().take(iterations).for_each(|value| *value = 0.0);
         frozen
     }
-
-    /// The final value throughout: a planted defect.
-    pub(super) fn constant(&self) -> Self {
-        Self { values: Vec::new(), beyond: self.beyond }
-    }
 }
 
 /// `CosineScheduler`.

@@ -1,31 +1,29 @@
-//! What a step logs, and what it shows to an observer.
+//! What a step logs, and what it shows beside its forward pass.
 
 use dinov3_names::Kind as EntryKind;
 use dinov3_vit::meta_arch::{Batch, Losses};
-use dinov3_vit::tap::Taps;
-use tch::{Kind, Tensor};
 
 use super::weights::wholes;
 use super::{NANS_ALLOWED, StepLog, TrainError, Trainer};
 use crate::optim::adamw::Slot;
+use crate::shard::Parameters;
+use dinov3_vit::hook::Hooks;
+use tch::{Kind, Tensor, no_grad};
 
-/// `loss:<term>`, then `loss:total_loss`.
-pub(super) fn losses(losses: &Losses, taps: &mut Taps) {
-    if taps.is_on() {
-        for (name, term) in &losses.terms {
-            taps.value(EntryKind::Loss.of(name), &term.to_tensor());
-        }
-        taps.value(EntryKind::Loss.of("total_loss"), &losses.total.detach());
+/// Shows the whole of parameter `i`, or of one of its moments, and overwrites this rank's `rows` if a hook puts something in its place.
+/// Every rank calls it.
+fn show_rows(
+    parameters: &Parameters,
+    i: usize,
+    rows: &Tensor,
+    kind: EntryKind,
+    hooks: &mut Hooks,
+) -> Result<(), TrainError> {
+    let name = kind.of(&parameters.names()[i]);
+    if let Some(whole) = hooks.look(name, &parameters.whole(i, rows)?).into_replacement() {
+        no_grad(|| rows.shallow_clone().copy_(&parameters.rows_of(i, &whole)));
     }
-}
-
-/// `grad_norm:<submodule>`.
-pub(super) fn norms(norms: &[(&'static str, Tensor)], taps: &mut Taps) {
-    if taps.is_on() {
-        for (submodule, norm) in norms {
-            taps.value(EntryKind::GradNorm.of(submodule), norm);
-        }
-    }
+    Ok(())
 }
 
 impl Trainer {
@@ -66,39 +64,43 @@ impl Trainer {
         Ok(())
     }
 
-    pub(super) fn tap_gradients(&self, grads: &[Option<Tensor>], taps: &mut Taps) -> Result<(), TrainError> {
-        if taps.is_on() {
+    /// `grad:<parameter>`.
+    pub(super) fn show_gradients(&self, grads: &mut [Option<Tensor>], hooks: &mut Hooks) -> Result<(), TrainError> {
+        if hooks.is_on() {
             let student = &self.weights.student;
-            for (i, (name, grad)) in student.names().iter().zip(grads).enumerate() {
-                if let Some(grad) = grad {
-                    taps.value(EntryKind::Grad.of(name), &student.whole(i, grad)?);
+            for (i, (name, slot)) in student.names().iter().zip(grads).enumerate() {
+                let Some(grad) = slot else { continue };
+                let whole = hooks.look(EntryKind::Grad.of(name), &student.whole(i, grad)?).into_replacement();
+                if let Some(whole) = whole {
+                    *slot = Some(student.rows_of(i, &whole));
                 }
             }
         }
         Ok(())
     }
 
-    pub(super) fn tap_optimizer(&self, taps: &mut Taps) -> Result<(), TrainError> {
-        if taps.is_on() {
+    /// `exp_avg:<parameter>`, `exp_avg_sq:<parameter>`, `param:<parameter>`.
+    pub(super) fn show_optimizer(&self, hooks: &mut Hooks) -> Result<(), TrainError> {
+        if hooks.is_on() {
             let student = &self.weights.student;
-            for (i, (name, slot)) in student.names().iter().zip(self.optimizer.slots()).enumerate() {
-                taps.value(EntryKind::ExpAvg.of(name), &student.whole(i, &slot.exp_avg)?);
-                taps.value(EntryKind::ExpAvgSq.of(name), &student.whole(i, &slot.exp_avg_sq)?);
-                taps.value(EntryKind::Param.of(name), &student.whole(i, &slot.param)?);
+            for (i, slot) in self.optimizer.slots().iter().enumerate() {
+                show_rows(student, i, &slot.exp_avg, EntryKind::ExpAvg, hooks)?;
+                show_rows(student, i, &slot.exp_avg_sq, EntryKind::ExpAvgSq, hooks)?;
+                show_rows(student, i, &slot.param, EntryKind::Param, hooks)?;
             }
         }
         Ok(())
     }
 
-    /// The average after its update, and a Gram teacher that took new weights in this step.
-    pub(super) fn tap_teachers(&self, gram_teacher_changed: bool, taps: &mut Taps) -> Result<(), TrainError> {
-        if !taps.is_on() {
+    /// The average after its update, and a Gram teacher that took new weights in this step: `param:<parameter>`.
+    pub(super) fn show_teachers(&self, gram_teacher_changed: bool, hooks: &mut Hooks) -> Result<(), TrainError> {
+        if !hooks.is_on() {
             return Ok(());
         }
         let gram_teacher = self.weights.gram_teacher.as_ref().filter(|_| gram_teacher_changed);
         for parameters in [&self.weights.teacher].into_iter().chain(gram_teacher) {
-            for (name, tensor) in wholes(parameters, parameters.rows())? {
-                taps.value(EntryKind::Param.of(name), &tensor);
+            for (i, rows) in parameters.rows().iter().enumerate() {
+                show_rows(parameters, i, rows, EntryKind::Param, hooks)?;
             }
         }
         Ok(())
@@ -106,19 +108,19 @@ impl Trainer {
 
     /// Shows what multiplies learning rate and weight decay of each of the student's P parameters: `groups:lr_multiplier` and
     /// `groups:wd_multiplier`, `[P]` float64, and `groups:is_last_layer`, `[P]` bool.
-    pub fn tap_groups(&self, taps: &mut Taps) {
+    pub fn show_groups(&self, hooks: &mut Hooks) {
         let all: Vec<_> = self.optimizer.slots().iter().map(|slot| slot.multipliers).collect();
         let of = |f: fn(&crate::optim::Multipliers) -> f64| Tensor::from_slice(&all.iter().map(f).collect::<Vec<_>>());
-        taps.value(EntryKind::Groups.of("lr_multiplier"), &of(|it| it.lr));
-        taps.value(EntryKind::Groups.of("wd_multiplier"), &of(|it| it.weight_decay));
-        taps.value(EntryKind::Groups.of("is_last_layer"), &of(|it| f64::from(it.is_last_layer)).to_kind(Kind::Bool));
+        hooks.summary(EntryKind::Groups.of("lr_multiplier"), &of(|it| it.lr));
+        hooks.summary(EntryKind::Groups.of("wd_multiplier"), &of(|it| it.weight_decay));
+        hooks.summary(EntryKind::Groups.of("is_last_layer"), &of(|it| f64::from(it.is_last_layer)).to_kind(Kind::Bool));
     }
 
     /// Shows the curves over all iterations: `schedule:lr` and so on, float64.
-    pub fn tap_schedules(&self, taps: &mut Taps) {
+    pub fn show_schedules(&self, hooks: &mut Hooks) {
         let total = self.config.training.iterations();
         let mut show = |name: &str, curve: &crate::schedule::Curve| {
-            taps.value(EntryKind::Schedule.of(name), &Tensor::from_slice(&curve.over(total)));
+            hooks.summary(EntryKind::Schedule.of(name), &Tensor::from_slice(&curve.over(total)));
         };
         for (name, curve) in self.schedules.named() {
             show(name, curve);
@@ -133,18 +135,18 @@ impl Trainer {
     }
 
     /// Shows weights and moments as they are now: `final:student.…`, `final:teacher.…`, `final:exp_avg.student.…`,
-    /// `final:exp_avg_sq.student.…`. Every rank calls it, observed like the others.
+    /// `final:exp_avg_sq.student.…`. Every rank calls it, with a hook on all or on none.
     ///
     /// # Errors
     /// When a rank is gone.
-    pub fn tap_final(&self, taps: &mut Taps) -> Result<(), TrainError> {
+    pub fn show_final(&self, hooks: &mut Hooks) -> Result<(), TrainError> {
         let student = &self.weights.student;
         let moments = |f: fn(&Slot) -> &Tensor| -> Vec<Tensor> {
             self.optimizer.slots().iter().map(|slot| f(slot).shallow_clone()).collect()
         };
         let mut show = |prefix: &str, all: Vec<(String, Tensor)>| {
             all.iter()
-                .for_each(|(name, tensor)| taps.value(EntryKind::Final.of(format_args!("{prefix}{name}")), tensor));
+                .for_each(|(name, tensor)| hooks.summary(EntryKind::Final.of(format_args!("{prefix}{name}")), tensor));
         };
         show("", self.student()?);
         show("", self.teacher()?);

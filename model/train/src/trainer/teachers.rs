@@ -1,8 +1,8 @@
 //! The networks that follow the student: its moving average, and the Gram teacher.
 
 use dinov3_config::GramTeacher;
-use dinov3_config::fault::Fault;
 use dinov3_torch::shim::{self, ShimError};
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::{SslMetaArch, warm};
 use dinov3_vit::module::copy_buffers;
 use dinov3_vit::vit::VisionTransformer;
@@ -41,15 +41,14 @@ impl Trainer {
         }
     }
 
-    /// `teacher = momentum · teacher + (1 - momentum) · student`, in place.
-    pub(super) fn update_ema(&self, momentum: f64) -> Result<(), ShimError> {
+    /// `teacher = momentum · teacher + (1 - momentum) · student`, in place. Both factors are shown: `average:teacher`, `average:student`.
+    pub(super) fn update_ema(&self, momentum: f64, hooks: &mut Hooks) -> Result<(), ShimError> {
+        let kept = hooks.number("average", "teacher", momentum);
+        let added = hooks.number("average", "student", 1.0 - momentum);
         let (student, teacher) = (self.weights.student.rows(), self.weights.teacher.rows());
         no_grad(|| {
-            shim::foreach_mul_(teacher, momentum)?;
-            if self.fault != Some(Fault::EmaWithoutStudent) {
-                shim::foreach_add_(teacher, student, 1.0 - momentum)?;
-            }
-            Ok(())
+            shim::foreach_mul_(teacher, kept)?;
+            shim::foreach_add_(teacher, student, added)
         })
     }
 

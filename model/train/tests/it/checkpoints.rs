@@ -11,9 +11,9 @@ use dinov3_ranks::Alone;
 use dinov3_torch::runtime;
 use dinov3_train::weights::{WeightsError, read_checkpoint, save};
 use dinov3_train::{TrainError, Trainer};
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Network;
 use dinov3_vit::module::Module;
-use dinov3_vit::tap::Taps;
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -71,13 +71,13 @@ fn a_gram_teacher_takes_a_backbone() {
     let batch = fixture::batch();
     let crops = batch.global_crops.shallow_clone();
     let batch = batch.with_gram_teacher_crops(Some(crops));
-    assert!(matches!(trainer.step(&batch, 10, &mut Taps::none()), Err(TrainError::GramTeacher)));
+    assert!(matches!(trainer.step(&batch, 10, &mut Hooks::none()), Err(TrainError::GramTeacher)));
     trainer.load_checkpoints().unwrap();
     let gram = trainer.arch().gram_teacher.as_ref().unwrap();
     for ((name, _, mine), (_, _, theirs)) in gram.state_dict().into_iter().zip(teacher.backbone.state_dict()) {
         assert_eq!(mine, theirs, "{name}");
     }
-    trainer.step(&batch, 10, &mut Taps::none()).unwrap();
+    trainer.step(&batch, 10, &mut Hooks::none()).unwrap();
 }
 
 /// `student.resume_from_teacher_chkpt` starts student and average from the same weights.

@@ -1,27 +1,27 @@
 //! Properties of the forward pass that need no golden set.
 
 use dinov3_torch::runtime;
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::{SslMetaArch, StudentOutput};
-use dinov3_vit::tap::Taps;
 use dinov3_vit::vit::{Blocks, IntermediateOptions};
 use tch::{Device, Kind, Tensor};
 
 use crate::fixture;
 
-fn student(arch: &SslMetaArch, taps: &mut Taps) -> StudentOutput {
+fn student(arch: &SslMetaArch, hooks: &mut Hooks) -> StudentOutput {
     let batch = fixture::batch();
     runtime::manual_seed(2);
-    arch.student_output(&batch, taps)
+    arch.student_output(&batch, hooks)
 }
 
 #[test]
 fn observing_changes_no_bit() {
     let _stream = fixture::stream();
     let arch = fixture::arch(&fixture::merged_config());
-    let plain = student(&arch, &mut Taps::none());
+    let plain = student(&arch, &mut Hooks::none());
     let mut seen = 0;
     let mut observer = |_: &str, _: &Tensor| seen += 1;
-    let tapped = student(&arch, &mut Taps::to(&mut observer));
+    let tapped = student(&arch, &mut Hooks::to(&mut observer));
     assert_eq!(plain.local_cls_after_head, tapped.local_cls_after_head);
     assert_eq!(plain.global_cls_after_head, tapped.global_cls_after_head);
     assert_eq!(plain.masked_patch_after_head, tapped.masked_patch_after_head);
@@ -32,11 +32,11 @@ fn observing_changes_no_bit() {
 fn the_same_seed_gives_the_same_bits_and_another_does_not() {
     let _stream = fixture::stream();
     let arch = fixture::arch(&fixture::merged_config());
-    let first = student(&arch, &mut Taps::none()).global_cls_after_head;
-    assert_eq!(first, student(&arch, &mut Taps::none()).global_cls_after_head);
+    let first = student(&arch, &mut Hooks::none()).global_cls_after_head;
+    assert_eq!(first, student(&arch, &mut Hooks::none()).global_cls_after_head);
     let batch = fixture::batch();
     runtime::manual_seed(3);
-    let other = arch.student_output(&batch, &mut Taps::none()).global_cls_after_head;
+    let other = arch.student_output(&batch, &mut Hooks::none()).global_cls_after_head;
     assert_ne!(first, other, "stochastic depth draws from the seed");
 }
 
@@ -46,7 +46,7 @@ fn shapes_are_those_of_the_doc_comments() {
     let arch = fixture::arch(&fixture::merged_config());
     let batch = fixture::batch();
     let masked = batch.mask_indices.size()[0];
-    let out = student(&arch, &mut Taps::none());
+    let out = student(&arch, &mut Hooks::none());
     assert_eq!(out.global_cls_pre_head.size(), [4, 64]);
     assert_eq!(out.global_cls_after_head.size(), [4, 96]);
     assert_eq!(out.local_cls_after_head.size(), [8, 96]);
@@ -59,7 +59,7 @@ fn the_teacher_is_not_random() {
     let _stream = fixture::stream();
     let arch = fixture::arch(&fixture::merged_config());
     let batch = fixture::batch();
-    let output = || arch.teacher_output(&batch, &mut Taps::none()).cls_after_head;
+    let output = || arch.teacher_output(&batch, &mut Hooks::none()).cls_after_head;
     assert_eq!(output(), output());
 }
 
@@ -82,7 +82,7 @@ fn the_last_blocks_can_be_named_either_way() {
     let image = Tensor::randn([1, 3, 32, 48], (Kind::Float, Device::Cpu));
     let take = |blocks, reshape| {
         let options = IntermediateOptions { reshape, norm: true };
-        arch.teacher.backbone.get_intermediate_layers(&image, &blocks, options, &mut Taps::none())
+        arch.teacher.backbone.get_intermediate_layers(&image, &blocks, options, &mut Hooks::none())
     };
     let last = take(Blocks::Last(2), false).unwrap();
     let named = take(Blocks::Indices(vec![1, 2]), true).unwrap();

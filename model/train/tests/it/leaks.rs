@@ -11,8 +11,8 @@ use dinov3_config::merge::merged;
 use dinov3_ranks::Alone;
 use dinov3_torch::runtime;
 use dinov3_train::Trainer;
+use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
-use dinov3_vit::tap::Taps;
 use tch::{Device, Kind, Tensor};
 
 /// Set to see the test fail.
@@ -107,7 +107,7 @@ fn the_thousand_steps() {
     let (mut trainer, batch) = (trainer(), batch());
     let (mut kept, mut settled) = (Vec::new(), 0);
     for step in 1..=STEPS {
-        let log = trainer.step(&batch, step - 1, &mut Taps::none()).unwrap();
+        let log = trainer.step(&batch, step - 1, &mut Hooks::none()).unwrap();
         for term in ["koleo_loss", "ibot_loss", "gram_loss"] {
             assert!(log.metrics.iter().any(|(name, _)| name == term), "no {term} in {log:?}");
         }

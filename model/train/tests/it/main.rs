@@ -4,6 +4,7 @@ mod architectures;
 mod checkpoints;
 mod fixture;
 mod forward;
+mod hooks;
 #[cfg(unix)]
 mod launch;
 mod leaks;

@@ -1,11 +1,11 @@
 //! A transformer block (`dinov3/layers/block.py`): attention and feed-forward, each a residual branch behind a norm,
 //! with stochastic depth that drops *samples* and works on the crops of all sizes at once.
 
-use dinov3_config::fault::Fault;
 use dinov3_config::{FfnLayer, NormLayer};
 use dinov3_torch::shim;
 use tch::{Device, Kind, Tensor};
 
+use crate::hook::Hooks;
 use crate::layers::attention::{AttentionConfig, SelfAttention};
 use crate::layers::ffn::Ffn;
 use crate::layers::layer_scale::{LayerScale, scaled};
@@ -14,7 +14,6 @@ use crate::layers::rope::SinCos;
 use crate::module::{Module, Role};
 use crate::ragged;
 use crate::residence::{Residence, Resident};
-use crate::tap::Taps;
 
 /// What a block is built from.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +45,6 @@ pub struct Block {
     mlp: Ffn,
     ls2: Option<LayerScale>,
     drop_path: f64,
-    fault: Option<Fault>,
     residence: Residence,
 }
 
@@ -54,25 +52,19 @@ impl Block {
     /// An uninitialised block at the module path `name`.
     pub fn new(name: String, config: BlockConfig) -> Self {
         let BlockConfig { attention, ffn_layer, ffn_hidden, ffn_bias, drop_path, .. } = config;
-        let (dim, fault) = (attention.dim, attention.fault);
-        let norm_layer = match fault {
-            Some(Fault::LayerNormEps) => config.norm_layer.with_wrong_eps(),
-            _ => config.norm_layer,
-        };
-        let tanh = fault == Some(Fault::GeluTanh);
+        let (dim, norm_layer) = (attention.dim, config.norm_layer);
         let scale = |key: &str| {
             let value = config.layerscale.filter(|value| *value != 0.0)?;
-            Some(LayerScale::new(format!("{name}.{key}"), dim, value, fault == Some(Fault::NoLayerScale)))
+            Some(LayerScale::new(format!("{name}.{key}"), dim, value))
         };
         Self {
             norm1: Norm::new(format!("{name}.norm1"), norm_layer, dim),
             attn: SelfAttention::new(format!("{name}.attn"), attention),
             ls1: scale("ls1"),
             norm2: Norm::new(format!("{name}.norm2"), norm_layer, dim),
-            mlp: Ffn::new(format!("{name}.mlp"), ffn_layer, dim, ffn_hidden, ffn_bias, tanh),
+            mlp: Ffn::new(format!("{name}.mlp"), ffn_layer, dim, ffn_hidden, ffn_bias),
             ls2: scale("ls2"),
             drop_path,
-            fault,
             residence: Residence::default(),
             name,
         }
@@ -89,64 +81,61 @@ impl Block {
     }
 
     /// One `[B_i, N_i, D]` per crop size, and the RoPE tables of each: the same shapes back.
-    pub fn forward_list(&self, xs: &[Tensor], ropes: &[&SinCos], training: bool, taps: &mut Taps) -> Vec<Tensor> {
+    pub fn forward_list(&self, xs: &[Tensor], ropes: &[&SinCos], training: bool, hooks: &mut Hooks) -> Vec<Tensor> {
         self.residence.enter();
         let xs = if training && self.drop_path > 0.0 {
-            let xs = self.attention_branch_on_subsets(xs, ropes, taps);
-            self.ffn_branch_on_subsets(&xs, taps)
+            let xs = self.attention_branch_on_subsets(xs, ropes, hooks);
+            self.ffn_branch_on_subsets(&xs, hooks)
         } else {
-            xs.iter().zip(ropes).map(|(x, rope)| self.forward_one(x, rope, taps)).collect()
+            xs.iter().zip(ropes).map(|(x, rope)| self.forward_one(x, rope, hooks)).collect()
         };
+        let show = |(i, x)| hooks.port(&self.name, i, x);
+        let xs: Vec<Tensor> = xs.into_iter().enumerate().map(show).collect();
         self.residence.leave(&xs.iter().collect::<Vec<_>>());
-        if taps.is_on() {
-            for (i, x) in xs.iter().enumerate() {
-                taps.port(&self.name, &i.to_string(), x);
-            }
-        }
         xs
     }
 
     /// A single `[B, N, D]`, as `get_intermediate_layers` calls a block: never in training.
-    pub fn forward(&self, x: &Tensor, rope: &SinCos, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, rope: &SinCos, hooks: &mut Hooks) -> Tensor {
         self.residence.enter();
-        let x = self.forward_one(x, rope, taps);
+        let x = self.forward_one(x, rope, hooks);
+        let x = hooks.output(&self.name, x);
         self.residence.leave(&[&x]);
-        taps.output(&self.name, &x);
         x
     }
 
-    fn forward_one(&self, x: &Tensor, rope: &SinCos, taps: &mut Taps) -> Tensor {
-        let residual = self.norm1.forward_with_input(x, taps);
-        let residual = self.attn.forward(&residual, rope, taps);
-        let x = x + scaled(&self.ls1, residual, taps);
-        let residual = self.norm2.forward_with_input(&x, taps);
-        let residual = self.mlp.forward(&residual, taps);
-        &x + scaled(&self.ls2, residual, taps)
+    fn forward_one(&self, x: &Tensor, rope: &SinCos, hooks: &mut Hooks) -> Tensor {
+        let residual = self.norm1.forward_with_input(x, hooks);
+        let residual = self.attn.forward(&residual, rope, hooks);
+        let x = x + scaled(&self.ls1, residual, hooks);
+        let residual = self.norm2.forward_with_input(&x, hooks);
+        let residual = self.mlp.forward(&residual, hooks);
+        &x + scaled(&self.ls2, residual, hooks)
     }
 
-    fn attention_branch_on_subsets(&self, xs: &[Tensor], ropes: &[&SinCos], taps: &mut Taps) -> Vec<Tensor> {
-        let kept = self.draw_subsets(xs, taps);
+    fn attention_branch_on_subsets(&self, xs: &[Tensor], ropes: &[&SinCos], hooks: &mut Hooks) -> Vec<Tensor> {
+        let kept = self.draw_subsets(xs, hooks);
         let (flat, shapes) = ragged::cat_keep_shapes(&kept.select(xs));
-        let normed = ragged::uncat_with_shapes(&self.norm1.forward_with_input(&flat, taps), &shapes);
-        let residuals = self.attn.forward_list(&normed, ropes, taps);
-        self.add_residuals(xs, &kept, residuals, &self.ls1, taps)
+        let normed = ragged::uncat_with_shapes(&self.norm1.forward_with_input(&flat, hooks), &shapes);
+        let residuals = self.attn.forward_list(&normed, ropes, hooks);
+        self.add_residuals(xs, &kept, residuals, &self.ls1, hooks)
     }
 
-    fn ffn_branch_on_subsets(&self, xs: &[Tensor], taps: &mut Taps) -> Vec<Tensor> {
-        let kept = self.draw_subsets(xs, taps);
+    fn ffn_branch_on_subsets(&self, xs: &[Tensor], hooks: &mut Hooks) -> Vec<Tensor> {
+        let kept = self.draw_subsets(xs, hooks);
         let (flat, shapes) = ragged::cat_keep_shapes(&kept.select(xs));
-        let normed = self.norm2.forward_with_input(&flat, taps);
-        let residuals = ragged::uncat_with_shapes(&self.mlp.forward(&normed, taps), &shapes);
-        self.add_residuals(xs, &kept, residuals, &self.ls2, taps)
+        let normed = self.norm2.forward_with_input(&flat, hooks);
+        let residuals = ragged::uncat_with_shapes(&self.mlp.forward(&normed, hooks), &shapes);
+        self.add_residuals(xs, &kept, residuals, &self.ls2, hooks)
     }
 
     /// Which samples of each list keep their branch. Drawn on the host, so that every device consumes one stream.
-    fn draw_subsets(&self, xs: &[Tensor], taps: &mut Taps) -> Subsets {
+    fn draw_subsets(&self, xs: &[Tensor], hooks: &mut Hooks) -> Subsets {
         let indices = xs
             .iter()
             .map(|x| {
                 let permutation = Tensor::randperm(x.size()[0], (Kind::Int64, Device::Cpu));
-                taps.randperm(&self.name, &permutation);
+                let permutation = hooks.randperm(&self.name, permutation);
                 permutation.narrow(0, 0, self.kept_samples(x)).to_device(x.device())
             })
             .collect();
@@ -165,15 +154,13 @@ impl Block {
         kept: &Subsets,
         residuals: Vec<Tensor>,
         layer_scale: &Option<LayerScale>,
-        taps: &mut Taps,
+        hooks: &mut Hooks,
     ) -> Vec<Tensor> {
         let mut sums = Vec::with_capacity(xs.len());
         for ((x, indices), residual) in xs.iter().zip(&kept.0).zip(residuals) {
-            let scale = match self.fault {
-                Some(Fault::StochasticDepthScale) => 1.0,
-                _ => x.size()[0] as f64 / self.kept_samples(x) as f64,
-            };
-            let residual = scaled(layer_scale, residual, taps);
+            let scale = x.size()[0] as f64 / self.kept_samples(x) as f64;
+            let scale = hooks.number(&self.name, "residual_scale", scale);
+            let residual = scaled(layer_scale, residual, hooks);
             let sum = shim::index_add(x, 0, indices, &residual, scale);
             sums.push(sum.expect("the branch has the shape of the samples that it was computed from"));
         }
@@ -202,7 +189,6 @@ impl Module for Block {
             mlp: self.mlp.map_tensors(f),
             ls2: self.ls2.map_tensors(f),
             drop_path: self.drop_path,
-            fault: self.fault,
             residence: self.residence.clone(),
         }
     }

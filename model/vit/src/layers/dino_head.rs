@@ -3,12 +3,12 @@
 use dinov3_config::HeadConfig;
 use tch::{Kind, Tensor};
 
+use crate::hook::Hooks;
 use crate::layers::ffn::gelu;
 use crate::layers::linear::Linear;
 use crate::loss::normalize;
 use crate::module::{Module, Role};
 use crate::residence::{Residence, Resident};
-use crate::tap::Taps;
 
 /// `DINOHead`: an MLP, an L2 normalisation, and the prototypes.
 #[derive(Debug)]
@@ -46,21 +46,21 @@ impl DinoHead {
     }
 
     /// `[B, D] -> [B, K]`: logits over the prototypes.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
         self.at_home(|| {
-            let x = self.bottleneck(x, taps);
-            self.logits(&x, taps)
+            let x = self.bottleneck(x, hooks);
+            self.logits(&x, hooks)
         })
     }
 
     /// `forward(no_last_layer=True)`: `[B, D] -> [B, bottleneck]`, on the unit sphere.
-    pub fn without_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        self.at_home(|| self.bottleneck(x, taps))
+    pub fn without_last_layer(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        self.at_home(|| self.bottleneck(x, hooks))
     }
 
     /// `forward(only_last_layer=True)`: `[B, bottleneck] -> [B, K]`.
-    pub fn only_last_layer(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        self.at_home(|| self.logits(x, taps))
+    pub fn only_last_layer(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        self.at_home(|| self.logits(x, hooks))
     }
 
     /// With the parameters there.
@@ -71,21 +71,17 @@ impl DinoHead {
         x
     }
 
-    fn bottleneck(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        let mut x = self.mlp[0].forward(x, taps);
+    fn bottleneck(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let mut x = self.mlp[0].forward(x, hooks);
         for (i, layer) in self.mlp.iter().enumerate().skip(1) {
-            x = gelu(&x, false);
-            if taps.is_on() {
-                taps.output(&format!("{}.mlp.{}", self.name, 2 * i - 1), &x);
-            }
-            x = layer.forward(&x, taps);
+            x = hooks.output(format_args!("{}.mlp.{}", self.name, 2 * i - 1), gelu(&x));
+            x = layer.forward(&x, hooks);
         }
         normalize(&x, if x.kind() == Kind::Half { 1e-6 } else { 1e-12 })
     }
 
-    fn logits(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        self.last_layer.tap_input(x, taps);
-        self.last_layer.forward(x, taps)
+    fn logits(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        self.last_layer.forward_with_input(x, hooks)
     }
 }
 

@@ -3,13 +3,13 @@
 use dinov3_config::FfnLayer;
 use tch::Tensor;
 
+use crate::hook::Hooks;
 use crate::layers::linear::Linear;
 use crate::module::{Module, Role};
-use crate::tap::Taps;
 
-/// The exact GELU, or its tanh approximation when that defect is planted.
-pub(crate) fn gelu(x: &Tensor, tanh: bool) -> Tensor {
-    x.gelu(if tanh { "tanh" } else { "none" })
+/// The exact GELU.
+pub(crate) fn gelu(x: &Tensor) -> Tensor {
+    x.gelu("none")
 }
 
 /// A feed-forward network of either kind.
@@ -23,8 +23,6 @@ pub enum Ffn {
         fc1: Linear,
         /// `[D, hidden]`.
         fc2: Linear,
-        /// Planted defect: the tanh approximation.
-        tanh: bool,
     },
     /// `w3(silu(w1(x)) * w2(x))`.
     SwiGlu {
@@ -39,10 +37,10 @@ pub enum Ffn {
 
 impl Ffn {
     /// An uninitialised network at the module path `name`. SwiGLU takes two thirds of `hidden`, rounded up.
-    pub fn new(name: String, layer: FfnLayer, dim: i64, hidden: i64, bias: bool, tanh: bool) -> Self {
+    pub fn new(name: String, layer: FfnLayer, dim: i64, hidden: i64, bias: bool) -> Self {
         let linear = |key: &str, inputs, outputs| Linear::new(format!("{name}.{key}"), inputs, outputs, bias);
         match layer.align_to() {
-            None => Ffn::Mlp { fc1: linear("fc1", dim, hidden), fc2: linear("fc2", hidden, dim), tanh, name },
+            None => Ffn::Mlp { fc1: linear("fc1", dim, hidden), fc2: linear("fc2", hidden, dim), name },
             Some(align_to) => {
                 let two_thirds = (hidden as f64 * 2.0 / 3.0) as i64;
                 let hidden = (two_thirds + align_to - 1) / align_to * align_to;
@@ -64,20 +62,17 @@ impl Ffn {
     }
 
     /// `[.., D] -> [.., D]`.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
         match self {
-            Ffn::Mlp { name, fc1, fc2, tanh } => {
-                let hidden = gelu(&fc1.forward(x, taps), *tanh);
-                if taps.is_on() {
-                    taps.output(&format!("{name}.act"), &hidden);
-                }
-                fc2.forward(&hidden, taps)
+            Ffn::Mlp { name, fc1, fc2 } => {
+                let hidden = gelu(&fc1.forward(x, hooks));
+                let hidden = hooks.output(format_args!("{name}.act"), hidden);
+                fc2.forward(&hidden, hooks)
             }
             Ffn::SwiGlu { w1, w2, w3 } => {
-                let gate = w1.forward(x, taps);
-                let hidden = gate.silu() * w2.forward(x, taps);
-                w3.tap_input(&hidden, taps);
-                w3.forward(&hidden, taps)
+                let gate = w1.forward(x, hooks);
+                let hidden = gate.silu() * w2.forward(x, hooks);
+                w3.forward_with_input(&hidden, hooks)
             }
         }
     }
@@ -86,8 +81,8 @@ impl Ffn {
 impl Module for Ffn {
     fn map_tensors(&self, f: &mut dyn FnMut(&str, Role, &Tensor) -> Tensor) -> Self {
         match self {
-            Ffn::Mlp { name, fc1, fc2, tanh } => {
-                Ffn::Mlp { name: name.clone(), fc1: fc1.map_tensors(f), fc2: fc2.map_tensors(f), tanh: *tanh }
+            Ffn::Mlp { name, fc1, fc2 } => {
+                Ffn::Mlp { name: name.clone(), fc1: fc1.map_tensors(f), fc2: fc2.map_tensors(f) }
             }
             Ffn::SwiGlu { w1, w2, w3 } => {
                 Ffn::SwiGlu { w1: w1.map_tensors(f), w2: w2.map_tensors(f), w3: w3.map_tensors(f) }

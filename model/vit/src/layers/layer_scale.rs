@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
+use crate::hook::Hooks;
 use crate::init;
 use crate::module::{Module, Role, uninitialised};
-use crate::tap::Taps;
 
 /// A learnt factor for each feature of a residual branch.
 #[derive(Debug)]
@@ -13,14 +13,12 @@ pub struct LayerScale {
     init_value: f64,
     /// `[D]`.
     pub gamma: Tensor,
-    /// Planted defect: the factor is there and not applied.
-    skip: bool,
 }
 
 impl LayerScale {
     /// Uninitialised; `init_value` is `student.layerscale`.
-    pub fn new(name: String, dim: i64, init_value: f64, skip: bool) -> Self {
-        Self { name, init_value, gamma: uninitialised(&[dim]), skip }
+    pub fn new(name: String, dim: i64, init_value: f64) -> Self {
+        Self { name, init_value, gamma: uninitialised(&[dim]) }
     }
 
     /// Every factor is the initial value.
@@ -29,10 +27,9 @@ impl LayerScale {
     }
 
     /// `[.., D] -> [.., D]`.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        let y = if self.skip { x.shallow_clone() } else { x * &self.gamma };
-        taps.output(&self.name, &y);
-        y
+    pub fn forward(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let gamma = hooks.operand(&self.name, "gamma", &self.gamma);
+        hooks.output(&self.name, x * &*gamma)
     }
 }
 
@@ -42,15 +39,14 @@ impl Module for LayerScale {
             name: self.name.clone(),
             init_value: self.init_value,
             gamma: f(&format!("{}.gamma", self.name), Role::Parameter, &self.gamma),
-            skip: self.skip,
         }
     }
 }
 
 /// `ls1` or `ls2` of a block: the identity, unseen by an observer, when the config has no LayerScale.
-pub fn scaled(scale: &Option<LayerScale>, x: Tensor, taps: &mut Taps) -> Tensor {
+pub fn scaled(scale: &Option<LayerScale>, x: Tensor, hooks: &mut Hooks) -> Tensor {
     match scale {
-        Some(scale) => scale.forward(&x, taps),
+        Some(scale) => scale.forward(&x, hooks),
         None => x,
     }
 }

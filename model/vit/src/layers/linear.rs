@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
+use crate::hook::Hooks;
 use crate::init;
 use crate::module::{Module, Role, uninitialised};
-use crate::tap::Taps;
 
 /// `y = x Wᵀ + b`.
 #[derive(Debug)]
@@ -16,8 +16,6 @@ pub struct Linear {
     pub bias: Option<Tensor>,
     /// `[out]`, multiplied into the bias: zero over the keys' third. Only for qkv under `mask_k_bias`, with a bias.
     pub bias_mask: Option<Tensor>,
-    /// Planted defect: the mask is there and not used.
-    ignore_mask: bool,
 }
 
 impl Linear {
@@ -28,14 +26,13 @@ impl Linear {
             weight: uninitialised(&[outputs, inputs]),
             bias: bias.then(|| uninitialised(&[outputs])),
             bias_mask: None,
-            ignore_mask: false,
         }
     }
 
     /// `LinearKMaskedBias`: a qkv projection whose keys have no bias.
-    pub fn with_masked_k_bias(name: String, inputs: i64, outputs: i64, bias: bool, ignore_mask: bool) -> Self {
+    pub fn with_masked_k_bias(name: String, inputs: i64, outputs: i64, bias: bool) -> Self {
         let bias_mask = bias.then(|| uninitialised(&[outputs]));
-        Self { bias_mask, ignore_mask, ..Self::new(name, inputs, outputs, bias) }
+        Self { bias_mask, ..Self::new(name, inputs, outputs, bias) }
     }
 
     /// Truncated normal weights (std 0.02), zero bias, and the mask that is zero over the middle third.
@@ -53,14 +50,13 @@ impl Linear {
     }
 
     /// `[.., in] -> [.., out]`.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        let masked = match (&self.bias, &self.bias_mask) {
-            (Some(bias), Some(mask)) if !self.ignore_mask => Some(bias * mask.to_kind(bias.kind())),
-            _ => None,
-        };
-        let y = x.linear(&self.weight, masked.as_ref().or(self.bias.as_ref()));
-        taps.output(&self.name, &y);
-        y
+    pub fn forward(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let weight = hooks.operand(&self.name, "weight", &self.weight);
+        let bias = self.bias.as_ref().map(|bias| hooks.operand(&self.name, "bias", bias));
+        let mask = self.bias_mask.as_ref().map(|mask| hooks.operand(&self.name, "bias_mask", mask));
+        let masked = bias.as_deref().zip(mask.as_deref()).map(|(bias, mask)| bias * mask.to_kind(bias.kind()));
+        let y = x.linear(&weight, masked.as_ref().or(bias.as_deref()));
+        hooks.output(&self.name, y)
     }
 
     /// The number of inputs.
@@ -68,9 +64,10 @@ impl Linear {
         self.weight.size()[1]
     }
 
-    /// Shows the input of this layer to the observer: `<name>:in`.
-    pub fn tap_input(&self, x: &Tensor, taps: &mut Taps) {
-        taps.port(&self.name, "in", x);
+    /// Shows the input of this layer, `<name>:in`, then applies it.
+    pub fn forward_with_input(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let x = hooks.input(&self.name, x);
+        self.forward(&x, hooks)
     }
 }
 
@@ -82,7 +79,6 @@ impl Module for Linear {
             weight: at("weight", Role::Parameter, &self.weight),
             bias: self.bias.as_ref().map(|t| at("bias", Role::Parameter, t)),
             bias_mask: self.bias_mask.as_ref().map(|t| at("bias_mask", Role::Buffer, t)),
-            ignore_mask: self.ignore_mask,
         }
     }
 }

@@ -4,9 +4,9 @@
 use dinov3_config::NormLayer;
 use tch::{Kind, Tensor};
 
+use crate::hook::Hooks;
 use crate::init;
 use crate::module::{Module, Role, at_least_float, uninitialised};
-use crate::tap::Taps;
 
 /// Normalisation over the last dimension.
 #[derive(Debug)]
@@ -39,26 +39,28 @@ impl Norm {
     }
 
     /// `[.., D] -> [.., D]`.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let weight = hooks.operand(&self.name, "weight", &self.weight);
+        let bias = self.bias.as_ref().map(|bias| hooks.operand(&self.name, "bias", bias));
+        let eps = hooks.number(&self.name, "eps", self.layer.eps());
         let y = match self.layer {
-            NormLayer::RmsNorm => self.rms_norm(x),
-            _ => x.layer_norm(self.weight.size(), Some(&self.weight), self.bias.as_ref(), self.layer.eps(), true),
+            NormLayer::RmsNorm => rms_norm(x, &weight, eps),
+            _ => x.layer_norm(self.weight.size(), Some(&*weight), bias.as_deref(), eps, true),
         };
-        taps.output(&self.name, &y);
-        y
+        hooks.output(&self.name, y)
     }
 
-    /// Shows the input of this norm to the observer, then applies it.
-    pub fn forward_with_input(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        taps.port(&self.name, "in", x);
-        self.forward(x, taps)
+    /// Shows the input of this norm, `<name>:in`, then applies it.
+    pub fn forward_with_input(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
+        let x = hooks.input(&self.name, x);
+        self.forward(&x, hooks)
     }
+}
 
-    fn rms_norm(&self, x: &Tensor) -> Tensor {
-        let wide = at_least_float(x);
-        let mean_square = wide.pow_tensor_scalar(2).mean_dim(&[-1i64][..], true, None::<Kind>);
-        (&wide * (mean_square + self.layer.eps()).rsqrt()).type_as(x) * &self.weight
-    }
+fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
+    let wide = at_least_float(x);
+    let mean_square = wide.pow_tensor_scalar(2).mean_dim(&[-1i64][..], true, None::<Kind>);
+    (&wide * (mean_square + eps).rsqrt()).type_as(x) * weight
 }
 
 impl Module for Norm {

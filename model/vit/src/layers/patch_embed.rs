@@ -2,9 +2,9 @@
 
 use tch::Tensor;
 
+use crate::hook::Hooks;
 use crate::init;
 use crate::module::{Module, Role, uninitialised};
-use crate::tap::Taps;
 
 /// A convolution whose kernel and stride are the patch.
 #[derive(Debug)]
@@ -40,16 +40,13 @@ impl PatchEmbed {
     }
 
     /// `[B, 3, H, W] -> [B, H/P, W/P, D]`. Pixels beyond the last whole patch are dropped, as the reference does.
-    pub fn forward(&self, images: &Tensor, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, images: &Tensor, hooks: &mut Hooks) -> Tensor {
         let patch = [self.patch_size, self.patch_size];
-        let x = images.conv2d(&self.weight, Some(&self.bias), patch, [0, 0], [1, 1], 1);
-        if taps.is_on() {
-            taps.output(&format!("{}.proj", self.name), &x);
-        }
+        let proj = format_args!("{}.proj", self.name);
+        let (weight, bias) = (hooks.operand(proj, "weight", &self.weight), hooks.operand(proj, "bias", &self.bias));
+        let x = hooks.output(proj, images.conv2d(&weight, Some(&*bias), patch, [0, 0], [1, 1], 1));
         let size = x.size();
-        let x = x.flatten(2, -1).transpose(1, 2).reshape([-1, size[2], size[3], size[1]]);
-        taps.output(&self.name, &x);
-        x
+        hooks.output(&self.name, x.flatten(2, -1).transpose(1, 2).reshape([-1, size[2], size[3], size[1]]))
     }
 }
 

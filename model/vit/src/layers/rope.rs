@@ -8,8 +8,8 @@ use dinov3_config::{NormalizeCoords, Periods, RopeConfig};
 use dinov3_torch::shim;
 use tch::{Device, Kind, Tensor, no_grad};
 
+use crate::hook::Hooks;
 use crate::module::{Module, Role, kind};
-use crate::tap::Taps;
 
 /// The tables of one patch grid.
 #[derive(Debug)]
@@ -25,10 +25,23 @@ impl SinCos {
         Self { sin: self.sin.shallow_clone(), cos: self.cos.shallow_clone() }
     }
 
-    /// Shows the tables to the observer under the module's name.
-    pub fn tap(&self, name: &str, taps: &mut Taps) {
-        taps.port(name, "0", &self.sin);
-        taps.port(name, "1", &self.cos);
+    /// Shows the tables under the module's name, and gives those to rotate by.
+    pub fn shown(&self, name: &str, hooks: &mut Hooks) -> Self {
+        let Self { sin, cos } = self.shallow_clone();
+        Self { sin: hooks.port(name, "0", sin), cos: hooks.port(name, "1", cos) }
+    }
+
+    /// Rotates the patch tokens of `x`, `[B, heads, N, D_head]`, the last of its N tokens, in the dtype of the tables, and casts back. The
+    /// prefix (CLS and storage tokens) has no position and only passes through the cast.
+    pub fn apply(&self, x: &Tensor) -> Tensor {
+        if self.fits_one_pass(x) {
+            return self.rotate_in_one_pass(x);
+        }
+        let (kind, prefix) = (x.kind(), x.size()[2] - self.patches());
+        let x = x.to_kind(self.sin.kind());
+        let head = x.narrow(2, 0, prefix);
+        let rotated = self.rotate(&x.narrow(2, prefix, self.patches()));
+        Tensor::cat(&[head, rotated], -2).to_kind(kind)
     }
 
     /// Rotates `x`, `[B, heads, H W, D_head]`, feature i of the first half against feature i of the second.
@@ -39,14 +52,14 @@ impl SinCos {
     }
 
     /// Whether [`SinCos::rotate_in_one_pass`] can take `x`: it is on the CPU, and everything is rounded to bf16.
-    pub fn fits_one_pass(&self, x: &Tensor) -> bool {
+    fn fits_one_pass(&self, x: &Tensor) -> bool {
         let kinds = self.sin.kind() == Kind::BFloat16 && matches!(x.kind(), Kind::Float | Kind::BFloat16);
         kinds && x.device() == Device::Cpu
     }
 
     /// All tokens of `x`, `[B, heads, N, D_head]`, of which the last are patches: cast, rotated, and cast back. The same bits as
     /// casting, cutting, [`SinCos::rotate`] and joining, eleven ops that each go through memory.
-    pub fn rotate_in_one_pass(&self, x: &Tensor) -> Tensor {
+    fn rotate_in_one_pass(&self, x: &Tensor) -> Tensor {
         shim::apply_rope(x, &self.sin, &self.cos).expect("`fits_one_pass` was asked")
     }
 

@@ -38,7 +38,7 @@ pub fn koleo_loss(features: &Tensor) -> Tensor {
 }
 
 /// [`koleo_loss`] of features that are taken for normalised.
-pub(crate) fn from_normalized(x: &Tensor) -> Tensor {
+pub fn from_normalized(x: &Tensor) -> Tensor {
     let nearest = no_grad(|| without_diagonal(x.mm(&x.transpose(0, 1)), 0).max_dim(1, false).1);
     let distances = Tensor::pairwise_distance(x, &x.index(&[Some(&nearest)]), 2.0, EPS, false);
     -(distances + EPS).log().mean(None::<Kind>)
@@ -110,7 +110,7 @@ pub fn koleo_loss_over_ranks(
 }
 
 /// The mean of scalars, summed one after another.
-pub(crate) fn mean(losses: &[Tensor]) -> Tensor {
+pub fn mean(losses: &[Tensor]) -> Tensor {
     let sum = losses[1..].iter().fold(losses[0].shallow_clone(), |sum, loss| sum + loss);
     sum / losses.len() as i64
 }

@@ -5,6 +5,7 @@ use dinov3_data::collate;
 use dinov3_torch::bytes::fill_strided;
 use tch::{Device, Kind, Tensor};
 
+use crate::hook::Hooks;
 use crate::loss::ibot;
 
 /// The crops of a batch and what is masked in them (`dinov3/data/collate.py`).
@@ -61,6 +62,19 @@ impl Batch {
             masks: moved(&self.masks, Kind::Bool),
             mask_indices: moved(&self.mask_indices, Kind::Int64),
             masks_weight: moved(&self.masks_weight, self.masks_weight.kind()),
+        }
+    }
+
+    /// Shows what a step computes with, `batch:global_crops` and so on, and gives what it is to compute with.
+    pub fn shown(self, hooks: &mut Hooks) -> Self {
+        let mut show = |key, value: Tensor| hooks.operand("batch", key, &value).into_replacement().unwrap_or(value);
+        Self {
+            global_crops: show("global_crops", self.global_crops),
+            local_crops: show("local_crops", self.local_crops),
+            gram_teacher_crops: self.gram_teacher_crops.map(|crops| show("gram_teacher_crops", crops)),
+            masks: show("masks", self.masks),
+            mask_indices: show("mask_indices", self.mask_indices),
+            masks_weight: show("masks_weight", self.masks_weight),
         }
     }
 

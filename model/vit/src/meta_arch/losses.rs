@@ -1,15 +1,16 @@
 //! The terms of the loss and their sum: `compute_losses`.
 
-use dinov3_config::fault::Fault;
 use dinov3_config::{GramConfig, KoLeo, TrainingConfig};
+use dinov3_names::Kind as EntryKind;
 use dinov3_ranks::Group;
 use tch::{Tensor, no_grad};
 
 use super::{Batch, GramOutput, StudentOutput};
+use crate::hook::Hooks;
 use crate::loss::dino::dino_loss;
 use crate::loss::gram::gram_loss;
 use crate::loss::ibot;
-use crate::loss::koleo::{self, KoLeoError, koleo_loss, koleo_loss_alone, koleo_loss_over_ranks};
+use crate::loss::koleo::{KoLeoError, koleo_loss, koleo_loss_alone, koleo_loss_over_ranks, mean};
 
 /// One entry of the reference's `loss_dict`.
 #[derive(Debug)]
@@ -52,7 +53,8 @@ pub struct Targets<'a> {
     pub gram: Option<(&'a GramConfig, &'a GramOutput, f64)>,
 }
 
-/// Sums the terms as the reference does, in its order, from what the student gives and what it is held against.
+/// Sums the terms as the reference does, in its order, from what the student gives and what it is held against. Each is shown before it is
+/// added: `loss:<term>`, then `loss:total_loss`.
 ///
 /// # Errors
 /// When the groups of the distributed KoLeo do not fit the batch.
@@ -62,42 +64,64 @@ pub fn compute_losses(
     student: &StudentOutput,
     targets: &Targets,
     group: &dyn Group,
-    fault: Option<Fault>,
+    hooks: &mut Hooks,
 ) -> Result<Losses, KoLeoError> {
     let images = batch.images();
     let by_crop = |x: &Tensor| x.unflatten(0, [x.size()[0] / images, images]);
     let (global, local) = (by_crop(&student.global_cls_after_head), by_crop(&student.local_cls_after_head));
     let (global_scale, local_scale) = scales(global.size()[0], local.size()[0], config.global_ignore_diagonal);
-    let mut terms = Vec::new();
+    let mut terms = Terms::default();
 
     let dino_local = dino_loss(&local, targets.cls_centered, false);
-    let mut total = &dino_local * (config.dino_loss_weight * local_scale * targets.local_weight);
-    terms.push(("dino_local_crops_loss", LossTerm::Value(dino_local)));
-    terms.push(("dino_local_loss_weight", LossTerm::Weight(targets.local_weight)));
+    let dino_local = terms.value("dino_local_crops_loss", dino_local, hooks);
+    let local_weight = terms.weight("dino_local_loss_weight", targets.local_weight, hooks);
+    let mut total = dino_local * (config.dino_loss_weight * local_scale * local_weight);
 
     let dino_global = dino_loss(&global, targets.cls_centered, config.global_ignore_diagonal);
-    total += &dino_global * (config.dino_loss_weight * global_scale);
-    terms.push(("dino_global_crops_loss", LossTerm::Value(dino_global)));
+    let dino_global = terms.value("dino_global_crops_loss", dino_global, hooks);
+    total += dino_global * (config.dino_loss_weight * global_scale);
 
     let crops = by_crop(&student.global_cls_pre_head).unbind(0);
-    let (koleo, weighted) = koleo_term(config, &crops, group, fault)?;
-    total += weighted;
-    terms.push(("koleo_loss", LossTerm::Value(koleo)));
+    total += koleo_term(config, &crops, group, &mut terms, hooks)?;
 
-    let ibot = ibot_loss(batch, student, targets, fault);
-    total += &ibot * config.ibot_loss_weight;
-    terms.push(("ibot_loss", LossTerm::Value(ibot)));
+    let ibot = terms.value("ibot_loss", ibot_loss(batch, student, targets), hooks);
+    total += ibot * config.ibot_loss_weight;
 
     if let Some((gram, output, weight)) = targets.gram {
-        terms.push(("gram_loss_weight", LossTerm::Weight(weight)));
+        let weight = terms.weight("gram_loss_weight", weight, hooks);
         let loss = gram_loss(gram.loss, &output.student, &output.teacher, gram.img_level);
-        total += &loss * weight;
-        terms.push(("gram_loss", LossTerm::Value(loss)));
+        total += terms.value("gram_loss", loss, hooks) * weight;
         if gram.compute_stats {
-            terms.extend(gram_statistics(gram, output, &batch.masks));
+            for (name, loss) in gram_statistics(gram, output, &batch.masks) {
+                let _ = terms.value(name, loss, hooks);
+            }
         }
     }
-    Ok(Losses { total, terms })
+    let total = hooks.value(EntryKind::Loss.of("total_loss"), total);
+    Ok(Losses { total, terms: terms.0 })
+}
+
+/// The terms so far.
+#[derive(Default)]
+struct Terms(Vec<(&'static str, LossTerm)>);
+
+impl Terms {
+    /// A loss, which it gives back to be added.
+    fn value(&mut self, name: &'static str, loss: Tensor, hooks: &mut Hooks) -> Tensor {
+        let loss = hooks.value(EntryKind::Loss.of(name), loss);
+        self.0.push((name, LossTerm::Value(loss.shallow_clone())));
+        loss
+    }
+
+    /// A weight out of a schedule, which it gives back to be multiplied by. Shown in float64.
+    fn weight(&mut self, name: &'static str, weight: f64, hooks: &mut Hooks) -> f64 {
+        let weight = match hooks.is_on() {
+            true => hooks.value(EntryKind::Loss.of(name), Tensor::from(weight)).double_value(&[]),
+            false => weight,
+        };
+        self.0.push((name, LossTerm::Weight(weight)));
+        weight
+    }
 }
 
 /// The shares of the pairs that are global-global and global-local.
@@ -108,48 +132,45 @@ fn scales(global_crops: i64, local_crops: i64, ignore_diagonal: bool) -> (f64, f
     (global as f64 / all, local as f64 / all)
 }
 
-/// The mean KoLeo of the global crops, `[B, D]` each, and what it adds to the loss.
+/// What the mean KoLeo of the global crops, `[B, D]` each, adds to the loss.
 fn koleo_term(
     config: &TrainingConfig,
     crops: &[Tensor],
     group: &dyn Group,
-    fault: Option<Fault>,
-) -> Result<(Tensor, Tensor), KoLeoError> {
+    terms: &mut Terms,
+    hooks: &mut Hooks,
+) -> Result<Tensor, KoLeoError> {
     let weight = config.koleo_loss_weight * crops.len() as f64;
     let of_crop = |x: &Tensor| match config.koleo {
-        _ if fault == Some(Fault::KoLeoNotNormalised) => Ok(koleo::from_normalized(x)),
         KoLeo::Local => Ok(koleo_loss(x)),
         KoLeo::Distributed(distributed) => koleo_loss_alone(distributed, x),
     };
     if let (KoLeo::Distributed(distributed), true) = (config.koleo, group.size() > 1) {
-        return koleo_loss_over_ranks(distributed, crops, weight, group);
+        let (mean, weighted) = koleo_loss_over_ranks(distributed, crops, weight, group)?;
+        let shown = hooks.look(EntryKind::Loss.of("koleo_loss"), &mean).into_replacement();
+        terms.0.push(("koleo_loss", LossTerm::Value(shown.as_ref().unwrap_or(&mean).shallow_clone())));
+        // Its derivative hangs on `weighted`: what takes the mean's place changes the value alone.
+        return Ok(shown.map_or(weighted.shallow_clone(), |mean| mean * weight + (&weighted - weighted.detach())));
     }
     let losses: Result<Vec<Tensor>, _> = crops.iter().map(of_crop).collect();
-    let mean = koleo::mean(&losses?);
-    let weighted = &mean * weight;
-    Ok((mean, weighted))
+    Ok(terms.value("koleo_loss", mean(&losses?), hooks) * weight)
 }
 
-fn ibot_loss(batch: &Batch, student: &StudentOutput, targets: &Targets, fault: Option<Fault>) -> Tensor {
-    let loss = ibot::forward_masked(
+fn ibot_loss(batch: &Batch, student: &StudentOutput, targets: &Targets) -> Tensor {
+    ibot::forward_masked(
         &student.masked_patch_after_head,
         targets.masked_patch_centered,
         &batch.masks,
         Some(&batch.masks_weight),
-    );
-    if fault == Some(Fault::IbotDividedByMaskedImages) {
-        let masked = batch.masks.any_dim(-1, false).sum(None).double_value(&[]);
-        return loss * (batch.masks.size()[0] as f64 / masked);
-    }
-    loss
+    )
 }
 
 /// The Gram loss of masked and of other patches, over the whole batch.
-fn gram_statistics(gram: &GramConfig, output: &GramOutput, masks: &Tensor) -> [(&'static str, LossTerm); 2] {
+fn gram_statistics(gram: &GramConfig, output: &GramOutput, masks: &Tensor) -> [(&'static str, Tensor); 2] {
     let over = |mask: &Tensor| {
         let chosen = |patches: &Tensor| crate::loss::gram::chosen(patches, mask);
         let student = chosen(&output.all_student.detach());
-        LossTerm::Value(no_grad(|| gram_loss(gram.loss, &student, &chosen(&output.all_teacher), false)))
+        no_grad(|| gram_loss(gram.loss, &student, &chosen(&output.all_teacher), false))
     };
     [("stats_only/masked_gram_loss", over(masks)), ("stats_only/unmasked_gram_loss", over(&masks.logical_not()))]
 }

@@ -1,11 +1,12 @@
 //! What the networks give: `get_teacher_output`, `get_student_output`, `get_gram_teacher_output`.
 
 use dinov3_config::{GramConfig, TokensUsed};
+use dinov3_names::Kind as EntryKind;
 use tch::{Tensor, no_grad};
 
 use super::{Batch, SslMetaArch};
+use crate::hook::Hooks;
 use crate::loss::gram;
-use crate::tap::Taps;
 use crate::vit::Crops;
 
 /// What the teacher gives, before centering.
@@ -49,47 +50,47 @@ pub struct GramOutput {
 
 impl SslMetaArch {
     /// `get_teacher_output`, up to the logits: the global crops, unmasked, in evaluation mode.
-    pub fn teacher_output(&self, batch: &Batch, taps: &mut Taps) -> TeacherOutput {
+    pub fn teacher_output(&self, batch: &Batch, hooks: &mut Hooks) -> TeacherOutput {
         no_grad(|| {
             let network = self.acting_teacher();
             let crops = Crops { images: &batch.global_crops, masks: None };
-            let features = network.backbone.forward_features(crops, false, taps);
+            let features = network.backbone.forward_features(crops, false, hooks);
             let masked = features.patches.flatten(0, 1).index_select(0, &batch.mask_indices);
-            let masked_patch_after_head = network.ibot_head.forward(&masked, taps);
-            let cls_after_head = network.dino_head.forward(&features.cls, taps);
+            let masked_patch_after_head = network.ibot_head.forward(&masked, hooks);
+            let cls_after_head = network.dino_head.forward(&features.cls, hooks);
             TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head }
         })
     }
 
     /// The same as `MultiDistillationMetaArch` computes it: iBOT's head without its last layer on every patch, so that all
     /// students' ranks can be sent the few features rather than the logits; then the last layer on the masked ones.
-    pub fn shared_teacher_output(&self, batch: &Batch, taps: &mut Taps) -> TeacherOutput {
+    pub fn shared_teacher_output(&self, batch: &Batch, hooks: &mut Hooks) -> TeacherOutput {
         no_grad(|| {
             let network = self.acting_teacher();
             let crops = Crops { images: &batch.global_crops, masks: None };
-            let features = network.backbone.forward_features(crops, false, taps);
-            let bottleneck = network.ibot_head.without_last_layer(&features.patches.flatten(0, 1), taps);
+            let features = network.backbone.forward_features(crops, false, hooks);
+            let bottleneck = network.ibot_head.without_last_layer(&features.patches.flatten(0, 1), hooks);
             let masked = bottleneck.index_select(0, &batch.mask_indices);
-            let masked_patch_after_head = network.ibot_head.only_last_layer(&masked, taps);
-            let cls = network.dino_head.without_last_layer(&features.cls, taps);
-            let cls_after_head = network.dino_head.only_last_layer(&cls, taps);
+            let masked_patch_after_head = network.ibot_head.only_last_layer(&masked, hooks);
+            let cls = network.dino_head.without_last_layer(&features.cls, hooks);
+            let cls_after_head = network.dino_head.only_last_layer(&cls, hooks);
             TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head }
         })
     }
 
     /// `get_student_output`: global crops with their masks (none in distillation) and local crops, jointly, in training mode.
-    pub fn student_output(&self, batch: &Batch, taps: &mut Taps) -> StudentOutput {
+    pub fn student_output(&self, batch: &Batch, hooks: &mut Hooks) -> StudentOutput {
         let network = &self.student;
         let masks = Some(&batch.masks).filter(|_| self.distilled.is_none());
         let global = Crops { images: &batch.global_crops, masks };
         let local = Crops { images: &batch.local_crops, masks: None };
-        let features = network.backbone.forward_features_of_list(&[global, local], true, taps);
+        let features = network.backbone.forward_features_of_list(&[global, local], true, hooks);
         let (global, local) = (&features[0], &features[1]);
         let masked = global.patches.flatten(0, 1).index_select(0, &batch.mask_indices);
-        let masked_patch_after_head = network.ibot_head.forward(&masked, taps);
+        let masked_patch_after_head = network.ibot_head.forward(&masked, hooks);
         let sizes = [global.cls.size()[0], local.cls.size()[0]];
         let cls = Tensor::cat(&[&global.cls, &local.cls], 0);
-        let mut logits = network.dino_head.forward(&cls, taps).split_with_sizes(&sizes[..], 0).into_iter();
+        let mut logits = network.dino_head.forward(&cls, hooks).split_with_sizes(&sizes[..], 0).into_iter();
         let mut next = || logits.next().expect("two sizes were asked for");
         StudentOutput {
             global_cls_pre_head: global.cls.shallow_clone(),
@@ -100,13 +101,14 @@ impl SslMetaArch {
         }
     }
 
-    /// `get_gram_teacher_output`. `None` when a Gram teacher of its own has no crops to see.
+    /// `get_gram_teacher_output`, shown as `gram:student_patches` and `gram:teacher_patches`. `None` when a Gram teacher of its own has no crops to see.
     pub fn gram_output(
         &self,
         config: &GramConfig,
         batch: &Batch,
         teacher: &TeacherOutput,
         student: &StudentOutput,
+        hooks: &mut Hooks,
     ) -> Option<GramOutput> {
         let all_student = student.global_patches.shallow_clone();
         let all_teacher = match &self.gram_teacher {
@@ -114,7 +116,7 @@ impl SslMetaArch {
             Some(backbone) => {
                 let images = batch.gram_teacher_crops.as_ref()?;
                 let crops = Crops { images, masks: None };
-                let patches = no_grad(|| backbone.forward_features(crops, false, &mut Taps::none()).patches);
+                let patches = no_grad(|| backbone.forward_features(crops, false, hooks).patches);
                 fitted(config, patches, &all_student)
             }
         };
@@ -124,7 +126,9 @@ impl SslMetaArch {
             TokensUsed::Masked => gram::chosen(patches, &batch.masks),
             TokensUsed::Unmasked => gram::chosen(patches, &unmasked()),
         };
-        Some(GramOutput { student: choose(&all_student), teacher: choose(&all_teacher), all_student, all_teacher })
+        let student = hooks.value(EntryKind::Gram.of("student_patches"), choose(&all_student));
+        let teacher = hooks.value(EntryKind::Gram.of("teacher_patches"), choose(&all_teacher));
+        Some(GramOutput { student, teacher, all_student, all_teacher })
     }
 }
 

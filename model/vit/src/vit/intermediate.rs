@@ -4,8 +4,8 @@ use tch::Tensor;
 use thiserror::Error;
 
 use super::{Crops, VisionTransformer};
+use crate::hook::Hooks;
 use crate::layers::norm::Norm;
-use crate::tap::Taps;
 
 /// Which blocks' outputs to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,36 +69,36 @@ impl VisionTransformer {
         images: &Tensor,
         blocks: &Blocks,
         options: IntermediateOptions,
-        taps: &mut Taps,
+        hooks: &mut Hooks,
     ) -> Result<Vec<IntermediateLayer>, NoSuchBlock> {
         let taken = blocks.check(self.blocks.len())?;
         self.residence.enter();
-        let (mut x, grid) = self.prepare_tokens_with_masks(&Crops { images, masks: None }, taps);
+        let (mut x, grid) = self.prepare_tokens_with_masks(&Crops { images, masks: None }, hooks);
         let mut tables = Vec::new();
         let mut outputs = Vec::new();
         for (i, block) in self.blocks.iter().enumerate() {
-            tables = self.rope_tables(i, &[grid], tables, false, taps);
-            x = block.forward(&x, &tables[0], taps);
+            tables = self.rope_tables(&[grid], tables, false);
+            let shown = self.shown_tables(&tables, hooks);
+            x = block.forward(&x, &shown.as_ref().unwrap_or(&tables)[0], hooks);
             if taken.contains(&i) {
                 outputs.push(x.shallow_clone());
             }
         }
         if options.norm {
-            outputs = outputs.iter().map(|x| self.norm_tokens(x, taps)).collect();
+            outputs = outputs.iter().map(|x| self.norm_tokens(x, hooks)).collect();
         }
         self.residence.leave(&outputs.iter().collect::<Vec<_>>());
-        let layers: Vec<_> = outputs.iter().map(|x| self.split(x, options.reshape.then_some(grid))).collect();
-        self.tap_layers(&layers, taps);
-        Ok(layers)
+        let layers = outputs.iter().map(|x| self.split(x, options.reshape.then_some(grid)));
+        Ok(layers.enumerate().map(|(i, layer)| self.shown(i, layer, hooks)).collect())
     }
 
     /// The last norm over all tokens; with untied norms, the CLS and storage tokens have theirs.
-    fn norm_tokens(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    fn norm_tokens(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
         let Some(cls_norm) = &self.cls_norm else {
-            return self.norm.forward(x, taps);
+            return self.norm.forward(x, hooks);
         };
         let prefix = self.prefix_tokens();
-        let mut normed = |norm: &Norm, start, length| norm.forward(&x.narrow(1, start, length), taps);
+        let mut normed = |norm: &Norm, start, length| norm.forward(&x.narrow(1, start, length), hooks);
         let head = normed(cls_norm, 0, prefix);
         let patches = normed(&self.norm, prefix, x.size()[1] - prefix);
         Tensor::cat(&[head, patches], 1)
@@ -114,15 +114,10 @@ impl VisionTransformer {
         IntermediateLayer { patches, class: x.select(1, 0), extra: x.narrow(1, 1, prefix - 1) }
     }
 
-    fn tap_layers(&self, layers: &[IntermediateLayer], taps: &mut Taps) {
-        if !taps.is_on() {
-            return;
-        }
-        let name = format!("{}.get_intermediate_layers", self.name);
-        for (i, layer) in layers.iter().enumerate() {
-            taps.port(&name, &format!("{i}.patch"), &layer.patches);
-            taps.port(&name, &format!("{i}.class"), &layer.class);
-            taps.port(&name, &format!("{i}.extra"), &layer.extra);
-        }
+    fn shown(&self, i: usize, layer: IntermediateLayer, hooks: &mut Hooks) -> IntermediateLayer {
+        let name = format_args!("{}.get_intermediate_layers", self.name);
+        let IntermediateLayer { patches, class, extra } = layer;
+        let mut show = |key, value| hooks.port(name, format_args!("{i}.{key}"), value);
+        IntermediateLayer { patches: show("patch", patches), class: show("class", class), extra: show("extra", extra) }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
+use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Replay, with_view};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::{self, Training};
@@ -32,11 +32,11 @@ fn recorded_elsewhere(plant: Option<Plant>, to: &Path) {
     copy(golden.inputs().unwrap().unwrap(), |name, view| writer.input(name, view).unwrap());
     copy(golden.state().unwrap().unwrap(), |name, view| writer.state(name, view).unwrap());
     let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Loss, |(_, entry)| entry.stage);
-    let mut tap = |name: &str, value: &Tensor| {
+    let mut observer = |name: &str, value: &Tensor| {
         with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
     };
     let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
-    training::replay::run(&golden, &replay, None, &mut tap).unwrap();
+    training::replay::run(&golden, &replay, None, &mut observer).unwrap();
     writer.finish().unwrap();
 }
 
@@ -62,7 +62,7 @@ fn a_correct_step_passes_and_a_wrong_one_is_named() {
     let ids: Vec<_> = result.checks.iter().map(|check| check.id.as_str()).collect();
     assert_eq!(ids, ["training/train_micro_10/fp32"]);
     assert_eq!(result.checks[0].verdict, Verdict::Pass, "{:?}", result.checks[0].findings);
-    recorded_elsewhere(Some(Plant { fault: Fault::ClipAllTogether, block: 0 }), &wrong);
+    recorded_elsewhere(Some("clip-all-together".parse().unwrap()), &wrong);
     let check = run(&Training, &wrong).unwrap().checks.remove(0);
     let reason = "first divergence at `grad_norm:backbone` (stage optimizer)".to_owned();
     assert_eq!(check.verdict, Verdict::Fail { reason });

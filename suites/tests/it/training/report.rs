@@ -1,16 +1,15 @@
 //! What the suite reports.
 
-use dinov3_config::fault::{Fault, Plant};
 use dinov3_golden::manifest::Profile;
 use dinov3_reports::{Collector, SuiteResult, Verdict};
+use dinov3_suites::defects::Plant;
 use dinov3_suites::training::Training;
 use dinov3_suites::{Request, Source, run_alone};
 use tch::Device;
 
 use crate::fixture;
 
-fn run(golden: &str, fault: Option<Fault>) -> SuiteResult {
-    let plant = fault.map(|fault| Plant { fault, block: 0 });
+fn run(golden: &str, plant: Option<Plant>) -> SuiteResult {
     let source = Source::Trainer { device: Device::Cpu, plant };
     let request = Request::of_sets(vec![fixture::sets().join(golden)], Profile::Quick, source);
     let mut collector = Collector::default();
@@ -34,10 +33,10 @@ fn a_table_a_stage_and_one_of_the_steps_in_a_row() {
     assert!(rows.iter().all(agree), "{rows:?}");
 }
 
-/// Adding a fault that no such set has anything of is no proof that it is caught.
+/// A defect of which a set has nothing is not proved to be caught by it.
 #[test]
 fn a_defect_that_could_not_show_is_vacuous() {
     let _stream = fixture::libtorch();
-    let result = run("losses", Some(Fault::ClipAllTogether));
+    let result = run("losses", Some("clip-all-together".parse().unwrap()));
     assert!(result.checks.iter().all(|check| matches!(check.verdict, Verdict::Vacuous { .. })), "{:?}", result.checks);
 }

@@ -1,15 +1,14 @@
 //! Ranks that die, dawdle, or never come: every other ends in time, with an error that names them.
 
-use std::process;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{process, thread};
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::{Failure, Group, ProcessGroup};
 use dinov3_torch::runtime;
 use dinov3_train::{TrainError, Trainer};
-use dinov3_vit::tap::Taps;
+use dinov3_vit::hook::Hooks;
 use tch::{Device, Kind, Tensor};
 
 use super::{join, run, say};
@@ -161,7 +160,7 @@ pub(super) fn killed_in_a_step(place: &str) {
                 die();
             }
         };
-        match trainer.step(&batch, 60 + step, &mut Taps::to(&mut shown)) {
+        match trainer.step(&batch, 60 + step, &mut Hooks::to(&mut shown)) {
             Ok(_) => step += 1,
             Err(error) => break error,
         }

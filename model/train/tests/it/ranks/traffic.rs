@@ -8,7 +8,7 @@ use dinov3_ranks::{Group, ProcessGroup};
 use dinov3_torch::runtime;
 use dinov3_train::Trainer;
 use dinov3_train::shard::Sharding;
-use dinov3_vit::tap::Taps;
+use dinov3_vit::hook::Hooks;
 use tch::{Device, Kind};
 
 use super::{join, run, said_by_all, say};
@@ -55,7 +55,7 @@ fn step(group: &ProcessGroup, kind: Kind, reshard_after_forward: bool) -> Traine
     let gathers = if reshard_after_forward { 3 } else { 2 };
     let formula = (ranks - 1) * shards * (gathers * kind.elt_size_in_bytes() as u64 + 4);
     let before = group.bytes_sent();
-    trainer.step(&batch(), 60, &mut Taps::none()).unwrap();
+    trainer.step(&batch(), 60, &mut Hooks::none()).unwrap();
     let sent = group.bytes_sent() - before;
     let wanted = formula..=formula + formula / 50;
     assert!(wanted.contains(&sent), "{kind:?}, {ranks} ranks: sent {sent}, the formula says {formula}");

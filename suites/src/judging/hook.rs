@@ -1,24 +1,24 @@
-//! The tap that judges.
+//! The hook that judges.
 
 use std::io;
 
 use dinov3_golden::{Judge, SetJudgement};
-use dinov3_vit::tap::Tap;
+use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use super::replay::with_view;
 use crate::SuiteError;
 
-/// Judges every tensor that the trainer shows. A tap cannot fail, so the first failure is kept, and nothing is judged
+/// Judges every tensor that the trainer shows. A hook cannot fail, so the first failure is kept, and nothing is judged
 /// after it.
-pub(super) struct JudgingTap<'a> {
+pub(super) struct JudgingHook<'a> {
     judge: Judge<'a>,
     progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
     done: u64,
     failed: Option<SuiteError>,
 }
 
-impl<'a> JudgingTap<'a> {
+impl<'a> JudgingHook<'a> {
     pub(super) fn new(judge: Judge<'a>, progress: &'a mut dyn FnMut(u64) -> io::Result<()>) -> Self {
         Self { judge, progress, done: 0, failed: None }
     }
@@ -38,8 +38,13 @@ impl<'a> JudgingTap<'a> {
     }
 }
 
-impl Tap for JudgingTap<'_> {
-    fn tensor(&mut self, name: &str, value: &Tensor) {
+impl Hook for JudgingHook<'_> {
+    fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        self.summary(name, value);
+        None
+    }
+
+    fn summary(&mut self, name: &str, value: &Tensor) {
         if self.failed.is_none() {
             self.failed = self.judge(name, value).err();
         }

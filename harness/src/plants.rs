@@ -1,0 +1,80 @@
+//! `--plant`: what it takes, and what is wrong with what it does not take.
+
+use std::ffi::OsStr;
+
+use anyhow::{Result, anyhow, bail};
+use clap::builder::{StringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+use dinov3_suites::Suite;
+use dinov3_suites::defects::{DEFECTS, NotPlanted, Plant};
+
+use crate::similar::most_like;
+
+/// The value that asks for the table of all defects, whatever else the arguments lack.
+const HELP: &str = "help";
+
+/// Parses the value of `--plant`. `help` ends the parsing, as `--help` does.
+#[derive(Clone, Debug)]
+pub struct PlantValue;
+
+impl TypedValueParser for PlantValue {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        let text = StringValueParser::new().parse_ref(cmd, arg, value)?;
+        if text != HELP {
+            return Ok(text);
+        }
+        let mut asked = clap::Error::new(ErrorKind::DisplayHelp).with_cmd(cmd);
+        asked.insert(ContextKind::Custom, ContextValue::String(text));
+        Err(asked)
+    }
+}
+
+/// Whether parsing ended with `--plant help`.
+pub fn is_asked_for(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::Custom), Some(ContextValue::String(text)) if text == HELP)
+}
+
+/// What is to be planted.
+///
+/// # Errors
+/// When there is no such defect, or its block is none.
+pub fn plant(text: &str) -> Result<Plant> {
+    text.parse().map_err(|error: NotPlanted| {
+        let hint = match &error {
+            NotPlanted::InNoBlock { known, .. } => format!("give it without a block: {known}"),
+            NotPlanted::NoBlock { known, .. } => format!("give its index, such as {known}@1"),
+            NotPlanted::Unknown { name } => match most_like(name, DEFECTS.iter().map(|defect| defect.name)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => {
+                    let names: Vec<_> = DEFECTS.iter().map(|defect| defect.name).collect();
+                    format!("use one of {}", names.join(", "))
+                }
+            },
+        };
+        anyhow!("{error}\nhint: {hint}")
+    })
+}
+
+/// The suites in which `plant` can show: all of those that were asked for by `names`, and of a group those that it can show in.
+///
+/// # Errors
+/// When it cannot show in a suite that was asked for, or in none of a group.
+pub fn shows_in(plant: &Plant, suites: Vec<&'static dyn Suite>, names: &[String]) -> Result<Vec<&'static dyn Suite>> {
+    let mut kept = Vec::new();
+    let mut refused = None;
+    for suite in suites {
+        let info = suite.info();
+        match plant.shows_in(info.name) {
+            Ok(()) => kept.push(suite),
+            Err(error) if names.iter().any(|name| name == info.name) => bail!(error),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    match refused {
+        Some(error) if kept.is_empty() => bail!(error),
+        _ => Ok(kept),
+    }
+}

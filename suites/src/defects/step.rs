@@ -1,0 +1,97 @@
+//! Defects of the training step that one number does not make.
+
+use dinov3_config::{Schedules, SslConfig};
+use dinov3_golden::Kind;
+use dinov3_train::Parts;
+use dinov3_train::optim::multipliers;
+use dinov3_vit::hook::Hook;
+use dinov3_vit::loss::koleo;
+use tch::Tensor;
+
+use super::Scope;
+
+/// Biases decay like the weights beside them.
+pub(super) fn weight_decay_on_biases(parts: &mut Parts) {
+    parts.multipliers = |name, blocks, optim| multipliers(&name.replace("bias", "weight"), blocks, optim);
+}
+
+/// Gradients are averaged over the ranks.
+pub(super) fn gradient_averaged(scope: &Scope) -> Box<dyn Hook> {
+    let ranks = scope.ranks as f64;
+    Box::new(move |name: &str, value: &Tensor| Kind::Grad.path_in(name).map(|_| value / ranks))
+}
+
+/// Gradients are clipped by the norm of all of them.
+pub(super) fn clip_all_together(_: &Scope) -> Box<dyn Hook> {
+    let (mut norms, mut clipped) = (Vec::new(), false);
+    Box::new(move |name: &str, value: &Tensor| {
+        if Kind::Grad.path_in(name).is_some() {
+            if std::mem::take(&mut clipped) {
+                norms.clear();
+            }
+            norms.push(value.norm());
+        }
+        Kind::GradNorm.path_in(name)?;
+        clipped = true;
+        Some(Tensor::stack(&norms, 0).norm())
+    })
+}
+
+/// KoLeo on features that are not on the unit sphere.
+pub(super) fn koleo_not_normalised(_: &Scope) -> Box<dyn Hook> {
+    let mut class = None;
+    Box::new(move |name: &str, value: &Tensor| match name {
+        // [2 B, D]: of the global crops.
+        "student.backbone:0.x_norm_clstoken" => {
+            class = Some(value.shallow_clone());
+            None
+        }
+        "loss:koleo_loss" => {
+            let crops: Vec<Tensor> = class.take().map(|class: Tensor| class.chunk(2, 0))?;
+            Some(koleo::mean(&crops.iter().map(koleo::from_normalized).collect::<Vec<_>>()))
+        }
+        _ => None,
+    })
+}
+
+/// iBOT's loss is divided by the images that have a mask.
+pub(super) fn ibot_divided_by_masked_images(_: &Scope) -> Box<dyn Hook> {
+    Box::new(MaskedImages { share: 1.0 })
+}
+
+struct MaskedImages {
+    /// Masked images over all.
+    share: f64,
+}
+
+impl Hook for MaskedImages {
+    fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        (name == "loss:ibot_loss").then(|| value / self.share)
+    }
+
+    fn operand(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        if name == "batch:masks" {
+            self.share = value.any_dim(-1, false).to_kind(tch::Kind::Double).mean(None::<tch::Kind>).double_value(&[]);
+        }
+        None
+    }
+}
+
+/// The prototypes learn from the first step on.
+pub(super) fn last_layer_not_frozen(config: &mut SslConfig) {
+    match &mut config.training.schedules {
+        Schedules::V1(schedules) => schedules.freeze_last_layer_epochs = 0,
+        Schedules::V2(schedules) => schedules.freeze_last_layer_epochs = 0,
+    }
+}
+
+/// The teacher's temperature is its last one throughout.
+pub(super) fn constant_teacher_temperature(config: &mut SslConfig) {
+    match &mut config.training.schedules {
+        Schedules::V1(schedules) => schedules.warmup_teacher_temp = schedules.teacher_temp,
+        Schedules::V2(schedules) => {
+            let temperature = &mut schedules.teacher_temp;
+            (temperature.start, temperature.peak) = (temperature.end, temperature.end);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The registry as people read it.
+
+use std::fmt::Write;
+
+use dinov3_reports::{Column, Table};
+
+use super::{CaughtBy, DEFECTS, Defect, Site};
+
+/// A row a defect: what it breaks, where it sits, how it is planted, and what must name it first.
+pub fn table() -> Table {
+    let columns = ["defect", "breaks", "in", "planted by", "caught first by"].map(Column::left);
+    let mut table = Table::new(columns);
+    for defect in DEFECTS {
+        let Defect { name, breaks, site, how, caught_by } = defect;
+        table.push([name.to_string(), breaks.to_string(), site.to_string(), how.to_string(), caught(caught_by)]);
+    }
+    table
+}
+
+fn caught(by: &CaughtBy) -> String {
+    let suite = by.suite();
+    match by {
+        CaughtBy::Tensor(it) => format!("{suite}/{}/{}: {}", it.set, it.precision, it.tensor),
+        CaughtBy::Checks(it) => format!("{suite}/{}: {}", it.red.first().unwrap_or(&""), it.finding),
+    }
+}
+
+/// What `--help` says of the values of `--plant`.
+pub fn help() -> String {
+    let mut text = String::new();
+    for site in Site::ALL {
+        let title = match site {
+            Site::Block => "Faults of a layer, in one block (0 unless given)",
+            Site::Step => "Faults of the whole step",
+            Site::Collectives => "Faults of the collectives",
+        };
+        let names: Vec<_> = DEFECTS.iter().filter(|it| it.site == site).map(|it| it.name).collect();
+        writeln!(text, "{title}: {}", names.join(", ")).expect("text grows");
+    }
+    text
+}
