@@ -14,11 +14,15 @@ const CUDA_HEADERS: [(&str, &str); 7] = [
     ("nccl.h", "nvidia-nccl-cu12"),
 ];
 
+/// Where the interface of plugins is.
+const PLUGINS: &str = "../plugins/include";
+
 /// What the shim computes or decides by itself: without libtorch's headers, or with few. `rope_loops` is numeric.
 const OPTIMISED: [&str; 3] = ["allocator", "mkl", "rope_loops"];
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-changed={PLUGINS}");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
         eprintln!("error: LIBTORCH is not set, so there is no libtorch to compile against");
@@ -64,6 +68,7 @@ fn compiler(libtorch: &Path, files: &[&str]) -> cc::Build {
         .files(files.iter().map(|file| format!("shim/{file}.cpp")))
         // Stand-ins for Gloo's headers, which libtorch does not ship.
         .include("shim")
+        .include(PLUGINS)
         // A product and a sum that became one would round once.
         .flag_if_supported("-ffp-contract=off")
         .include(&include)
