@@ -1,4 +1,6 @@
-//! Plugins of the harness (`model/plugins/include/dinov3_plugin.h`), those that come with it.
+//! Plugins of the harness (`model/plugins/include/dinov3_plugin.h`): those that come with it, and the checks that any plugin must pass.
+
+pub mod conformance;
 
 use std::path::Path;
 
