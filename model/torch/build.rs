@@ -14,19 +14,48 @@ const CUDA_HEADERS: [(&str, &str); 7] = [
     ("nccl.h", "nvidia-nccl-cu12"),
 ];
 
-/// The shim.
-const FILES: [&str; 9] = ["shim", "allocator", "rope", "pickle", "c10d", "nccl", "device", "mkl", "hooks"];
+/// Where the interface of plugins is.
+const PLUGINS: &str = "../plugins/include";
+
+/// What the shim computes or decides by itself: without libtorch's headers, or with few. `rope_loops` is numeric.
+const OPTIMISED: [&str; 3] = ["allocator", "mkl", "rope_loops"];
 
 fn main() {
     println!("cargo:rerun-if-changed=shim");
+    println!("cargo:rerun-if-changed={PLUGINS}");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
         eprintln!("error: LIBTORCH is not set, so there is no libtorch to compile against");
         eprintln!("hint: use `cargo harness …` or `cargo ci …`, which set it up, or `eval \"$(cargo ci env)\"` once");
         std::process::exit(1);
     };
-    let include = libtorch.join("include");
     let nccl = nccl_headers(&libtorch);
+    let mut thin = compiler(&libtorch, &["thin"]);
+    match &nccl {
+        // Not as ours: they are not free of warnings.
+        Ok(folders) => folders.iter().for_each(|folder| {
+            thin.flag("-isystem").flag(folder);
+        }),
+        Err(why) => {
+            thin.define("DINOV3_NO_NCCL", format!("{why:?}").as_str());
+        }
+    }
+    if nccl.is_ok() {
+        thin.file("shim/nccl.cpp");
+    }
+    // Calls into libtorch gain nothing by more than this.
+    thin.opt_level(1).compile("dinov3_shim");
+    compiler(&libtorch, &OPTIMISED).opt_level(3).compile("dinov3_shim_optimised");
+    if nccl.is_ok() {
+        // After the shim, which needs them.
+        println!("cargo:rustc-link-lib=dylib=torch_cuda");
+        println!("cargo:rustc-link-lib=dylib=c10_cuda");
+    }
+}
+
+/// What compiles these files of the shim, and archives them.
+fn compiler(libtorch: &Path, files: &[&str]) -> cc::Build {
+    let include = libtorch.join("include");
     let mut build = cc::Build::new();
     if build.get_compiler().is_like_gnu() && !build.get_compiler().is_like_clang() {
         // libtorch's own thread pool is GNU OpenMP; the loader finds one library for both, since both ask for the same name.
@@ -36,9 +65,10 @@ fn main() {
     build
         .cpp(true)
         .std("c++20")
-        .files(FILES.map(|file| format!("shim/{file}.cpp")))
+        .files(files.iter().map(|file| format!("shim/{file}.cpp")))
         // Stand-ins for Gloo's headers, which libtorch does not ship.
         .include("shim")
+        .include(PLUGINS)
         // A product and a sum that became one would round once.
         .flag_if_supported("-ffp-contract=off")
         .include(&include)
@@ -47,25 +77,11 @@ fn main() {
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         .flag_if_supported("-Wno-unused-parameter")
         .warnings(true)
-        .opt_level(3);
-    match &nccl {
-        // Not as ours: they are not free of warnings.
-        Ok(folders) => folders.iter().for_each(|folder| {
-            build.flag("-isystem").flag(folder);
-        }),
-        Err(why) => {
-            build.define("DINOV3_NO_NCCL", format!("{why:?}").as_str());
-        }
-    }
-    build
+        // Debug information of libtorch's headers takes as long again as all else.
+        .debug(false)
         // MKL looks for what mkl.cpp defines; no Rust code names it.
-        .link_lib_modifier("+whole-archive")
-        .compile("dinov3_shim");
-    if nccl.is_ok() {
-        // After the shim, which needs them.
-        println!("cargo:rustc-link-lib=dylib=torch_cuda");
-        println!("cargo:rustc-link-lib=dylib=c10_cuda");
-    }
+        .link_lib_modifier("+whole-archive");
+    build
 }
 
 /// The folders of the headers that NCCL needs, or why there can be none: what a run says that asks for it.

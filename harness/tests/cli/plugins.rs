@@ -6,7 +6,7 @@ use dinov3_reports::{Check, RunReport, json};
 
 use crate::support::{Outcome, Place, assert_identical, check};
 
-/// Breaks the simulated backend; see `plugins/simulated/backend.cpp`.
+/// Breaks the simulated backend; see `model/plugins/simulated/faults.h`.
 const FAULT: &str = "DINOV3_SIMULATED_FAULT";
 
 /// A folder with the simulated backend in it.
@@ -91,6 +91,10 @@ fn what_is_no_backend_is_refused() {
         place.run("run --suite reduce-op --backend libc.so.6"),
         place.run_in(plugin, &[(FAULT, "other-abi")]),
         place.run_in(plugin, &[(FAULT, "other-torch")]),
+        place.run_in(plugin, &[(FAULT, "other-cxx-abi")]),
+        place.run_in(plugin, &[(FAULT, "small-table")]),
+        place.run_in(plugin, &[(FAULT, "small-capability")]),
+        place.run_in(plugin, &[(FAULT, "gap")]),
         place.run_in(&format!("{plugin} --premul native"), &[(FAULT, "no-premul-sum")]),
     ];
     for outcome in &lines {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use dinov3_torch::c10d::{Links, Seat, Trouble, nccl_missing};
+use dinov3_torch::plugin::{Collectives, Plugin};
 
 use super::error::Failure;
 use super::ops::PremulSum;
-use super::plugin::Plugin;
 
 /// What carries the collectives of a group, and for which device's tensors (`torch.distributed.Backend`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +22,8 @@ pub enum Backend {
     },
     /// A plugin's, for tensors of its device.
     Plugin {
-        /// The plugin.
-        plugin: &'static Plugin,
+        /// What the plugin lends.
+        plugin: &'static Collectives,
         /// Which of this machine's devices.
         device: usize,
     },
@@ -44,7 +44,7 @@ impl Backend {
             },
             "hccl" => unknown("comes with a plugin, whose path names it"),
             path if path.contains('/') || path.contains(".so") => {
-                let plugin = Plugin::load(Path::new(path))?;
+                let plugin = Plugin::load(Path::new(path))?.collectives()?;
                 Ok(Self::Plugin { plugin, device })
             }
             _ => unknown("is not known"),

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use dinov3_torch::plugin::PluginError;
 use dinov3_torch::shim::ShimError;
 use tch::Kind;
 use thiserror::Error;
 
 use super::ReduceOp;
-use super::plugin::PluginError;
 
 /// What the ranks were doing together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

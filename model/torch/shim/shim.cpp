@@ -1,6 +1,8 @@
 #include "shim.h"
 #include "guard.h"
 
+#include "dinov3_plugin.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
@@ -111,5 +113,7 @@ const char *dinov3_cpu_capability() {
 }
 
 const char *dinov3_torch_version() { return TORCH_VERSION; }
+
+const char *dinov3_cxx_abi() { return DINOV3_PLUGIN_CXX_ABI; }
 
 }

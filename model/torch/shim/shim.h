@@ -108,6 +108,9 @@ bool dinov3_mkl_takes_intels_kernels();
 // `TORCH_VERSION` of the headers that the shim was compiled with. The pointer lives as long as the process.
 const char *dinov3_torch_version();
 
+// DINOV3_PLUGIN_CXX_ABI of the shim: see dinov3_plugin.h. The pointer lives as long as the process.
+const char *dinov3_cxx_abi();
+
 // How a call into c10d ended. All but the first leave a message; see c10d.cpp.
 typedef enum {
   DINOV3_DONE = 0,

@@ -7,5 +7,6 @@ pub mod bytes;
 pub mod c10d;
 pub mod device;
 pub mod hooks;
+pub mod plugin;
 pub mod runtime;
 pub mod shim;

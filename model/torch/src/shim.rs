@@ -57,6 +57,7 @@ unsafe extern "C" {
     fn dinov3_mkl_takes_intels_kernels() -> bool;
     fn dinov3_cpu_capability() -> *const c_char;
     fn dinov3_torch_version() -> *const c_char;
+    fn dinov3_cxx_abi() -> *const c_char;
 }
 
 /// `torch.index_add(this, dim, index, source, alpha=alpha)`: a new tensor, `this` with `alpha * source[i]` added to
@@ -280,6 +281,12 @@ pub fn mkl_takes_intels_kernels() -> bool {
 pub fn torch_version() -> String {
     // SAFETY: the pointer is to a string literal.
     text(unsafe { dinov3_torch_version() })
+}
+
+/// What objects of the C++ library look like to this build (`DINOV3_PLUGIN_CXX_ABI`), such as `libstdc++ cxx11`.
+pub fn cxx_abi() -> String {
+    // SAFETY: the pointer is to a string literal.
+    text(unsafe { dinov3_cxx_abi() })
 }
 
 fn pointers(tensors: &[Tensor]) -> Vec<*const c_void> {

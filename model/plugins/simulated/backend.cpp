@@ -1,36 +1,23 @@
-// A backend of c10d as a device's maker would lend it, on the host's memory: with it, all that is done for such backends can be tested where
-// there is no device. Gloo carries the sums; the factor of PREMUL_SUM, which Gloo lacks, is multiplied here.
-//
-// DINOV3_SIMULATED_FAULT names what is to be wrong with it, each a fault that backends have had:
-//   factor-ignored   PREMUL_SUM is SUM (Gloo's reduce-scatter)
-//   bf16-zeros       PREMUL_SUM at a power of two gives zeros in bf16 (NCCL, which reads half of the factor's bits)
-//   no-premul-sum    there is none, and the table says so (HCCL)
-//   denies           there is none, though the table says so
-//   out-of-order     no rank is connected
-//   other-torch, other-abi   it was made for another libtorch, or for another harness
+// `c10d/1` on the host's memory. Gloo carries the sums; the factor of PREMUL_SUM, which Gloo lacks, is multiplied here.
 
 #define USE_C10D_GLOO
 
-#include "dinov3_plugin.h"
+#include "faults.h"
+#include "simulated.h"
 
-#include <ATen/Functions.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/version.h>
 
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace {
-
-bool is_broken(std::string_view fault) {
-  const char *named = std::getenv("DINOV3_SIMULATED_FAULT");
-  return named != nullptr && fault == named;
-}
 
 thread_local std::string last_error;
 
@@ -42,6 +29,9 @@ public:
   const std::string getBackendName() const override { return "simulated"; }
 
   c10::intrusive_ptr<c10d::Work> allreduce(std::vector<at::Tensor> &tensors, const c10d::AllreduceOptions &given) override {
+    if (is_broken("aborts")) {
+      std::abort();
+    }
     c10d::AllreduceOptions options = given;
     options.reduceOp = summed(given.reduceOp);
     for (at::Tensor &tensor : tensors) {
@@ -57,26 +47,55 @@ public:
     // Gloo takes every other op for it.
     TORCH_CHECK(options.reduceOp == c10d::ReduceOp::SUM, "the simulated device scatters sums alone");
     at::Tensor scaled = multiplied(input, given.reduceOp);
+    if (is_broken("chunks-swapped")) {
+      scaled = scaled.roll(input.numel() / getSize());
+    }
     return gloo->_reduce_scatter_base(output, scaled, options);
   }
 
   c10::intrusive_ptr<c10d::Work> _allgather_base(at::Tensor &output, at::Tensor &input,
                                                  const c10d::AllgatherOptions &options) override {
-    return gloo->_allgather_base(output, input, options);
+    auto work = gloo->_allgather_base(output, input, options);
+    if (is_broken("gather-reversed")) {
+      work->wait();
+      output.copy_(output.view({getSize(), -1}).flip(0).reshape(output.sizes()));
+    }
+    return work;
   }
 
-  c10::intrusive_ptr<c10d::Work> broadcast(std::vector<at::Tensor> &tensors, const c10d::BroadcastOptions &options) override {
+  c10::intrusive_ptr<c10d::Work> broadcast(std::vector<at::Tensor> &tensors, const c10d::BroadcastOptions &given) override {
+    c10d::BroadcastOptions options = given;
+    options.rootRank = is_broken("root-ignored") ? 0 : given.rootRank;
     return gloo->broadcast(tensors, options);
   }
 
-  c10::intrusive_ptr<c10d::Work> barrier(const c10d::BarrierOptions &options) override { return gloo->barrier(options); }
-
-private:
-  static c10d::ReduceOp summed(const c10d::ReduceOp &op) {
-    return op == c10d::ReduceOp::PREMUL_SUM ? c10d::ReduceOp(c10d::ReduceOp::SUM) : op;
+  c10::intrusive_ptr<c10d::Work> barrier(const c10d::BarrierOptions &options) override {
+    if (is_broken("barrier-open")) {
+      return c10::make_intrusive<Ended>();
+    }
+    return gloo->barrier(options);
   }
 
-  static at::Tensor multiplied(const at::Tensor &tensor, const c10d::ReduceOp &op) {
+private:
+  // A collective that has ended.
+  struct Ended final : c10d::Work {
+    bool isCompleted() override { return true; }
+    bool wait(std::chrono::milliseconds) override { return true; }
+  };
+
+  static c10d::ReduceOp summed(const c10d::ReduceOp &op) {
+    const bool sums = op == c10d::ReduceOp::PREMUL_SUM || is_broken("max-is-sum");
+    return sums ? c10d::ReduceOp(c10d::ReduceOp::SUM) : op;
+  }
+
+  // What this rank puts into a reduction by `op`.
+  at::Tensor multiplied(const at::Tensor &tensor, const c10d::ReduceOp &op) const {
+    if (is_broken("drops-a-rank") && getRank() == getSize() - 1) {
+      return at::zeros_like(tensor);
+    }
+    if (is_broken("int64-as-float") && tensor.scalar_type() == at::kLong) {
+      return tensor.to(at::kFloat).to(at::kLong);
+    }
     if (!(op == c10d::ReduceOp::PREMUL_SUM) || is_broken("factor-ignored")) {
       return tensor;
     }
@@ -94,12 +113,11 @@ private:
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
 
-int devices() { return 0; }
-
 bool make_backend(void *store, int rank, int size, int, int64_t timeout_ms, void **made) {
   try {
     TORCH_CHECK(!is_broken("out-of-order"), "the simulated device is out of order");
-    auto options = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(timeout_ms));
+    const auto limit = is_broken("waits-for-ever") ? std::chrono::hours(24) : std::chrono::milliseconds(timeout_ms);
+    auto options = c10d::ProcessGroupGloo::Options::create(limit);
     options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname("127.0.0.1"));
     const auto &ours = *static_cast<c10::intrusive_ptr<c10d::Store> *>(store);
     auto gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(ours, rank, size, options);
@@ -115,18 +133,27 @@ bool make_backend(void *store, int rank, int size, int, int64_t timeout_ms, void
 
 const char *error() { return last_error.c_str(); }
 
+// As a newer header may have it.
+struct Newer {
+  dinov3_c10d_1 known;
+  const char *unknown;
+};
+
 } // namespace
 
-extern "C" const dinov3_plugin_table *dinov3_plugin() {
-  static const dinov3_plugin_table table = {
-      is_broken("other-abi") ? DINOV3_PLUGIN_ABI + 1U : DINOV3_PLUGIN_ABI,
-      is_broken("other-torch") ? "2.7.1" : TORCH_VERSION,
-      "simulated",
-      "cpu",
-      !is_broken("no-premul-sum"),
-      devices,
-      make_backend,
-      error,
+const dinov3_c10d_1 *simulated_c10d() {
+  static const Newer table = {
+      {
+          is_broken("newer")              ? static_cast<uint32_t>(sizeof(Newer))
+          : is_broken("small-capability") ? static_cast<uint32_t>(offsetof(dinov3_c10d_1, make_backend))
+                                          : static_cast<uint32_t>(sizeof(dinov3_c10d_1)),
+          !is_broken("no-premul-sum"),
+          "simulated",
+          "cpu",
+          is_broken("gap") ? nullptr : make_backend,
+          error,
+      },
+      "a member of another year",
   };
-  return &table;
+  return &table.known;
 }

@@ -1,0 +1,56 @@
+//! A line for each check.
+
+use dinov3_torch::plugin::PluginError;
+
+use super::{FAILED, PASS, is_absent};
+
+/// Prints lines, and counts those that are bad.
+#[derive(Debug)]
+pub(super) struct Lines {
+    failed: usize,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self { failed: 0 }
+    }
+
+    pub(super) fn pass(&mut self, check: &str, text: &str) {
+        print("pass", check, text);
+    }
+
+    pub(super) fn fail(&mut self, check: &str, text: &str) {
+        self.failed += 1;
+        print("fail", check, text);
+    }
+
+    /// Something that the plugin says it does not have.
+    pub(super) fn absent(&mut self, check: &str, text: &str) {
+        print("absent", check, text);
+    }
+
+    /// Absent where the plugin says so, else failed.
+    pub(super) fn error(&mut self, check: &str, error: &PluginError) {
+        if is_absent(error) {
+            self.absent(check, "the plugin does not offer it");
+        } else {
+            self.fail(check, &error.to_string());
+        }
+    }
+
+    /// A check that says nothing where it passes.
+    pub(super) fn check(&mut self, check: &str, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.pass(check, ""),
+            Err(why) => self.fail(check, &why),
+        }
+    }
+
+    pub(super) fn code(&self) -> i32 {
+        if self.failed == 0 { PASS } else { FAILED }
+    }
+}
+
+fn print(verdict: &str, check: &str, text: &str) {
+    println!("{}", format!("{verdict:<7} {check:<42} {text}").trim_end());
+}
