@@ -4,11 +4,5 @@ mod architectures;
 mod checkpoints;
 mod fixture;
 mod forward;
-#[cfg(unix)]
-mod launch;
-mod leaks;
-#[cfg(unix)]
-mod ranks;
-mod step;
 mod training;
 mod weights;
