@@ -77,7 +77,8 @@ mod tests {
             std::fs::write(root.path().join(member).join("Cargo.toml"), "").unwrap();
             std::fs::write(source.join("a.rs"), "/// ```text\n/// words\n/// ```\nfn a() {}\n").unwrap();
             assert!(!has_doc_tests(root.path()));
-            std::fs::write(source.join("b.rs"), "    /// ```\n    /// assert!(true);\n    /// ```\nfn b() {}\n").unwrap();
+            std::fs::write(source.join("b.rs"), "    /// ```\n    /// assert!(true);\n    /// ```\nfn b() {}\n")
+                .unwrap();
             assert!(has_doc_tests(root.path()));
         }
     }
