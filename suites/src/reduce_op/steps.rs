@@ -12,7 +12,7 @@ use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::micro::batch;
 use dinov3_vit::tap::Taps;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::Tested;
 use crate::SuiteError;
