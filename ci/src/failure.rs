@@ -6,7 +6,6 @@ use std::process::ExitCode;
 /// A check did not pass.
 pub const CHECK_FAILED: u8 = 1;
 /// Wrong usage; clap ends the process with this code by itself.
-#[cfg(test)]
 pub const USAGE: u8 = 2;
 /// The environment lacks something, or what is in it does not build.
 pub const ENVIRONMENT: u8 = 3;
@@ -31,6 +30,11 @@ impl Failure {
     /// A check did not pass, and the tool's own summary must stay the last output.
     pub fn check_said_by_tool() -> Self {
         Self { code: CHECK_FAILED, message: None, hint: None }
+    }
+
+    /// Wrong usage that clap cannot know.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: USAGE, message: Some(message.into()), hint: Some(hint.into()) }
     }
 
     /// The environment lacks something.

@@ -3,22 +3,27 @@
 use std::ffi::OsString;
 use std::process::Command;
 
+use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::{libtorch, workspace};
+use crate::{benches, libtorch, workspace};
 
 /// A shell in the workspace's root, with libtorch in its environment.
 struct Workspace {
     shell: Shell,
     environment: Environment,
+    /// Whether libtorch is the one that set-up fetches.
+    fetched: bool,
 }
 
 impl Workspace {
     /// Brings libtorch here first.
     fn set_up() -> Result<Self, Failure> {
-        let environment = Environment::of(&libtorch::provide()?);
+        let libtorch = libtorch::provide()?;
+        let fetched = libtorch::is_fetched(&libtorch);
+        let environment = Environment::of(&libtorch);
         let shell = Shell::new().map_err(|error| {
             Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
         })?;
@@ -28,7 +33,7 @@ impl Workspace {
         }
         // Read by rustdoc alone, so that no other step builds anew because of it.
         shell.set_var("RUSTDOCFLAGS", "--deny warnings");
-        Ok(Self { shell, environment })
+        Ok(Self { shell, environment, fetched })
     }
 
     /// A cargo command line, words separated by spaces.
@@ -49,6 +54,25 @@ impl Workspace {
         self.cargo(arguments).run().map_err(|_| otherwise())
     }
 
+    /// Sets for the tests what this machine promises, and says so.
+    fn promise(&self) {
+        let given = std::env::var(PROMISE).ok();
+        let value = promised(given.as_deref(), cfg!(target_arch = "x86_64"), self.fetched);
+        self.shell.set_var(PROMISE, value);
+        let bits = if value == "1" { "must be" } else { "need not be" };
+        eprintln!("{PROMISE}={value}: the bits {bits} those of the golden sets");
+    }
+
+    /// What cargo tells of the workspace's packages.
+    fn metadata(&self) -> Result<Value, Failure> {
+        let unread = |reason: String| {
+            Failure::environment(format!("cargo does not describe the workspace: {reason}"), "run `cargo metadata`")
+        };
+        let text =
+            self.cargo("metadata --no-deps --format-version 1").read().map_err(|error| unread(error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| unread(error.to_string()))
+    }
+
     /// Whether `cargo SUBCOMMAND` is installed.
     fn has(&self, subcommand: &str) -> bool {
         self.cargo(&format!("{subcommand} --version")).ignore_stdout().ignore_stderr().run().is_ok()
@@ -60,20 +84,39 @@ pub fn lint() -> Result<(), Failure> {
     lint_in(&Workspace::set_up()?)
 }
 
+/// The variable by which a machine promises the recording's bits, so that a test which then compares nothing fails. `suites` and
+/// `harness` read it.
+const PROMISE: &str = "DINOV3_PROMISE_BITS";
+
 /// Lint, then every test; the test runner's summary is the last output.
 pub fn test() -> Result<(), Failure> {
     let workspace = Workspace::set_up()?;
     lint_in(&workspace)?;
     exporter_tests(&workspace.shell)?;
+    workspace.promise();
     if !workspace.has("nextest") {
+        eprintln!(
+            "cargo-nextest is not installed: cargo test runs the tests, without the limits of .config/nextest.toml"
+        );
         return workspace.step("test --workspace --no-fail-fast", Failure::check_said_by_tool);
     }
+    eprintln!("cargo-nextest runs the tests, in the groups of .config/nextest.toml");
     // nextest runs no doc tests; they come first because its summary comes last.
     if workspace::has_doc_tests(&workspace::root()) {
         let failed = || Failure::check("a doc test fails", "its output is above");
         workspace.step("test --workspace --doc --quiet", failed)?;
     }
     workspace.step("nextest run --workspace --no-fail-fast", Failure::check_said_by_tool)
+}
+
+/// What a machine promises: what the environment says, or else the recording's bits, where the processor is one of x86-64 and libtorch
+/// is the fetched one.
+///
+/// The promise is made here and not by whoever calls, so that it holds wherever the test command runs. All x86-64 machines that are
+/// supported have the instruction set of the committed sets, and the fetched libtorch is the one that recorded them. A libtorch that a
+/// user names may be built in another way.
+fn promised(given: Option<&str>, x86_64: bool, fetched: bool) -> &str {
+    given.unwrap_or(if x86_64 && fetched { "1" } else { "0" })
 }
 
 /// The tests of the Python exporter. They need NumPy and nothing else, which is brought into the target folder.
@@ -112,7 +155,11 @@ const CALLED_FROM: &str = "DINOV3_CALLED_FROM";
 /// All benchmarks, or the bench target `name`, with `arguments` for it.
 pub fn bench(name: Option<&str>, arguments: &[OsString]) -> Result<(), Failure> {
     let workspace = Workspace::set_up()?;
-    let cargo = workspace.cargo(&format!("bench --workspace --bench {}", name.unwrap_or("*")));
+    let line = match name {
+        Some(name) => benches::arguments(&workspace.metadata()?, name)?,
+        None => "bench --workspace --bench *".to_owned(),
+    };
+    let cargo = workspace.cargo(&line);
     let cargo = if arguments.is_empty() { cargo } else { cargo.arg("--").args(arguments) };
     eprintln!("$ {cargo}");
     let mut command = Command::from(cargo);
@@ -143,4 +190,23 @@ fn lint_in(workspace: &Workspace) -> Result<(), Failure> {
     workspace.step("doc --workspace --no-deps", || {
         Failure::check("the documentation has faults", "rustdoc's messages above say where")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fetched_libtorch_on_x86_64_promises_bits() {
+        assert_eq!(promised(None, true, true), "1");
+        for (x86_64, fetched) in [(false, true), (true, false)] {
+            assert_eq!(promised(None, x86_64, fetched), "0");
+        }
+    }
+
+    #[test]
+    fn the_environment_s_promise_comes_first() {
+        assert_eq!(promised(Some("0"), true, true), "0");
+        assert_eq!(promised(Some("1"), false, false), "1");
+    }
 }

@@ -20,8 +20,15 @@ pub fn cargo() -> OsString {
 
 /// Whether any library's documentation holds a code block, so that a separate run of the doc tests is worth its time.
 pub fn has_doc_tests(root: &Path) -> bool {
-    let Ok(members) = root.read_dir() else { return false };
-    members.flatten().any(|member| folder_has_doc_tests(&member.path().join("src")))
+    // A member is a folder of the root, or a folder of such a room.
+    let rooms = folders(root);
+    let members = rooms.iter().flat_map(|room| folders(room)).chain(rooms.iter().cloned());
+    members.into_iter().any(|member| member.join("Cargo.toml").is_file() && folder_has_doc_tests(&member.join("src")))
+}
+
+fn folders(of: &Path) -> Vec<PathBuf> {
+    let entries = of.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir()).collect()
 }
 
 fn folder_has_doc_tests(folder: &Path) -> bool {
@@ -63,12 +70,16 @@ mod tests {
 
     #[test]
     fn doc_tests_are_seen_and_plain_text_is_not_taken_for_one() {
-        let root = tempfile::tempdir().unwrap();
-        let source = root.path().join("golden/src/deep");
-        std::fs::create_dir_all(&source).unwrap();
-        std::fs::write(source.join("a.rs"), "/// ```text\n/// words\n/// ```\nfn a() {}\n").unwrap();
-        assert!(!has_doc_tests(root.path()));
-        std::fs::write(source.join("b.rs"), "    /// ```\n    /// assert!(true);\n    /// ```\nfn b() {}\n").unwrap();
-        assert!(has_doc_tests(root.path()));
+        for member in ["golden", "model/config"] {
+            let root = tempfile::tempdir().unwrap();
+            let source = root.path().join(member).join("src/deep");
+            std::fs::create_dir_all(&source).unwrap();
+            std::fs::write(root.path().join(member).join("Cargo.toml"), "").unwrap();
+            std::fs::write(source.join("a.rs"), "/// ```text\n/// words\n/// ```\nfn a() {}\n").unwrap();
+            assert!(!has_doc_tests(root.path()));
+            std::fs::write(source.join("b.rs"), "    /// ```\n    /// assert!(true);\n    /// ```\nfn b() {}\n")
+                .unwrap();
+            assert!(has_doc_tests(root.path()));
+        }
     }
 }

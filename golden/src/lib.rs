@@ -18,6 +18,7 @@ pub mod judge;
 pub mod manifest;
 pub mod metrics;
 pub mod names;
+pub mod promise;
 pub mod recipe;
 pub mod sample;
 pub mod set;

@@ -105,6 +105,19 @@ pub const SMALL: usize = 64;
 /// different orders, over at most 1e9 elements. A record that is wrong is wrong by far more.
 pub const STATISTICS_AGREEMENT: f64 = 1e-10;
 
+/// How far apart, relatively, the losses of a first training step may be of two programs whose speed is compared: ours and the
+/// reference's on one machine, with one version of libtorch, one instruction set and one number of threads.
+///
+/// There they have the same bits, unless the two libtorchs were built in different ways or take different kernels of MKL. Then each
+/// of some thousand float32 operations rounds anew, which moves a loss by some 1e-6 of itself. A wrong op, config or batch moves it by
+/// more than 1e-3.
+const SAME_LOSS: f64 = 1e-4;
+
+/// Whether two programs compute the same loss in a first training step, so that their speed may be compared. A NaN is a difference.
+pub fn same_loss(ours: f64, reference: f64) -> bool {
+    (ours - reference).abs() <= SAME_LOSS * reference.abs()
+}
+
 const SEEDED: &str = "No yardstick: the value has not been through the model, and the reference's own at that precision is what must come out. \
      Initial weights pass through erfinv and inputs through divisions, which differ by an ulp or two between instruction \
      sets; a wrong seed or standard deviation moves the statistics by thousands of eps. Right values in wrong places leave \

@@ -43,6 +43,11 @@ pub fn provide() -> Result<PathBuf, Error> {
     Store::new(&folder, recipe, &Pip::new("python3")).provide()
 }
 
+/// Whether the libtorch at `root` is one that set-up fetched: it lies in the cache, whoever names it.
+pub fn is_fetched(root: &Path) -> bool {
+    cache_folder(env::var_os(CACHE)).is_ok_and(|cache| root.starts_with(cache))
+}
+
 fn named_by_user(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, Error> {
     for name in [OWN, LIBTORCH] {
         if let Some(path) = variable(name).filter(|path| !path.is_empty()) {

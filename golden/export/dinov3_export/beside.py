@@ -1,4 +1,4 @@
-"""The reference's side of a benchmark: what `benches/*/reference.py` of `model` and `data` share. The crate `beside` starts them.
+"""The reference's side of a benchmark: what the programs in `suites/perf/reference/` share. The crate `dinov3-perf` starts them.
 
 Nothing here imports torch before the environment is as it should be, and nothing that an old Python cannot read comes before
 its version is known."""
@@ -20,7 +20,7 @@ from . import FAILED, ExportError, checkout, pins  # noqa: E402
 
 def parser(description: str) -> argparse.ArgumentParser:
     """The options that all of them have; the benchmark's program gives them."""
-    p = argparse.ArgumentParser(prog="reference.py", description=description.splitlines()[0])
+    p = argparse.ArgumentParser(description=description.splitlines()[0])
     p.add_argument("--reference", type=Path, required=True, help="checkout of the reference at the pinned commit")
     p.add_argument("--check", action="store_true", help="look whether the reference can be run, and stop")
     return p

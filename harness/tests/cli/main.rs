@@ -11,3 +11,5 @@ mod ranks;
 mod regression;
 mod run;
 mod support;
+#[cfg(target_os = "linux")]
+mod waiting;

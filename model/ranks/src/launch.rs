@@ -6,6 +6,7 @@ mod child;
 mod conductor;
 mod ended;
 mod port;
+pub mod waiting;
 
 use std::ffi::OsString;
 use std::io;
@@ -53,6 +54,8 @@ pub struct Launch {
     request: Request,
     /// What all of them find in their environment, beside this process's.
     environment: Vec<(&'static str, String)>,
+    /// What none of them finds in its environment.
+    absent: Vec<OsString>,
     /// For how long, after one has failed, the others may end by themselves: they find out who is gone, and say so.
     settle: Duration,
     /// For how long they may take to end after SIGTERM.
@@ -147,12 +150,9 @@ impl Request {
         if set("OMP_NUM_THREADS").is_none() {
             environment.push(("OMP_NUM_THREADS", (cores / self.ranks).max(1).to_string()));
         }
-        // Threads that wait for work by spinning take the cores from ranks that have some. A golden set may bring two threads for each.
-        if 2 * self.ranks > cores && set("OMP_WAIT_POLICY").is_none() {
-            environment.push(("OMP_WAIT_POLICY", "PASSIVE".to_owned()));
-        }
+        environment.extend(waiting::to_be_set(&get).map(|(name, value)| (name, value.to_owned())));
         let (settle, grace) = (Duration::from_secs(5), Duration::from_secs(5));
-        Ok(Launch { request: self, environment, settle, grace })
+        Ok(Launch { request: self, environment, absent: Vec::new(), settle, grace })
     }
 }
 
@@ -162,6 +162,13 @@ impl Launch {
     #[must_use]
     pub fn with_patience(mut self, settle: Duration, grace: Duration) -> Self {
         (self.settle, self.grace) = (settle, grace);
+        self
+    }
+
+    /// Takes variables away from the ranks' environment.
+    #[must_use]
+    pub fn without(mut self, variables: &[&str]) -> Self {
+        self.absent.extend(variables.iter().map(OsString::from));
         self
     }
 
@@ -199,8 +206,8 @@ mod tests {
             pairs.collect::<Vec<_>>().join(" ")
         };
         let meeting = "MASTER_ADDR=127.0.0.1 MASTER_PORT=1234";
-        assert_eq!(environment(2, &[]), format!("WORLD_SIZE=2 {meeting} OMP_NUM_THREADS=2"));
-        assert_eq!(environment(8, &[]), format!("WORLD_SIZE=8 {meeting} OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE"));
+        assert_eq!(environment(2, &[]), format!("WORLD_SIZE=2 {meeting} OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive"));
+        assert_eq!(environment(8, &[]), format!("WORLD_SIZE=8 {meeting} OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive"));
         let own = [("OMP_NUM_THREADS", "3"), ("OMP_WAIT_POLICY", "ACTIVE")];
         assert_eq!(environment(8, &own), format!("WORLD_SIZE=8 {meeting}"));
     }

@@ -13,6 +13,7 @@ mod init;
 pub mod layers;
 pub mod loss;
 pub mod meta_arch;
+pub mod micro;
 pub mod module;
 mod ragged;
 pub mod residence;

@@ -10,9 +10,9 @@ use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::Hooks;
-use dinov3_vit::meta_arch::Batch;
+use dinov3_vit::micro::batch;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::Tested;
 use crate::SuiteError;
@@ -76,15 +76,6 @@ pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
     }
     let [sum, one, half] = hashes;
     Ok(Trained::Left(gather(control, &Left { sum, one, half })?))
-}
-
-/// Two images of this rank: 2 global crops of 32 pixels, 4 local ones of 16, half the global crops masked in part.
-fn batch(seed: u64) -> Batch {
-    let options = (Kind::Float, Device::Cpu);
-    runtime::manual_seed(seed);
-    let with_masks = Tensor::from_slice(&[true, false, true, false]).unsqueeze(-1);
-    let masks = Tensor::rand([4, 16], options).lt(0.4).logical_and(&with_masks);
-    Batch::new(Tensor::randn([4, 3, 32, 32], options), Tensor::randn([8, 3, 16, 16], options), masks)
 }
 
 /// A hash of the student's and the teacher's weights after all steps, as this rank puts them together.

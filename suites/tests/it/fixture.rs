@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
+use dinov3_golden::promise::{VARIABLE, bits_are_promised};
 use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
 use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Replay, this_machine};
@@ -31,11 +32,32 @@ pub fn set(name: &str) -> GoldenSet {
     GoldenSet::open(&sets().join(name)).expect("the committed sets are sound")
 }
 
-/// What is expected of this machine.
+/// What is expected of this machine: the recording's bits, where the fingerprints match.
+///
+/// # Panics
+/// The machine has promised the bits and cannot give them: a test would compare nothing and pass.
 pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
     let recorded = &set.manifest().precisions.get(precision).expect("recorded").fingerprint;
     runtime::set_threads(recorded.threads);
-    Expectation::of(recorded, &this_machine(Device::Cpu))
+    as_promised(Expectation::of(recorded, &this_machine(Device::Cpu)), bits_are_promised())
+}
+
+fn as_promised(expected: Expectation, promised: bool) -> Expectation {
+    match expected {
+        Expectation::Yardstick { differences } if promised => {
+            panic!("{VARIABLE}=1 promises bits that this machine cannot give: {}", differences.join("; "))
+        }
+        expected => expected,
+    }
+}
+
+#[test]
+#[should_panic = "promises bits that this machine cannot give: threads: recorded with 2, here 1"]
+fn a_promise_that_cannot_be_kept_fails() {
+    let elsewhere = Expectation::Yardstick { differences: vec!["threads: recorded with 2, here 1".to_owned()] };
+    assert_eq!(as_promised(elsewhere.clone(), false), elsewhere);
+    assert_eq!(as_promised(Expectation::Identical, true), Expectation::Identical);
+    as_promised(elsewhere, true);
 }
 
 /// What is expected of a machine that cannot give the same bits.

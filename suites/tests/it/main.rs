@@ -5,6 +5,4 @@ mod data;
 mod fixture;
 mod identity;
 mod plants;
-#[cfg(unix)]
-mod reduce_op;
 mod training;

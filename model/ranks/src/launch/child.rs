@@ -36,6 +36,9 @@ impl Rank {
         for name in OF_OTHER_LAUNCHERS {
             command.env_remove(name);
         }
+        for name in &launch.absent {
+            command.env_remove(name);
+        }
         command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
         command.env("RANK", rank.to_string()).env("LOCAL_RANK", rank.to_string());
         let (stdout, stderr) = match (rank, request.show) {

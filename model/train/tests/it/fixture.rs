@@ -8,7 +8,6 @@ use dinov3_torch::runtime;
 use dinov3_vit::meta_arch::{Batch, SslMetaArch};
 use dinov3_vit::module::Module;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
 
 /// Held by every test that draws: libtorch has one random stream a process, and `cargo test` runs many tests in one.
 pub fn stream() -> MutexGuard<'static, ()> {
@@ -27,11 +26,7 @@ pub fn arch(config: &Value) -> SslMetaArch {
     arch
 }
 
-/// Two images: 2 global crops of 32 pixels, 4 local ones of 16, half the global crops masked in part.
+/// The batch of seed 1.
 pub fn batch() -> Batch {
-    let options = (Kind::Float, Device::Cpu);
-    runtime::manual_seed(1);
-    let with_masks = Tensor::from_slice(&[true, false, true, false]).unsqueeze(-1);
-    let masks = Tensor::rand([4, 16], options).lt(0.4).logical_and(&with_masks);
-    Batch::new(Tensor::randn([4, 3, 32, 32], options), Tensor::randn([8, 3, 16, 16], options), masks)
+    dinov3_vit::micro::batch(1)
 }

@@ -5,11 +5,5 @@ mod checkpoints;
 mod fixture;
 mod forward;
 mod hooks;
-#[cfg(unix)]
-mod launch;
-mod leaks;
-#[cfg(unix)]
-mod ranks;
-mod step;
 mod training;
 mod weights;
