@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
+use dinov3_ground::atomic::{Existing, StagedFolder};
 use xshell::{Cmd, Shell, cmd};
 
 use crate::environment::Environment;
@@ -89,12 +90,13 @@ fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
     let python = cmd!(shell, "python3 -c {version}").quiet().read().map_err(|_| no_python())?;
     let packages = root.join(format!("target/exporter-tests/python-{python}-{numpy}"));
     if !packages.is_dir() {
-        // Under another name until it is whole.
-        let partial = packages.with_extension("partial");
-        shell.remove_path(&partial).map_err(|_| no_numpy())?;
-        let install = cmd!(shell, "python3 -m pip install --quiet --no-deps --target {partial} {numpy}");
+        std::fs::create_dir_all(packages.parent().unwrap_or(&root)).map_err(|_| no_numpy())?;
+        let staged = StagedFolder::create(&packages).map_err(|_| no_numpy())?;
+        let target = staged.temporary_path();
+        let install = cmd!(shell, "python3 -m pip install --quiet --no-deps --target {target} {numpy}");
         install.quiet().run().map_err(|_| no_numpy())?;
-        std::fs::rename(&partial, &packages).map_err(|_| no_numpy())?;
+        // Another process may have installed it meanwhile.
+        staged.publish(Existing::Replace).map_err(|_| no_numpy())?;
     }
     eprintln!("$ python3 -m unittest (in golden/export)");
     let _folder = shell.push_dir(&exporter);

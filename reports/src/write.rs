@@ -1,11 +1,12 @@
 //! A report on disk: whole or not at all.
 
 use crate::{RunReport, csv, json, junit, markdown, svg};
+use dinov3_ground::atomic::StagedFile;
+use dinov3_ground::list;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use tempfile::NamedTempFile;
 
 /// A form that a report can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl fmt::Display for Format {
 
 /// A format of that name does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no format `{0}`\nhint: use one of {known}", known = list(Format::ALL.map(|f| f.name().to_owned())))]
+#[error("there is no format `{0}`\nhint: use one of {known}", known = list::or(Format::ALL))]
 pub struct UnknownFormat(String);
 
 impl FromStr for Format {
@@ -82,7 +83,7 @@ pub enum WriteError {
     /// The file name does not say which format is wanted.
     #[error(
         "cannot tell the format of the report `{}` from its name\nhint: let the name end in {known}",
-        path.display(), known = list(Format::ALL.map(|format| format!(".{}", format.extension())))
+        path.display(), known = list::or(Format::ALL.map(|format| format!(".{}", format.extension())))
     )]
     Extension {
         /// The file asked for.
@@ -157,25 +158,12 @@ fn write_all(files: &[(PathBuf, String)]) -> Result<(), WriteError> {
             _ => Path::new("."),
         };
         std::fs::create_dir_all(folder).map_err(|cause| WriteError::Io { path: folder.to_owned(), cause })?;
-        staged.push((path, stage(folder, |file| file.write_all(text.as_bytes())).map_err(fault)?));
+        staged.push((path, StagedFile::filled(path, |file| file.write_all(text.as_bytes())).map_err(fault)?));
     }
     for (path, file) in staged {
-        file.persist(path).map_err(|error| WriteError::Io { path: path.clone(), cause: error.error })?;
+        file.publish().map_err(|cause| WriteError::Io { path: path.clone(), cause })?;
     }
     Ok(())
-}
-
-/// A temporary file in `folder`, filled and synced; it is gone again if that fails.
-fn stage(folder: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".report-");
-    // Temporary files are private; a report is for others to read too, as far as the umask allows.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    fill(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 fn hint(kind: io::ErrorKind) -> &'static str {
@@ -188,15 +176,6 @@ fn hint(kind: io::ErrorKind) -> &'static str {
         }
         io::ErrorKind::IsADirectory => "this is a folder: name a file in it",
         _ => "check that the folder exists and can be written to, or name another file",
-    }
-}
-
-/// `a, b or c`.
-fn list<const N: usize>(names: [String; N]) -> String {
-    let (last, rest) = names.split_last().map_or((String::new(), &[][..]), |(last, rest)| (last.clone(), rest));
-    match rest {
-        [] => last,
-        rest => format!("{} or {last}", rest.join(", ")),
     }
 }
 
@@ -281,14 +260,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let cause = stage(folder.path(), |file| {
-            file.write_all(b"half of it")?;
-            Err(io::ErrorKind::StorageFull.into())
-        })
-        .unwrap_err();
-        assert_eq!(files(folder.path()), [""; 0]);
+    fn a_full_disk_is_said() {
+        let cause = io::ErrorKind::StorageFull.into();
         insta::assert_snapshot!(WriteError::Io { path: "r.md".into(), cause }, @"
         cannot write `r.md`: no storage space
         hint: free some space, or name a file on another disk
