@@ -8,7 +8,6 @@ mod device;
 mod environment;
 mod failure;
 mod plants;
-mod similar;
 
 use anyhow::Result;
 use clap::Parser;

@@ -9,7 +9,7 @@ use clap::{Arg, Command};
 use dinov3_suites::Suite;
 use dinov3_suites::defects::{DEFECTS, NotPlanted, Plant};
 
-use crate::similar::most_like;
+use dinov3_ground::similar::most_like;
 
 /// The value that asks for the table of all defects, whatever else the arguments lack.
 const HELP: &str = "help";

@@ -1,6 +1,5 @@
 //! What a loader reads from: numbered samples, each the bytes of one encoded image.
 
-pub(crate) mod nearest;
 mod spec;
 
 use std::io;

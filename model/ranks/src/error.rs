@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use dinov3_ground::list;
 use dinov3_torch::shim::ShimError;
 use tch::Kind;
 use thiserror::Error;
@@ -86,7 +87,7 @@ pub enum Failure {
         message: String,
     },
     /// Not all ranks came to the rendezvous.
-    #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), list(.missing))]
+    #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), named(.missing))]
     Absent {
         /// Who did not come.
         missing: Vec<usize>,
@@ -200,25 +201,24 @@ impl Failure {
     }
 }
 
-/// `2, 3 and 5`.
-fn list(ranks: &[usize]) -> String {
-    let texts: Vec<String> = ranks.iter().map(usize::to_string).collect();
-    match texts.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("ranks {} and {last}", rest.join(", ")),
-        Some((last, _)) => format!("rank {last}"),
-        None => "no rank".to_owned(),
+/// `ranks 2, 3 and 5`.
+fn named(ranks: &[usize]) -> String {
+    match ranks {
+        [] => "no rank".to_owned(),
+        [rank] => format!("rank {rank}"),
+        ranks => format!("ranks {}", list::and(ranks)),
     }
 }
 
 fn are(ranks: &[usize]) -> String {
-    format!("{} {}", list(ranks), if ranks.len() == 1 { "is" } else { "are" })
+    format!("{} {}", named(ranks), if ranks.len() == 1 { "is" } else { "are" })
 }
 
 fn whom(ranks: &[usize]) -> String {
     if ranks.is_empty() {
         "; all ranks wait for each other, so their calls differ".to_owned()
     } else {
-        format!("; not in a collective that failed: {}", list(ranks))
+        format!("; not in a collective that failed: {}", named(ranks))
     }
 }
 

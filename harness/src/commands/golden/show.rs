@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use dinov3_golden::manifest::{Manifest, Record, Training};
 use dinov3_golden::{Entry, GoldenSet, Precision};
+use dinov3_ground::similar::most_like;
 use dinov3_reports::exit;
 
 use crate::cli::OneSet;
 use crate::commands::{golden_roots, print};
-use crate::similar::most_like;
 
 /// Shows one set's recipe, or those of its tensors that were asked for.
 pub fn show(args: OneSet) -> Result<i32> {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
+use dinov3_ground::similar::most_like;
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Format;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
@@ -11,7 +12,6 @@ use super::launch::this_program;
 use crate::cli::{PremulArg, RunArgs};
 use crate::commands::worker;
 use crate::failure::EnvironmentFailure;
-use crate::similar::most_like;
 use crate::{commands, destination, device, plants};
 
 /// What to run.

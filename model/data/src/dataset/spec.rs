@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::nearest::nearest;
+use dinov3_ground::similar::most_like;
+
 use crate::imagenet::{Split, UnknownSplit};
 
 /// The one dataset that is built.
@@ -58,7 +59,7 @@ impl SpecError {
     /// What to do about it, without the word `hint:`.
     pub fn hint(&self) -> String {
         let example = "ImageNet:split=TRAIN:root=PATH:extra=PATH";
-        let meant = |given: &str, known: &[&'static str]| match nearest(given, known) {
+        let meant = |given: &str, known: &[&'static str]| match most_like(given, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("write it as {example}"),
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::dataset::nearest::nearest;
+use dinov3_ground::similar::most_like;
 
 /// A split of ImageNet: `ImageNet.Split` of the reference's `dinov3/data/datasets/image_net.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,7 +29,7 @@ impl UnknownSplit {
     /// What to do about it, without the word `hint:`.
     pub fn hint(&self) -> String {
         let names = Split::ALL.map(Split::name);
-        match nearest(&self.given.to_uppercase(), &names) {
+        match most_like(&self.given, names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the splits are {}", names.join(", ")),
         }
