@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn exit_codes_of_the_project_are_handed_on() {
         for code in 1..=3 {
-            assert_eq!(shell(&format!("exit {code}")).unwrap_err().parts(), (code, None, ""));
+            assert_eq!(shell(&format!("exit {code}")).unwrap_err().parts(), (code, None, String::new()));
         }
     }
 

@@ -124,7 +124,7 @@ pub fn bench(name: Option<&str>, arguments: &[OsString]) -> Result<(), Failure> 
     match command.status().map(|status| status.code()) {
         Ok(Some(0)) => Ok(()),
         // The benchmark's own; it has said why.
-        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, message: None, hint: None }),
+        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, error: None }),
         _ => Err(Failure::check("a benchmark does not build or run", "the output above says why")),
     }
 }

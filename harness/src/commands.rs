@@ -9,12 +9,12 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use dinov3_ground::Words;
 use dinov3_reports::{Table, exit, terminal};
 use dinov3_suites::defects;
 
 use crate::cli::Command;
-use crate::failure::EnvironmentFailure;
+use crate::failure::{EnvironmentFailure, Result};
 
 /// Runs a command; gives the exit code.
 ///
@@ -45,9 +45,12 @@ pub fn plants() -> Result<i32> {
 /// # Errors
 /// When standard output takes no more; a closed pipe is no error.
 pub fn print(text: &str) -> Result<()> {
-    dinov3_reports::print(&mut anstream::stdout(), text).context(
-        "standard output cannot be written\nhint: see where it is redirected to, and whether that disk is full",
-    )
+    dinov3_reports::print(&mut anstream::stdout(), text).map_err(|error| {
+        Words::new("standard output cannot be written")
+            .hint("see where it is redirected to, and whether that disk is full")
+            .because(error)
+            .into()
+    })
 }
 
 /// Prints a table, fitted to the terminal if there is one.
@@ -77,25 +80,26 @@ fn own_places() -> [PathBuf; 2] {
 fn own_sets(places: &[PathBuf]) -> Result<PathBuf, EnvironmentFailure> {
     places.iter().find(|place| place.is_dir()).cloned().ok_or_else(|| {
         let places: Vec<_> = places.iter().map(|place| format!("no folder {}\n", place.display())).collect();
-        EnvironmentFailure(format!(
-            "this repository's golden sets are not here:\n{}\
-             hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN",
-            places.concat()
-        ))
+        EnvironmentFailure::new(
+            format!("this repository's golden sets are not here:\n{}", places.concat()),
+            "run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN",
+        )
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::hint::text;
+
     use super::*;
 
     #[test]
     fn the_sets_come_with_the_program_or_are_missed() {
         assert!(own_sets(&own_places()).is_ok());
-        insta::assert_snapshot!(own_sets(&["nowhere".into(), "/no/where".into()]).unwrap_err(), @"
+        insta::assert_snapshot!(text(&own_sets(&["nowhere".into(), "/no/where".into()]).unwrap_err()), @"
         this repository's golden sets are not here:
-        no folder nowhere
-        no folder /no/where
+          no folder nowhere
+          no folder /no/where
         hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN
         ");
     }

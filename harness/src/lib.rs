@@ -9,11 +9,12 @@ mod environment;
 mod failure;
 mod plants;
 
-use anyhow::Result;
 use clap::Parser;
+use dinov3_ground::hint::show;
 use dinov3_reports::exit;
 
 use cli::{Cli, Command};
+use failure::Result;
 
 /// Runs the command line and gives the exit code: see [`dinov3_reports::exit`].
 ///
@@ -33,7 +34,7 @@ pub unsafe fn main() -> i32 {
         Err(error) => without_command(&error),
     };
     result.unwrap_or_else(|error| {
-        failure::show(&error);
+        show(error.as_hint());
         failure::exit_code(&error)
     })
 }

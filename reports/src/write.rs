@@ -2,7 +2,7 @@
 
 use crate::{RunReport, csv, json, junit, markdown, svg};
 use dinov3_ground::atomic::StagedFile;
-use dinov3_ground::list;
+use dinov3_ground::{Hint, Hints, list};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,8 +66,14 @@ impl fmt::Display for Format {
 
 /// A format of that name does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no format `{0}`\nhint: use one of {known}", known = list::or(Format::ALL))]
+#[error("there is no format `{0}`")]
 pub struct UnknownFormat(String);
+
+impl Hint for UnknownFormat {
+    fn hints(&self) -> Hints {
+        format!("use one of {}", list::or(Format::ALL)).into()
+    }
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;
@@ -77,20 +83,17 @@ impl FromStr for Format {
     }
 }
 
-/// A report could not be rendered or written. The text of the cause is part of the message, ahead of the hint.
+/// A report could not be rendered or written. The text of the cause is part of the message.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file name does not say which format is wanted.
-    #[error(
-        "cannot tell the format of the report `{}` from its name\nhint: let the name end in {known}",
-        path.display(), known = list::or(Format::ALL.map(|format| format!(".{}", format.extension())))
-    )]
+    #[error("cannot tell the format of the report `{}` from its name", path.display())]
     Extension {
         /// The file asked for.
         path: PathBuf,
     },
     /// The file system refused. Nothing half-written is left behind, and a report that was there before still is.
-    #[error("cannot write `{}`: {cause}\nhint: {}", path.display(), hint(cause.kind()))]
+    #[error("cannot write `{}`: {cause}", path.display())]
     Io {
         /// The file or folder that could not be written.
         path: PathBuf,
@@ -98,7 +101,7 @@ pub enum WriteError {
         cause: io::Error,
     },
     /// The report could not be rendered.
-    #[error("cannot render the report as {format}: {cause}\nhint: this is a fault of the program, please report it")]
+    #[error("cannot render the report as {format}: {cause}")]
     Render {
         /// The format asked for.
         format: Format,
@@ -108,6 +111,24 @@ pub enum WriteError {
     /// A plot of the report could not be drawn.
     #[error(transparent)]
     Plot(#[from] svg::SvgError),
+}
+
+/// What to do about an error that no user can cause.
+pub(crate) const OUR_FAULT: &str = "this is a fault of the program, please report it";
+
+impl Hint for WriteError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Extension { .. } => format!(
+                "let the name end in {}",
+                list::or(Format::ALL.map(|format| format!(".{}", format.extension())))
+            )
+            .into(),
+            Self::Io { cause, .. } => hint(cause.kind()).into(),
+            Self::Render { .. } => OUR_FAULT.into(),
+            Self::Plot(error) => error.hints(),
+        }
+    }
 }
 
 /// The report as text in this format; markdown without pictures.
@@ -183,6 +204,7 @@ fn hint(kind: io::ErrorKind) -> &'static str {
 mod tests {
     use super::*;
     use crate::fixture;
+    use dinov3_ground::hint::text;
 
     /// Every file below `folder`, sorted, as relative paths.
     fn files(folder: &Path) -> Vec<String> {
@@ -262,7 +284,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_said() {
         let cause = io::ErrorKind::StorageFull.into();
-        insta::assert_snapshot!(WriteError::Io { path: "r.md".into(), cause }, @"
+        insta::assert_snapshot!(text(&WriteError::Io { path: "r.md".into(), cause }), @"
         cannot write `r.md`: no storage space
         hint: free some space, or name a file on another disk
         ");
@@ -276,7 +298,7 @@ mod tests {
         let mut messages = Vec::new();
         for name in ["file/r.json", "folder.json", "file/deep/r.md"] {
             let error = write_report(&folder.path().join(name), &fixture::report()).unwrap_err();
-            messages.push(error.to_string().replace(&*folder.path().to_string_lossy(), "FOLDER"));
+            messages.push(text(&error).replace(&*folder.path().to_string_lossy(), "FOLDER"));
         }
         assert_eq!(files(folder.path()), ["file"]);
         insta::assert_snapshot!(messages.join("\n\n"), @"
@@ -293,8 +315,8 @@ mod tests {
 
     #[test]
     fn unknown_formats_name_the_known_ones() {
-        let path = |name| write_report(Path::new(name), &fixture::report()).unwrap_err().to_string();
-        let name = "yaml".parse::<Format>().unwrap_err().to_string();
+        let path = |name| text(&write_report(Path::new(name), &fixture::report()).unwrap_err());
+        let name = text(&"yaml".parse::<Format>().unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
         hint: let the name end in .md, .json, .xml or .csv

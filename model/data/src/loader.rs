@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender};
+use dinov3_ground::{Hint, Hints};
 
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
@@ -80,17 +81,17 @@ pub enum LoaderError {
     Threads(#[from] std::io::Error),
 }
 
-impl LoaderError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for LoaderError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Setting { hint, .. } => hint,
             Self::TooManyBroken { .. } | Self::NoneUsable { .. } => {
                 "check that the dataset's folder is mounted and readable; each unusable file is named in the log"
             }
             Self::Panicked(_) => "this is a defect of this program: report it with the message",
             Self::Threads(_) => "lower the number of threads, or raise the system's limit",
-        }
+        };
+        hint.into()
     }
 }
 

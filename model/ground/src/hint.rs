@@ -1,12 +1,20 @@
 //! What to do about an error.
 //!
 //! An error's `Display` says what is wrong and nothing else. What a user can do about it is data of its own: [`Hint::hints`]. Whoever
-//! prints the error decides where hints stand and what they look like.
+//! shows an error does so by [`show`], which decides where hints stand and what they look like.
+
+mod any;
+mod show;
+mod words;
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
+
+pub use any::AnyError;
+pub use show::{show, text};
+pub use words::Words;
 
 /// An error that knows what to do about it.
 pub trait Hint: Error {
@@ -21,12 +29,10 @@ impl Hint for io::Error {
     }
 }
 
-impl<E: Hint + ?Sized> Hint for Box<E>
-where
-    Self: Error,
-{
+/// A number that does not fit: no user gave it.
+impl Hint for std::num::TryFromIntError {
     fn hints(&self) -> Hints {
-        (**self).hints()
+        Hints::none()
     }
 }
 
@@ -92,24 +98,5 @@ mod tests {
         assert_eq!(hints.iter().collect::<Vec<_>>(), ["name another file", "make room"]);
         assert_eq!(hints.to_string(), "name another file\nmake room");
         assert!(Hints::none().is_empty() && !hints.is_empty());
-    }
-
-    #[test]
-    fn a_boxed_error_has_the_hints_of_the_error() {
-        #[derive(Debug)]
-        struct Full;
-        impl fmt::Display for Full {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the disk is full")
-            }
-        }
-        impl Error for Full {}
-        impl Hint for Full {
-            fn hints(&self) -> Hints {
-                "make room".into()
-            }
-        }
-        assert_eq!(Box::new(Full).hints(), Hints::from("make room"));
-        assert!(io::Error::other(Full).hints().is_empty());
     }
 }

@@ -13,4 +13,4 @@ pub mod hint;
 pub mod list;
 pub mod similar;
 
-pub use hint::{Hint, Hints};
+pub use hint::{AnyError, Hint, Hints, Words};

@@ -2,6 +2,7 @@
 
 use std::env::VarError;
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 /// What torchrun tells a process, resolved.
@@ -56,15 +57,15 @@ pub enum EnvError {
     },
 }
 
-impl EnvError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for EnvError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Missing { .. } | Self::Malformed { .. } => {
                 "start the ranks with torchrun, or set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT for each"
             }
             Self::Contradicts { .. } => "ranks count from 0 over all machines, local ranks from 0 on each",
-        }
+        };
+        hint.into()
     }
 }
 

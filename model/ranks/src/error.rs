@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dinov3_ground::list;
+use dinov3_ground::{Hint, Hints};
 use dinov3_torch::shim::ShimError;
 use tch::Kind;
 use thiserror::Error;
@@ -56,10 +57,9 @@ pub struct GroupError {
     pub failure: Failure,
 }
 
-impl GroupError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        self.failure.hint()
+impl Hint for GroupError {
+    fn hints(&self) -> Hints {
+        self.failure.hints()
     }
 }
 
@@ -159,18 +159,9 @@ impl From<ShimError> for Failure {
     }
 }
 
-impl Failure {
-    /// Whether other ranks are the reason: gone, late, absent, or their store is.
-    pub fn is_of_others(&self) -> bool {
-        matches!(
-            self,
-            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
-        )
-    }
-
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for Failure {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Gone { .. } => {
                 "that rank's own output says why it ended; without any, ask the kernel's log about memory"
             }
@@ -195,9 +186,20 @@ impl Failure {
             Self::NoBackend { .. } => {
                 "gloo is there on every machine, nccl where libtorch and CUDA's headers are; others are named by the path of their plugin"
             }
-            Self::Plugin(error) => error.hint(),
+            Self::Plugin(error) => return error.hints(),
             Self::Libtorch { .. } => "see whether there is memory left for it",
-        }
+        };
+        hint.into()
+    }
+}
+
+impl Failure {
+    /// Whether other ranks are the reason: gone, late, absent, or their store is.
+    pub fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
+        )
     }
 }
 

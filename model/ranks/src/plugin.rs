@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 use dinov3_torch::c10d::{Links, MakeBackend, Seat, Trouble};
@@ -93,17 +94,17 @@ pub enum PluginError {
     },
 }
 
-impl PluginError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for PluginError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Load { .. } => "see that the file is there, and what it needs: `ldd` lists that",
             Self::NoPlugin { .. } | Self::Incomplete { .. } => "give a library that was made with dinov3_plugin.h",
             Self::Abi { .. } | Self::Torch { .. } => {
                 "compile the plugin again, with this build's dinov3_plugin.h and libtorch"
             }
             Self::Devices { .. } => "see that the device's driver is there and that this process may use it",
-        }
+        };
+        hint.into()
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use dinov3_golden::manifest::Profile;
+use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
 use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, Options, PluginError, PremulSum, ProcessGroup};
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
@@ -76,18 +77,17 @@ pub enum RanksError {
     Env(#[from] EnvError),
 }
 
-impl RanksError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for RanksError {
+    fn hints(&self) -> Hints {
         match self {
-            Self::Launch(error) => error.hint(),
-            Self::Failed(death) => death.hint().to_owned(),
+            Self::Launch(error) => error.hints(),
+            Self::Failed(death) => death.hints(),
             Self::Silent | Self::Line(_) | Self::Message(_) | Self::Unexpected(_) | Self::Plant(_) | Self::Alone => {
-                "start ranks of the same build".to_owned()
+                "start ranks of the same build".into()
             }
-            Self::Plugin(error) => error.hint().to_owned(),
-            Self::NoDevice { .. } => "see that the device's driver is there".to_owned(),
-            Self::Env(error) => error.hint().to_owned(),
+            Self::Plugin(error) => error.hints(),
+            Self::NoDevice { .. } => "see that the device's driver is there".into(),
+            Self::Env(error) => error.hints(),
         }
     }
 }

@@ -65,7 +65,7 @@ impl Driver {
         let extra = self.before(tree, "ours")?;
         let start = Instant::now();
         let options = Options { root: tree.root(), extra: &extra, force: true, progress: &|_| {} };
-        prepare(SPLIT, &options).map_err(|error| Failure::new(FAILED, error.to_string(), error.hint()))?;
+        prepare(SPLIT, &options).map_err(|error| Failure::of(FAILED, error))?;
         Ok(start.elapsed().as_secs_f64())
     }
 

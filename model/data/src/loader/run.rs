@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dinov3_ground::{Hint, Hints};
+
 use super::{Loader, LoaderError, Settings};
 use crate::collate::Batch;
 use crate::combined::{self, CombinedChoice};
@@ -41,13 +43,12 @@ pub enum StartError {
     Loader(#[from] LoaderError),
 }
 
-impl StartError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for StartError {
+    fn hints(&self) -> Hints {
         match self {
-            Self::Sampler(error) => error.hint(),
-            Self::Ratios(error) => error.hint(),
-            Self::Loader(error) => error.hint().to_owned(),
+            Self::Sampler(error) => error.hints(),
+            Self::Ratios(error) => error.hints(),
+            Self::Loader(error) => error.hints(),
         }
     }
 }

@@ -209,7 +209,7 @@ fn dropping_a_loader_ends_its_threads_at_once() {
 fn settings_of_zero_are_refused_by_name() {
     let settings = Settings { streams: 0, ..SETTINGS };
     let error = Loader::start(Arc::new(Album::default()), once(), Arc::new(collation()), &settings).err().unwrap();
-    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()), @r"
+    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @r"
     train.num_workers cannot be 0
     hint: with no worker the reference draws crops from the trainer's own random stream; give at least one
     ");

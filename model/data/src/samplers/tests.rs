@@ -174,7 +174,7 @@ fn arguments_that_make_no_sampler() {
             EpochSampler::new(wrong, 5).unwrap_err(),
         ];
         for error in errors {
-            assert_eq!((error.to_string(), error.hint()), (message.to_owned(), hint.to_owned()));
+            assert_eq!((error.to_string(), error.hints().to_string()), (message.to_owned(), hint.to_owned()));
         }
     }
     assert_eq!(EpochSampler::new(good, 0).unwrap_err(), SamplerError::Zero("size"));

@@ -66,7 +66,7 @@ mod tests {
         };
         let error = stage(folder.path(), "t.npy", SystemTime::now(), half).err().unwrap();
         assert!(error.to_string().ends_with("t.npy cannot be written: no storage space"), "{error}");
-        assert!(error.hint().starts_with("free some space"), "{}", error.hint());
+        assert!(error.hints().to_string().starts_with("free some space"), "{}", error.hints().to_string());
         assert_eq!(names(folder.path()), ["t.npy"]);
         assert_eq!(fs::read(folder.path().join("t.npy")).unwrap(), b"old");
     }
