@@ -40,12 +40,24 @@ pub fn plants() -> Result<i32> {
     Ok(exit::PASS)
 }
 
-/// Prints data.
+/// Prints data, byte for byte. `anstream` would take what looks like a terminal's codes out of it, U+007F for one.
 ///
 /// # Errors
 /// When standard output takes no more; a closed pipe is no error.
 pub fn print(text: &str) -> Result<()> {
-    dinov3_reports::print(&mut anstream::stdout(), text).map_err(|error| {
+    print_to(&mut std::io::stdout(), text)
+}
+
+/// Prints a text in colour where standard output is a terminal.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_in_colour(text: &str) -> Result<()> {
+    print_to(&mut anstream::stdout(), text)
+}
+
+fn print_to(output: &mut impl std::io::Write, text: &str) -> Result<()> {
+    dinov3_reports::print(output, text).map_err(|error| {
         Words::new("standard output cannot be written")
             .hint("see where it is redirected to, and whether that disk is full")
             .because(error)
@@ -56,7 +68,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Prints a table, fitted to the terminal if there is one.
 fn print_table(table: &Table) -> Result<()> {
     let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
-    print(&terminal::table(table, width))
+    print_in_colour(&terminal::table(table, width))
 }
 
 /// Where golden sets are: the folders given, or what `DINOV3_GOLDEN` names, or the sets that this program came with.

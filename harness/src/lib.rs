@@ -53,6 +53,6 @@ fn without_command(error: &clap::Error) -> Result<i32> {
     if error.use_stderr() {
         return Err(failure::usage(error));
     }
-    commands::print(&error.render().ansi().to_string())?;
+    commands::print_in_colour(&error.render().ansi().to_string())?;
     Ok(exit::PASS)
 }
