@@ -204,7 +204,7 @@ impl Failure {
 }
 
 /// `ranks 2, 3 and 5`.
-fn named(ranks: &[usize]) -> String {
+pub(super) fn named(ranks: &[usize]) -> String {
     match ranks {
         [] => "no rank".to_owned(),
         [rank] => format!("rank {rank}"),

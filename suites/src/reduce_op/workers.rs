@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use dinov3_golden::manifest::Profile;
 use dinov3_ground::{Hint, Hints};
@@ -21,9 +20,6 @@ use crate::{SuiteError, Worker};
 
 /// Before each line that is for the suite: whatever else comes on standard output is not.
 const SIGN: &str = "dinov3-reduce-op ";
-
-/// For how long a rank waits for the others to start.
-const RENDEZVOUS: Duration = Duration::from_secs(60);
 
 /// What to start as ranks: a program that hands its last argument to [`work`].
 #[derive(Clone, Debug)]
@@ -235,7 +231,7 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     let env = Env::from_torchrun().map_err(RanksError::from)?;
     // Many ranks share the cores.
     runtime::set_threads(1);
-    let options = Options::new(RENDEZVOUS, patience(request.profile));
+    let options = Options::new(env.patience, patience(request.profile));
     let all = &ProcessGroup::join(&env, options)?;
     let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
     let ranks = Ranks { all, tested: request.group_options(env.local_rank).map_err(refused)? };
