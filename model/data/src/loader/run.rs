@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dinov3_ground::{Hint, Hints};
 
-use super::{Loader, LoaderError, Settings};
+use super::{Loader, LoaderError, OnUnusable, Settings};
 use crate::collate::Batch;
 use crate::combined::{self, CombinedChoice};
 use crate::config::{DataConfig, Resolution};
@@ -61,7 +61,7 @@ pub struct RunLoader {
 
 impl RunLoader {
     /// Starts the loaders of `config`. `base_seed` is called once for each, in order: the reference draws it from torch's global
-    /// generator.
+    /// generator. `unusable` is told of every image that cannot be used.
     ///
     /// # Errors
     /// When a number cannot be honoured, or there are no threads to be had.
@@ -70,6 +70,7 @@ impl RunLoader {
         dataset: &Arc<dyn Dataset>,
         start: &Start,
         mut base_seed: impl FnMut() -> u64,
+        unusable: &OnUnusable,
     ) -> Result<Self, StartError> {
         let mut loader = |resolution: &Resolution| -> Result<Loader, StartError> {
             let settings = Settings {
@@ -81,7 +82,8 @@ impl RunLoader {
                 broken_limit: start.broken_limit,
             };
             let sampler = sampler(config, resolution, dataset.len(), start)?;
-            Ok(Loader::start(Arc::clone(dataset), sampler, Arc::new(resolution.collation.clone()), &settings)?)
+            let collation = Arc::new(resolution.collation.clone());
+            Ok(Loader::start(Arc::clone(dataset), sampler, collation, &settings, Arc::clone(unusable))?)
         };
         let loaders = config.resolutions.iter().map(&mut loader).collect::<Result<Vec<_>, _>>()?;
         let ratios: Vec<_> = config.resolutions.iter().map(|resolution| resolution.ratio).collect();
