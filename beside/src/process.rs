@@ -65,7 +65,7 @@ mod tests {
         ] {
             let failure = shell(script).unwrap_err();
             let (code, message, hint) = failure.parts();
-            assert_eq!((code, message), (FAILED, Some(wanted)));
+            assert_eq!((code, message.as_deref()), (FAILED, Some(wanted)));
             assert!(!hint.is_empty());
         }
         let failure = figures::<Vec<u32>>(&mut Command::new("/nowhere/python3")).unwrap_err();

@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{Masking, MaskingGenerator, Masks, SubsetError};
 use crate::random::testing::{check, digest};
 use crate::random::{PythonRandom, Streams};

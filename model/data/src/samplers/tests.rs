@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{EpochSampler, InfiniteSampler, SamplerError, SamplerSettings, ShardedInfiniteSampler};
 use crate::random::testing::{DRAWS, check};
 

@@ -47,6 +47,8 @@ pub fn publish(tables: Vec<Staged>) -> Result<(), PrepareError> {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::Hint;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use dinov3_ground::Hint;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;

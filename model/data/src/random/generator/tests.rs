@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{NumpyGenerator, ProbabilityError, cumulative};
 use crate::random::testing::{check, draws};
 
