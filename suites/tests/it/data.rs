@@ -112,7 +112,7 @@ impl Judging for Speaking {
         Data.remarks(set)
     }
 
-    fn replay(&self, set: &GoldenSet, replay: &Replay, _: Option<&Ranks>, _: &mut dyn Tap) -> Result<(), SuiteError> {
+    fn replay(&self, set: &GoldenSet, replay: &Replay, _: Option<&Ranks>, _: &mut dyn Hook) -> Result<(), SuiteError> {
         replay.notes.add("an image cannot be used".to_owned());
         Err(SuiteError::NoSteps { set: set.manifest().name.clone() })
     }
