@@ -79,9 +79,10 @@ mod tests {
     fn an_unknown_benchmark_is_wrong_usage() {
         let failure = arguments(&metadata(), "stpe").unwrap_err();
         assert_eq!(failure.code, crate::failure::USAGE);
+        let error = failure.error.expect("what is wrong is said");
         assert_eq!(
-            failure.to_string(),
-            "error: there is no benchmark `stpe`\nhint: known are augment, compare, pixels, prepare, ranks, step, taps\n"
+            dinov3_ground::hint::text(error.as_hint()),
+            "there is no benchmark `stpe`\nhint: known are augment, compare, pixels, prepare, ranks, step, taps"
         );
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::Command;
 
+use dinov3_ground::atomic::{Existing, StagedFolder};
 use serde_json::Value;
 use xshell::{Cmd, Shell, cmd};
 
@@ -132,12 +133,13 @@ fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
     let python = cmd!(shell, "python3 -c {version}").quiet().read().map_err(|_| no_python())?;
     let packages = root.join(format!("target/exporter-tests/python-{python}-{numpy}"));
     if !packages.is_dir() {
-        // Under another name until it is whole.
-        let partial = packages.with_extension("partial");
-        shell.remove_path(&partial).map_err(|_| no_numpy())?;
-        let install = cmd!(shell, "python3 -m pip install --quiet --no-deps --target {partial} {numpy}");
+        std::fs::create_dir_all(packages.parent().unwrap_or(&root)).map_err(|_| no_numpy())?;
+        let staged = StagedFolder::create(&packages).map_err(|_| no_numpy())?;
+        let target = staged.temporary_path();
+        let install = cmd!(shell, "python3 -m pip install --quiet --no-deps --target {target} {numpy}");
         install.quiet().run().map_err(|_| no_numpy())?;
-        std::fs::rename(&partial, &packages).map_err(|_| no_numpy())?;
+        // Another process may have installed it meanwhile.
+        staged.publish(Existing::Replace).map_err(|_| no_numpy())?;
     }
     eprintln!("$ python3 -m unittest (in golden/export)");
     let _folder = shell.push_dir(&exporter);
@@ -169,7 +171,7 @@ pub fn bench(name: Option<&str>, arguments: &[OsString]) -> Result<(), Failure> 
     match command.status().map(|status| status.code()) {
         Ok(Some(0)) => Ok(()),
         // The benchmark's own; it has said why.
-        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, message: None, hint: None }),
+        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, error: None }),
         _ => Err(Failure::check("a benchmark does not build or run", "the output above says why")),
     }
 }

@@ -25,6 +25,7 @@ pub use rules::{NameRules, RareError};
 
 use adam::Decided;
 use candidate::{Candidate, matching_part, resolution};
+use dinov3_ground::{Hint, Hints};
 use kinds::{first_difference, never_observed};
 use rule::{Borrowed, Yardstick};
 
@@ -101,17 +102,17 @@ fn limit(limit: Option<usize>) -> String {
     limit.map_or_else(|| "none".to_owned(), |limit| limit.to_string())
 }
 
-impl JudgeError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Set(error) => error.hint(),
+impl Hint for JudgeError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
+            Self::Set(error) => return error.hints(),
             Self::Golden { .. } => "record the golden set again",
             Self::SampleLimit { .. } => "record the candidate again with the golden set's sample limit, or with none",
             Self::NothingStored { .. } => "record the candidate again with this version's exporter",
             Self::NoTolerance { .. } => "use a version of this program that judges the stage",
             Self::TruthHasNoYardstick => "judge at fp32 or bf16, or where the fingerprints match",
-        }
+        };
+        hint.into()
     }
 }
 

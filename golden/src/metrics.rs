@@ -1,5 +1,7 @@
 //! How far a candidate is from a reference.
 
+use dinov3_ground::{Hint, Hints};
+
 use crate::digest::all_finite;
 use crate::names::Dtype;
 use crate::tensor::{CHUNK, TensorView, decode};
@@ -66,13 +68,13 @@ pub enum CompareError {
     },
 }
 
-impl CompareError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for CompareError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Shape { .. } => "record both from the same recipe",
             Self::Dtype { .. } => "floating-point tensors compare with one another, others with their own dtype",
-        }
+        };
+        hint.into()
     }
 }
 

@@ -116,7 +116,7 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = "fp16".parse::<Precision>().unwrap_err();
         insta::assert_snapshot!(error, @"`fp16` is not a precision");
-        insta::assert_snapshot!(error.hint(), @"use one of truth, fp32, bf16");
+        insta::assert_snapshot!(dinov3_ground::Hint::hints(&error), @"use one of truth, fp32, bf16");
     }
 
     #[test]

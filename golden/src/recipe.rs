@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dinov3_ground::{Hint, Hints};
 use serde_json::Value;
 
 use crate::manifest::{Intermediate, Manifest, Training};
@@ -39,10 +40,9 @@ impl fmt::Display for RecipeMismatch {
     }
 }
 
-impl RecipeMismatch {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        "record the candidate again with the golden set's recipe and sample limit"
+impl Hint for RecipeMismatch {
+    fn hints(&self) -> Hints {
+        "record the candidate again with the golden set's recipe and sample limit".into()
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
         recipe.data_battery = Some(1);
         recipe.training = Some(training(json!({"student": {"arch": "vit_large"}})));
         let error = check_same_recipe(&golden, &candidate).unwrap_err();
-        insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()));
+        insta::assert_snapshot!(dinov3_ground::hint::text(&error));
     }
 
     fn training(teacher: Value) -> Training {

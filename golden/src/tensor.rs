@@ -1,5 +1,6 @@
 //! A tensor as this crate sees it, and its elements as float64.
 
+use dinov3_ground::{Hint, Hints};
 use half::f16;
 
 use crate::names::Dtype;
@@ -27,10 +28,9 @@ pub struct TensorError {
     pub bytes: usize,
 }
 
-impl TensorError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        "pass the contiguous bytes of the whole tensor"
+impl Hint for TensorError {
+    fn hints(&self) -> Hints {
+        "pass the contiguous bytes of the whole tensor".into()
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use dinov3_ground::Hint;
+use dinov3_ground::hint::text;
+
 use crate::fingerprint::Fingerprint;
 use crate::judge::{NameRules, RareError};
 use crate::manifest::{
@@ -140,8 +143,8 @@ pub fn folder_in_memory() -> tempfile::TempDir {
 }
 
 /// The text of an error as a person reads it, with the folder of the test taken out.
-pub fn told(message: impl std::fmt::Display, hint: &str, dir: &Path) -> String {
-    format!("{message}\nhint: {hint}").replace(&dir.display().to_string(), "[dir]")
+pub fn told(error: &dyn Hint, dir: &Path) -> String {
+    text(error).replace(&dir.display().to_string(), "[dir]")
 }
 
 /// The rules of a model like DINOv3, for tests of what a judge makes of rules. The suites have the real ones.

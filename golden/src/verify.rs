@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use dinov3_ground::{Hint, Hints};
 use memmap2::Mmap;
 
 use crate::digest::{Stats, digest, sha256_hex, stats};
@@ -41,13 +42,19 @@ impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{problem}\nhint: {}", problem.hint())?;
+            write!(f, "{separator}{problem}")?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for Problems {}
+
+impl Hint for Problems {
+    fn hints(&self) -> Hints {
+        self.0.iter().fold(Hints::none(), |hints, problem| hints.and(problem.hints()))
+    }
+}
 
 /// Checks every byte of the set in `dir`: that `SHA256SUMS` lists each file and nothing else, that each has the hash
 /// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full, extremes

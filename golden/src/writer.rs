@@ -1,11 +1,12 @@
 //! Writing a golden set, so that a run of our own can be a candidate elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+pub use dinov3_ground::atomic::Existing;
+use dinov3_ground::atomic::StagedFolder;
 
 use crate::digest::{digest, sha256_hex};
 use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, STATE, Storage};
@@ -22,22 +23,13 @@ pub use error::WriteError;
 
 use spool::Spool;
 
-/// What to do where a set exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Leave it and fail.
-    Refuse,
-    /// Put the new set in its place once that is complete.
-    Replace,
-}
-
 /// Writes a set. Tensors go to disk as they come; nothing is kept of them but their records. The folder appears, complete, in
 /// [`SetWriter::finish`]; a writer that is dropped leaves nothing behind.
 #[derive(Debug)]
 pub struct SetWriter {
     target: PathBuf,
     existing: Existing,
-    temporary: TempDir,
+    folder: StagedFolder,
     manifest: Manifest,
     index: HashMap<String, usize>,
     spools: PerPrecision<Spool>,
@@ -59,7 +51,7 @@ impl SetWriter {
         let parent = parent(dir);
         let io = |source| WriteError::Io { path: parent.clone(), source };
         fs::create_dir_all(&parent).map_err(io)?;
-        let temporary = temporary_folder(dir, &parent).map_err(io)?;
+        let folder = StagedFolder::create(dir).map_err(io)?;
         let mut spools = PerPrecision::default();
         for (precision, _) in header.precisions.iter() {
             *spools.slot(precision) = Some(Spool::new(&parent).map_err(io)?);
@@ -69,7 +61,7 @@ impl SetWriter {
         Ok(Self {
             target: dir.to_owned(),
             existing,
-            temporary,
+            folder,
             manifest: header,
             index: HashMap::new(),
             spools,
@@ -198,20 +190,20 @@ impl SetWriter {
         stored.map_err(|source| WriteError::Io { path: self.target.clone(), source })
     }
 
-    /// Writes everything out, syncs it, and renames the folder into place. Returns the manifest written.
+    /// Writes everything out and gives the folder its name. Returns the manifest written.
     ///
     /// # Errors
     /// If a set has appeared there meanwhile and must not be replaced, or the disk is full.
     pub fn finish(mut self) -> Result<Manifest, WriteError> {
         for (precision, named) in self.manifest.precisions.iter() {
             if let Some(spool) = self.spools.slot(precision) {
-                let written = spool.write_safetensors(&self.temporary.path().join(&named.file));
+                let written = spool.write_safetensors(&self.folder.temporary_path().join(&named.file));
                 written.map_err(|source| WriteError::Io { path: self.target.join(&named.file), source })?;
             }
         }
         for (name, spool) in [(INPUTS, &mut self.inputs), (STATE, &mut self.state)] {
             if !spool.is_empty() {
-                let written = spool.write_safetensors(&self.temporary.path().join(name));
+                let written = spool.write_safetensors(&self.folder.temporary_path().join(name));
                 written.map_err(|source| WriteError::Io { path: self.target.join(name), source })?;
             }
         }
@@ -222,18 +214,14 @@ impl SetWriter {
     }
 
     fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-        let write = || {
-            let mut file = File::create_new(self.temporary.path().join(name))?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|source| self.io(name, source))
+        let written = fs::write(self.folder.temporary_path().join(name), bytes);
+        written.map_err(|source| self.io(name, source))
     }
 
     fn write_sums(&self) -> Result<(), WriteError> {
         let hashes = || -> io::Result<BTreeMap<String, String>> {
             let mut hashes = BTreeMap::new();
-            for item in fs::read_dir(self.temporary.path())? {
+            for item in fs::read_dir(self.folder.temporary_path())? {
                 let item = item?;
                 hashes.insert(item.file_name().to_string_lossy().into_owned(), hash_file(&item.path())?.0);
             }
@@ -244,31 +232,11 @@ impl SetWriter {
     }
 
     fn put_in_place(self) -> Result<Manifest, WriteError> {
-        let parent = parent(&self.target);
-        let io = |source| WriteError::Io { path: self.target.clone(), source };
-        sync_folder(self.temporary.path()).map_err(io)?;
-        refuse_existing(&self.target, self.existing)?;
-        let aside = match self.target.exists() {
-            true => {
-                let aside = temporary_folder(&self.target, &parent).map_err(io)?;
-                fs::rename(&self.target, aside.path().join("replaced")).map_err(io)?;
-                Some(aside)
-            }
-            false => None,
-        };
-        if let Err(source) = fs::rename(self.temporary.path(), &self.target) {
-            if let Some(aside) = aside
-                && let Err(source) = fs::rename(aside.path().join("replaced"), &self.target)
-            {
-                // The old set could not be put back: keep it where it is rather than delete it.
-                return Err(WriteError::Io { path: aside.keep(), source });
-            }
-            return Err(io(source));
+        match self.folder.publish(self.existing) {
+            Ok(()) => Ok(self.manifest),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(WriteError::Exists { path: self.target }),
+            Err(source) => Err(WriteError::Io { path: self.target, source }),
         }
-        // It is no longer temporary, and no longer there.
-        let _ = self.temporary.keep();
-        sync_folder(&parent).map_err(io)?;
-        Ok(self.manifest)
     }
 
     fn io(&self, name: &str, source: io::Error) -> WriteError {
@@ -310,22 +278,6 @@ fn parent(dir: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// A hidden folder beside `dir`, so that a rename stays within one file system.
-fn temporary_folder(dir: &Path, parent: &Path) -> io::Result<TempDir> {
-    let prefix = format!(".{}.", dir.file_name().unwrap_or_default().to_string_lossy());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    // It becomes the set's folder: as readable as any other that the user makes, not private as temporary ones are.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    builder.tempdir_in(parent)
-}
-
-/// Makes names in a folder durable.
-fn sync_folder(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

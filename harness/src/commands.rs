@@ -9,12 +9,12 @@ mod worker;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use dinov3_ground::Words;
 use dinov3_reports::{Table, exit, terminal};
 use dinov3_suites::defects;
 
 use crate::cli::Command;
-use crate::failure::EnvironmentFailure;
+use crate::failure::{EnvironmentFailure, Result};
 
 /// Runs a command; gives the exit code.
 ///
@@ -40,20 +40,35 @@ pub fn plants() -> Result<i32> {
     Ok(exit::PASS)
 }
 
-/// Prints data.
+/// Prints data, byte for byte. `anstream` would take what looks like a terminal's codes out of it, U+007F for one.
 ///
 /// # Errors
 /// When standard output takes no more; a closed pipe is no error.
 pub fn print(text: &str) -> Result<()> {
-    dinov3_reports::print(&mut anstream::stdout(), text).context(
-        "standard output cannot be written\nhint: see where it is redirected to, and whether that disk is full",
-    )
+    print_to(&mut std::io::stdout(), text)
+}
+
+/// Prints a text in colour where standard output is a terminal.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_in_colour(text: &str) -> Result<()> {
+    print_to(&mut anstream::stdout(), text)
+}
+
+fn print_to(output: &mut impl std::io::Write, text: &str) -> Result<()> {
+    dinov3_reports::print(output, text).map_err(|error| {
+        Words::new("standard output cannot be written")
+            .hint("see where it is redirected to, and whether that disk is full")
+            .because(error)
+            .into()
+    })
 }
 
 /// Prints a table, fitted to the terminal if there is one.
 fn print_table(table: &Table) -> Result<()> {
     let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
-    print(&terminal::table(table, width))
+    print_in_colour(&terminal::table(table, width))
 }
 
 /// Where golden sets are: the folders given, or what `DINOV3_GOLDEN` names, or the sets that this program came with.
@@ -77,25 +92,26 @@ fn own_places() -> [PathBuf; 2] {
 fn own_sets(places: &[PathBuf]) -> Result<PathBuf, EnvironmentFailure> {
     places.iter().find(|place| place.is_dir()).cloned().ok_or_else(|| {
         let places: Vec<_> = places.iter().map(|place| format!("no folder {}\n", place.display())).collect();
-        EnvironmentFailure(format!(
-            "this repository's golden sets are not here:\n{}\
-             hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN",
-            places.concat()
-        ))
+        EnvironmentFailure::new(
+            format!("this repository's golden sets are not here:\n{}", places.concat()),
+            "run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN",
+        )
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::hint::text;
+
     use super::*;
 
     #[test]
     fn the_sets_come_with_the_program_or_are_missed() {
         assert!(own_sets(&own_places()).is_ok());
-        insta::assert_snapshot!(own_sets(&["nowhere".into(), "/no/where".into()]).unwrap_err(), @"
+        insta::assert_snapshot!(text(&own_sets(&["nowhere".into(), "/no/where".into()]).unwrap_err()), @"
         this repository's golden sets are not here:
-        no folder nowhere
-        no folder /no/where
+          no folder nowhere
+          no folder /no/where
         hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN
         ");
     }

@@ -62,7 +62,7 @@ mod tests {
         check(Path::new("new.md")).unwrap();
         let refusals = ["report.pdf", "file/new.md", "file/deep/new.md", "folder.md"].map(|name| {
             let error = check(&root.join(name)).unwrap_err();
-            error.to_string().replace(&*root.to_string_lossy(), "FOLDER")
+            dinov3_ground::hint::text(&error).replace(&*root.to_string_lossy(), "FOLDER")
         });
         assert_eq!(std::fs::read_dir(root).unwrap().count(), 3, "something was left behind");
         insta::assert_snapshot!(refusals.join("\n\n"), @"

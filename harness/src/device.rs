@@ -1,9 +1,9 @@
 //! `--device`.
 
-use anyhow::{Result, bail};
+use dinov3_ground::AnyError;
 use dinov3_torch::device::{Device, cuda_devices};
 
-use crate::failure::EnvironmentFailure;
+use crate::failure::{EnvironmentFailure, Result, refusal};
 
 /// The device that `text` names, if this build can compute on it. Without an index, `own` is this process's.
 ///
@@ -17,26 +17,30 @@ pub fn parse(text: &str, own: usize) -> Result<Device> {
     let index: usize = match index.map(str::parse) {
         None => own,
         Some(Ok(index)) => index,
-        Some(Err(_)) => bail!("`{text}` is not a device\nhint: use cpu, cuda, cuda:N, npu or npu:N"),
+        Some(Err(_)) => return Err(no_device(text)),
     };
     match kind {
         "cpu" if !text.contains(':') => Ok(Device::Cpu),
         "cuda" => cuda(index),
-        "npu" => Err(EnvironmentFailure(
-            "this build has no plugin for NPUs\nhint: record the Python reference on the device and judge it with \
-             `--candidate DIR` (golden/README.md)"
-                .to_owned(),
+        "npu" => Err(EnvironmentFailure::new(
+            "this build has no plugin for NPUs",
+            "record the Python reference on the device and judge it with `--candidate DIR` (golden/README.md)",
         )
         .into()),
-        _ => bail!("`{text}` is not a device\nhint: use cpu, cuda, cuda:N, npu or npu:N"),
+        _ => Err(no_device(text)),
     }
+}
+
+fn no_device(text: &str) -> AnyError {
+    refusal(format!("`{text}` is not a device"), "use cpu, cuda, cuda:N, npu or npu:N")
 }
 
 fn cuda(index: usize) -> Result<Device> {
     dinov3_torch::runtime::load_cuda().map_err(|error| {
-        EnvironmentFailure(format!(
-            "libtorch's CUDA library cannot be loaded: {error}\nhint: check the driver with nvidia-smi"
-        ))
+        EnvironmentFailure::new(
+            format!("libtorch's CUDA library cannot be loaded: {error}"),
+            "check the driver with nvidia-smi",
+        )
     })?;
     let count = cuda_devices();
     if index < count {
@@ -46,8 +50,8 @@ fn cuda(index: usize) -> Result<Device> {
         0 => "libtorch sees no CUDA device".to_owned(),
         _ => format!("there is no cuda:{index}; libtorch sees {count}"),
     };
-    let hint = "hint: with a CUDA PyTorch 2.8 installed, set DINOV3_LIBTORCH to its `torch` folder and build again";
-    Err(EnvironmentFailure(format!("{what}\n{hint}")).into())
+    let hint = "with a CUDA PyTorch 2.8 installed, set DINOV3_LIBTORCH to its `torch` folder and build again";
+    Err(EnvironmentFailure::new(what, hint).into())
 }
 
 /// How a report names the device, as libtorch does.

@@ -8,13 +8,13 @@ mod device;
 mod environment;
 mod failure;
 mod plants;
-mod similar;
 
-use anyhow::Result;
 use clap::Parser;
+use dinov3_ground::hint::show;
 use dinov3_reports::exit;
 
 use cli::{Cli, Command};
+use failure::Result;
 
 /// Runs the command line and gives the exit code: see [`dinov3_reports::exit`].
 ///
@@ -34,7 +34,7 @@ pub unsafe fn main() -> i32 {
         Err(error) => without_command(&error),
     };
     result.unwrap_or_else(|error| {
-        failure::show(&error);
+        show(error.as_hint());
         failure::exit_code(&error)
     })
 }
@@ -53,6 +53,6 @@ fn without_command(error: &clap::Error) -> Result<i32> {
     if error.use_stderr() {
         return Err(failure::usage(error));
     }
-    commands::print(&error.render().ansi().to_string())?;
+    commands::print_in_colour(&error.render().ansi().to_string())?;
     Ok(exit::PASS)
 }

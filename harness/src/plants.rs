@@ -2,14 +2,14 @@
 
 use std::ffi::OsStr;
 
-use anyhow::{Result, anyhow, bail};
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
+use dinov3_ground::similar::most_like;
 use dinov3_suites::Suite;
 use dinov3_suites::defects::{DEFECTS, NotPlanted, Plant};
 
-use crate::similar::most_like;
+use crate::failure::{Result, refusal};
 
 /// The value that asks for the table of all defects, whatever else the arguments lack.
 const HELP: &str = "help";
@@ -54,7 +54,7 @@ pub fn plant(text: &str) -> Result<Plant> {
                 }
             },
         };
-        anyhow!("{error}\nhint: {hint}")
+        refusal(error.to_string(), hint)
     })
 }
 
@@ -69,12 +69,12 @@ pub fn shows_in(plant: &Plant, suites: Vec<&'static dyn Suite>, names: &[String]
         let info = suite.info();
         match plant.shows_in(info.name) {
             Ok(()) => kept.push(suite),
-            Err(error) if names.iter().any(|name| name == info.name) => bail!(error),
+            Err(error) if names.iter().any(|name| name == info.name) => return Err(error.into()),
             Err(error) => refused = refused.or(Some(error)),
         }
     }
     match refused {
-        Some(error) if kept.is_empty() => bail!(error),
+        Some(error) if kept.is_empty() => Err(error.into()),
         _ => Ok(kept),
     }
 }

@@ -1,23 +1,30 @@
 //! The report as JSON, and back.
 
 use crate::{Counts, Environment, Gate, RunReport, SCHEMA_VERSION, SuiteResult, Tool};
+use dinov3_ground::{Hint, Hints};
 use serde::{Deserialize, Serialize};
 
 /// A report could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
     /// Not JSON at all, or not the JSON of a report of this version.
-    #[error("this is not a report: {0}\nhint: give a file that `--report FILE.json` wrote; it may be cut off")]
+    #[error("this is not a report: {0}")]
     Malformed(#[from] serde_json::Error),
     /// A report that another version of the program wrote.
-    #[error(
-        "this report has schema version {found}; this program reads version {SCHEMA_VERSION}\n\
-         hint: read it with the program that wrote it, or run the checks again"
-    )]
+    #[error("this report has schema version {found}; this program reads version {SCHEMA_VERSION}")]
     Version {
         /// The version that the file names.
         found: u64,
     },
+}
+
+impl Hint for JsonError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Malformed(_) => "give a file that `--report FILE.json` wrote; it may be cut off".into(),
+            Self::Version { .. } => "read it with the program that wrote it, or run the checks again".into(),
+        }
+    }
 }
 
 /// What the file holds: the report, and what follows from it, so that a script need not know how a gate is found.
@@ -91,7 +98,7 @@ mod tests {
     #[test]
     fn another_version_is_refused_whatever_else_it_holds() {
         let error = from_json(r#"{"schema_version": 2, "suites": "renamed"}"#).unwrap_err();
-        insta::assert_snapshot!(error, @"
+        insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"
         this report has schema version 2; this program reads version 1
         hint: read it with the program that wrote it, or run the checks again
         ");
@@ -103,7 +110,7 @@ mod tests {
         for text in ["", "{}", "[1]", &text[..text.len() / 2], r#"{"schema_version": 1}"#] {
             assert!(matches!(from_json(text), Err(JsonError::Malformed(_))), "{text}");
         }
-        insta::assert_snapshot!(from_json(r#"{"schema_version": 1}"#).unwrap_err(), @"
+        insta::assert_snapshot!(dinov3_ground::hint::text(&from_json(r#"{"schema_version": 1}"#).unwrap_err()), @"
         this is not a report: missing field `tool` at line 1 column 21
         hint: give a file that `--report FILE.json` wrote; it may be cut off
         ");

@@ -7,15 +7,23 @@
 mod axis;
 mod draw;
 
+use crate::write::OUR_FAULT;
 use crate::{Plot, RunReport};
+use dinov3_ground::{Hint, Hints};
 use std::collections::HashSet;
 
 /// A plot could not be drawn.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot draw the plot `{title}`: {cause}\nhint: this is a fault of the program, please report it")]
+#[error("cannot draw the plot `{title}`: {cause}")]
 pub struct SvgError {
     title: String,
     cause: String,
+}
+
+impl Hint for SvgError {
+    fn hints(&self) -> Hints {
+        OUR_FAULT.into()
+    }
 }
 
 /// The plot as a standalone SVG document on white, 960 pixels wide.

@@ -1,11 +1,12 @@
 //! A report on disk: whole or not at all.
 
 use crate::{RunReport, csv, json, junit, markdown, svg};
+use dinov3_ground::atomic::StagedFile;
+use dinov3_ground::{Hint, Hints, list};
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use tempfile::NamedTempFile;
 
 /// A form that a report can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,14 @@ impl fmt::Display for Format {
 
 /// A format of that name does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no format `{0}`\nhint: use one of {known}", known = list(Format::ALL.map(|f| f.name().to_owned())))]
+#[error("there is no format `{0}`")]
 pub struct UnknownFormat(String);
+
+impl Hint for UnknownFormat {
+    fn hints(&self) -> Hints {
+        format!("use one of {}", list::or(Format::ALL)).into()
+    }
+}
 
 impl FromStr for Format {
     type Err = UnknownFormat;
@@ -76,20 +83,17 @@ impl FromStr for Format {
     }
 }
 
-/// A report could not be rendered or written. The text of the cause is part of the message, ahead of the hint.
+/// A report could not be rendered or written. The text of the cause is part of the message.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file name does not say which format is wanted.
-    #[error(
-        "cannot tell the format of the report `{}` from its name\nhint: let the name end in {known}",
-        path.display(), known = list(Format::ALL.map(|format| format!(".{}", format.extension())))
-    )]
+    #[error("cannot tell the format of the report `{}` from its name", path.display())]
     Extension {
         /// The file asked for.
         path: PathBuf,
     },
     /// The file system refused. Nothing half-written is left behind, and a report that was there before still is.
-    #[error("cannot write `{}`: {cause}\nhint: {}", path.display(), hint(cause.kind()))]
+    #[error("cannot write `{}`: {cause}", path.display())]
     Io {
         /// The file or folder that could not be written.
         path: PathBuf,
@@ -97,7 +101,7 @@ pub enum WriteError {
         cause: io::Error,
     },
     /// The report could not be rendered.
-    #[error("cannot render the report as {format}: {cause}\nhint: this is a fault of the program, please report it")]
+    #[error("cannot render the report as {format}: {cause}")]
     Render {
         /// The format asked for.
         format: Format,
@@ -107,6 +111,24 @@ pub enum WriteError {
     /// A plot of the report could not be drawn.
     #[error(transparent)]
     Plot(#[from] svg::SvgError),
+}
+
+/// What to do about an error that no user can cause.
+pub(crate) const OUR_FAULT: &str = "this is a fault of the program, please report it";
+
+impl Hint for WriteError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Extension { .. } => format!(
+                "let the name end in {}",
+                list::or(Format::ALL.map(|format| format!(".{}", format.extension())))
+            )
+            .into(),
+            Self::Io { cause, .. } => hint(cause.kind()).into(),
+            Self::Render { .. } => OUR_FAULT.into(),
+            Self::Plot(error) => error.hints(),
+        }
+    }
 }
 
 /// The report as text in this format; markdown without pictures.
@@ -157,25 +179,12 @@ fn write_all(files: &[(PathBuf, String)]) -> Result<(), WriteError> {
             _ => Path::new("."),
         };
         std::fs::create_dir_all(folder).map_err(|cause| WriteError::Io { path: folder.to_owned(), cause })?;
-        staged.push((path, stage(folder, |file| file.write_all(text.as_bytes())).map_err(fault)?));
+        staged.push((path, StagedFile::filled(path, |file| file.write_all(text.as_bytes())).map_err(fault)?));
     }
     for (path, file) in staged {
-        file.persist(path).map_err(|error| WriteError::Io { path: path.clone(), cause: error.error })?;
+        file.publish().map_err(|cause| WriteError::Io { path: path.clone(), cause })?;
     }
     Ok(())
-}
-
-/// A temporary file in `folder`, filled and synced; it is gone again if that fails.
-fn stage(folder: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".report-");
-    // Temporary files are private; a report is for others to read too, as far as the umask allows.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    fill(file.as_file_mut())?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 fn hint(kind: io::ErrorKind) -> &'static str {
@@ -191,19 +200,11 @@ fn hint(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// `a, b or c`.
-fn list<const N: usize>(names: [String; N]) -> String {
-    let (last, rest) = names.split_last().map_or((String::new(), &[][..]), |(last, rest)| (last.clone(), rest));
-    match rest {
-        [] => last,
-        rest => format!("{} or {last}", rest.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture;
+    use dinov3_ground::hint::text;
 
     /// Every file below `folder`, sorted, as relative paths.
     fn files(folder: &Path) -> Vec<String> {
@@ -281,15 +282,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let cause = stage(folder.path(), |file| {
-            file.write_all(b"half of it")?;
-            Err(io::ErrorKind::StorageFull.into())
-        })
-        .unwrap_err();
-        assert_eq!(files(folder.path()), [""; 0]);
-        insta::assert_snapshot!(WriteError::Io { path: "r.md".into(), cause }, @"
+    fn a_full_disk_is_said() {
+        let cause = io::ErrorKind::StorageFull.into();
+        insta::assert_snapshot!(text(&WriteError::Io { path: "r.md".into(), cause }), @"
         cannot write `r.md`: no storage space
         hint: free some space, or name a file on another disk
         ");
@@ -303,7 +298,7 @@ mod tests {
         let mut messages = Vec::new();
         for name in ["file/r.json", "folder.json", "file/deep/r.md"] {
             let error = write_report(&folder.path().join(name), &fixture::report()).unwrap_err();
-            messages.push(error.to_string().replace(&*folder.path().to_string_lossy(), "FOLDER"));
+            messages.push(text(&error).replace(&*folder.path().to_string_lossy(), "FOLDER"));
         }
         assert_eq!(files(folder.path()), ["file"]);
         insta::assert_snapshot!(messages.join("\n\n"), @"
@@ -320,8 +315,8 @@ mod tests {
 
     #[test]
     fn unknown_formats_name_the_known_ones() {
-        let path = |name| write_report(Path::new(name), &fixture::report()).unwrap_err().to_string();
-        let name = "yaml".parse::<Format>().unwrap_err().to_string();
+        let path = |name| text(&write_report(Path::new(name), &fixture::report()).unwrap_err());
+        let name = text(&"yaml".parse::<Format>().unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
         hint: let the name end in .md, .json, .xml or .csv

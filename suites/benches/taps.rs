@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
-use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::judging::rules::DINOV3;
 use dinov3_suites::layers::replay::prepare;
 use dinov3_torch::runtime;
@@ -21,7 +21,13 @@ fn hooks(criterion: &mut Criterion) {
     for name in ["micro", "vit_small"] {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../golden/sets")).join(name);
         let set = GoldenSet::open(&folder).expect("the committed sets are sound");
-        let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None, free_run: false };
+        let replay = Replay {
+            precision: Precision::Fp32,
+            device: Device::Cpu,
+            plant: None,
+            free_run: false,
+            notes: Notes::default(),
+        };
         let prepared =
             prepare(&set, &replay, &mut |_: &str, _: &Tensor| ()).expect("the committed sets can be replayed");
         let mut group = criterion.benchmark_group(name);

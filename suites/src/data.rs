@@ -52,7 +52,7 @@ impl Judging for Data {
     fn replay(
         &self,
         set: &GoldenSet,
-        _replay: &Replay,
+        replay: &Replay,
         _ranks: Option<&Ranks>,
         hook: &mut dyn Hook,
     ) -> Result<(), SuiteError> {
@@ -61,7 +61,7 @@ impl Judging for Data {
         samplers::show(set, hook)?;
         pixels::show(set, hook)?;
         tables::show(set, hook)?;
-        loaders::show(set, hook)
+        loaders::show(set, &replay.notes, hook)
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {

@@ -4,7 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use dinov3_config::ConfigError;
-use dinov3_golden::{GoldenSet, JudgeError, RecipeMismatch, SetError};
+use dinov3_golden::{GoldenSet, JudgeError, Problems, RecipeMismatch, SetError};
+use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::GroupError;
 use dinov3_train::{StateError, TrainError};
 use dinov3_vit::vit::NoSuchBlock;
@@ -16,7 +17,7 @@ use crate::reduce_op::RanksError;
 #[derive(Debug, Error)]
 pub enum SuiteError {
     /// A golden or candidate set cannot be read.
-    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    #[error("{0}")]
     Set(#[from] SetError),
     /// A golden set or a candidate is damaged.
     #[error("the {what} `{name}` is damaged:\n{problems}")]
@@ -25,14 +26,14 @@ pub enum SuiteError {
         what: &'static str,
         /// The set.
         name: String,
-        /// What is wrong and what to do, a line each.
-        problems: String,
+        /// What is wrong.
+        problems: Problems,
     },
     /// The candidate's folder has no set in it.
-    #[error("there is no candidate under {}\nhint: give a folder that `golden/export/record.py` has written, or one with several of them", .0.display())]
+    #[error("there is no candidate under {}", .0.display())]
     NoCandidate(PathBuf),
     /// There is nothing to judge against.
-    #[error("no golden set {wanted} under {}\nhint: `golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
+    #[error("no golden set {wanted} under {}", listed(.roots))]
     NoSet {
         /// Which one was looked for.
         wanted: String,
@@ -40,13 +41,13 @@ pub enum SuiteError {
         roots: Vec<PathBuf>,
     },
     /// The suite `reduce-op` has nothing to do.
-    #[error("there is nothing for the suite `reduce-op` to do: {why}\nhint: run it by itself: `run --suite reduce-op`")]
+    #[error("there is nothing for the suite `reduce-op` to do: {why}")]
     NothingToReduce {
         /// Why not.
         why: &'static str,
     },
     /// No set is one that the suite judges.
-    #[error("nothing under {} is for the suite `{suite}`\nhint: `golden list` shows what there is; `--golden DIR` names another place", listed(.roots))]
+    #[error("nothing under {} is for the suite `{suite}`", listed(.roots))]
     NothingFor {
         /// The suite.
         suite: &'static str,
@@ -54,9 +55,7 @@ pub enum SuiteError {
         roots: Vec<PathBuf>,
     },
     /// The candidate's first step began elsewhere.
-    #[error(
-        "the candidate `{set}` did not start from the golden set's `{tensor}` of {file}\nhint: record it again with `--inputs-from` that set"
-    )]
+    #[error("the candidate `{set}` did not start from the golden set's `{tensor}` of {file}")]
     OtherStart {
         /// The set.
         set: String,
@@ -66,20 +65,16 @@ pub enum SuiteError {
         tensor: String,
     },
     /// The candidate was recorded from another recipe.
-    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    #[error("{0}")]
     Recipe(#[from] RecipeMismatch),
     /// The candidate has none of the precisions that are judged.
-    #[error(
-        "the candidate set `{name}` has no fp32 or bf16 values to judge\nhint: record it with `--precision fp32` or `--precision bf16`"
-    )]
+    #[error("the candidate set `{name}` has no fp32 or bf16 values to judge")]
     NothingToJudge {
         /// The set.
         name: String,
     },
     /// A set's recipe cannot be replayed by this trainer.
-    #[error(
-        "the golden set `{set}` cannot be replayed: {source}\nhint: leave it out with `--golden DIR`, or record it from another recipe"
-    )]
+    #[error("the golden set `{set}` cannot be replayed: {source}")]
     Config {
         /// The set.
         set: String,
@@ -87,9 +82,7 @@ pub enum SuiteError {
         source: ConfigError,
     },
     /// A set's recipe asks for a block that its network lacks.
-    #[error(
-        "the golden set `{set}` cannot be replayed: {source}\nhint: record it again with blocks that its network has"
-    )]
+    #[error("the golden set `{set}` cannot be replayed: {source}")]
     Intermediate {
         /// The set.
         set: String,
@@ -97,15 +90,13 @@ pub enum SuiteError {
         source: NoSuchBlock,
     },
     /// A set of a later stage says nothing of the steps that it recorded.
-    #[error("the golden set `{set}` does not say which steps it recorded\nhint: record it again (golden/README.md)")]
+    #[error("the golden set `{set}` does not say which steps it recorded")]
     NoSteps {
         /// The set.
         set: String,
     },
     /// The trainer could not take a step of a set's recipe.
-    #[error(
-        "the golden set `{set}` cannot be replayed: {source}\nhint: leave it out with `--golden DIR`, or record it from another recipe"
-    )]
+    #[error("the golden set `{set}` cannot be replayed: {source}")]
     Train {
         /// The set.
         set: String,
@@ -113,7 +104,7 @@ pub enum SuiteError {
         source: TrainError,
     },
     /// A set's state is not that of its model.
-    #[error("the golden set `{set}` cannot be replayed: {source}\nhint: record it again (golden/README.md)")]
+    #[error("the golden set `{set}` cannot be replayed: {source}")]
     State {
         /// The set.
         set: String,
@@ -121,7 +112,7 @@ pub enum SuiteError {
         source: StateError,
     },
     /// A set lacks an input that its replay needs.
-    #[error("the golden set `{set}` has no usable input `{input}`: {reason}\nhint: record it again (golden/README.md)")]
+    #[error("the golden set `{set}` has no usable input `{input}`: {reason}")]
     Input {
         /// The set.
         set: String,
@@ -131,23 +122,54 @@ pub enum SuiteError {
         reason: String,
     },
     /// A tensor could not be compared at all.
-    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    #[error("{0}")]
     Judge(#[from] JudgeError),
     /// A collective failed.
-    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    #[error("{0}")]
     Group(#[from] GroupError),
     /// The trainer could not take a step that is no golden set's.
-    #[error("a training step on several ranks failed: {0}\nhint: see whether `run --suite training` passes")]
+    #[error("a training step on several ranks failed: {0}")]
     Steps(TrainError),
     /// The ranks that a suite needs could not be had.
-    #[error("{0}\nhint: {hint}", hint = .0.hint())]
+    #[error("{0}")]
     Ranks(#[from] RanksError),
     /// A temporary folder cannot be used.
-    #[error("no temporary file can be written: {0}\nhint: see whether the disk is full; TMPDIR names another folder")]
+    #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
     /// A listener failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),
+}
+
+impl Hint for SuiteError {
+    fn hints(&self) -> Hints {
+        let hint = match self {
+            Self::Set(error) => return error.hints(),
+            Self::Damaged { problems, .. } => return problems.hints(),
+            Self::NoCandidate(_) => {
+                "give a folder that `golden/export/record.py` has written, or one with several of them"
+            }
+            Self::NoSet { .. } | Self::NothingFor { .. } => {
+                "`golden list` shows what there is; `--golden DIR` names another place"
+            }
+            Self::NothingToReduce { .. } => "run it by itself: `run --suite reduce-op`",
+            Self::OtherStart { .. } => "record it again with `--inputs-from` that set",
+            Self::Recipe(error) => return error.hints(),
+            Self::NothingToJudge { .. } => "record it with `--precision fp32` or `--precision bf16`",
+            Self::Config { .. } | Self::Train { .. } => {
+                "leave it out with `--golden DIR`, or record it from another recipe"
+            }
+            Self::Intermediate { .. } => "record it again with blocks that its network has",
+            Self::NoSteps { .. } | Self::State { .. } | Self::Input { .. } => "record it again (golden/README.md)",
+            Self::Judge(error) => return error.hints(),
+            Self::Group(error) => return error.hints(),
+            Self::Steps(_) => "see whether `run --suite training` passes",
+            Self::Ranks(error) => return error.hints(),
+            Self::Scratch(_) => "see whether the disk is full; TMPDIR names another folder",
+            Self::Report(_) => "see where the output is redirected to, and whether that disk is full",
+        };
+        hint.into()
+    }
 }
 
 impl SuiteError {

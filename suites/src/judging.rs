@@ -22,7 +22,7 @@ use crate::defects::Plant;
 use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};
 use cases::{Case, Subject};
 use hook::JudgingHook;
-use replay::{Replay, this_machine};
+use replay::{Notes, Replay, this_machine};
 
 /// A suite that judges tensors: which sets it takes, and how it repeats what they recorded.
 pub trait Judging: Sync {
@@ -109,7 +109,8 @@ impl Plan for Cases<'_> {
             if let Subject::Trainer { device, plant } = *subject {
                 runtime::set_threads(recorded.threads);
                 // Whether all steps are taken is rank 0's to say.
-                let replay = Replay { precision: *precision, device, plant, free_run: false };
+                let notes = Notes::default();
+                let replay = Replay { precision: *precision, device, plant, free_run: false, notes };
                 self.suite.follow(golden, &replay, ranks)?;
             }
         }
@@ -160,8 +161,16 @@ fn judge_trainer(
     }
     runtime::set_threads(recorded.threads);
     let expectation = suite.expectation(recorded, &this_machine(device));
-    let replay = Replay { precision: *precision, device, plant, free_run: expectation == Expectation::Identical };
-    judge_on(ranks, suite, golden, replay, expectation, &mut |done| reporter.event(&Event::Progress { done }))
+    let free_run = expectation == Expectation::Identical;
+    let notes = Notes::default();
+    let replay = Replay { precision: *precision, device, plant, free_run, notes: notes.clone() };
+    let progress = &mut |done| reporter.event(&Event::Progress { done });
+    let judged = judge_on(ranks, suite, golden, replay, expectation, progress);
+    // Before the error, if there is one: it may follow from them.
+    for note in notes.take() {
+        reporter.event(&Event::Note(format!("{}: {note}", golden.manifest().name)))?;
+    }
+    judged
 }
 
 /// Replays a set and judges every tensor as it appears, expecting what `expectation` says. `progress` is told how many

@@ -15,9 +15,6 @@ use crate::reduce_op::RanksError;
 use crate::suite::{self, Plan, SuiteInfo};
 use crate::{Request, SuiteError};
 
-/// For how long a rank waits for the others to start.
-const RENDEZVOUS: Duration = Duration::from_secs(120);
-
 /// For how long the others wait for rank 0's next word: it may have suites of its own to run. A rank that dies is noticed at once.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -59,7 +56,7 @@ impl Session {
             return Ok(Self::alone());
         }
         let env = Env::from_torchrun().map_err(RanksError::from)?;
-        let all = ProcessGroup::join(&env, Options::new(RENDEZVOUS, PATIENCE))?;
+        let all = ProcessGroup::join(&env, Options::new(env.patience, PATIENCE))?;
         let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
         let tensors = tensors(request, STEP).map_err(refused)?;
         let message = "this rank is none of its own run".to_owned();

@@ -68,6 +68,6 @@ pub fn named(roots: &[PathBuf], name: &str) -> Result<GoldenSet, SuiteError> {
 /// When a byte of the set is not what its hashes and records say.
 pub fn sound(what: &'static str, set: &GoldenSet) -> Result<(), SuiteError> {
     let name = || set.manifest().name.clone();
-    let damaged = |problems: Problems| SuiteError::Damaged { what, name: name(), problems: problems.to_string() };
+    let damaged = |problems: Problems| SuiteError::Damaged { what, name: name(), problems };
     verify(set.dir()).map(drop).map_err(damaged)
 }

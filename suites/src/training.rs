@@ -88,7 +88,7 @@ impl Judging for Training {
     fn follow(&self, set: &GoldenSet, replay: &Replay, ranks: &Ranks) -> Result<(), SuiteError> {
         match ranks_of(set, Some(ranks)) {
             Some(ranks) => {
-                let replay = Replay { free_run: ranks.free_run()?, ..*replay };
+                let replay = Replay { free_run: ranks.free_run()?, ..replay.clone() };
                 replay::run(set, &replay, Some(ranks), &mut |_: &str, _: &Tensor| {})
             }
             None => Ok(()),

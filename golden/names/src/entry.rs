@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use dinov3_ground::{Hint, Hints};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Kind;
@@ -57,16 +58,16 @@ pub enum EntryNameProblem {
     NoPorts(Kind),
 }
 
-impl EntryNameError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match &self.problem {
+impl Hint for EntryNameError {
+    fn hints(&self) -> Hints {
+        let hint: String = match &self.problem {
             EntryNameProblem::Kind(_) => {
                 let known: Vec<_> = Kind::ALL.iter().filter_map(|kind| kind.prefix()).collect();
                 format!("use one of {}", known.join(", "))
             }
             _ => "write `path[#call][:port]` for a module's tensor and `kind:path` for any other".to_owned(),
-        }
+        };
+        hint.into()
     }
 }
 

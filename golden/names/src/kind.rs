@@ -228,6 +228,6 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = "forwards".parse::<Stage>().unwrap_err();
         insta::assert_snapshot!(error, @"`forwards` is not a stage");
-        insta::assert_snapshot!(error.hint(), @"use one of init, data, forward, loss, backward, optimizer, ema, schedule, trajectory");
+        insta::assert_snapshot!(dinov3_ground::Hint::hints(&error), @"use one of init, data, forward, loss, backward, optimizer, ema, schedule, trajectory");
     }
 }

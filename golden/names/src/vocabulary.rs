@@ -1,5 +1,7 @@
 //! Closed vocabularies: enums whose members have one word each.
 
+use dinov3_ground::{Hint, Hints};
+
 /// A word that is none of the names expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not a {what}")]
@@ -12,10 +14,9 @@ pub struct UnknownName {
     pub expected: String,
 }
 
-impl UnknownName {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        format!("use one of {}", self.expected)
+impl Hint for UnknownName {
+    fn hints(&self) -> Hints {
+        format!("use one of {}", self.expected).into()
     }
 }
 

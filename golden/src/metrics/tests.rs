@@ -176,6 +176,6 @@ fn what_cannot_be_compared_says_so() {
     let floats = TensorView::new(Dtype::F32, &shape, &[0; 8]).unwrap();
     let more = TensorView::new(Dtype::F32, &longer, &[0; 12]).unwrap();
     let ints = TensorView::new(Dtype::I32, &shape, &[0; 8]).unwrap();
-    let told = |error: CompareError| format!("{error}\nhint: {}", error.hint());
+    let told = |error: CompareError| dinov3_ground::hint::text(&error);
     insta::assert_snapshot!([compare(floats, more), compare(floats, ints)].map(|it| told(it.unwrap_err())).join("\n"));
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use dinov3_ground::{Hint, Hints};
+
 use crate::manifest::SCHEMA_VERSION;
 use crate::names::{Dtype, Precision};
 use crate::sums::SumsError;
@@ -175,10 +177,9 @@ pub enum SetError {
     },
 }
 
-impl SetError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for SetError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::MissingFolder { .. } => "give the folder of a golden set, or of a recording made elsewhere",
             Self::NoManifest { .. } => "a golden set is the folder that holds `manifest.json`, not the one above it",
             Self::ManifestNotJson { .. } | Self::ManifestInvalid { .. } => {
@@ -202,6 +203,7 @@ impl SetError {
             Self::NoRecord { .. } => "choose a precision at which the entry was recorded, or record it at this one",
             Self::NoPrecision { .. } => "choose a precision that the set lists, or record it at this one",
             Self::Io { .. } => "check that it is a readable file and that the disk is sound",
-        }
+        };
+        hint.into()
     }
 }

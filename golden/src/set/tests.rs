@@ -44,7 +44,7 @@ fn told_after(spoil: impl FnOnce(&Path)) -> String {
         Ok(())
     };
     let error = read().expect_err("spoilt");
-    told(&error, error.hint(), &dir)
+    told(&error, &dir)
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn precisions_that_were_not_recorded() {
     let dir = root.path().join("tiny");
     tiny(&dir);
     let error = GoldenSet::open(&dir).unwrap().file(Precision::Bf16).unwrap_err();
-    all.push(told(&error, error.hint(), &dir));
+    all.push(told(&error, &dir));
     insta::assert_snapshot!(all.join("\n\n"));
 }
 
@@ -201,7 +201,7 @@ fn a_state_belongs_to_a_recipe_that_starts_from_it() {
         assert_eq!(set.state().unwrap().unwrap().get("rng").unwrap().bytes(), [1, 2]);
         spoil(&dir);
         let error = GoldenSet::open(&dir).and_then(|set| set.state().map(drop)).expect_err("spoilt");
-        told(&error, error.hint(), &dir)
+        told(&error, &dir)
     };
     let edit = |field: &'static str, value: Json| {
         told_after(&|dir| edit_manifest(dir, |json| json["recipe"]["training"][field] = value.clone()))

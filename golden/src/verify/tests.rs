@@ -28,8 +28,8 @@ fn told_after(spoil: impl FnOnce(&Path)) -> String {
     assert!(verify(&dir).is_ok());
     spoil(&dir);
     let problems = verify(&dir).expect_err("spoilt");
-    assert_eq!(problems.to_string().matches("hint:").count(), problems.iter().count());
-    problems.iter().map(|it| told(it, it.hint(), &dir)).collect::<Vec<_>>().join("\n")
+    assert!(!problems.hints().is_empty());
+    problems.iter().map(|it| told(it, &dir)).collect::<Vec<_>>().join("\n")
 }
 
 /// Every bit of every file of a set: header and data of each tensor file, manifest, sums.

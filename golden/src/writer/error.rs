@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use dinov3_ground::{Hint, Hints};
+
 use crate::names::{EntryNameError, Kind, Precision, Stage};
 
 /// Why a set could not be written.
@@ -66,10 +68,9 @@ pub enum WriteError {
     },
 }
 
-impl WriteError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for WriteError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Exists { .. } => "choose another folder, or say that the set there may be replaced",
             Self::Header { .. } => "pass a manifest of this schema version without entries",
             Self::Duplicate { .. } | Self::StageDiffers { .. } => "give each repetition its call number (`path#1`)",
@@ -77,6 +78,7 @@ impl WriteError {
             Self::NotOfStage { .. } => "record it in a stage of its kind",
             Self::NoPrecision { .. } => "list the precision and its fingerprint in the header",
             Self::Io { .. } => "check the permissions and the space left on the disk",
-        }
+        };
+        hint.into()
     }
 }

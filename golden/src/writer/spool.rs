@@ -96,6 +96,6 @@ impl Spool {
         for (_, stored) in &tensors {
             file.write_all(&spooled[stored.start..stored.start + stored.len])?;
         }
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        file.flush()
     }
 }

@@ -154,7 +154,7 @@ fn each_refusal_has_its_message() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("tiny");
     let mut messages = Vec::new();
-    let mut tell = |error: WriteError| messages.push(told(&error, error.hint(), root.path()));
+    let mut tell = |error: WriteError| messages.push(told(&error, root.path()));
     let new = |header: Manifest| SetWriter::create(&dir, header, Existing::Refuse);
 
     tell(new(Manifest { schema_version: 2, ..header("tiny") }).unwrap_err());

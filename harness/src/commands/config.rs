@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use dinov3_config::merge::{self, Merged, Scaled};
 use dinov3_config::{SslConfig, yaml};
+use dinov3_ground::Words;
 use dinov3_reports::exit;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
 use crate::cli::{ConfigArgs, ConfigFormat};
 use crate::commands::print;
+use crate::failure::{Result, no_json, refusal};
 
 /// Prints the merged config; what else there is to say goes to standard error.
 pub fn config(args: ConfigArgs) -> Result<i32> {
@@ -29,17 +30,20 @@ pub fn config(args: ConfigArgs) -> Result<i32> {
     }
     print(&match args.format {
         ConfigFormat::Yaml => yaml::to_yaml(&merged.config),
-        ConfigFormat::Json => serde_json::to_string_pretty(&merged.config)? + "\n",
+        ConfigFormat::Json => serde_json::to_string_pretty(&merged.config).map_err(no_json)? + "\n",
     })?;
     let usable = SslConfig::from_merged(&merged.config);
     if let Ok(config) = &usable {
         notes.extend(config.without_effect.iter().cloned());
     }
     remark(&merged, &notes)?;
-    usable.context(
-        "the config is merged as printed, and this trainer cannot honour it\nhint: override the option that is named",
-    )?;
-    Ok(exit::PASS)
+    match usable {
+        Ok(_) => Ok(exit::PASS),
+        Err(error) => Err(Words::new("the config is merged as printed, and this trainer cannot honour it")
+            .hint("override the option that is named")
+            .because(error)
+            .into()),
+    }
 }
 
 /// What has a `=` and is no file is an override, also in the file's place.
@@ -61,10 +65,13 @@ fn student(
     notes: &mut Vec<String>,
 ) -> Result<Merged> {
     let Some(file) = file else {
-        bail!("`--rank` needs a config that lists the students\nhint: give its file before the overrides");
+        return Err(refusal("`--rank` needs a config that lists the students", "give its file before the overrides"));
     };
     if rank >= world_size {
-        bail!("there is no rank {rank} among {world_size}\nhint: ranks count from 0 to {}", world_size.max(1) - 1);
+        return Err(refusal(
+            format!("there is no rank {rank} among {world_size}"),
+            format!("ranks count from 0 to {}", world_size.max(1) - 1),
+        ));
     }
     let student = merge::merged_student(file, overrides, rank, world_size, None)?;
     let ranks = format!("{} to {}", student.ranks.start, student.ranks.end - 1);
@@ -100,8 +107,10 @@ fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
     for note in notes.iter().chain(&unread) {
         text += &format!("{} {note}\n", "note:".cyan());
     }
-    std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
-        .context("standard error cannot be written\nhint: see where it is redirected to")
+    let written = std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes());
+    written.map_err(|error| {
+        Words::new("standard error cannot be written").hint("see where it is redirected to").because(error).into()
+    })
 }
 
 #[cfg(test)]

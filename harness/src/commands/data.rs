@@ -4,10 +4,11 @@ mod facts;
 mod inspect;
 mod prepare;
 
-use anyhow::{Context, Error, Result};
+use dinov3_ground::Words;
 use owo_colors::OwoColorize;
 
 use crate::cli::DataCommand;
+use crate::failure::Result;
 
 /// Runs one of the two.
 pub fn data(command: DataCommand) -> Result<i32> {
@@ -17,15 +18,12 @@ pub fn data(command: DataCommand) -> Result<i32> {
     }
 }
 
-/// What is wrong, and what to do.
-fn with_hint(error: impl std::fmt::Display, hint: impl std::fmt::Display) -> Error {
-    Error::msg(format!("{error}\nhint: {hint}"))
-}
-
 /// Says something that is no data.
 fn remark(text: &str) -> Result<()> {
-    std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes())
-        .context("standard error cannot be written\nhint: see where it is redirected to")
+    let written = std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes());
+    written.map_err(|error| {
+        Words::new("standard error cannot be written").hint("see where it is redirected to").because(error).into()
+    })
 }
 
 fn warning(text: &str) -> Result<()> {

@@ -6,14 +6,15 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result, bail};
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{GoldenSet, SetError, verify};
+use dinov3_golden::{GoldenSet, verify};
+use dinov3_ground::Words;
+use dinov3_ground::hint::text;
 use dinov3_reports::{Column, Table, exit};
-use dinov3_suites::{SuiteError, sets};
+use dinov3_suites::sets;
 
 use crate::cli::{GoldenCommand, ManySets};
-use crate::failure;
+use crate::failure::{Result, refusal, show_all};
 
 /// Runs one of the three.
 pub fn golden(command: GoldenCommand) -> Result<i32> {
@@ -29,17 +30,12 @@ fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let folders = sets::folders(roots)?;
     if folders.is_empty() {
         let places: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
-        bail!(
-            "there is no golden set in {}\nhint: a golden set is a folder that holds a `manifest.json`",
-            places.join(", ")
-        );
+        return Err(refusal(
+            format!("there is no golden set in {}", places.join(", ")),
+            "a golden set is a folder that holds a `manifest.json`",
+        ));
     }
     Ok(folders)
-}
-
-/// What is wrong with a set, and what to do.
-fn in_words(error: SetError) -> Error {
-    SuiteError::from(error).into()
 }
 
 fn roots(sets: ManySets) -> Result<Vec<PathBuf>> {
@@ -59,19 +55,22 @@ fn list(sets: ManySets) -> Result<i32> {
     for folder in folders(&roots(sets)?)? {
         match row(&folder) {
             Ok(row) => table.push(row),
-            Err(error) => unreadable.push(error.context(format!("the set `{}` cannot be read", folder.display()))),
+            Err(error) => {
+                let what = format!("the set `{}` cannot be read", folder.display());
+                unreadable.push(Words::new(what).because(error).into());
+            }
         }
     }
     if !table.rows.is_empty() {
         super::print_table(&table)?;
     }
     // After the table: one damaged set does not hide the others.
-    unreadable.iter().for_each(failure::show);
+    show_all(&unreadable);
     Ok(if unreadable.is_empty() { exit::PASS } else { exit::USAGE })
 }
 
 fn row(folder: &Path) -> Result<[String; 6]> {
-    let set = GoldenSet::open(folder).map_err(in_words)?;
+    let set = GoldenSet::open(folder)?;
     let manifest = set.manifest();
     let precisions: Vec<_> = manifest.precisions.iter().map(|(precision, _)| precision.to_string()).collect();
     Ok([
@@ -113,7 +112,7 @@ fn verify_all(sets: ManySets) -> Result<i32> {
             }
             Err(problems) => {
                 damaged += 1;
-                let problems = problems.to_string();
+                let problems = problems.iter().map(|problem| text(problem)).collect::<Vec<_>>().join("\n");
                 let problems: Vec<_> = problems.lines().map(|line| format!("         {line}\n")).collect();
                 format!("DAMAGED  {place}\n{}", problems.concat())
             }

@@ -5,11 +5,12 @@ mod request;
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use dinov3_ground::Words;
 use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
 use dinov3_suites::{Planned, Session};
 
 use crate::cli::RunArgs;
+use crate::failure::Result;
 use crate::{environment, failure};
 use request::Request;
 
@@ -81,9 +82,12 @@ fn plans(request: &Request, session: &Session) -> Result<Vec<Planned<'static>>> 
 }
 
 fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
-    terminal.event(event).context(
-        "the results cannot be shown\nhint: see where the output is redirected to, and whether that disk is full",
-    )
+    terminal.event(event).map_err(|error| {
+        Words::new("the results cannot be shown")
+            .hint("see where the output is redirected to, and whether that disk is full")
+            .because(error)
+            .into()
+    })
 }
 
 /// What was asked for and turned out to mean nothing.

@@ -1,8 +1,9 @@
 //! `suites`: what there is and what each proves.
 
-use anyhow::Result;
 use dinov3_reports::{Column, Table, exit};
 use dinov3_suites::SUITES;
+
+use crate::failure::Result;
 
 /// Prints all suites.
 pub fn suites() -> Result<i32> {

@@ -1,10 +1,10 @@
 //! `worker`: a rank of those that the suite `reduce-op` starts. Not for people.
 
-use anyhow::Result;
 use dinov3_reports::exit;
 use dinov3_suites::reduce_op;
 
 use crate::cli::WorkerArgs;
+use crate::failure::Result;
 
 /// The arguments that make this program one, but for the last.
 pub const ARGUMENTS: [&str; 1] = ["worker"];

@@ -40,3 +40,12 @@ fn a_full_disk_is_named() {
         assert!(stderr.starts_with("error: standard output cannot be written\n"), "{arguments:?}: {stderr}");
     }
 }
+
+/// `anstream` took control characters out of data: what was printed was not what was merged.
+#[test]
+fn data_is_printed_byte_for_byte() {
+    let folder = "a\u{7f}b";
+    let outcome = Place::empty().run(&format!("config train.output_dir={folder} --format json"));
+    let config: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(config["train"]["output_dir"], folder);
+}

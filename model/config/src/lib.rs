@@ -22,6 +22,7 @@ pub use losses::{Distributed, GramLoss, Negatives, ResizeMethod};
 pub use sizes::VitSize;
 pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, V2};
 
+use dinov3_ground::{Hint, Hints};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -47,6 +48,13 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+}
+
+/// What to do depends on where the config comes from.
+impl Hint for ConfigError {
+    fn hints(&self) -> Hints {
+        Hints::none()
+    }
 }
 
 fn unsupported(option: &'static str, reason: impl Into<String>) -> ConfigError {

@@ -17,7 +17,7 @@ mod student;
 
 use std::path::Path;
 
-pub use error::{MergeError, MergeProblem};
+pub use error::{MergeError, MergeProblem, StudentProblem};
 pub use known::UnknownKey;
 pub use scaling::{Scaled, apply_scaling_rules};
 pub use student::{Student, merged_student};

@@ -1,6 +1,7 @@
 //! What a merged config says of the data (`build_data_loader_from_cfg`, `dinov3/train/train.py`).
 
 use dinov3_config::DataOptions;
+use dinov3_ground::{Hint, Hints};
 use serde_json::Value;
 
 use crate::augment::{Augmentation, GramTeacherCrops};
@@ -18,10 +19,9 @@ pub enum ConfigError {
     Masking(MaskingError),
 }
 
-impl ConfigError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        "`dinov3-harness config` prints the merged config; change the key on the command line or in the file"
+impl Hint for ConfigError {
+    fn hints(&self) -> Hints {
+        "`dinov3-harness config` prints the merged config; change the key on the command line or in the file".into()
     }
 }
 

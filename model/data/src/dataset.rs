@@ -1,10 +1,11 @@
 //! What a loader reads from: numbered samples, each the bytes of one encoded image.
 
-pub(crate) mod nearest;
 mod spec;
 
 use std::io;
 use std::path::PathBuf;
+
+use dinov3_ground::{Hint, Hints};
 
 pub use spec::{DatasetSpec, SpecError};
 
@@ -61,17 +62,17 @@ pub enum ReadError {
     },
 }
 
-impl ReadError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for ReadError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::OutOfRange { .. } => "the sampler was made for another dataset: make it for this one's length".into(),
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 "give the root that the tables were made from, or make them again with `data prepare`".into()
             }
             Self::File { .. } => "see whether the file may be read, and whether the disk it lies on is sound".into(),
             Self::Entry { .. } => "make the tables again with `data prepare --force`".into(),
-        }
+        };
+        hint.into()
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
         let file = |kind: io::ErrorKind| ReadError::File { index: 7, path: "train/a.JPEG".into(), error: kind.into() };
         let missing = file(io::ErrorKind::NotFound);
         assert_eq!(missing.to_string(), "sample 7 cannot be read from train/a.JPEG: entity not found");
-        assert!(missing.hint().contains("data prepare"), "{}", missing.hint());
-        assert!(file(io::ErrorKind::PermissionDenied).hint().contains("may be read"));
+        assert!(missing.hints().to_string().contains("data prepare"), "{}", missing.hints().to_string());
+        assert!(file(io::ErrorKind::PermissionDenied).hints().to_string().contains("may be read"));
     }
 }

@@ -4,6 +4,8 @@ mod split;
 
 use std::path::PathBuf;
 
+use dinov3_ground::{Hint, Hints};
+
 pub use split::{Split, UnknownSplit};
 
 use crate::dataset::{Dataset, DatasetSpec, ReadError};
@@ -50,15 +52,15 @@ pub enum OpenError {
     NoFolder(PathBuf),
 }
 
-impl OpenError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Table(error) => error.hint(),
+impl Hint for OpenError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
+            Self::Table(error) => return error.hints(),
             Self::Length { .. } => "complete it and run `data prepare`, or allow another number of images",
             Self::Empty(_) => "make the tables again with `data prepare --force`",
             Self::NoFolder(_) => "give the folder that holds `train` and `val` as root",
-        }
+        };
+        hint.into()
     }
 }
 

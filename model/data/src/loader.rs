@@ -6,23 +6,25 @@
 //! turn it is, and needs no more of an image than its size; the others read files, decode and make crops in any order. So batches are
 //! the reference's, and the same for every number of threads.
 //!
-//! An image that cannot be read or decoded is replaced by the next one of the dataset, counted and logged; too many of them
-//! end the run. (The reference ends at the first.) What replaces an image depends on nothing but the dataset.
+//! An image that cannot be read or decoded is replaced by the next one of the dataset, counted, and told to the caller ([`Unusable`]);
+//! too many of them end the run. (The reference ends at the first.) What replaces an image depends on nothing but the dataset.
 
 mod conductor;
 mod pool;
 mod run;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender};
+use dinov3_ground::{Hint, Hints};
 
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
 use crate::memory;
-use conductor::{Conductor, Event};
+use conductor::{Broken, Conductor, Event};
 use pool::Pool;
 pub use run::{RunLoader, Start, StartError};
 
@@ -42,6 +44,24 @@ pub struct Settings {
     /// How many images of the dataset may be unusable before the run ends.
     pub broken_limit: usize,
 }
+
+/// An image that cannot be read or decoded. The next one of the dataset takes its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// The image's name in its dataset, such as the path of its file.
+    pub image: String,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the image {} cannot be used, and the next one takes its place: {}", self.image, self.reason)
+    }
+}
+
+/// Who is told of unusable images: of each once a loader, by a thread of the loader's, before the batch in which it was to be.
+pub type OnUnusable = Arc<dyn Fn(Unusable) + Send + Sync>;
 
 /// Why there are no more batches.
 #[derive(Debug, thiserror::Error)]
@@ -80,17 +100,17 @@ pub enum LoaderError {
     Threads(#[from] std::io::Error),
 }
 
-impl LoaderError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for LoaderError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Setting { hint, .. } => hint,
             Self::TooManyBroken { .. } | Self::NoneUsable { .. } => {
-                "check that the dataset's folder is mounted and readable; each unusable file is named in the log"
+                "check that the dataset's folder is mounted and readable; each unusable image is named above"
             }
             Self::Panicked(_) => "this is a defect of this program: report it with the message",
             Self::Threads(_) => "lower the number of threads, or raise the system's limit",
-        }
+        };
+        hint.into()
     }
 }
 
@@ -123,7 +143,7 @@ pub struct Loader {
 
 impl Loader {
     /// Starts making batches of `dataset`, in the order of `sampler`. From now on the process keeps the memory that it frees
-    /// ([`memory::keep_freed`]).
+    /// ([`memory::keep_freed`]). `unusable` is told of every image that cannot be used.
     ///
     /// # Errors
     /// When a setting is zero that may not be, or there are no threads to be had.
@@ -132,6 +152,7 @@ impl Loader {
         sampler: Box<dyn Iterator<Item = usize> + Send>,
         collation: Arc<Collation>,
         settings: &Settings,
+        unusable: OnUnusable,
     ) -> Result<Self, LoaderError> {
         settings.check()?;
         memory::keep_freed();
@@ -139,7 +160,8 @@ impl Loader {
         let (outbox, batches) = crossbeam_channel::unbounded();
         let broken = Arc::new(AtomicUsize::new(0));
         let (pool, mut threads) = Pool::start(settings.threads, dataset.clone(), collation.clone(), events.clone())?;
-        let conductor = Conductor::new(dataset, sampler, collation, *settings, pool, outbox, broken.clone());
+        let conductor =
+            Conductor::new(dataset, sampler, collation, *settings, pool, outbox, Broken::new(broken.clone(), unusable));
         let start = thread::Builder::new().name("data".to_owned());
         threads.push(start.spawn(move || conductor.run(&inbox))?);
         Ok(Self { batches, events, broken, threads, failed: false })

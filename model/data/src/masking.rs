@@ -1,6 +1,8 @@
 //! Masks for iBOT: which patches of which global crops the student does not see (`dinov3/data/masking.py`, and the half of
 //! `dinov3/data/collate.py` that has to do with masks).
 
+use dinov3_ground::{Hint, Hints};
+
 mod generator;
 mod masks;
 
@@ -40,10 +42,9 @@ pub struct MaskingError {
     expected: &'static str,
 }
 
-impl MaskingError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        format!("use {}", self.expected)
+impl Hint for MaskingError {
+    fn hints(&self) -> Hints {
+        format!("use {}", self.expected).into()
     }
 }
 

@@ -7,6 +7,8 @@
 //! Indices are those that the reference yields, and come from the same random streams. torch's `DistributedSampler`, which the
 //! reference's trainer never uses, is not here.
 
+use dinov3_ground::{Hint, Hints};
+
 mod epoch;
 mod infinite;
 mod sharded;
@@ -64,16 +66,16 @@ pub enum SamplerError {
     },
 }
 
-impl SamplerError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for SamplerError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Zero("sample_count") => "use a dataset that is not empty".to_owned(),
             Self::Zero(_) => "use 1 or more".to_owned(),
             Self::Rank { step, .. } => format!("ranks are 0 to {}", step - 1),
             Self::TooFew { .. } => "use no more ranks than samples".to_owned(),
             Self::TooMany { .. } => "use a part of the dataset".to_owned(),
-        }
+        };
+        hint.into()
     }
 }
 

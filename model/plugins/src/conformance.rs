@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use dinov3_ground::Hint;
 use dinov3_torch::plugin::{Plugin, PluginError};
 
 use self::lines::Lines;
@@ -72,7 +73,7 @@ pub fn run(request: &Request) -> i32 {
         Ok(plugin) => plugin,
         Err(error) => {
             lines.fail("table", &error.to_string());
-            eprintln!("hint: {}", error.hint());
+            error.hints().iter().for_each(|hint| eprintln!("hint: {hint}"));
             return USAGE;
         }
     };

@@ -1,8 +1,13 @@
 //! torchrun's environment: which rank this process is, and where the ranks meet (`dinov3/distributed/torch_distributed_wrapper.py`).
 
 use std::env::VarError;
+use std::time::Duration;
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
+
+/// For how many seconds a rank waits for the others to come.
+const PATIENCE: &str = "DINOV3_RENDEZVOUS_SECONDS";
 
 /// What torchrun tells a process, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +26,9 @@ pub struct Env {
     pub agent_store: bool,
     /// How often the launcher has started all ranks anew (`TORCHELASTIC_RESTART_COUNT`). Each start has keys of its own in the store.
     pub restarts: u64,
+    /// For how long a rank waits for the others to come, and for who serves the store to answer: a minute, unless
+    /// `DINOV3_RENDEZVOUS_SECONDS` says otherwise.
+    pub patience: Duration,
 }
 
 /// A variable that is missing, or says nothing that can be.
@@ -56,15 +64,16 @@ pub enum EnvError {
     },
 }
 
-impl EnvError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for EnvError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
+            Self::Malformed { name: PATIENCE, .. } => "give a number, or leave it unset: 60",
             Self::Missing { .. } | Self::Malformed { .. } => {
                 "start the ranks with torchrun, or set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT for each"
             }
             Self::Contradicts { .. } => "ranks count from 0 over all machines, local ranks from 0 on each",
-        }
+        };
+        hint.into()
     }
 }
 
@@ -115,6 +124,16 @@ impl Env {
                 Some(_) => number("TORCHELASTIC_RESTART_COUNT")? as u64,
                 None => 0,
             },
+            patience: match get(PATIENCE) {
+                Some(value) => match value.parse().ok().filter(|&seconds: &u64| seconds > 0) {
+                    Some(seconds) => Duration::from_secs(seconds),
+                    None => {
+                        let wanted = "a whole number of seconds from 1";
+                        return Err(EnvError::Malformed { name: PATIENCE, value, wanted });
+                    }
+                },
+                None => Duration::from_secs(60),
+            },
         })
     }
 
@@ -151,6 +170,8 @@ mod tests {
         assert_eq!((env.rank, env.world_size, env.local_rank), (3, 4, 1));
         assert_eq!((env.master_addr.as_str(), env.master_port, env.restarts), ("h", 29500, 0));
         assert!(!env.agent_store && !env.serves());
+        assert_eq!(env.patience, Duration::from_secs(60));
+        assert_eq!(read(&[("DINOV3_RENDEZVOUS_SECONDS", Some("300"))]).unwrap().patience, Duration::from_secs(300));
         let zero = [("RANK", Some("0")), ("LOCAL_RANK", Some("0"))];
         assert!(read(&zero).unwrap().serves());
         let agent = [zero[0], zero[1], ("TORCHELASTIC_USE_AGENT_STORE", Some("True"))];
@@ -167,6 +188,10 @@ mod tests {
         for name in ["RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT"] {
             let expected = format!("the environment variable {name} is \"-1\", which is not a whole number from 0");
             assert_eq!(error(name, Some("-1")), expected);
+        }
+        for seconds in ["0", "a minute"] {
+            let error = error("DINOV3_RENDEZVOUS_SECONDS", Some(seconds));
+            assert!(error.ends_with("which is not a whole number of seconds from 1"), "{error}");
         }
         for port in ["0", "65536", "http"] {
             assert!(error("MASTER_PORT", Some(port)).ends_with("which is not a port from 1 to 65535"));

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use dinov3_ground::list;
+use dinov3_ground::{Hint, Hints};
 use dinov3_torch::plugin::PluginError;
 use dinov3_torch::shim::ShimError;
 use tch::Kind;
@@ -55,10 +57,9 @@ pub struct GroupError {
     pub failure: Failure,
 }
 
-impl GroupError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        self.failure.hint()
+impl Hint for GroupError {
+    fn hints(&self) -> Hints {
+        self.failure.hints()
     }
 }
 
@@ -86,7 +87,7 @@ pub enum Failure {
         message: String,
     },
     /// Not all ranks came to the rendezvous.
-    #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), list(.missing))]
+    #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), named(.missing))]
     Absent {
         /// Who did not come.
         missing: Vec<usize>,
@@ -158,18 +159,9 @@ impl From<ShimError> for Failure {
     }
 }
 
-impl Failure {
-    /// Whether other ranks are the reason: gone, late, absent, or their store is.
-    pub fn is_of_others(&self) -> bool {
-        matches!(
-            self,
-            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
-        )
-    }
-
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for Failure {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Gone { .. } => {
                 "that rank's own output says why it ended; without any, ask the kernel's log about memory"
             }
@@ -194,31 +186,41 @@ impl Failure {
             Self::NoBackend { .. } => {
                 "gloo is there on every machine, nccl where libtorch and CUDA's headers are; others are named by the path of their plugin"
             }
-            Self::Plugin(error) => error.hint(),
+            Self::Plugin(error) => return error.hints(),
             Self::Libtorch { .. } => "see whether there is memory left for it",
-        }
+        };
+        hint.into()
     }
 }
 
-/// `2, 3 and 5`.
-fn list(ranks: &[usize]) -> String {
-    let texts: Vec<String> = ranks.iter().map(usize::to_string).collect();
-    match texts.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("ranks {} and {last}", rest.join(", ")),
-        Some((last, _)) => format!("rank {last}"),
-        None => "no rank".to_owned(),
+impl Failure {
+    /// Whether other ranks are the reason: gone, late, absent, or their store is.
+    pub fn is_of_others(&self) -> bool {
+        matches!(
+            self,
+            Self::Gone { .. } | Self::TimedOut { .. } | Self::Broken { .. } | Self::Absent { .. } | Self::Store { .. }
+        )
+    }
+}
+
+/// `ranks 2, 3 and 5`.
+pub(super) fn named(ranks: &[usize]) -> String {
+    match ranks {
+        [] => "no rank".to_owned(),
+        [rank] => format!("rank {rank}"),
+        ranks => format!("ranks {}", list::and(ranks)),
     }
 }
 
 fn are(ranks: &[usize]) -> String {
-    format!("{} {}", list(ranks), if ranks.len() == 1 { "is" } else { "are" })
+    format!("{} {}", named(ranks), if ranks.len() == 1 { "is" } else { "are" })
 }
 
 fn whom(ranks: &[usize]) -> String {
     if ranks.is_empty() {
         "; all ranks wait for each other, so their calls differ".to_owned()
     } else {
-        format!("; not in a collective that failed: {}", list(ranks))
+        format!("; not in a collective that failed: {}", named(ranks))
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 pub use ended::{Death, Ended, How};
@@ -97,10 +98,9 @@ pub enum LaunchError {
     Watch(io::Error),
 }
 
-impl LaunchError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for LaunchError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Count { .. } => format!("give a number from 1 to {MOST_RANKS}"),
             Self::AlreadyARank { .. } => format!(
                 "let either torchrun (or Slurm) or this program start the ranks; unset {} if none did",
@@ -110,7 +110,8 @@ impl LaunchError {
             Self::Start { .. } | Self::Watch(_) => {
                 "see whether the limit of processes (`ulimit -u`) is reached".to_owned()
             }
-        }
+        };
+        hint.into()
     }
 }
 
@@ -217,7 +218,7 @@ mod tests {
         for ranks in [0, MOST_RANKS + 1] {
             let error = resolve(ranks, &[]).unwrap_err();
             assert_eq!(error.to_string(), format!("{ranks} ranks cannot be started"));
-            assert_eq!(error.hint(), "give a number from 1 to 256");
+            assert_eq!(error.hints(), "give a number from 1 to 256".into());
         }
         let error = resolve(2, &[("LOCAL_RANK", "1")]).unwrap_err();
         assert!(error.to_string().ends_with("is a rank itself: LOCAL_RANK is \"1\" in its environment"), "{error}");

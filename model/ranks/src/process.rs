@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dinov3_torch::c10d::{Links, Seat, Store, Trouble, Work};
+use dinov3_torch::c10d::{Links, Seat, Trouble, Work};
 use tch::Tensor;
 
 pub(super) use collectives::Running;
 
 use self::liveness::{Inquest, Pulse};
-use self::rendezvous::Meeting;
+use self::rendezvous::{Meeting, SILENCE, say};
 use super::backend::Backend;
 use super::env::Env;
 use super::error::{Collective, Failure, GroupError};
@@ -141,7 +141,7 @@ impl ProcessGroup {
         }
         let world = Arc::clone(&self.0.world);
         let meeting = self.0.meeting.within(&format!("group{number}")).map_err(error)?;
-        meeting.meet(world.rank, ranks, "here", world.rendezvous).map_err(error)?;
+        meeting.meet(world.rank, ranks, "here", world.rendezvous, &say).map_err(error)?;
         let group = Self::connect(world, meeting, ranks.to_vec(), options).map_err(error)?;
         if !options.backend.is_gloo() {
             // Others connect at the first collective: what keeps them from it is to be known now.
@@ -212,11 +212,10 @@ fn meet(env: &Env, options: Options) -> Result<(Arc<World>, Meeting), Failure> {
     // Opened before the connections: a process that ends closes it before them.
     let pulse = Pulse::open(address).map_err(|it| no_store(it.to_string()))?;
     let own = pulse.address().map_err(|it| no_store(it.to_string()))?;
-    let store = Store::tcp(&env.master_addr, env.master_port, env.serves(), options.rendezvous)
-        .map_err(|trouble| no_store(trouble.message().to_owned()))?;
+    let store = rendezvous::open(env, options.rendezvous, SILENCE, &say).map_err(no_store)?;
     let meeting = Meeting { store, address: name.clone() }.within(&format!("dinov3/{}", env.restarts))?;
     let members: Vec<usize> = (0..env.world_size).collect();
-    let pulses = meeting.meet(env.rank, &members, &own.to_string(), options.rendezvous)?;
+    let pulses = meeting.meet(env.rank, &members, &own.to_string(), options.rendezvous, &say)?;
     let pulses = pulses
         .iter()
         .map(|text| text.parse().map_err(|_| no_store(format!("{text:?} is no rank's address"))))

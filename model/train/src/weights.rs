@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::atomic::StagedFile;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor, no_grad};
@@ -66,7 +67,7 @@ pub enum WeightsError {
     },
 }
 
-/// Writes every tensor of `module` to `path`, under a temporary name first. In the file, names are relative to `root`:
+/// Writes every tensor of `module` to `path`, whole or not at all, for whom the umask lets read it. In the file, names are relative to `root`:
 /// `student.backbone` for a backbone's own (`blocks.0.norm1.weight`), an empty one for the names in full.
 ///
 /// # Errors
@@ -83,13 +84,10 @@ pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), Weights
             .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
         views.push((name.as_str(), view));
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-    safetensors::serialize_to_file(views, None, temporary.path())
+    let file = StagedFile::create(path).map_err(io)?;
+    safetensors::serialize_to_file(views, None, file.temporary_path())
         .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
-    fs::File::open(temporary.path()).and_then(|file| file.sync_all()).map_err(io)?;
-    temporary.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    file.publish().map_err(io)
 }
 
 /// Reads `path`, whose names are relative to `root`, into `module`, whose tensors keep their devices. Strict: every key, shape and

@@ -1,9 +1,9 @@
 //! The figures for a program.
 
 use std::fmt::Display;
-use std::io::Write;
 use std::path::Path;
 
+use dinov3_ground::atomic::write_file;
 use serde_json::Value;
 
 use crate::arguments::from_caller;
@@ -22,15 +22,11 @@ pub fn write_json(path: Option<&Path>, figures: &Value) -> Result<(), Failure> {
 /// # Errors
 /// The file cannot be written.
 pub fn write(path: &Path, figures: &Value) -> Result<(), Failure> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Those of any new file, not the owner's alone.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(unwritten)?;
-    serde_json::to_writer_pretty(&mut file, figures).map_err(unwritten)?;
-    writeln!(file).and_then(|()| file.as_file().sync_all()).map_err(unwritten)?;
-    file.persist(path).map(drop).map_err(unwritten)
+    let written = write_file(path, |out| {
+        serde_json::to_writer_pretty(&mut *out, figures)?;
+        writeln!(out)
+    });
+    written.map_err(unwritten)
 }
 
 fn unwritten(error: impl Display) -> Failure {

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn exit_codes_of_the_project_are_handed_on() {
         for code in 1..=3 {
-            assert_eq!(shell(&format!("exit {code}")).unwrap_err().parts(), (code, None, ""));
+            assert_eq!(shell(&format!("exit {code}")).unwrap_err().parts(), (code, None, String::new()));
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
         ] {
             let failure = shell(script).unwrap_err();
             let (code, message, hint) = failure.parts();
-            assert_eq!((code, message), (FAILED, Some(wanted)));
+            assert_eq!((code, message.as_deref()), (FAILED, Some(wanted)));
             assert!(!hint.is_empty());
         }
         let failure = figures::<Vec<u32>>(&mut Command::new("/nowhere/python3")).unwrap_err();

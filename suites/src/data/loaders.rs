@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::dataset::{Dataset, DatasetSpec};
 use dinov3_data::imagenet::{ImageNet, Length, Split};
-use dinov3_data::loader::{RunLoader, Start};
+use dinov3_data::loader::{OnUnusable, RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
 use dinov3_torch::bytes::copied;
@@ -20,7 +20,7 @@ use tch::Tensor;
 
 use super::pixels::PHOTOGRAPHS;
 use crate::SuiteError;
-use crate::judging::replay::{inputs, stored};
+use crate::judging::replay::{Notes, inputs, stored};
 
 /// Not the number of the reference's workers: batches do not depend on it.
 const THREADS: usize = 2;
@@ -57,13 +57,15 @@ fn common() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Shows the first batches of each case.
+/// Shows the first batches of each case, and notes images that cannot be used.
 ///
 /// # Errors
 /// When the small ImageNet cannot be made, or a loader fails.
-pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
+pub(super) fn show(set: &GoldenSet, notes: &Notes, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
+    let notes = notes.clone();
+    let unusable: OnUnusable = Arc::new(move |image| notes.add(image.to_string()));
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
         let failed = |error: &dyn std::fmt::Display| {
             SuiteError::input(set, Kind::Data.name(format_args!("loader.{case}")), error)
@@ -76,7 +78,7 @@ pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteErro
             DataConfig::from_merged(&config, Ranks { world: 1, subgroup: 1 }).map_err(|error| failed(&error))?;
         let mut torch = super::seeded(set, 55 + number as u32)?.torch;
         let start = Start { rank: 0, world: 1, iteration, threads: THREADS, prefetch: 2, broken_limit: 0 };
-        let loader = RunLoader::start(&config, &dataset, &start, || torch.random_() as u64);
+        let loader = RunLoader::start(&config, &dataset, &start, || torch.random_() as u64, &unusable);
         let mut sides = Vec::new();
         for (number, batch) in loader.map_err(|error| failed(&error))?.take(count).enumerate() {
             let batch = Batch::of(&batch.map_err(|error| failed(&error))?);

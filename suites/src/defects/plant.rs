@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use dinov3_config::SslConfig;
+use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::Group;
 use dinov3_train::Parts;
 use dinov3_vit::hook::Hook;
@@ -134,10 +135,16 @@ impl Plant {
 
 /// A suite in which a defect cannot show.
 #[derive(Clone, Debug, Error)]
-#[error("{reason}\nhint: use `run --suite {} --plant {plant}`", .plant.defect.caught_by.suite())]
+#[error("{reason}")]
 pub struct CannotShow {
     plant: Plant,
     reason: String,
+}
+
+impl Hint for CannotShow {
+    fn hints(&self) -> Hints {
+        format!("use `run --suite {} --plant {}`", self.plant.defect.caught_by.suite(), self.plant).into()
+    }
 }
 
 impl CannotShow {

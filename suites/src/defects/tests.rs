@@ -29,7 +29,9 @@ fn a_defect_shows_in_the_suite_that_catches_it() {
 
 #[test]
 fn where_a_defect_cannot_show_it_is_said_where_it_can() {
-    let said = |plant: &str, suite: &str| plant.parse::<Plant>().unwrap().shows_in(suite).unwrap_err().to_string();
+    let said = |plant: &str, suite: &str| {
+        dinov3_ground::hint::text(&plant.parse::<Plant>().unwrap().shows_in(suite).unwrap_err())
+    };
     insta::assert_snapshot!(said("gelu-tanh", REDUCE_OP), @"
     `gelu-tanh@0` is planted in a block, of which the suite `reduce-op` computes none
     hint: use `run --suite layers --plant gelu-tanh@0`

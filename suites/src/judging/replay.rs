@@ -1,20 +1,36 @@
 //! Under what circumstances our own trainer repeats a recording, and its tensors as the golden crate sees them.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use dinov3_config::SslConfig;
 use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
+use dinov3_ranks::Group;
 use dinov3_torch::bytes::with_bytes;
 use dinov3_torch::runtime;
-use std::sync::Arc;
-
-use dinov3_ranks::Group;
 use dinov3_vit::hook::Hook;
 use tch::{Device, Kind, Tensor};
 
 use crate::SuiteError;
 use crate::defects::Plant;
 
+/// What a replay has to say to the person who watches, a sentence each.
+#[derive(Clone, Debug, Default)]
+pub struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    /// Says something.
+    pub fn add(&self, note: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+
+    /// What was said so far, and has not been taken before.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// How to replay a set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Replay {
     /// In which arithmetic.
     pub precision: Precision,
@@ -24,6 +40,8 @@ pub struct Replay {
     pub plant: Option<Plant>,
     /// Whether to take all of a set's steps in a row, and not the first alone. Of use where the same bits can be expected.
     pub free_run: bool,
+    /// What there is to say of it.
+    pub notes: Notes,
 }
 
 impl Replay {

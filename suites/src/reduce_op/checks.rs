@@ -1,5 +1,6 @@
 //! From the ranks' findings to verdicts.
 
+use dinov3_ground::list;
 use dinov3_ranks::{Group, PremulSum, ReduceOp};
 use dinov3_reports::{Check, Finding, Quantity, Verdict};
 
@@ -106,13 +107,13 @@ impl Found {
         let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let sizes: Vec<String> = block.worlds.iter().map(|world| world.size.to_string()).collect();
-        let mut summary = format!("{cases} results in worlds of {}", listed(&sizes));
+        let mut summary = format!("{cases} results in worlds of {}", list::and(&sizes));
         let verdict = match findings.is_empty() {
             false => {
                 summary += &format!(", {} wrong", wrong.len());
                 let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, _)| it == op));
                 let ops: Vec<String> = ops.map(|op| op.name(self.drawn)).collect();
-                Verdict::Fail { reason: format!("wrong under {}", listed(&ops)) }
+                Verdict::Fail { reason: format!("wrong under {}", list::and(&ops)) }
             }
             true if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
             true => {
@@ -301,17 +302,9 @@ impl Case<'_> {
     }
 }
 
-/// `1, 2 and 4`.
-pub(super) fn listed(words: &[String]) -> String {
-    match words.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => words.concat(),
-    }
-}
-
 /// The names of the dtypes.
 pub(super) fn dtypes() -> String {
-    listed(&FORMATS.map(|format| format.name.to_owned()))
+    list::and(FORMATS.map(|format| format.name))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use dinov3_golden::manifest::Profile;
+use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
 use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, Options, PluginError, PremulSum, ProcessGroup};
 use dinov3_reports::{Check, Event, Reporter, Section, exit};
@@ -20,9 +20,6 @@ use crate::{SuiteError, Worker};
 
 /// Before each line that is for the suite: whatever else comes on standard output is not.
 const SIGN: &str = "dinov3-reduce-op ";
-
-/// For how long a rank waits for the others to start.
-const RENDEZVOUS: Duration = Duration::from_secs(60);
 
 /// What to start as ranks: a program that hands its last argument to [`work`].
 #[derive(Clone, Debug)]
@@ -76,18 +73,17 @@ pub enum RanksError {
     Env(#[from] EnvError),
 }
 
-impl RanksError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for RanksError {
+    fn hints(&self) -> Hints {
         match self {
-            Self::Launch(error) => error.hint(),
-            Self::Failed(death) => death.hint().to_owned(),
+            Self::Launch(error) => error.hints(),
+            Self::Failed(death) => death.hints(),
             Self::Silent | Self::Line(_) | Self::Message(_) | Self::Unexpected(_) | Self::Plant(_) | Self::Alone => {
-                "start ranks of the same build".to_owned()
+                "start ranks of the same build".into()
             }
-            Self::Plugin(error) => error.hint().to_owned(),
-            Self::NoDevice { .. } => "see that the device's driver is there".to_owned(),
-            Self::Env(error) => error.hint().to_owned(),
+            Self::Plugin(error) => error.hints(),
+            Self::NoDevice { .. } => "see that the device's driver is there".into(),
+            Self::Env(error) => error.hints(),
         }
     }
 }
@@ -235,7 +231,7 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     let env = Env::from_torchrun().map_err(RanksError::from)?;
     // Many ranks share the cores.
     runtime::set_threads(1);
-    let options = Options::new(RENDEZVOUS, patience(request.profile));
+    let options = Options::new(env.patience, patience(request.profile));
     let all = &ProcessGroup::join(&env, options)?;
     let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
     let ranks = Ranks { all, tested: request.group_options(env.local_rank).map_err(refused)? };

@@ -8,7 +8,7 @@ use dinov3_golden::{Existing, Manifest, PerPrecision, Precision, SetWriter, Stag
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::SuiteError;
 use dinov3_suites::defects::Plant;
-use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::layers::{self, Layers};
 use dinov3_suites::{Request, Source, run_alone};
 use tch::{Device, Tensor};
@@ -83,7 +83,8 @@ fn recorded_in_part(name: &str, plant: Option<Plant>, to: &Path, keep: impl Fn(&
             with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
         }
     };
-    let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
+    let replay =
+        Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false, notes: Notes::default() };
     layers::replay::run(&golden, &replay, &mut observer).unwrap();
     writer.finish().unwrap();
 }

@@ -1,13 +1,13 @@
 //! The suite `data` against the committed battery, sound and broken.
 
+use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Dtype, Expectation, GoldenSet, Manifest, Precision, SetJudgement};
-use dinov3_reports::Section;
-use dinov3_suites::Ranks;
+use dinov3_reports::{Event, Reporter, Section};
 use dinov3_suites::data::Data;
 use dinov3_suites::judging::pipeline::Pipeline;
-use dinov3_suites::judging::replay::{self, Replay};
+use dinov3_suites::judging::replay::{self, Notes, Replay};
 use dinov3_suites::judging::{self, Judging};
-use dinov3_suites::{SuiteError, SuiteInfo, sets};
+use dinov3_suites::{Ranks, Request, Source, SuiteError, SuiteInfo, run_alone, sets};
 use dinov3_vit::hook::Hook;
 use tch::{Device, Kind, Tensor};
 
@@ -55,7 +55,13 @@ impl Judging for OffByOne {
 }
 
 fn judged(suite: &dyn Judging) -> SetJudgement {
-    let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None, free_run: false };
+    let replay = Replay {
+        precision: Precision::Fp32,
+        device: Device::Cpu,
+        plant: None,
+        free_run: false,
+        notes: Notes::default(),
+    };
     let set = fixture::set("data");
     judging::judge(suite, &set, replay, Expectation::Identical, &mut |_| Ok(())).unwrap()
 }
@@ -88,6 +94,56 @@ fn one_wrong_element_is_named() {
         let wrong: Vec<_> = judgement.entries.iter().filter(|it| it.fails()).map(|it| it.name.as_str()).collect();
         assert_eq!(wrong, [name]);
     }
+}
+
+/// A suite that has something to say before it fails, as a loader has of images that it cannot use.
+struct Speaking;
+
+impl Judging for Speaking {
+    fn info(&self) -> SuiteInfo {
+        Judging::info(&Data)
+    }
+
+    fn takes(&self, manifest: &Manifest) -> bool {
+        Data.takes(manifest)
+    }
+
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+        Data.remarks(set)
+    }
+
+    fn replay(&self, set: &GoldenSet, replay: &Replay, _: Option<&Ranks>, _: &mut dyn Hook) -> Result<(), SuiteError> {
+        replay.notes.add("an image cannot be used".to_owned());
+        Err(SuiteError::NoSteps { set: set.manifest().name.clone() })
+    }
+
+    fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {
+        Data.sections(judgements)
+    }
+}
+
+/// Collects notes.
+struct Listener(Vec<String>);
+
+impl Reporter for Listener {
+    fn event(&mut self, event: &Event) -> std::io::Result<()> {
+        if let Event::Note(note) = event {
+            self.0.push(note.clone());
+        }
+        Ok(())
+    }
+}
+
+/// Seen to fail: what a replay had to say went nowhere.
+#[test]
+fn what_a_replay_notes_is_an_event_also_of_one_that_fails() {
+    let _stream = fixture::libtorch();
+    let source = Source::Trainer { device: Device::Cpu, plant: None };
+    let request = Request::of_sets(vec![fixture::sets().join("data")], Profile::Quick, source);
+    let mut listener = Listener(Vec::new());
+    let outcome = run_alone(&Speaking, &request, &mut listener);
+    assert!(matches!(outcome, Err(SuiteError::NoSteps { .. })));
+    assert_eq!(listener.0, ["data: an image cannot be used"]);
 }
 
 /// The crops that a set stores, normalised as its config says.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use dinov3_golden::promise::{VARIABLE, bits_are_promised};
 use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
 use dinov3_suites::defects::Plant;
-use dinov3_suites::judging::replay::{Replay, this_machine};
+use dinov3_suites::judging::replay::{Notes, Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::layers::Layers;
 use dinov3_torch::runtime;
@@ -92,6 +92,6 @@ pub fn judged_over(
     free_run: bool,
 ) -> SetJudgement {
     runtime::set_threads(set.manifest().precisions.get(precision).expect("recorded").fingerprint.threads);
-    let replay = Replay { precision, device: Device::Cpu, plant, free_run };
+    let replay = Replay { precision, device: Device::Cpu, plant, free_run, notes: Notes::default() };
     judging::judge(suite, set, replay, expectation, &mut |_| Ok(())).expect("the committed sets can be replayed")
 }

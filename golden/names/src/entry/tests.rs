@@ -35,7 +35,7 @@ fn what_is_no_name_is_refused_with_its_reason() {
         assert_eq!(error.problem.to_string(), reason.as_str().expect("a reason"), "{text}");
     }
     let error = "lost:total_loss".parse::<EntryName>().unwrap_err();
-    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()), @r"
+    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @r"
     `lost:total_loss` is no entry name: there is no kind `lost`
     hint: use one of param, data, rng, groups, schedule, sinkhorn, gram, loss, grad, grad_norm, exp_avg, exp_avg_sq, trajectory, metric, final
     ");

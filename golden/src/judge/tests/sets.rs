@@ -30,7 +30,7 @@ fn other_elements_cannot_be_compared() {
     for (golden, candidate) in [(Some(300), Some(100)), (Some(500), Some(100)), (None, Some(100))] {
         let case = Case::new(golden, THREE);
         let error = from_set(&case, candidate).unwrap_err();
-        messages.push(told(&error, error.hint(), case.root.path()));
+        messages.push(told(&error, case.root.path()));
     }
     insta::assert_snapshot!(messages.join("\n\n"));
 }
@@ -86,14 +86,14 @@ fn what_the_set_cannot_judge_is_an_error() {
     let mut messages = Vec::new();
     for name in ["schedule:rate", "crooked"] {
         let error = judge.observe(name, view(&two)).unwrap_err();
-        messages.push(told(&error, error.hint(), root.path()));
+        messages.push(told(&error, root.path()));
     }
     let entry = judge.observe("no_truth", view(&two)).unwrap();
     assert_eq!(entry.outcome, Outcome::Beyond);
     messages.push(entry.reason.clone().unwrap());
     assert_eq!(judge.observe("truth_alone", view(&two)).unwrap().outcome, Outcome::Unexpected);
     let error = JudgeError::TruthHasNoYardstick;
-    messages.push(told(&error, error.hint(), root.path()));
+    messages.push(told(&error, root.path()));
     insta::assert_snapshot!(messages.join("\n\n"));
     assert_eq!(judge.finish().entries.len(), 3, "what was not recorded at this precision is not asked for");
     let mut judge = Judge::new(&golden, fp32, yardstick(), RULES).unwrap();

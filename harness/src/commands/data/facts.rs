@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{Entries, TableError, Texts, class_ids_file, class_names_file, entries_file};
 use dinov3_golden::sha256_hex;
 use serde::Serialize;
-
-use super::with_hint;
 
 /// So many images are looked for, spread evenly over the table.
 const SAMPLE: usize = 100;
@@ -77,11 +74,7 @@ pub struct SampleFacts {
 ///
 /// # Errors
 /// When a table is missing or damaged.
-pub fn read(split: Split, extra: &Path, root: Option<&Path>) -> Result<SplitFacts> {
-    look(split, extra, root).map_err(|error| with_hint(&error, error.hint()))
-}
-
-fn look(split: Split, extra: &Path, root: Option<&Path>) -> Result<SplitFacts, TableError> {
+pub fn read(split: Split, extra: &Path, root: Option<&Path>) -> Result<SplitFacts, TableError> {
     let file = entries_file(split);
     let entries = Entries::open(&extra.join(&file))?;
     let mut tables = vec![table(file, entries.file())];

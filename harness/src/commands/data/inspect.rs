@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
 use dinov3_data::dataset::DatasetSpec;
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::entries_file;
@@ -10,10 +9,10 @@ use dinov3_reports::{Column, Table, exit};
 use serde_json::json;
 
 use super::facts::{EntryFacts, SplitFacts, read};
-use super::{note, warning, with_hint};
+use super::{note, warning};
 use crate::cli::{InspectArgs, InspectFormat};
 use crate::commands::{print, print_table};
-use crate::failure;
+use crate::failure::{Result, no_json, refusal, show_all};
 
 /// What to look at.
 struct Request {
@@ -30,15 +29,17 @@ pub fn inspect(args: InspectArgs) -> Result<i32> {
     for split in &request.splits {
         match read(*split, &request.extra, request.root.as_deref()) {
             Ok(found) => facts.push(found),
-            Err(error) => unreadable.push(error),
+            Err(error) => unreadable.push(error.into()),
         }
     }
     match format {
-        InspectFormat::Json => print(&(serde_json::to_string_pretty(&json!({ "splits": facts }))? + "\n"))?,
+        InspectFormat::Json => {
+            print(&(serde_json::to_string_pretty(&json!({ "splits": facts })).map_err(no_json)? + "\n"))?
+        }
         InspectFormat::Text if facts.is_empty() => {}
         InspectFormat::Text => show(&facts)?,
     }
-    unreadable.iter().for_each(failure::show);
+    show_all(&unreadable);
     let missing = facts.iter().any(|facts| facts.sample.as_ref().is_some_and(|sample| sample.missing > 0));
     Ok(match (unreadable.is_empty(), missing) {
         (false, _) => exit::USAGE,
@@ -49,13 +50,13 @@ pub fn inspect(args: InspectArgs) -> Result<i32> {
 
 fn resolve(args: InspectArgs) -> Result<Request> {
     if let Some(dataset) = args.dataset {
-        let spec = DatasetSpec::parse(&dataset).map_err(|error| with_hint(&error, error.hint()))?;
+        let spec = DatasetSpec::parse(&dataset)?;
         return Ok(Request { splits: vec![spec.split], root: Some(spec.root_folder()), extra: spec.extra });
     }
     let extra = args.extra.unwrap_or_default();
     let splits: Vec<Split> = Split::ALL.into_iter().filter(|split| extra.join(entries_file(*split)).exists()).collect();
     if splits.is_empty() {
-        bail!("there are no tables in {}\nhint: make them with `data prepare`", extra.display());
+        return Err(refusal(format!("there are no tables in {}", extra.display()), "make them with `data prepare`"));
     }
     Ok(Request { splits, extra, root: args.root })
 }

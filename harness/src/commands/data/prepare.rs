@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::{self, Done, Options, Prepared, Remarks, Steps};
 use dinov3_reports::exit;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{note, warning, with_hint};
+use super::{note, warning};
 use crate::cli::PrepareArgs;
 use crate::commands::print;
+use crate::failure::{Result, refusal};
 
 /// Folders of classes looked through, of all.
 const BAR: &str = "{msg:>5} [{elapsed:>10}] {bar:24.green/dim} {pos}/{len} classes";
@@ -25,7 +25,7 @@ pub fn prepare(args: PrepareArgs) -> Result<i32> {
             bar.inc(u64::from(done > 0));
         };
         let options = Options { root: &args.root, extra: &args.extra, force: args.force, progress: &progress };
-        let done = tables::prepare(split, &options).map_err(|error| with_hint(&error, error.hint()));
+        let done = tables::prepare(split, &options);
         bar.finish_and_clear();
         let done = done?;
         print(&line(split, &done))?;
@@ -38,8 +38,7 @@ pub fn prepare(args: PrepareArgs) -> Result<i32> {
 
 /// Those asked for, each once, or those that have a folder; at least one.
 fn splits(args: &PrepareArgs) -> Result<Vec<Split>> {
-    let asked = args.split.iter().map(|name| name.parse::<Split>().map_err(|error| with_hint(&error, error.hint())));
-    let asked: Vec<Split> = asked.collect::<Result<_>>()?;
+    let asked: Vec<Split> = args.split.iter().map(|name| name.parse::<Split>()).collect::<Result<_, _>>()?;
     let wanted = |split: &Split| match asked.is_empty() {
         true => args.root.join(split.folder()).is_dir(),
         false => asked.contains(split),
@@ -47,10 +46,10 @@ fn splits(args: &PrepareArgs) -> Result<Vec<Split>> {
     let splits: Vec<Split> = Split::ALL.into_iter().filter(wanted).collect();
     if splits.is_empty() {
         let folders = Split::ALL.map(Split::folder).join(", ");
-        bail!(
-            "none of {folders} is a folder in {}\nhint: `--root` is the folder that holds them and labels.txt",
-            args.root.display()
-        );
+        return Err(refusal(
+            format!("none of {folders} is a folder in {}", args.root.display()),
+            "`--root` is the folder that holds them and labels.txt",
+        ));
     }
     Ok(splits)
 }

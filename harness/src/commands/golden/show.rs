@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
 use dinov3_golden::manifest::{Manifest, Record, Training};
 use dinov3_golden::{Entry, GoldenSet, Precision};
+use dinov3_ground::similar::most_like;
 use dinov3_reports::exit;
 
 use crate::cli::OneSet;
 use crate::commands::{golden_roots, print};
-use crate::similar::most_like;
+use crate::failure::{Result, refusal};
 
 /// Shows one set's recipe, or those of its tensors that were asked for.
 pub fn show(args: OneSet) -> Result<i32> {
@@ -25,14 +25,14 @@ pub fn show(args: OneSet) -> Result<i32> {
 fn find(name: &str, given: Vec<PathBuf>) -> Result<GoldenSet> {
     let folder = Path::new(name);
     if folder.join("manifest.json").is_file() {
-        return GoldenSet::open(folder).map_err(super::in_words);
+        return Ok(GoldenSet::open(folder)?);
     }
     let mut names = Vec::new();
     for folder in super::folders(&golden_roots(given)?)? {
         match GoldenSet::open(&folder) {
             Ok(set) if set.manifest().name == name => return Ok(set),
             Ok(set) => names.push(set.manifest().name.clone()),
-            Err(error) if super::is_called(&folder, name) => return Err(super::in_words(error)),
+            Err(error) if super::is_called(&folder, name) => return Err(error.into()),
             Err(_) => {}
         }
     }
@@ -41,7 +41,7 @@ fn find(name: &str, given: Vec<PathBuf>) -> Result<GoldenSet> {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("the sets here are {}; `--golden DIR` names another place", names.join(", ")),
     };
-    bail!("there is no golden set `{name}`\nhint: {hint}")
+    Err(refusal(format!("there is no golden set `{name}`"), hint))
 }
 
 fn recipe(manifest: &Manifest) -> String {
@@ -111,7 +111,7 @@ fn entries(manifest: &Manifest, part: &str) -> Result<String> {
             Some(entry) => format!("a name looks like `{}`; a shorter part of one finds more", entry.name),
             None => "the set has no entries at all".to_owned(),
         };
-        bail!("no entry of `{}` has `{part}` in its name\nhint: {hint}", manifest.name);
+        return Err(refusal(format!("no entry of `{}` has `{part}` in its name", manifest.name), hint));
     }
     let figures = ["min", "max", "mean", "l2"].map(|head| format!("{head:>10}")).join("  ");
     Ok(format!("         dtype  stored  {figures}  sha256\n{}", blocks.concat()))

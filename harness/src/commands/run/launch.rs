@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, Error, Result, anyhow};
-use dinov3_ranks::launch::{Death, Ended, How, LaunchError, Request, Show};
+use dinov3_ground::Words;
+use dinov3_ground::hint::show;
+use dinov3_ranks::launch::{Death, Ended, How, Request, Show};
 use dinov3_reports::exit;
 
-use crate::failure;
+use crate::failure::Result;
 
 /// The option that makes a launcher of the program.
 const NPROC: &str = "--nproc";
@@ -17,40 +18,32 @@ pub fn launch(ranks: usize) -> Result<i32> {
     let program = this_program()?;
     let arguments = without_nproc(std::env::args_os().skip(1));
     let request = Request { ranks, program, arguments, consequence: exit::PEER, show: Show::Through };
-    let ended = request.resolve().map_err(told)?.run(&mut |_| {}).map_err(told)?;
+    let ended = request.resolve()?.run(&mut |_| {})?;
     if let Ended::Failed(death) = &ended {
-        let (said, error) = last_word(death);
-        if let Some(said) = said {
+        if let Some(said) = last_words(death) {
             eprintln!("{said}");
         }
-        if let Some(error) = error {
-            failure::show(&error);
+        // The error of a rank that ended by itself is the last word.
+        if matches!(death.how, How::Signal(_)) {
+            show(death);
         }
     }
     Ok(ended.exit_code())
 }
 
-/// What the rank to blame said, unless that is on the screen already, and what there is to say of its death: the last of them ends the output.
-fn last_word(death: &Death) -> (Option<String>, Option<Error>) {
-    let said = Some(&death.last_words).filter(|words| !words.is_empty());
-    match death.how {
-        // Its own error is the last word.
-        How::Code(_) => (said.map(|words| format!("{death}:\n{words}")), None),
-        How::Signal(_) => {
-            let said = said.map(|words| format!("rank {} said last:\n{words}", death.rank));
-            (said, Some(anyhow!("{death}\nhint: {}", death.hint())))
-        }
-    }
+/// What the rank to blame said, unless that is on the screen already.
+fn last_words(death: &Death) -> Option<String> {
+    let words = Some(&death.last_words).filter(|words| !words.is_empty())?;
+    Some(match death.how {
+        How::Code(_) => format!("{death}:\n{words}"),
+        How::Signal(_) => format!("rank {} said last:\n{words}", death.rank),
+    })
 }
 
 /// The file of this program.
 pub fn this_program() -> Result<PathBuf> {
-    std::env::current_exe().context("this program does not find itself, to start ranks of it")
-}
-
-fn told(error: LaunchError) -> Error {
-    let hint = error.hint();
-    anyhow!("{error}\nhint: {hint}")
+    std::env::current_exe()
+        .map_err(|error| Words::new("this program does not find itself, to start ranks of it").because(error).into())
 }
 
 /// The arguments but for the option: its name and its value, in one word or two.
@@ -70,12 +63,14 @@ fn without_nproc(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::hint::text;
+
     use super::*;
 
     fn screen(rank: usize, how: How, last_words: &str) -> String {
-        let (said, error) = last_word(&Death { rank, of: 4, how, last_words: last_words.to_owned() });
-        let error = error.map(|error| format!("error: {error}"));
-        [said, error].into_iter().flatten().collect::<Vec<_>>().join("\n")
+        let death = Death { rank, of: 4, how, last_words: last_words.to_owned() };
+        let error = matches!(how, How::Signal(_)).then(|| format!("error: {}", text(&death)));
+        [super::last_words(&death), error].into_iter().flatten().collect::<Vec<_>>().join("\n")
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow, bail};
+use dinov3_ground::Hint;
+use dinov3_ground::similar::most_like;
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Format;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
@@ -10,8 +11,7 @@ use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 use super::launch::this_program;
 use crate::cli::{PremulArg, RunArgs};
 use crate::commands::worker;
-use crate::failure::EnvironmentFailure;
-use crate::similar::most_like;
+use crate::failure::{EnvironmentFailure, Result, refusal};
 use crate::{commands, destination, device, plants};
 
 /// What to run.
@@ -44,10 +44,10 @@ impl Request {
         let judged_alone = suites.iter().all(|suite| suite.info().ranks == Part::Judged);
         let shared = args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || judged_alone;
         if shared && args.device.contains(':') && args.candidate.is_none() {
-            bail!(
-                "`{}` is one device, and each of several ranks takes its own\nhint: leave out the number; CUDA_VISIBLE_DEVICES says which there are",
-                args.device
-            );
+            return Err(refusal(
+                format!("`{}` is one device, and each of several ranks takes its own", args.device),
+                "leave out the number; CUDA_VISIBLE_DEVICES says which there are",
+            ));
         }
         for path in &args.report {
             destination::check(path)?;
@@ -75,7 +75,7 @@ impl Request {
         };
         if let Some(premul) = request.work.premul {
             let hint = "use `--premul emulated`, or a backend that multiplies";
-            request.backend()?.offers(premul).map_err(|error| anyhow!("{error}\nhint: {hint}"))?;
+            request.backend()?.offers(premul).map_err(|error| refusal(error.to_string(), hint))?;
         } else if request.work.backend.is_some() || request.judges_ranks() {
             request.backend()?;
         }
@@ -94,9 +94,11 @@ impl Request {
     /// When it is not here (environment), or is none (usage).
     pub fn backend(&self) -> Result<Backend> {
         self.work.backend().map_err(|failure| {
-            let told = format!("{failure}\nhint: {}", failure.hint());
-            // Its name is right, but this build lacks it.
-            if self.work.backend_name() == "nccl" { EnvironmentFailure(told).into() } else { anyhow!(told) }
+            match self.work.backend_name() {
+                // Its name is right, but this build lacks it.
+                "nccl" => EnvironmentFailure::new(failure.to_string(), failure.hints()).into(),
+                _ => failure.into(),
+            }
         })
     }
 
@@ -110,11 +112,13 @@ impl Request {
         if computed == exchanged || !trains {
             return Ok(());
         }
-        bail!(
-            "the trainer would compute on {computed}, and {} exchanges tensors of {exchanged}\n\
-             hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device",
-            self.work.backend_name()
-        )
+        Err(refusal(
+            format!(
+                "the trainer would compute on {computed}, and {} exchanges tensors of {exchanged}",
+                self.work.backend_name()
+            ),
+            "leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device",
+        ))
     }
 
     /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
@@ -134,10 +138,9 @@ fn suites(names: &[String], narrowed: bool) -> Result<Vec<&'static dyn Suite>> {
         let selected = dinov3_suites::select(name);
         if selected.is_empty() {
             let known = SUITES.iter().map(|suite| suite.info()).flat_map(|info| [info.name, info.group]);
-            match most_like(name, known) {
-                Some(meant) => bail!("there is no suite `{name}`\nhint: did you mean `{meant}`?"),
-                None => bail!("there is no suite `{name}`\nhint: the command `suites` lists them"),
-            }
+            let hint = most_like(name, known).map(|meant| format!("did you mean `{meant}`?"));
+            let hint = hint.unwrap_or_else(|| "the command `suites` lists them".to_owned());
+            return Err(refusal(format!("there is no suite `{name}`"), hint));
         }
         for suite in selected {
             let info = suite.info();
@@ -165,12 +168,13 @@ fn local_rank() -> Result<usize> {
     if !launch::is_a_rank() {
         return Ok(0);
     }
-    Env::from_torchrun().map(|env| env.local_rank).map_err(|error| anyhow!("{error}\nhint: {}", error.hint()))
+    Ok(Env::from_torchrun()?.local_rank)
 }
 
 #[cfg(test)]
 mod tests {
     use dinov3_golden::manifest::Profile;
+    use dinov3_ground::hint::text;
     use dinov3_suites::reduce_op::ReduceOp;
     use dinov3_suites::training::Training;
     use dinov3_torch::device::Device;
@@ -193,7 +197,8 @@ mod tests {
     fn ranks_are_refused_where_their_tensors_could_not_be_exchanged() {
         assert!(on(Device::Cpu, None, &Training).can_be_shared().is_ok());
         assert!(on(Device::Cuda(1), Some("gloo"), &ReduceOp).can_be_shared().is_ok());
-        insta::assert_snapshot!(on(Device::Cuda(1), Some("gloo"), &Training).can_be_shared().unwrap_err(), @"
+        let refused = on(Device::Cuda(1), Some("gloo"), &Training).can_be_shared().unwrap_err();
+        insta::assert_snapshot!(text(refused.as_hint()), @"
         the trainer would compute on cuda:1, and gloo exchanges tensors of cpu
         hint: leave out `--backend`; of the suites, `reduce-op` alone needs no trainer on that device
         ");

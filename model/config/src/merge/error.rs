@@ -1,17 +1,18 @@
 //! Why there is no merged config.
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 use crate::yaml::{YamlError, YamlProblem};
 
-/// Why there is no merged config; the message ends in a line that begins with `hint: `.
+/// Why there is no merged config.
 #[derive(Debug, Error)]
 pub enum MergeError {
     /// A file cannot be read, or is not YAML.
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// A file that holds something else than sections.
-    #[error("{0} is no config: it holds no mapping of sections\nhint: a config looks like `optim: {{lr: 0.001}}`")]
+    #[error("{0} is no config: it holds no mapping of sections")]
     NotAMapping(String),
     /// An override that cannot be read.
     #[error("the override `{text}` cannot be used: {problem}")]
@@ -41,7 +42,7 @@ pub enum MergeError {
     #[error("the merged config cannot be resolved: {0}")]
     Interpolation(MergeProblem),
     /// The config names no teacher.
-    #[error("`distillation.full_cfg_path` names no config\nhint: give the teacher's YAML file there")]
+    #[error("`distillation.full_cfg_path` names no config")]
     NoTeacher,
     /// A multi-distillation that cannot be set up.
     #[error("{base} gives rank {rank} of {world_size} no student: {problem}")]
@@ -53,12 +54,10 @@ pub enum MergeError {
         /// Of how many.
         world_size: usize,
         /// Why.
-        problem: String,
+        problem: StudentProblem,
     },
     /// A learning rate that the scaling rule cannot scale.
-    #[error(
-        "`optim.scaling_rule: {rule}` cannot be applied: `{key}` is {value}\nhint: give a number, or `optim.scaling_rule=none`"
-    )]
+    #[error("`optim.scaling_rule: {rule}` cannot be applied: `{key}` is {value}")]
     Scaling {
         /// The rule.
         rule: String,
@@ -69,11 +68,11 @@ pub enum MergeError {
     },
 }
 
-/// What is wrong with one key; ends in a line that begins with `hint: `.
+/// What is wrong with one key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MergeProblem {
     /// A list on a mapping, or a mapping on a list.
-    #[error("`{key}` is a {below}, and a {above} cannot replace it\nhint: {hint}", hint = containers_hint(.below))]
+    #[error("`{key}` is a {below}, and a {above} cannot replace it")]
     Containers {
         /// The key.
         key: String,
@@ -83,15 +82,13 @@ pub enum MergeProblem {
         above: &'static str,
     },
     /// A key that OmegaConf reads in part, or each version otherwise.
-    #[error("{what} in a key\nhint: write `a.b=value` or `a[b]=value`")]
+    #[error("{what} in a key")]
     Key {
         /// What the key holds.
         what: &'static str,
     },
     /// An index that is none, or beyond the list.
-    #[error(
-        "`{index}` is no index of `{list}`, whose length is {length}\nhint: the first item is 0; a list can be given whole: `{list}=[…]`"
-    )]
+    #[error("`{index}` is no index of `{list}`, whose length is {length}")]
     Index {
         /// As typed.
         index: String,
@@ -101,17 +98,13 @@ pub enum MergeProblem {
         length: usize,
     },
     /// An override that reaches into an interpolation.
-    #[error(
-        "`{key}` is an interpolation, and OmegaConf's versions do not agree on what is then changed\nhint: override the key that it stands for"
-    )]
+    #[error("`{key}` is an interpolation, and OmegaConf's versions do not agree on what is then changed")]
     Through {
         /// The key.
         key: String,
     },
     /// `${…}` that is not closed or not a key.
-    #[error(
-        "`{key}` holds `{text}`, which is no interpolation\nhint: write `${{section.key}}`; a `${{` that is meant as text takes a backslash before it"
-    )]
+    #[error("`{key}` holds `{text}`, which is no interpolation")]
     Grammar {
         /// The key.
         key: String,
@@ -119,7 +112,7 @@ pub enum MergeProblem {
         text: String,
     },
     /// `${name:…}`.
-    #[error("`{key}` calls the resolver `{name}`, and resolvers are not run here\nhint: write the value itself")]
+    #[error("`{key}` calls the resolver `{name}`, and resolvers are not run here")]
     Resolver {
         /// The key.
         key: String,
@@ -127,9 +120,7 @@ pub enum MergeProblem {
         name: String,
     },
     /// An interpolation that has no value.
-    #[error(
-        "`{key}` takes the value of `{target}`, {why}\nhint: give `{key}` a value of its own, or mend the interpolation"
-    )]
+    #[error("`{key}` takes the value of `{target}`, {why}")]
     Target {
         /// The key.
         key: String,
@@ -138,6 +129,102 @@ pub enum MergeProblem {
         /// What is wrong with that.
         why: &'static str,
     },
+}
+
+/// Why a rank has no student.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StudentProblem {
+    /// A world without ranks.
+    #[error("a world has at least one rank")]
+    NoRank,
+    /// `multidistillation` itself cannot be resolved.
+    #[error(transparent)]
+    Section(#[from] MergeProblem),
+    /// The config lists no students.
+    #[error("`multidistillation.enabled` is not true there")]
+    NotEnabled,
+    /// The students are no list.
+    #[error("`multidistillation.students` is no list")]
+    NoList,
+    /// A key whose value is of another kind.
+    #[error("`{key}` is {value}")]
+    Value {
+        /// The key.
+        key: String,
+        /// Its value, as JSON.
+        value: String,
+        /// What it is to be.
+        wanted: &'static str,
+    },
+    /// A range of ranks that is empty.
+    #[error("`{key}` holds no rank")]
+    EmptyRange {
+        /// Its key.
+        key: String,
+    },
+    /// The rank is in no range.
+    #[error("no `ranks_range` holds it")]
+    NoRange {
+        /// Each student and its ranks.
+        ranges: String,
+    },
+    /// A global batch that the student's ranks cannot share.
+    #[error("`multidistillation.global_batch_size: {batch}` cannot be shared by the {ranks} ranks of `{student}`")]
+    Batch {
+        /// Images of all ranks.
+        batch: u64,
+        /// The student's ranks.
+        ranks: u64,
+        /// The student's name.
+        student: String,
+    },
+}
+
+impl Hint for MergeError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Yaml(error) => error.hints(),
+            Self::NotAMapping(_) => "a config looks like `optim: {lr: 0.001}`".into(),
+            Self::Value { problem, .. } => problem.hints(),
+            Self::Override { problem, .. } | Self::Layer { problem, .. } | Self::Interpolation(problem) => {
+                problem.hints()
+            }
+            Self::NoTeacher => "give the teacher's YAML file there".into(),
+            Self::Student { problem, .. } => problem.hints(),
+            Self::Scaling { .. } => "give a number, or `optim.scaling_rule=none`".into(),
+        }
+    }
+}
+
+impl Hint for MergeProblem {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Containers { below, .. } => containers_hint(below).into(),
+            Self::Key { .. } => "write `a.b=value` or `a[b]=value`".into(),
+            Self::Index { list, .. } => format!("the first item is 0; a list can be given whole: `{list}=[…]`").into(),
+            Self::Through { .. } => "override the key that it stands for".into(),
+            Self::Grammar { .. } => {
+                "write `${section.key}`; a `${` that is meant as text takes a backslash before it".into()
+            }
+            Self::Resolver { .. } => "write the value itself".into(),
+            Self::Target { key, .. } => format!("give `{key}` a value of its own, or mend the interpolation").into(),
+        }
+    }
+}
+
+impl Hint for StudentProblem {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::NoRank => "give the number of all ranks".into(),
+            Self::Section(problem) => problem.hints(),
+            Self::NotEnabled => "give the base config, the one that lists the students".into(),
+            Self::NoList => "list each student's name, config_path and ranks_range".into(),
+            Self::Value { wanted, .. } => format!("give {wanted}").into(),
+            Self::EmptyRange { .. } => "give the first rank and the one after the last".into(),
+            Self::NoRange { ranges } => ranges.clone().into(),
+            Self::Batch { ranks, .. } => format!("give a multiple of {ranks}").into(),
+        }
+    }
 }
 
 fn containers_hint(below: &str) -> &'static str {

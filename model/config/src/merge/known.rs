@@ -1,6 +1,7 @@
 //! Which keys mean something: those of the defaults, those that the reference reads where they are given, and those that
 //! only its published configs carry.
 
+use dinov3_ground::similar::{likeness, most_like_by};
 use serde_json::Value;
 
 use crate::defaults::defaults;
@@ -156,9 +157,6 @@ fn known(defaults: &Value) -> Vec<String> {
     found
 }
 
-/// How alike two names must be (Jaro-Winkler, 1 for the same) before one is suggested for the other.
-const ALIKE: f64 = 0.8;
-
 /// [`nearest`] for a key that may stand in a list.
 fn nearest_to(key: &str, pattern: &str, known: &[String]) -> Option<String> {
     let mut indices = key.split('.').zip(pattern.split('.')).filter(|(_, part)| *part == "*").map(|(index, _)| index);
@@ -172,20 +170,14 @@ fn nearest_to(key: &str, pattern: &str, known: &[String]) -> Option<String> {
 fn nearest(key: &str, known: &[String]) -> Option<String> {
     let (section, name) = split(key);
     let named = || known.iter().filter(|known| known.contains('*') == key.contains('*'));
-    let elsewhere = named().filter(|known| split(known).1 == name).map(|known| (1.0 + likeness(key, known), known));
-    let beside = named().filter(|known| split(known).0 == section).map(|known| (likeness(name, split(known).1), known));
-    let anywhere = named().map(|known| (likeness(key, known), known));
-    best(elsewhere).or_else(|| best(beside)).or_else(|| best(anywhere))
-}
-
-fn likeness(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
-}
-
-/// The first of the most alike, if it is alike enough.
-fn best<'a>(candidates: impl Iterator<Item = (f64, &'a String)>) -> Option<String> {
-    let alike = candidates.filter(|(likeness, _)| *likeness >= ALIKE);
-    alike.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, known)| known.clone())
+    let alike = |known: &str| likeness(key, known);
+    let of_that_name = named().filter(|known| split(known).1 == name);
+    let elsewhere = of_that_name.reduce(|best, next| if alike(next) > alike(best) { next } else { best });
+    let beside = || named().filter(|known| split(known).0 == section);
+    let meant = elsewhere
+        .or_else(|| most_like_by(name, beside(), |known| split(known).1))
+        .or_else(|| most_like_by(key, named(), |known| known));
+    meant.cloned()
 }
 
 /// A key's section and its own name.

@@ -46,6 +46,8 @@ pub fn apply_scaling_rules(config: &mut Value, world_size: usize) -> Result<Opti
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::hint::text;
+
     use super::*;
     use crate::merge::merged;
 
@@ -78,11 +80,11 @@ mod tests {
 
     #[test]
     fn what_is_no_number_cannot_be_scaled() {
-        insta::assert_snapshot!(scaled(&["optim.lr=null"], 8).unwrap_err(), @r"
+        insta::assert_snapshot!(text(&scaled(&["optim.lr=null"], 8).unwrap_err()), @r"
         `optim.scaling_rule: sqrt_wrt_1024` cannot be applied: `optim.lr` is null
         hint: give a number, or `optim.scaling_rule=none`
         ");
-        insta::assert_snapshot!(scaled(&["train.batch_size_per_gpu=many"], 8).unwrap_err(), @r#"
+        insta::assert_snapshot!(text(&scaled(&["train.batch_size_per_gpu=many"], 8).unwrap_err()), @r#"
         `optim.scaling_rule: sqrt_wrt_1024` cannot be applied: `train.batch_size_per_gpu` is "many"
         hint: give a number, or `optim.scaling_rule=none`
         "#);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Layer, MergeError, Merged, interpolation, load, merged_layers};
+use super::{Layer, MergeError, Merged, StudentProblem, interpolation, load, merged_layers};
 
 /// A student and the ranks that train it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ pub fn merged_student(
     let plan = plan(&base).map_err(fail)?;
     let entry = plan.entry(rank).map_err(fail)?;
     if world_size == 0 {
-        return Err(fail("a world has at least one rank\nhint: give the number of all ranks".to_owned()));
+        return Err(fail(StudentProblem::NoRank));
     }
     let mut overrides = overrides.to_vec();
     if let Some(folder) = output_dir {
@@ -65,65 +65,56 @@ struct Entry {
     ranks: Range<usize>,
 }
 
-fn plan(base: &Layer) -> Result<Plan, String> {
-    let section = interpolation::resolve_at(&Value::Object(base.mapping.clone()), &["multidistillation"])
-        .map_err(|problem| problem.to_string())?
-        .unwrap_or_default();
+fn plan(base: &Layer) -> Result<Plan, StudentProblem> {
+    let section =
+        interpolation::resolve_at(&Value::Object(base.mapping.clone()), &["multidistillation"])?.unwrap_or_default();
     if section["enabled"] != Value::Bool(true) {
-        return Err("`multidistillation.enabled` is not true there\nhint: give the base config, the one that lists the students".to_owned());
+        return Err(StudentProblem::NotEnabled);
     }
-    let number = |value: &Value, key: &str| {
-        value.as_u64().ok_or_else(|| format!("`{key}` is {value}\nhint: give a whole number"))
+    let wrong = |key: &str, value: &Value, wanted| StudentProblem::Value {
+        key: key.to_owned(),
+        value: value.to_string(),
+        wanted,
     };
+    let number = |value: &Value, key: &str| value.as_u64().ok_or_else(|| wrong(key, value, "a whole number"));
     let global_batch_size = number(&section["global_batch_size"], "multidistillation.global_batch_size")?;
-    let Some(list) = section["students"].as_array() else {
-        return Err(
-            "`multidistillation.students` is no list\nhint: list each student's name, config_path and ranks_range"
-                .to_owned(),
-        );
-    };
+    let list = section["students"].as_array().ok_or(StudentProblem::NoList)?;
     let students = list.iter().enumerate().map(|(i, student)| {
         let key = |name: &str| format!("multidistillation.students.{i}.{name}");
         let text = |name: &str| {
             let value = student[name].as_str().map(str::to_owned);
-            value.ok_or_else(|| format!("`{}` is {}\nhint: give a text", key(name), student[name]))
+            value.ok_or_else(|| wrong(&key(name), &student[name], "a text"))
         };
-        let range = student["ranks_range"].as_array().filter(|range| range.len() == 2);
-        let range = range.ok_or_else(|| {
-            format!(
-                "`{}` is {}\nhint: give the first rank and the one after the last",
-                key("ranks_range"),
-                student["ranks_range"]
-            )
-        })?;
+        let given = &student["ranks_range"];
+        let range = given.as_array().filter(|range| range.len() == 2);
+        let range =
+            range.ok_or_else(|| wrong(&key("ranks_range"), given, "the first rank and the one after the last"))?;
         let bound = |i: usize| number(&range[i], &key("ranks_range")).map(|rank| rank as usize);
         let ranks = bound(0)?..bound(1)?;
         if ranks.is_empty() {
-            return Err(format!(
-                "`{}` holds no rank\nhint: give the first rank and the one after the last",
-                key("ranks_range")
-            ));
+            return Err(StudentProblem::EmptyRange { key: key("ranks_range") });
         }
         Ok(Entry { name: text("name")?, config_path: text("config_path")?, ranks })
     });
-    Ok(Plan { global_batch_size, students: students.collect::<Result<_, String>>()? })
+    Ok(Plan { global_batch_size, students: students.collect::<Result<_, StudentProblem>>()? })
 }
 
 impl Plan {
-    fn entry(&self, rank: usize) -> Result<Entry, String> {
+    fn entry(&self, rank: usize) -> Result<Entry, StudentProblem> {
         let Some(entry) = self.students.iter().find(|student| student.ranks.contains(&rank)) else {
             let ranges = self
                 .students
                 .iter()
                 .map(|student| format!("{} has {} to {}", student.name, student.ranks.start, student.ranks.end - 1));
-            return Err(format!("no `ranks_range` holds it\nhint: {}", ranges.collect::<Vec<_>>().join(", ")));
+            return Err(StudentProblem::NoRange { ranges: ranges.collect::<Vec<_>>().join(", ") });
         };
         let gpus = entry.ranks.len() as u64;
         if !self.global_batch_size.is_multiple_of(gpus) {
-            return Err(format!(
-                "`multidistillation.global_batch_size: {}` cannot be shared by the {gpus} ranks of `{}`\nhint: give a multiple of {gpus}",
-                self.global_batch_size, entry.name
-            ));
+            return Err(StudentProblem::Batch {
+                batch: self.global_batch_size,
+                ranks: gpus,
+                student: entry.name.clone(),
+            });
         }
         Ok(entry.clone())
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use dinov3_ground::hint::text;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -73,7 +74,8 @@ fn missing_values_are_reported() {
 
 #[test]
 fn errors_say_what_is_wrong_and_what_to_do() {
-    let shown = |overrides: &[&str]| format!("{overrides:?}\n{}\n", merged(None, &strings(overrides)).unwrap_err());
+    let shown =
+        |overrides: &[&str]| format!("{overrides:?}\n{}\n", text(&merged(None, &strings(overrides)).unwrap_err()));
     let texts: Vec<String> = [
         &["crops.rgb_mean.0=0.5"][..],
         &["optim=[1]"],
@@ -100,7 +102,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
 fn errors_of_files_name_the_file() {
     let folder = folder(&[("list.yaml", "- 1"), ("clash.yaml", "crops: {rgb_mean: {r: 1}}"), ("open.yaml", "a: ${b")]);
     let shown = |name: &str| {
-        let error = merged(Some(&folder.path().join(name)), &[]).unwrap_err().to_string();
+        let error = text(&merged(Some(&folder.path().join(name)), &[]).unwrap_err());
         error.replace(&format!("{}/", folder.path().display()), "") + "\n"
     };
     insta::assert_snapshot!(["list.yaml", "clash.yaml", "open.yaml"].map(shown).join("\n"));
@@ -152,7 +154,7 @@ fn what_the_reference_asserts_of_students_is_refused() {
     fs::write(folder.path().join("off.yaml"), "multidistillation: {enabled: false}").unwrap();
     fs::write(folder.path().join("none.yaml"), BASE.replace("[0, 2]", "[2, 2]")).unwrap();
     let shown = |(name, rank)| {
-        let error = merged_student(&folder.path().join(name), &[], rank, 5, None).unwrap_err().to_string();
+        let error = text(&merged_student(&folder.path().join(name), &[], rank, 5, None).unwrap_err());
         error.replace(&format!("{}/", folder.path().display()), "") + "\n"
     };
     let cases = [("all.yaml", 5), ("odd.yaml", 0), ("off.yaml", 0), ("none.yaml", 0)];
@@ -168,7 +170,7 @@ fn the_teacher_has_a_config_of_its_own() {
     let teacher = merged_teacher(&student.config).unwrap();
     assert_eq!(teacher.config["student"]["arch"], "vit_large");
     assert_eq!(teacher.config["optim"]["lr"], json!(0.001));
-    insta::assert_snapshot!(merged_teacher(&defaults()).unwrap_err(), @r"
+    insta::assert_snapshot!(text(&merged_teacher(&defaults()).unwrap_err()), @r"
     `distillation.full_cfg_path` names no config
     hint: give the teacher's YAML file there
     ");

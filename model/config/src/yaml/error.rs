@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 /// Line and column, both from 1.
@@ -34,7 +35,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Error)]
 pub enum YamlError {
     /// The file cannot be read.
-    #[error("{path} cannot be read: {error}\nhint: give the path of a YAML file, seen from the current folder")]
+    #[error("{path} cannot be read: {error}")]
     Read {
         /// The file.
         path: String,
@@ -51,26 +52,26 @@ pub enum YamlError {
     },
 }
 
-/// What is wrong at one place; ends in a line that begins with `hint: `.
+/// What is wrong at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum YamlProblem {
     /// Bytes that are no text.
-    #[error("the file is not UTF-8\nhint: save it as UTF-8")]
+    #[error("the file is not UTF-8")]
     NotUtf8,
     /// What the parser says.
-    #[error("this is not YAML: {0}\nhint: {hint}", hint = syntax_hint(.0))]
+    #[error("this is not YAML: {0}")]
     Syntax(String),
     /// A key that stands in one mapping twice.
-    #[error("the key `{0}` is given twice\nhint: keep one of the two; the first is in line {1}")]
+    #[error("the key `{0}` is given twice")]
     Duplicate(String, usize),
     /// A key that is no string.
-    #[error("the key `{0}` is {1}, and keys are strings\nhint: quote it: '{0}'")]
+    #[error("the key `{0}` is {1}, and keys are strings")]
     Key(String, &'static str),
     /// A mapping or list as a key.
-    #[error("a {0} cannot be a key\nhint: quote it if it is meant to be a string")]
+    #[error("a {0} cannot be a key")]
     ContainerKey(&'static str),
     /// `.inf`, `.nan` or an overflow.
-    #[error("{key}`{text}` is not a finite number\nhint: use null or a number that is large enough")]
+    #[error("{key}`{text}` is not a finite number")]
     NotFinite {
         /// The key and a colon, if there is one.
         key: KeyPath,
@@ -78,7 +79,7 @@ pub enum YamlProblem {
         text: String,
     },
     /// An integer beyond 64 bits.
-    #[error("{key}`{text}` does not fit 64 bits\nhint: use a number that is large enough, or quote it")]
+    #[error("{key}`{text}` does not fit 64 bits")]
     TooLarge {
         /// The key and a colon, if there is one.
         key: KeyPath,
@@ -86,7 +87,7 @@ pub enum YamlProblem {
         text: String,
     },
     /// A tagged text that its tag cannot read.
-    #[error("{key}`{text}` is no {tag}\nhint: leave out the tag, or write a value that fits it")]
+    #[error("{key}`{text}` is no {tag}")]
     NotOfTag {
         /// The key and a colon, if there is one.
         key: KeyPath,
@@ -96,7 +97,7 @@ pub enum YamlProblem {
         tag: String,
     },
     /// A tag that has no meaning in a config.
-    #[error("{key}the tag `{tag}` cannot be used in a config\nhint: leave it out; of tags only {known} are known")]
+    #[error("{key}the tag `{tag}` cannot be used in a config")]
     Tag {
         /// The key and a colon, if there is one.
         key: KeyPath,
@@ -106,7 +107,7 @@ pub enum YamlProblem {
         known: &'static str,
     },
     /// A plain `=` or `<<` as a value.
-    #[error("{key}a bare `{text}` has no value\nhint: quote it: '{text}'")]
+    #[error("{key}a bare `{text}` has no value")]
     Bare {
         /// The key and a colon, if there is one.
         key: KeyPath,
@@ -114,18 +115,16 @@ pub enum YamlProblem {
         text: String,
     },
     /// `<<` with something that is no mapping.
-    #[error(
-        "`<<` takes a mapping or a list of mappings\nhint: write `<<: *name` with a name that `&name` has given to a mapping"
-    )]
+    #[error("`<<` takes a mapping or a list of mappings")]
     MergeKey,
     /// An alias within what it stands for.
-    #[error("this alias stands within what it stands for\nhint: a config is a tree: write the value out")]
+    #[error("this alias stands within what it stands for")]
     Recursive,
     /// A second document.
-    #[error("a second document begins here\nhint: a config is one document: remove the `---`")]
+    #[error("a second document begins here")]
     ManyDocuments,
     /// Aliases of aliases, or a depth that no config has.
-    #[error("the text grows beyond {0}\nhint: a config has a few hundred values: see whether its aliases multiply")]
+    #[error("the text grows beyond {0}")]
     TooMuch(&'static str),
 }
 
@@ -136,6 +135,36 @@ pub struct KeyPath(pub String);
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, "`{}`: ", self.0) }
+    }
+}
+
+impl Hint for YamlError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::Read { .. } => "give the path of a YAML file, seen from the current folder".into(),
+            Self::Text { problem, .. } => problem.hints(),
+        }
+    }
+}
+
+impl Hint for YamlProblem {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::NotUtf8 => "save it as UTF-8".into(),
+            Self::Syntax(message) => syntax_hint(message).into(),
+            Self::Duplicate(_, line) => format!("keep one of the two; the first is in line {line}").into(),
+            Self::Key(key, _) => format!("quote it: '{key}'").into(),
+            Self::ContainerKey(_) => "quote it if it is meant to be a string".into(),
+            Self::NotFinite { .. } => "use null or a number that is large enough".into(),
+            Self::TooLarge { .. } => "use a number that is large enough, or quote it".into(),
+            Self::NotOfTag { .. } => "leave out the tag, or write a value that fits it".into(),
+            Self::Tag { known, .. } => format!("leave it out; of tags only {known} are known").into(),
+            Self::Bare { text, .. } => format!("quote it: '{text}'").into(),
+            Self::MergeKey => "write `<<: *name` with a name that `&name` has given to a mapping".into(),
+            Self::Recursive => "a config is a tree: write the value out".into(),
+            Self::ManyDocuments => "a config is one document: remove the `---`".into(),
+            Self::TooMuch(_) => "a config has a few hundred values: see whether its aliases multiply".into(),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ fn value(text: &str) -> Value {
 fn refusals(texts: &[&str]) -> String {
     let shown = texts.iter().map(|text| match parse("c.yaml", text) {
         Ok(value) => panic!("{text:?} gives {value}"),
-        Err(error) => format!("{text:?}\n{error}\n"),
+        Err(error) => format!("{text:?}\n{}\n", dinov3_ground::hint::text(&error)),
     });
     shown.collect::<Vec<_>>().join("\n")
 }
@@ -111,7 +111,7 @@ fn what_grows_without_end_is_refused() {
 fn files_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let shown = |name: &str| {
-        let error = load(&folder.path().join(name)).unwrap_err().to_string();
+        let error = dinov3_ground::hint::text(&load(&folder.path().join(name)).unwrap_err());
         error.replace(&format!("{}/", folder.path().display()), "")
     };
     std::fs::write(folder.path().join("latin.yaml"), b"a: 1\nb: caf\xe9\n").unwrap();

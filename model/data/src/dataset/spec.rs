@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::nearest::nearest;
+use dinov3_ground::similar::most_like;
+use dinov3_ground::{Hint, Hints};
+
 use crate::imagenet::{Split, UnknownSplit};
 
 /// The one dataset that is built.
@@ -54,23 +56,23 @@ pub enum SpecError {
     Split(#[from] UnknownSplit),
 }
 
-impl SpecError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for SpecError {
+    fn hints(&self) -> Hints {
         let example = "ImageNet:split=TRAIN:root=PATH:extra=PATH";
-        let meant = |given: &str, known: &[&'static str]| match nearest(given, known) {
+        let meant = |given: &str, known: &[&'static str]| match most_like(given, known.iter().copied()) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("write it as {example}"),
         };
-        match self {
+        let hint: String = match self {
             Self::NotBuilt(_) => format!("of the reference's datasets this trainer reads ImageNet: {example}"),
             Self::Unknown(given) => meant(given, &[IMAGENET]),
             Self::Key(given) => meant(given, &KEYS),
             Self::NoValue(_) => format!("write it as {example}; a path cannot hold a `:` here"),
             Self::Twice(_) => "keep one of the two".to_owned(),
             Self::Missing(_) => format!("write it as {example}"),
-            Self::Split(unknown) => unknown.hint(),
-        }
+            Self::Split(unknown) => return unknown.hints(),
+        };
+        hint.into()
     }
 }
 
@@ -150,7 +152,7 @@ mod tests {
     fn anything_else_is_refused_by_name() {
         let refused = |text: &str| {
             let error = DatasetSpec::parse(text).unwrap_err();
-            format!("{text}\n  {error}\n  hint: {}\n", error.hint())
+            format!("{text}\n  {error}\n  hint: {}\n", error.hints())
         };
         let texts = [
             "ImageNet22k:root=a:extra=b",

@@ -1,5 +1,7 @@
 //! Why a file has no pixels.
 
+use dinov3_ground::{Hint, Hints};
+
 /// What is wrong with the bytes of a file. The file's name is the caller's to add.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -39,16 +41,16 @@ pub enum DecodeError {
     },
 }
 
-impl DecodeError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for DecodeError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Unsupported { .. } => "convert it to JPEG or PNG; the name of the file does not matter".to_owned(),
             Self::Unknown { .. } => "remove the file from the data set, or fetch it again".to_owned(),
             Self::TooLarge { .. } => format!("make it smaller: at most {} pixels are decoded", super::MOST_PIXELS),
             Self::Truncated { .. } | Self::Broken { .. } => {
                 "compare its size and hash with the original's, and fetch it again".to_owned()
             }
-        }
+        };
+        hint.into()
     }
 }

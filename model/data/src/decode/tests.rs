@@ -225,7 +225,7 @@ fn other_formats_are_refused_by_name() {
 
 #[test]
 fn errors_say_what_is_wrong_and_what_to_do() {
-    let text = |error: DecodeError| format!("{error}\nhint: {}", error.hint());
+    let text = |error: DecodeError| dinov3_ground::hint::text(&error);
     insta::assert_snapshot!(text(decode(b"GIF89a").unwrap_err()), @r"
     this is a GIF image
     hint: convert it to JPEG or PNG; the name of the file does not matter

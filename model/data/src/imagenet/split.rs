@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::dataset::nearest::nearest;
+use dinov3_ground::similar::most_like;
+use dinov3_ground::{Hint, Hints};
 
 /// A split of ImageNet: `ImageNet.Split` of the reference's `dinov3/data/datasets/image_net.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,14 +26,14 @@ pub struct UnknownSplit {
     pub given: String,
 }
 
-impl UnknownSplit {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for UnknownSplit {
+    fn hints(&self) -> Hints {
         let names = Split::ALL.map(Split::name);
-        match nearest(&self.given.to_uppercase(), &names) {
+        let hint: String = match most_like(&self.given, names) {
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the splits are {}", names.join(", ")),
-        }
+        };
+        hint.into()
     }
 }
 
@@ -131,7 +132,7 @@ mod tests {
         for split in Split::ALL {
             assert_eq!(split.name().parse(), Ok(split));
         }
-        let hint = |given: &str| given.parse::<Split>().unwrap_err().hint();
+        let hint = |given: &str| given.parse::<Split>().unwrap_err().hints().to_string();
         assert_eq!([hint("train"), hint("VALID")], ["did you mean `TRAIN`?", "did you mean `VAL`?"]);
         assert_eq!(hint("x"), "the splits are TRAIN, VAL, TEST");
     }

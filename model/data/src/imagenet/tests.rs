@@ -43,7 +43,7 @@ fn what_cannot_be_read_is_named() {
     let error = dataset.read(0).unwrap_err();
     let expected = format!("sample 0 cannot be read from {}/train/n01/n01_10.JPEG: ", root.path().display());
     assert!(error.to_string().starts_with(&expected), "{error}");
-    assert!(error.hint().contains("data prepare"), "{}", error.hint());
+    assert!(error.hints().to_string().contains("data prepare"), "{}", error.hints().to_string());
 }
 
 #[test]
@@ -68,5 +68,5 @@ fn tables_of_another_split_are_missed() {
     let (_root, spec) = imagenet();
     let error = ImageNet::open(&DatasetSpec { split: Split::Val, ..spec }, Length::Any).unwrap_err();
     assert!(error.to_string().contains("entries-VAL.npy cannot be read"), "{error}");
-    assert!(error.hint().contains("data prepare"), "{}", error.hint());
+    assert!(error.hints().to_string().contains("data prepare"), "{}", error.hints().to_string());
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::pool::{File, Place, Pool};
-use super::{LoaderError, Settings};
+use super::{LoaderError, OnUnusable, Settings, Unusable};
 use crate::augment::Crops;
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
@@ -46,6 +46,27 @@ struct Pending {
     masks: Option<Masks>,
 }
 
+/// The images that cannot be used, and who is told of them.
+pub(super) struct Broken {
+    images: HashSet<usize>,
+    count: Arc<AtomicUsize>,
+    told: OnUnusable,
+}
+
+impl Broken {
+    /// None so far. `count` is how many there are.
+    pub(super) fn new(count: Arc<AtomicUsize>, told: OnUnusable) -> Self {
+        Self { images: HashSet::new(), count, told }
+    }
+
+    fn insert(&mut self, index: usize, image: Unusable) {
+        if self.images.insert(index) {
+            self.count.store(self.images.len(), Ordering::Relaxed);
+            (self.told)(image);
+        }
+    }
+}
+
 pub(super) struct Conductor {
     dataset: Arc<dyn Dataset>,
     sampler: Box<dyn Iterator<Item = usize> + Send>,
@@ -62,8 +83,7 @@ pub(super) struct Conductor {
     untaken: usize,
     /// The batch whose parameters are drawn next.
     drawing: u64,
-    broken: HashSet<usize>,
-    broken_count: Arc<AtomicUsize>,
+    broken: Broken,
     /// How often an image of a place was replaced, for those where it was.
     replaced: HashMap<Place, usize>,
     ended: bool,
@@ -84,7 +104,7 @@ impl Conductor {
         settings: Settings,
         pool: Pool,
         outbox: Sender<Result<Batch, LoaderError>>,
-        broken_count: Arc<AtomicUsize>,
+        broken: Broken,
     ) -> Self {
         let streams =
             (0..settings.streams as u64).map(|worker| Streams::of_worker(settings.base_seed, worker)).collect();
@@ -100,8 +120,7 @@ impl Conductor {
             begun: 0,
             untaken: 0,
             drawing: 0,
-            broken: HashSet::new(),
-            broken_count,
+            broken,
             replaced: HashMap::new(),
             ended: false,
         }
@@ -207,11 +226,8 @@ impl Conductor {
         let index = self.sample(place).index;
         let name = self.dataset.name_of(index);
         let last = format!("{name}: {reason}");
-        if self.broken.insert(index) {
-            self.broken_count.store(self.broken.len(), Ordering::Relaxed);
-            tracing::warn!(image = name, reason, "an image cannot be used; the next one takes its place");
-        }
-        let (broken, limit) = (self.broken.len(), self.settings.broken_limit);
+        self.broken.insert(index, Unusable { image: name, reason: reason.to_owned() });
+        let (broken, limit) = (self.broken.images.len(), self.settings.broken_limit);
         if broken > limit {
             return Err(End::Failed(LoaderError::TooManyBroken { broken, limit, last }));
         }

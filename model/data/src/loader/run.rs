@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Loader, LoaderError, Settings};
+use dinov3_ground::{Hint, Hints};
+
+use super::{Loader, LoaderError, OnUnusable, Settings};
 use crate::collate::Batch;
 use crate::combined::{self, CombinedChoice};
 use crate::config::{DataConfig, Resolution};
@@ -41,13 +43,12 @@ pub enum StartError {
     Loader(#[from] LoaderError),
 }
 
-impl StartError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
+impl Hint for StartError {
+    fn hints(&self) -> Hints {
         match self {
-            Self::Sampler(error) => error.hint(),
-            Self::Ratios(error) => error.hint(),
-            Self::Loader(error) => error.hint().to_owned(),
+            Self::Sampler(error) => error.hints(),
+            Self::Ratios(error) => error.hints(),
+            Self::Loader(error) => error.hints(),
         }
     }
 }
@@ -60,7 +61,7 @@ pub struct RunLoader {
 
 impl RunLoader {
     /// Starts the loaders of `config`. `base_seed` is called once for each, in order: the reference draws it from torch's global
-    /// generator.
+    /// generator. `unusable` is told of every image that cannot be used.
     ///
     /// # Errors
     /// When a number cannot be honoured, or there are no threads to be had.
@@ -69,6 +70,7 @@ impl RunLoader {
         dataset: &Arc<dyn Dataset>,
         start: &Start,
         mut base_seed: impl FnMut() -> u64,
+        unusable: &OnUnusable,
     ) -> Result<Self, StartError> {
         let mut loader = |resolution: &Resolution| -> Result<Loader, StartError> {
             let settings = Settings {
@@ -80,7 +82,8 @@ impl RunLoader {
                 broken_limit: start.broken_limit,
             };
             let sampler = sampler(config, resolution, dataset.len(), start)?;
-            Ok(Loader::start(Arc::clone(dataset), sampler, Arc::new(resolution.collation.clone()), &settings)?)
+            let collation = Arc::new(resolution.collation.clone());
+            Ok(Loader::start(Arc::clone(dataset), sampler, collation, &settings, Arc::clone(unusable))?)
         };
         let loaders = config.resolutions.iter().map(&mut loader).collect::<Result<Vec<_>, _>>()?;
         let ratios: Vec<_> = config.resolutions.iter().map(|resolution| resolution.ratio).collect();

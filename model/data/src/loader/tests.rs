@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{Loader, LoaderError, Settings};
+use super::{Loader, LoaderError, Settings, Unusable};
 use crate::augment::Augmentation;
 use crate::collate::{Batch, Collation};
 use crate::dataset::{Dataset, ReadError};
@@ -89,7 +90,14 @@ fn once() -> Box<dyn Iterator<Item = usize> + Send> {
 }
 
 fn start(album: Album, settings: Settings) -> Loader {
-    Loader::start(Arc::new(album), once(), Arc::new(collation()), &settings).unwrap()
+    start_telling(album, settings).0
+}
+
+/// And what it tells of unusable images.
+fn start_telling(album: Album, settings: Settings) -> (Loader, Receiver<Unusable>) {
+    let (told, unusable) = channel();
+    let tell = Arc::new(move |image| told.send(image).unwrap());
+    (Loader::start(Arc::new(album), once(), Arc::new(collation()), &settings, tell).unwrap(), unusable)
 }
 
 fn batches(album: Album, settings: Settings) -> Vec<Batch> {
@@ -163,13 +171,26 @@ fn a_vanished_file_is_replaced_by_the_next_image_that_can_be_read() {
     assert!(found == batches(album(), Settings { threads: 1, prefetch: 1, ..SETTINGS }));
 }
 
+/// Seen to fail: each was a warning of `tracing`, which nobody listened to.
+#[test]
+fn each_unusable_image_is_told_once() {
+    let album = Album { missing: [4, 5].into(), truncated: [9].into(), ..Album::default() };
+    let (loader, told) = start_telling(album, SETTINGS);
+    assert_eq!(loader.collect::<Result<Vec<_>, _>>().unwrap().len(), 6);
+    let mut told: Vec<String> = told.iter().map(|image| image.to_string()).collect();
+    told.sort();
+    insta::assert_snapshot!(told.join("\n"), @"");
+}
+
 #[test]
 fn too_many_unusable_images_end_the_run() {
-    let mut loader = start(Album { missing: (3..12).collect(), ..Album::default() }, SETTINGS);
+    let album = Album { missing: (3..12).collect(), ..Album::default() };
+    let (mut loader, told) = start_telling(album, SETTINGS);
     let error = loader.by_ref().find_map(Result::err).unwrap();
     assert!(matches!(error, LoaderError::TooManyBroken { broken: 6, limit: 5, .. }), "{error}");
     assert!(error.to_string().contains("album/"), "{error}");
     assert!(loader.next().is_none(), "nothing comes after an error");
+    assert_eq!(told.try_iter().count(), 6, "also of those that were too many");
 }
 
 #[test]
@@ -189,7 +210,7 @@ fn a_panicking_thread_becomes_an_error() {
 fn no_more_is_begun_than_there_is_room_for() {
     let album = Arc::new(Album::default());
     let settings = Settings { prefetch: 1, ..SETTINGS };
-    let mut loader = Loader::start(album.clone(), once(), Arc::new(collation()), &settings).unwrap();
+    let mut loader = Loader::start(album.clone(), once(), Arc::new(collation()), &settings, Arc::new(|_| ())).unwrap();
     for taken in 1..=3 {
         loader.next().unwrap().unwrap();
         assert!(album.reads.load(Ordering::SeqCst) <= 3 * (taken + 1), "a batch is taken, one more is made");
@@ -208,8 +229,9 @@ fn dropping_a_loader_ends_its_threads_at_once() {
 #[test]
 fn settings_of_zero_are_refused_by_name() {
     let settings = Settings { streams: 0, ..SETTINGS };
-    let error = Loader::start(Arc::new(Album::default()), once(), Arc::new(collation()), &settings).err().unwrap();
-    insta::assert_snapshot!(format!("{error}\nhint: {}", error.hint()), @r"
+    let album = Arc::new(Album::default());
+    let error = Loader::start(album, once(), Arc::new(collation()), &settings, Arc::new(|_| ())).err().unwrap();
+    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @r"
     train.num_workers cannot be 0
     hint: with no worker the reference draws crops from the trainer's own random stream; give at least one
     ");

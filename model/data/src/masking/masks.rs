@@ -1,5 +1,7 @@
 //! The masks of a batch.
 
+use dinov3_ground::{Hint, Hints};
+
 use crate::random::PythonRandom;
 
 /// Which patches of which global crops are masked.
@@ -29,14 +31,14 @@ pub enum SubsetError {
     NothingMasked,
 }
 
-impl SubsetError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for SubsetError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Odd(_) => "draw masks for a whole number of images".to_owned(),
             Self::TooFew { images, .. } => format!("use a divisor of 1 to {images}, or larger batches"),
             Self::NothingMasked => "raise ibot.mask_sample_probability or ibot.mask_ratio_min_max".to_owned(),
-        }
+        };
+        hint.into()
     }
 }
 

@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{Masking, MaskingGenerator, Masks, SubsetError};
 use crate::random::testing::{check, digest};
 use crate::random::{PythonRandom, Streams};
@@ -117,7 +119,7 @@ fn subsets_that_cannot_be() {
     assert_eq!(refused(4, 3), SubsetError::TooFew { images: 2, divide_by: 3 });
     assert_eq!(refused(4, 0), SubsetError::TooFew { images: 2, divide_by: 0 });
     assert_eq!(refused(4, 2), SubsetError::NothingMasked);
-    assert_eq!(refused(4, 3).hint(), "use a divisor of 1 to 2, or larger batches");
+    assert_eq!(refused(4, 3).hints(), "use a divisor of 1 to 2, or larger batches".into());
 }
 
 #[test]
@@ -163,5 +165,5 @@ fn numbers_out_of_bounds() {
     ] {
         assert_eq!(wrong.check().unwrap_err().to_string(), message);
     }
-    assert_eq!(Masking { ratio: (0.1, 2.0), ..fine }.check().unwrap_err().hint(), "use a number from 0 to 1");
+    assert_eq!(Masking { ratio: (0.1, 2.0), ..fine }.check().unwrap_err().hints(), "use a number from 0 to 1".into());
 }

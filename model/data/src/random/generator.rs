@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use dinov3_ground::{Hint, Hints};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 
@@ -42,14 +43,14 @@ pub enum ProbabilityError {
     Sum(f64),
 }
 
-impl ProbabilityError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for ProbabilityError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::None => "give at least one".to_owned(),
             Self::NotANumber(_) | Self::Negative { .. } => "use numbers from 0 to 1".to_owned(),
             Self::Sum(sum) => format!("divide each of them by {sum}"),
-        }
+        };
+        hint.into()
     }
 }
 

@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{EpochSampler, InfiniteSampler, SamplerError, SamplerSettings, ShardedInfiniteSampler};
 use crate::random::testing::{DRAWS, check};
 
@@ -174,7 +176,7 @@ fn arguments_that_make_no_sampler() {
             EpochSampler::new(wrong, 5).unwrap_err(),
         ];
         for error in errors {
-            assert_eq!((error.to_string(), error.hint()), (message.to_owned(), hint.to_owned()));
+            assert_eq!((error.to_string(), error.hints().to_string()), (message.to_owned(), hint.to_owned()));
         }
     }
     assert_eq!(EpochSampler::new(good, 0).unwrap_err(), SamplerError::Zero("size"));

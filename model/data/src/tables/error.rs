@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::{Hint, Hints};
+
 use super::labels::{LABELS, LabelError};
 use crate::npy::NpyError;
 
@@ -67,10 +69,9 @@ pub enum TableError {
     },
 }
 
-impl TableError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for TableError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Open { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 "make the tables with `data prepare`, or name the folder that they are in"
             }
@@ -80,7 +81,8 @@ impl TableError {
             }
             Self::Row { .. } => "the rows are counted from 0",
             _ => "make the tables again with `data prepare --force`",
-        }
+        };
+        hint.into()
     }
 }
 
@@ -156,16 +158,15 @@ fn shown(folders: &[PathBuf]) -> String {
     }
 }
 
-impl PrepareError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for PrepareError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Read { .. } => "see whether the folder may be read, and whether the disk it lies on is sound".into(),
             Self::NoFolder(_) => "name the folder that holds `train` and `val`, or another split".into(),
             Self::NoClass(_) => "it is to hold a folder a class, such as `n01440764`".into(),
             Self::Empty(_) => format!("remove what is no class; images end in {}", super::folder::EXTENSIONS.join(" ")),
             Self::Loop(_) => "remove the link: the reference would count the images below it many times".into(),
-            Self::Labels(error) => error.hint(),
+            Self::Labels(error) => return error.hints(),
             Self::TooFewLabels { .. } => {
                 format!("give every class a line `id,name` in {LABELS}, in the folders' order")
             }
@@ -177,9 +178,12 @@ impl PrepareError {
                 "an image is called like `n01440764_10026.JPEG`: rename it, or move it elsewhere".into()
             }
             Self::Write { error, .. } => write_hint(error.kind()).into(),
-        }
+        };
+        hint.into()
     }
+}
 
+impl PrepareError {
     pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Read { path: path.to_owned(), error }
     }

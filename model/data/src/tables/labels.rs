@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dinov3_ground::{Hint, Hints};
+
 /// The file's name, below the root of ImageNet.
 pub const LABELS: &str = "labels.txt";
 
@@ -60,16 +62,16 @@ fn columns_of(columns: usize) -> String {
     }
 }
 
-impl LabelError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> String {
-        match self {
+impl Hint for LabelError {
+    fn hints(&self) -> Hints {
+        let hint: String = match self {
             Self::Read { .. } => format!("the root of ImageNet is to hold {LABELS}, a line `id,name` a class"),
             Self::NotUtf8 { .. } => "save it as UTF-8".to_owned(),
             Self::Columns { columns: 0, .. } => "remove the empty line".to_owned(),
             Self::Columns { .. } => "write `id,name`, and quotes around a name that has commas".to_owned(),
             Self::TooLong { .. } => "see whether a quote is left open before it".to_owned(),
-        }
+        };
+        hint.into()
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
 
     fn parsed(text: &[u8]) -> Result<Vec<(String, String)>, String> {
         let labels = Labels::parse(Path::new(LABELS), text);
-        labels.map(|labels| labels.rows).map_err(|error| format!("{error}; {}", error.hint()))
+        labels.map(|labels| labels.rows).map_err(|error| format!("{error}; {}", error.hints()))
     }
 
     /// Python's answers to these are in `cases.json`, as tables.

@@ -1,21 +1,18 @@
 //! Tables on disk: whole or not at all.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use tempfile::NamedTempFile;
+use dinov3_ground::atomic::StagedFile;
 
 use super::error::PrepareError;
-
-/// Written at once.
-const BUFFER: usize = 1 << 20;
 
 /// A table that is on disk, and not yet under its name. Dropped, it leaves nothing behind.
 pub struct Staged {
     path: PathBuf,
-    file: NamedTempFile,
+    file: StagedFile,
 }
 
 /// Writes the table `name` beside where it belongs. `time` is how old it counts as: it knows nothing of what changed later.
@@ -30,22 +27,8 @@ pub fn stage(
 ) -> Result<Staged, PrepareError> {
     let path = folder.join(name);
     let staged = fs::create_dir_all(folder).and_then(|()| {
-        remove_leftovers(folder, name)?;
-        let mut builder = tempfile::Builder::new();
-        let prefix = prefix(name);
-        builder.prefix(&prefix);
-        // Those of any new file, not the owner's alone.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(folder)?;
-        // Held as long as somebody writes it: see `remove_leftovers`.
-        file.as_file().lock()?;
-        let mut out = BufWriter::with_capacity(BUFFER, file.as_file());
-        fill(&mut out)?;
-        out.flush()?;
-        drop(out);
-        file.as_file().set_modified(time)?;
-        file.as_file().sync_all()?;
+        let file = StagedFile::filled(&path, fill)?;
+        file.file().set_modified(time)?;
         Ok(file)
     });
     match staged {
@@ -59,39 +42,13 @@ pub fn stage(
 /// # Errors
 /// [`PrepareError::Write`].
 pub fn publish(tables: Vec<Staged>) -> Result<(), PrepareError> {
-    for Staged { path, file } in tables {
-        file.persist(&path).map_err(|error| PrepareError::Write { path: path.clone(), error: error.error })?;
-        #[cfg(unix)]
-        if let Some(folder) = path.parent() {
-            // So that the names, too, outlive a loss of power.
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(PrepareError::write(folder))?;
-        }
-    }
-    Ok(())
-}
-
-fn prefix(name: &str) -> String {
-    format!(".{name}.")
-}
-
-/// Removes what a killed process has left of the table; what another process is writing just now is locked, and stays.
-fn remove_leftovers(folder: &Path, name: &str) -> io::Result<()> {
-    let prefix = prefix(name);
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_bytes()) {
-            continue;
-        }
-        let path = entry.path();
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
+    tables.into_iter().try_for_each(|Staged { path, file }| file.publish().map_err(PrepareError::write(&path)))
 }
 
 #[cfg(test)]
 mod tests {
+    use dinov3_ground::Hint;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -106,12 +63,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("t.npy"), "old").unwrap();
         let half = |out: &mut dyn Write| {
-            out.write_all(&vec![0; 3 * BUFFER])?;
+            out.write_all(b"half of it")?;
             Err(io::ErrorKind::StorageFull.into())
         };
         let error = stage(folder.path(), "t.npy", SystemTime::now(), half).err().unwrap();
         assert!(error.to_string().ends_with("t.npy cannot be written: no storage space"), "{error}");
-        assert!(error.hint().starts_with("free some space"), "{}", error.hint());
+        assert!(error.hints().to_string().starts_with("free some space"), "{}", error.hints().to_string());
         assert_eq!(names(folder.path()), ["t.npy"]);
         assert_eq!(fs::read(folder.path().join("t.npy")).unwrap(), b"old");
     }
@@ -128,18 +85,5 @@ mod tests {
         assert_eq!(fs::read(extra.join("b.npy")).unwrap(), b"b.npy");
         let modified = fs::metadata(extra.join("a.npy")).unwrap().modified().unwrap();
         assert_eq!(modified, SystemTime::UNIX_EPOCH);
-    }
-
-    #[test]
-    fn leftovers_go_and_what_is_being_written_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = || stage(folder.path(), "a.npy", SystemTime::now(), |out| out.write_all(b"new"));
-        fs::write(folder.path().join(".a.npy.killed"), "half").unwrap();
-        fs::write(folder.path().join(".b.npy.other"), "half").unwrap();
-        let first = write().unwrap();
-        let second = write().unwrap();
-        assert_eq!(names(folder.path()).len(), 3, "{:?}", names(folder.path()));
-        publish(vec![first, second]).unwrap();
-        assert_eq!(names(folder.path()), [".b.npy.other", "a.npy"]);
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use dinov3_ground::Hint;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -65,7 +66,7 @@ impl Tree {
 
     fn error(&self, split: Split) -> String {
         let error = self.prepare(split, false).unwrap_err();
-        format!("{error}\n  {}", error.hint()).replace(&*self.root().to_string_lossy(), "ROOT")
+        format!("{error}\n  {}", error.hints()).replace(&*self.root().to_string_lossy(), "ROOT")
     }
 }
 
@@ -279,7 +280,7 @@ fn refused(entries: bool, change: impl FnOnce(&mut Vec<u8>)) -> String {
         false => Texts::open(path)?.all().map(drop),
     };
     let error = read(&table).unwrap_err();
-    format!("{error}\n  {}\n", error.hint()).replace(&*tree.root().to_string_lossy(), "ROOT")
+    format!("{error}\n  {}\n", error.hints()).replace(&*tree.root().to_string_lossy(), "ROOT")
 }
 
 fn replace(bytes: &mut [u8], from: &str, to: &str) {
@@ -308,5 +309,5 @@ fn damaged_tables_are_refused_by_name() {
     );
     let missing = Entries::open(Path::new("nowhere/entries-TRAIN.npy")).unwrap_err();
     assert!(missing.to_string().starts_with("the table nowhere/entries-TRAIN.npy cannot be read: "), "{missing}");
-    assert!(missing.hint().contains("data prepare"));
+    assert!(missing.hints().to_string().contains("data prepare"));
 }

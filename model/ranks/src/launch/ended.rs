@@ -4,6 +4,8 @@ use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use dinov3_ground::{Hint, Hints};
+
 /// How all ranks of a launch ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -49,14 +51,16 @@ impl fmt::Display for Death {
     }
 }
 
-impl Death {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self.how {
+impl std::error::Error for Death {}
+
+impl Hint for Death {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self.how {
             How::Signal(9) => "unless somebody killed it, ask the kernel's log about memory",
             How::Signal(_) => "the kernel's log, or a core dump, says where it was",
             How::Code(_) => "what it said itself is above",
-        }
+        };
+        hint.into()
     }
 }
 

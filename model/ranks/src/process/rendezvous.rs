@@ -1,13 +1,57 @@
 //! How the ranks find each other: through a store that one of them, or their launcher, serves.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use dinov3_torch::c10d::{Store, Trouble};
 
-use crate::error::Failure;
+use crate::env::Env;
+use crate::error::{Failure, named};
 
 /// For how long one wait at the store lasts at most. Who is missing is known as of the last one, should the store itself go away.
 const SLICE: Duration = Duration::from_millis(500);
+
+/// For how long a rank waits before it says whom it waits for.
+pub(super) const SILENCE: Duration = Duration::from_secs(8);
+
+/// For how much longer than c10d itself a rank waits for c10d's store to be opened. c10d's own error says more, where it gives one.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Says something to the person who watches.
+pub(super) fn say(text: &str) {
+    eprintln!("note: {text}");
+}
+
+/// Opens the store, or connects to it. After `silence` it says by `say` what it waits for.
+///
+/// c10d connects, sends a first word and waits for the answer as long as the connection lasts: its timeout is for the connection
+/// alone. Where the port is taken by something that does not speak, its thread is left behind, which ends with the process.
+///
+/// # Errors
+/// What c10d says, or that nobody answers within `timeout`.
+pub(super) fn open(env: &Env, timeout: Duration, silence: Duration, say: &dyn Fn(&str)) -> Result<Store, String> {
+    let (opened, outcome) = mpsc::channel();
+    let (host, port, serves) = (env.master_addr.clone(), env.master_port, env.serves());
+    let thread = thread::Builder::new().name("rendezvous".to_owned());
+    let opening = move || {
+        // If nobody waits for it any more, the store is closed again.
+        let _ = opened.send(Store::tcp(&host, port, serves, timeout));
+    };
+    thread.spawn(opening).map_err(|error| format!("no thread can be started: {error}"))?;
+    let silence = silence.min(timeout);
+    let mut answer = outcome.recv_timeout(silence);
+    if let Err(RecvTimeoutError::Timeout) = answer {
+        let who = if env.agent_store { "the launcher" } else { "rank 0" };
+        say(&format!("rank {} waits for {who}, which serves the store at {}:{port}", env.rank, env.master_addr));
+        answer = outcome.recv_timeout((timeout - silence) + GRACE);
+    }
+    match answer {
+        Ok(store) => store.map_err(|trouble| trouble.message().to_owned()),
+        Err(RecvTimeoutError::Timeout) => Err(format!("something has the port and has not answered for {timeout:?}")),
+        Err(RecvTimeoutError::Disconnected) => Err("the thread that opens it panicked".to_owned()),
+    }
+}
 
 /// A store, and what to call it in errors.
 #[derive(Debug)]
@@ -30,6 +74,7 @@ impl Meeting {
         members: &[usize],
         value: &str,
         timeout: Duration,
+        say: &dyn Fn(&str),
     ) -> Result<Vec<String>, Failure> {
         let failure = |trouble: Trouble| self.failure(&trouble);
         self.store.set(&key(rank), value).map_err(failure)?;
@@ -37,6 +82,7 @@ impl Meeting {
         let absent = |missing, after| Failure::Absent { missing, size: members.len(), after };
         // As of the last wait that came to nothing.
         let mut missing = Vec::new();
+        let mut said = false;
         for &member in members {
             while let Err(trouble) = self.store.wait(&key(member), slice) {
                 let seen = match trouble {
@@ -45,7 +91,13 @@ impl Meeting {
                 };
                 missing = match seen {
                     Ok(seen) if begun.elapsed() >= timeout => return Err(absent(seen, timeout)),
-                    Ok(seen) => seen,
+                    Ok(seen) => {
+                        if !said && begun.elapsed() >= SILENCE {
+                            said = true;
+                            say(&format!("rank {rank} waits for {}, up to {timeout:?}", named(&seen)));
+                        }
+                        seen
+                    }
                     // Rank 0 began to wait earlier, and took the store away when it gave up.
                     Err(_) if !missing.is_empty() => return Err(absent(missing, whole_millis(begun.elapsed()))),
                     Err(trouble) => return Err(failure(trouble)),
@@ -76,4 +128,37 @@ fn whole_millis(duration: Duration) -> Duration {
 
 fn key(rank: usize) -> String {
     format!("rank/{rank}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Seen to fail: c10d alone waits for an answer for ever.
+    #[test]
+    fn a_port_that_something_silent_has_taken_is_told_and_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        let env = Env {
+            rank: 1,
+            world_size: 2,
+            local_rank: 1,
+            master_addr: "127.0.0.1".to_owned(),
+            master_port: port,
+            agent_store: false,
+            restarts: 0,
+            patience: Duration::from_secs(60),
+        };
+        let said = RefCell::new(Vec::new());
+        let say = |text: &str| said.borrow_mut().push(text.replace(&port.to_string(), "PORT"));
+        let begun = Instant::now();
+        let error = open(&env, Duration::from_secs(1), Duration::from_millis(200), &say).unwrap_err();
+        assert_eq!(error, "something has the port and has not answered for 1s");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        assert_eq!(*said.borrow(), ["rank 1 waits for rank 0, which serves the store at 127.0.0.1:PORT"]);
+        assert!(SILENCE < Duration::from_secs(10));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 /// Why a plugin cannot be used, or cannot do something.
@@ -93,10 +94,9 @@ pub enum PluginError {
     },
 }
 
-impl PluginError {
-    /// What to do about it, without the word `hint:`.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for PluginError {
+    fn hints(&self) -> Hints {
+        let hint: &'static str = match self {
             Self::Load { .. } => "see that the file is there, and what it needs: `ldd` lists that",
             Self::NoPlugin { .. } => "give a library that was made with dinov3_plugin.h",
             Self::Abi { .. } | Self::Torch { .. } | Self::CxxAbi { .. } => {
@@ -107,6 +107,7 @@ impl PluginError {
             }
             Self::Absent { .. } => "use a plugin that offers it",
             Self::Failed { .. } => "see that the device's driver is there and that this process may use it",
-        }
+        };
+        hint.into()
     }
 }

@@ -82,3 +82,16 @@ fn a_backbone_is_saved_and_loaded_under_its_own_names() {
         assert_eq!(mine, theirs, "{name}");
     }
 }
+
+/// Seen to fail: a temporary file that `tempfile` makes is for its owner alone, and stays so under its new name.
+#[cfg(unix)]
+#[test]
+fn the_umask_says_who_may_read_saved_weights() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().permissions().mode();
+    fs::write(dir.path().join("plain"), "").unwrap();
+    save(&fixture::arch(&fixture::merged_config()).student, "", &dir.path().join("weights.safetensors")).unwrap();
+    assert_eq!(mode("weights.safetensors"), mode("plain"));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+}

@@ -62,7 +62,7 @@ impl Side {
     }
 
     fn crops(&mut self, picture: &[u8]) -> Result<Crops, Failure> {
-        let image = decode::decode(picture).map_err(|error| Failure::new(FAILED, error.to_string(), error.hint()))?;
+        let image = decode::decode(picture).map_err(|error| Failure::of(FAILED, error))?;
         let parameters = self.augmentation.draw(image.width(), image.height(), &mut self.streams);
         Ok(self.augmentation.apply(&image, &parameters))
     }

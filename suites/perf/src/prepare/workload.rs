@@ -56,7 +56,7 @@ impl Prepare {
         let extra = self.before("ours")?;
         let start = Instant::now();
         let options = Options { root: self.tree.root(), extra: &extra, force: true, progress: &|_| {} };
-        prepare(SPLIT, &options).map_err(|error| Failure::new(FAILED, error.to_string(), error.hint()))?;
+        prepare(SPLIT, &options).map_err(|error| Failure::of(FAILED, error))?;
         Ok(start.elapsed().as_secs_f64())
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::{fs, io};
 
+use dinov3_ground::Hint;
 use dinov3_ranks::launch::{Ended, Launch, LaunchError, Request, Show};
 use dinov3_torch::runtime::AVX2;
 use serde::Serialize;
@@ -61,7 +62,7 @@ impl Workload for Ranks {
             Ended::Failed(death) => {
                 let words = if death.last_words.is_empty() { "" } else { "\n" };
                 let message = format!("{death}{words}{}", death.last_words);
-                return Err(Failure::new(FAILED, message, death.hint()));
+                return Err(Failure::new(FAILED, message, death.hints()));
             }
         }
         let loopback_bytes = loopback().saturating_sub(before);
@@ -95,7 +96,7 @@ fn read(folder: &Path, rank: u32) -> Result<Measured, Failure> {
 }
 
 fn not_launched(error: &LaunchError) -> Failure {
-    Failure::new(ENVIRONMENT, error.to_string(), error.hint())
+    Failure::new(ENVIRONMENT, error.to_string(), error.hints())
 }
 
 fn lacks(error: &io::Error) -> Failure {

@@ -6,7 +6,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::defects::Plant;
-use dinov3_suites::judging::replay::{Replay, with_view};
+use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::{self, Training};
 use dinov3_suites::{Request, Source, Suite, SuiteError, run_alone};
@@ -35,7 +35,8 @@ fn recorded_elsewhere(plant: Option<Plant>, to: &Path) {
     let mut observer = |name: &str, value: &Tensor| {
         with_view(value, |view| writer.record(Precision::Fp32, name, stage_of(name), view)).unwrap();
     };
-    let replay = Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false };
+    let replay =
+        Replay { precision: Precision::Fp32, device: Device::Cpu, plant, free_run: false, notes: Notes::default() };
     training::replay::run(&golden, &replay, None, &mut observer).unwrap();
     writer.finish().unwrap();
 }

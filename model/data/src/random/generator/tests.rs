@@ -1,3 +1,5 @@
+use dinov3_ground::Hint;
+
 use super::{NumpyGenerator, ProbabilityError, cumulative};
 use crate::random::testing::{check, draws};
 
@@ -70,5 +72,5 @@ fn numbers_that_are_no_probabilities() {
     assert_eq!(cumulative(&[]), Err(ProbabilityError::None));
     let error = cumulative(&[0.5, 0.75]).unwrap_err();
     assert_eq!(error.to_string(), "the probabilities sum to 1.25, not to 1");
-    assert_eq!(error.hint(), "divide each of them by 1.25");
+    assert_eq!(error.hints(), "divide each of them by 1.25".into());
 }

@@ -1,0 +1,76 @@
+//! Errors as the user sees them: what is wrong, the details, what to do.
+
+use std::error::Error;
+use std::io::Write;
+
+use owo_colors::OwoColorize;
+
+use super::Hint;
+
+/// Shows the error on standard error, in colour where that is a terminal: [`text`] after the word `error:`.
+pub fn show(error: &dyn Hint) {
+    let mut shown = format!("{} {}\n", "error:".red().bold(), what(error).join("\n"));
+    for hint in error.hints().iter() {
+        shown += &format!("{} {hint}\n", "hint:".cyan());
+    }
+    // Where standard error is closed there is nobody left to tell; the exit code still says it.
+    let _ = anstream::stderr().write_all(shown.as_bytes());
+}
+
+/// The error without colour: its message, its causes and details an indented line each, and last its hints, each after `hint: `.
+pub fn text(error: &dyn Hint) -> String {
+    let mut lines = what(error);
+    lines.extend(error.hints().iter().map(|hint| format!("hint: {hint}")));
+    lines.join("\n")
+}
+
+fn what(error: &dyn Hint) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut next: Option<&dyn Error> = Some(error);
+    while let Some(cause) = next {
+        let message = cause.to_string();
+        // Many an error's message ends in its cause's: that one is not said again.
+        let said = lines.join("\n");
+        for line in message.lines().filter(|line| !line.trim().is_empty()) {
+            debug_assert!(!line.starts_with("hint:"), "a hint within a message: {message}");
+            if !said.contains(line) {
+                let indent = if lines.is_empty() || line.starts_with(' ') { "" } else { "  " };
+                lines.push(format!("{indent}{line}"));
+            }
+        }
+        next = cause.source();
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hint::Words;
+
+    #[test]
+    fn details_are_indented_and_hints_come_last() {
+        let full = Words::new("disk is full").hint("make room");
+        let error = Words::new("the report was not written:\na detail\n  another").because(full);
+        insta::assert_snapshot!(text(&error), @"
+        the report was not written:
+          a detail
+          another
+          disk is full
+        hint: make room
+        ");
+    }
+
+    #[test]
+    fn nothing_is_said_twice_and_no_detail_is_lost() {
+        // `seed: 1` is part of the line before it, and still a detail of its own.
+        let full = Words::new("no space").hint("make room");
+        let error = Words::new("cannot write: no space\nseed: 10\nseed: 1").hint("make room").because(full);
+        insta::assert_snapshot!(text(&error), @"
+        cannot write: no space
+          seed: 10
+          seed: 1
+        hint: make room
+        ");
+    }
+}
