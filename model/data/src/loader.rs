@@ -133,6 +133,69 @@ impl Settings {
 /// Batches in order, as long as the sampler goes on; a last one that is not full is dropped. After an error there are none.
 ///
 /// Dropping it ends its threads, after the images at hand.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use dinov3_data::augment::Augmentation;
+/// use dinov3_data::collate::Collation;
+/// use dinov3_data::dataset::{Dataset, ReadError};
+/// use dinov3_data::loader::{Loader, OnUnusable, Settings};
+/// use dinov3_data::masking::Masking;
+///
+/// /// One photograph, again and again.
+/// struct Album(Vec<u8>);
+///
+/// impl Dataset for Album {
+///     fn len(&self) -> usize {
+///         8
+///     }
+///
+///     fn read(&self, _: usize) -> Result<Vec<u8>, ReadError> {
+///         Ok(self.0.clone())
+///     }
+///
+///     fn name_of(&self, index: usize) -> String {
+///         format!("album/{index}.jpg")
+///     }
+/// }
+///
+/// let photograph = concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden/photographs/coffee.jpg");
+/// let dataset = Arc::new(Album(std::fs::read(photograph)?));
+/// let augmentation = Augmentation {
+///     global_crops_scale: (0.32, 1.0),
+///     local_crops_scale: (0.05, 0.32),
+///     local_crops_number: 4,
+///     global_crops_size: 32,
+///     local_crops_size: 16,
+///     gram_teacher: None,
+///     local_crops_subset_of_global_crops: false,
+///     patch_size: 8,
+///     share_color_jitter: false,
+///     horizontal_flips: true,
+///     mean: [0.485, 0.456, 0.406],
+///     std: [0.229, 0.224, 0.225],
+/// };
+/// let masking = Masking {
+///     side: 4,
+///     probability: 0.5,
+///     ratio: (0.1, 0.5),
+///     random_circular_shift: false,
+///     max_num_patches: 8.0,
+///     local_batch_size: None,
+/// };
+/// let settings = Settings { batch_size: 3, streams: 2, base_seed: 0, threads: 2, prefetch: 2, broken_limit: 0 };
+/// // Whoever is told of images that cannot be used.
+/// let unusable: OnUnusable = Arc::new(|image| eprintln!("{image}"));
+/// let collation = Arc::new(Collation { augmentation, masking });
+/// let loader = Loader::start(dataset, Box::new(0..8), collation, &settings, unusable)?;
+///
+/// // Two whole batches; the last two images make none.
+/// let batches = loader.collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(batches.len(), 2);
+/// assert_eq!((batches[0].global_crops.len(), batches[0].local_crops.len()), (2 * 3, 4 * 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Loader {
     batches: Receiver<Result<Batch, LoaderError>>,
     events: Sender<Event>,

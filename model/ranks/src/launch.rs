@@ -1,6 +1,18 @@
 //! Local ranks: one command line started several times with torchrun's environment, and ended together (`torchrun --nproc-per-node`).
 //!
 //! Nothing here knows libtorch, so a launcher is a small process. What is asked for is a [`Request`]; what will be started, a [`Launch`].
+//!
+//! ```
+//! use dinov3_ranks::launch::{Ended, Request, Show};
+//!
+//! let arguments = ["-c", "echo rank $RANK of $WORLD_SIZE"].map(Into::into).into();
+//! let request = Request { ranks: 2, program: "/bin/sh".into(), arguments, consequence: 4, show: Show::Lines };
+//! let mut lines = Vec::new();
+//! let ended = request.resolve()?.run(&mut |line| lines.push(line.to_owned()))?;
+//! assert_eq!(ended, Ended::Together(0));
+//! assert_eq!(lines, ["rank 0 of 2"]);
+//! # Ok::<(), dinov3_ranks::launch::LaunchError>(())
+//! ```
 
 mod child;
 mod conductor;

@@ -1,0 +1,188 @@
+//! The rules between crates, held against cargo's own metadata and the sources: who uses whom, who knows libtorch, where
+//! `unsafe` code is, and which folders hold code.
+//!
+//! Each rule is a function of what it looks at, and a test beside it shows a breach that it finds.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
+const USES: [(&str, &[&str]); 16] = [
+    ("dinov3-ground", &[]),
+    ("dinov3-names", &["ground"]),
+    ("dinov3-config", &["ground"]),
+    ("dinov3-data", &["ground", "config"]),
+    ("dinov3-torch", &["ground", "tch"]),
+    ("dinov3-ranks", &["ground", "torch", "tch"]),
+    ("dinov3-vit", &["ground", "names", "config", "data", "ranks", "torch", "tch"]),
+    ("dinov3-train", &["ground", "names", "config", "data", "ranks", "torch", "vit", "tch"]),
+    ("dinov3-plugins", &["ground", "torch", "tch"]),
+    ("dinov3-golden", &["ground", "names"]),
+    ("dinov3-reports", &["ground"]),
+    (
+        "dinov3-suites",
+        &["ground", "names", "config", "data", "torch", "ranks", "vit", "train", "golden", "reports", "tch"],
+    ),
+    ("dinov3-perf", &["ground", "config", "data", "torch", "ranks", "vit", "train", "golden", "tch"]),
+    (
+        "dinov3-fixtures",
+        &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],
+    ),
+    ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "golden", "reports", "suites"]),
+    ("dinov3-ci", &["ground"]),
+];
+
+/// The folders of the repository's root that hold code.
+const ROOMS: [&str; 6] = ["ci", "golden", "harness", "model", "reports", "suites"];
+
+/// Where `unsafe` code may be (a path, or the beginning of one), and what it is about.
+const UNSAFE: [(&str, &str); 12] = [
+    ("model/torch/", "libtorch, and the environment before its first call"),
+    ("model/ranks/src/launch/child.rs", "the kernel ends a rank whose launcher is gone"),
+    ("model/data/src/decode/jpeg/", "libjpeg, a C library; vector instructions"),
+    ("model/data/src/pixels/", "vector instructions"),
+    ("model/data/src/memory.rs", "freed memory goes back to the system"),
+    ("model/data/src/tables/mapped.rs", "a memory map"),
+    ("golden/src/", "memory maps, and numbers seen as bytes"),
+    ("golden/tests/streaming.rs", "an allocator that counts"),
+    ("harness/src/lib.rs", "the environment before libtorch's first call"),
+    ("harness/src/main.rs", "the same"),
+    ("suites/tests/it/fixture.rs", "the same, in tests"),
+    ("ci/tests/rules.rs", "the word itself"),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.current_dir(root()).output().expect("the program can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("its output is text")
+}
+
+/// Every tracked or new file of the repository.
+fn files() -> Vec<String> {
+    let listed = output(Command::new("git").args(["ls-files", "--cached", "--others", "--exclude-standard"]));
+    listed.lines().filter(|file| root().join(file).is_file()).map(str::to_owned).collect()
+}
+
+/// `CRATE uses CRATE` for each dependency that [`USES`] does not allow, and each crate that it does not know.
+fn forbidden(metadata: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let name = package["name"].as_str().unwrap_or_default();
+        let Some((_, allowed)) = USES.iter().find(|(known, _)| *known == name) else {
+            found.push(format!("{name} is not in the table"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let used = dependency["name"].as_str().unwrap_or_default();
+            let ours = used.strip_prefix("dinov3-").or((used == "tch" || used == "torch-sys").then_some(used));
+            // What tests alone use is free; what a build script uses is not.
+            let counts = dependency["kind"].as_str() != Some("dev");
+            if let Some(ours) = ours.filter(|ours| counts && !allowed.contains(ours)) {
+                found.push(format!("{name} uses {ours}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_crate_uses_what_the_table_allows() {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let metadata = output(Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--offline"]));
+    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    assert_eq!(metadata["packages"].as_array().map(Vec::len), Some(USES.len()), "a crate came or went");
+    assert_eq!(forbidden(&metadata), [""; 0]);
+}
+
+#[test]
+fn an_arrow_that_runs_back_is_found() {
+    let uses = |name: &str, used: &str, kind: Value| serde_json::json!({"packages": [{"name": name, "dependencies": [{"name": used, "kind": kind}]}]});
+    assert_eq!(forbidden(&uses("dinov3-harness", "tch", Value::Null)), ["dinov3-harness uses tch"]);
+    assert_eq!(forbidden(&uses("dinov3-vit", "dinov3-golden", Value::Null)), ["dinov3-vit uses golden"]);
+    assert_eq!(forbidden(&uses("dinov3-data", "torch-sys", "build".into())), ["dinov3-data uses torch-sys"]);
+    assert_eq!(forbidden(&uses("dinov3-golden", "dinov3-suites", "dev".into())), [""; 0]);
+    assert_eq!(forbidden(&uses("dinov3-new", "serde", Value::Null)), ["dinov3-new is not in the table"]);
+}
+
+/// Whether a line of Rust has the word `unsafe` outside a comment.
+fn is_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+}
+
+fn may_be_unsafe(file: &str) -> bool {
+    UNSAFE.iter().any(|(allowed, _)| file.starts_with(allowed))
+}
+
+#[test]
+fn unsafe_code_is_where_the_table_says_and_nowhere_else() {
+    let with: BTreeSet<String> = files()
+        .into_iter()
+        .filter(|file| file.ends_with(".rs"))
+        .filter(|file| std::fs::read_to_string(root().join(file)).is_ok_and(|text| text.lines().any(is_unsafe)))
+        .collect();
+    let strangers: Vec<&String> = with.iter().filter(|file| !may_be_unsafe(file)).collect();
+    assert!(strangers.is_empty(), "unsafe code in {strangers:?}");
+    let idle: Vec<_> = UNSAFE.iter().filter(|(path, _)| !with.iter().any(|file| file.starts_with(path))).collect();
+    assert!(idle.is_empty(), "no unsafe code is left in {idle:?}");
+}
+
+#[test]
+fn an_unsafe_block_is_seen_and_a_comment_about_one_is_not() {
+    assert!(is_unsafe("    let x = unsafe { f() };"));
+    assert!(!is_unsafe("    // unsafe code would be faster"));
+    assert!(!is_unsafe("    let unsafely = 1;"));
+    assert!(!may_be_unsafe("reports/src/exit.rs") && may_be_unsafe("model/torch/src/shim.rs"));
+}
+
+/// Files of the wrong kind in the wrong place.
+fn misplaced(file: &str) -> bool {
+    let ending = |endings: &[&str]| endings.iter().any(|ending| file.ends_with(ending));
+    let folders = || file.split('/').rev().skip(1);
+    let stranger =
+        ending(&[".rs", ".cpp", ".h", ".c", ".py"]) && !ROOMS.iter().any(|room| file.starts_with(&format!("{room}/")));
+    // The C file of the exporter answers MKL's question, as the shim does; the plugins are C++ by themselves.
+    let native = ending(&[".cpp", ".h", ".c"])
+        && !["model/torch/shim/", "model/plugins/", "golden/export/"].iter().any(|folder| file.starts_with(folder));
+    // Many tools take a folder of that name for build output.
+    stranger || native || folders().any(|folder| folder == "dist")
+}
+
+#[test]
+fn code_is_in_the_six_rooms_and_native_code_where_it_belongs() {
+    let found: Vec<String> = files().into_iter().filter(|file| misplaced(file)).collect();
+    assert_eq!(found, [""; 0]);
+    for breach in ["tools/x.rs", "model/vit/src/fast.cpp", "model/dist/src/lib.rs", "build.py"] {
+        assert!(misplaced(breach), "{breach}");
+    }
+}
+
+/// What of the trainer's crates is a word for a planted defect.
+#[test]
+fn the_trainer_has_no_word_for_a_defect() {
+    let word = |line: &str| {
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words
+            .map(str::to_lowercase)
+            .any(|word| ["fault", "faults", "plant", "plants", "planted"].contains(&word.as_str()))
+    };
+    assert!(word("/// A defect Planted on purpose.") && !word("let default = 1;"));
+    let trainer = |file: &String| {
+        file.starts_with("model/")
+            && !file.starts_with("model/plugins/")
+            && (file.ends_with(".rs") || file.ends_with(".cpp"))
+    };
+    let found: Vec<String> = files()
+        .into_iter()
+        .filter(trainer)
+        .filter(|file| std::fs::read_to_string(root().join(file)).is_ok_and(|text| text.lines().any(word)))
+        .collect();
+    assert_eq!(found, [""; 0]);
+}
