@@ -123,7 +123,7 @@ fn the_worst_tensors_of_two_runs_are_ten_lines_away() {
         }
     }
     worst.sort_by(|a, b| b.0.total_cmp(&a.0));
-    assert!(worst.len() > 300 && worst[0].0 > 0.0, "{}", worst.len());
+    assert!(worst.len() > 200 && worst[0].0 > 0.0, "{}", worst.len());
     assert!(worst[..10].iter().all(|(.., name)| name.contains("grad:")), "{worst:?}");
 }
 
