@@ -29,8 +29,8 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// What differs, one sentence a field, empty when the fingerprints match. `self` is the recorded one.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
+    /// What differs, empty when the fingerprints match. `self` is the recorded one.
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let fields = [
             ("torch", self.torch.clone(), other.torch.clone()),
@@ -45,9 +45,20 @@ impl Fingerprint {
         fields
             .into_iter()
             .filter(|(_, recorded, here)| recorded != here)
-            .map(|(field, recorded, here)| format!("{field}: recorded with {recorded}, here {here}"))
+            .map(|(field, recorded, here)| Difference { field, recorded, here })
             .collect()
     }
+}
+
+/// A circumstance that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Which one.
+    pub field: &'static str,
+    /// That of the recording.
+    pub recorded: String,
+    /// That of whoever is held against it.
+    pub here: String,
 }
 
 #[cfg(test)]
@@ -72,7 +83,10 @@ mod tests {
             onednn_max_cpu_isa: None,
             threads: 4,
         };
-        insta::assert_snapshot!(fingerprint().differences(&other).join("\n"), @r"
+        let differences = fingerprint().differences(&other);
+        let told =
+            differences.iter().map(|it| format!("{}: recorded with {}, here {}", it.field, it.recorded, it.here));
+        insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
         torch: recorded with 2.8.0, here 2.9.0
         architecture: recorded with x86_64, here aarch64
         device: recorded with cpu, here npu

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::digest::{sha256_hex, stats};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Difference, Fingerprint};
 use crate::manifest::Storage;
 use crate::metrics::{CompareError, Metrics, compare};
 use crate::names::{Precision, Stage};
@@ -16,10 +16,12 @@ mod adam;
 mod candidate;
 mod kinds;
 mod lenders;
+mod reason;
 mod result;
 mod rule;
 mod rules;
 
+pub use reason::Reason;
 pub use result::{Check, EntryJudgement, Outcome, SetJudgement, worst};
 pub use rules::{NameRules, RareError};
 
@@ -36,8 +38,8 @@ pub enum Expectation {
     Identical,
     /// They do not: errors within the yardstick.
     Yardstick {
-        /// Why the same bits cannot be expected, one sentence each.
-        differences: Vec<String>,
+        /// Why the same bits cannot be expected.
+        differences: Vec<Difference>,
     },
 }
 
@@ -267,13 +269,11 @@ impl<'a> Judge<'a> {
     fn refuse(&mut self, name: &str) -> &EntryJudgement {
         let known = self.index.get(name).map(|&index| self.golden.manifest().entries[index].stage);
         let reason = match known {
-            Some(_) => "it was observed a second time",
-            None => "the golden set has no entry of this name at this precision",
+            Some(_) => Reason::Twice,
+            None => Reason::NoSuchEntry,
         };
-        self.unexpected.push(EntryJudgement {
-            reason: Some(reason.into()),
-            ..EntryJudgement::new(name, known, Outcome::Unexpected)
-        });
+        self.unexpected
+            .push(EntryJudgement { reason: Some(reason), ..EntryJudgement::new(name, known, Outcome::Unexpected) });
         &self.unexpected[self.unexpected.len() - 1]
     }
 
@@ -283,13 +283,11 @@ impl<'a> Judge<'a> {
             EntryJudgement::new(golden.entry.name.as_str(), Some(golden.entry.stage), Outcome::Identical);
         judgement.index = Some(index);
         if candidate.dtype != golden.record.dtype {
-            judgement
-                .fail(Outcome::DtypeDiffers, format!("golden {}, candidate {}", golden.record.dtype, candidate.dtype));
+            let reason = Reason::Dtype { golden: golden.record.dtype, candidate: candidate.dtype };
+            judgement.fail(Outcome::DtypeDiffers, reason);
         } else if candidate.shape != golden.record.shape {
-            judgement.fail(
-                Outcome::ShapeDiffers,
-                format!("golden {:?}, candidate {:?}", golden.record.shape, candidate.shape),
-            );
+            let reason = Reason::Shape { golden: golden.record.shape.clone(), candidate: candidate.shape.to_vec() };
+            judgement.fail(Outcome::ShapeDiffers, reason);
         } else {
             self.judge_values(&mut judgement, index, golden, candidate)?;
         }

@@ -32,9 +32,10 @@ pub mod writer;
 mod ulp;
 
 pub use digest::{Digest, Stats, digest, sha256_hex};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Difference, Fingerprint};
 pub use judge::{
-    Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, SetJudgement, judge_set,
+    Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, Reason, SetJudgement,
+    judge_set,
 };
 pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
 pub use metrics::{CompareError, Metrics, compare};

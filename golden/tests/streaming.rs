@@ -92,7 +92,7 @@ fn large_tensors_are_never_collected() {
     let (golden, candidate) = (root.path().join("golden"), root.path().join("candidate"));
     write(&golden, 0.0);
     write(&candidate, 1e6);
-    let yardstick = || Expectation::Yardstick { differences: vec!["for a test".into()] };
+    let yardstick = || Expectation::Yardstick { differences: Vec::new() };
 
     let (verified, heap) = heap_of(|| verify(&golden).expect("sound"));
     assert!(verified.bytes > 12 * ELEMENTS as u64);

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dinov3_golden::manifest::Profile;
-use dinov3_reports::Format;
+use dinov3_reports::{Format, Lang, RENDERERS, endings};
 use dinov3_suites::defects;
 
 use crate::plants::PlantValue;
@@ -57,6 +58,9 @@ pub enum Command {
     /// Run suites and report.
     #[command(after_help = EXAMPLES)]
     Run(RunArgs),
+    /// Render the report of a finished run again.
+    #[command(after_help = REPORT_HELP)]
+    Report(ReportArgs),
     /// Look at golden sets, the recorded reference.
     #[command(subcommand)]
     Golden(GoldenCommand),
@@ -71,6 +75,60 @@ pub enum Command {
     /// A rank that the suite `reduce-op` starts.
     #[command(hide = true)]
     Worker(WorkerArgs),
+}
+
+/// Where a report goes, and in which language.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Write the report to this file.
+    #[arg(long, value_name = "FILE", help = report_help())]
+    pub report: Vec<PathBuf>,
+    /// Print the report on standard output, and what is meant for people on standard error.
+    #[arg(long, value_parser = formats())]
+    pub format: Option<Format>,
+    /// The language of the terminal and of reports; JSON is the same in all.
+    #[arg(long, default_value_t = Lang::En, value_parser = langs())]
+    pub lang: Lang,
+}
+
+fn report_help() -> String {
+    format!("Write the report to this file; its ending gives the format: {}. Repeatable", endings())
+}
+
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let values = RENDERERS.iter().map(|renderer| PossibleValue::new(renderer.name()).help(renderer.about()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse())
+}
+
+fn langs() -> impl TypedValueParser<Value = Lang> {
+    let values = Lang::ALL.map(|lang| PossibleValue::new(lang.name()).help(lang.own_name()));
+    PossibleValuesParser::new(values).try_map(|name| name.parse())
+}
+
+const REPORT_HELP: &str = "\
+Without --report and --format, the terminal shows what the run showed.
+
+Examples:
+  report run.json --report report.md --lang zh
+          The report of a run, in another form and language
+  report events.jsonl --partial --report report.md
+          What a run had found out that was cut short
+
+The exit code is 0 when the report was rendered, whatever it says, and 2 when
+the file cannot be read.";
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// What `run --report FILE.json` or `run --events FILE` wrote.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where the report goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Of a run that was cut short, report the checks that are whole; the report says so, and does not pass.
+    #[arg(long)]
+    pub partial: bool,
 }
 
 /// `worker`.
@@ -107,12 +165,12 @@ pub struct RunArgs {
     /// Judge a set recorded elsewhere (or a folder of sets, all of them) in place of our own trainer.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "plant", "no_pins"])]
     pub candidate: Option<PathBuf>,
-    /// Write the report to this file; its ending gives the format: .md, .json, .xml (JUnit) or .csv. Repeatable.
+    /// Where the report goes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Write what happens to this file, as it happens: a line of JSON an event. `report FILE` renders it.
     #[arg(long, value_name = "FILE")]
-    pub report: Vec<PathBuf>,
-    /// Print the report on standard output, and what is meant for people on standard error.
-    #[arg(long, value_enum)]
-    pub format: Option<FormatArg>,
+    pub events: Option<PathBuf>,
     /// Let this check pass although it could not have failed here; repeatable.
     #[arg(long, value_name = "CHECK")]
     pub allow_vacuous: Vec<String>,
@@ -307,30 +365,6 @@ pub enum PremulArg {
     SumAtOne,
     /// The backend multiplies.
     Native,
-}
-
-/// `--format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatArg {
-    /// Everything, for programs.
-    Json,
-    /// For people, and for a job summary.
-    Markdown,
-    /// For CI.
-    Junit,
-    /// A line a check.
-    Csv,
-}
-
-impl From<FormatArg> for Format {
-    fn from(format: FormatArg) -> Self {
-        match format {
-            FormatArg::Json => Format::Json,
-            FormatArg::Markdown => Format::Markdown,
-            FormatArg::Junit => Format::Junit,
-            FormatArg::Csv => Format::Csv,
-        }
-    }
 }
 
 #[cfg(test)]

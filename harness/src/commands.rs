@@ -3,6 +3,7 @@
 mod config;
 mod data;
 mod golden;
+mod report;
 mod run;
 mod suites;
 mod worker;
@@ -10,7 +11,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 
 use dinov3_ground::Words;
-use dinov3_reports::{Table, exit, terminal};
+use dinov3_reports::{TextTable, exit, terminal};
 use dinov3_suites::defects;
 
 use crate::cli::Command;
@@ -23,6 +24,7 @@ use crate::failure::{EnvironmentFailure, Result};
 pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Report(args) => report::report(args),
         Command::Golden(command) => golden::golden(command),
         Command::Data(command) => data::data(command),
         Command::Suites => suites::suites(),
@@ -66,7 +68,7 @@ fn print_to(output: &mut impl std::io::Write, text: &str) -> Result<()> {
 }
 
 /// Prints a table, fitted to the terminal if there is one.
-fn print_table(table: &Table) -> Result<()> {
+fn print_table(table: &TextTable) -> Result<()> {
     let width = terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| width.0);
     print_in_colour(&terminal::table(table, width))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use dinov3_reports::Format;
+use dinov3_reports::format_of;
 use dinov3_reports::write::WriteError;
 
 /// Makes sure, as far as can be told beforehand, that a report can be written to `path`: minutes of work must not end in
@@ -12,7 +12,15 @@ use dinov3_reports::write::WriteError;
 /// # Errors
 /// As [`dinov3_reports::write_report`].
 pub fn check(path: &Path) -> Result<(), WriteError> {
-    Format::of_path(path)?;
+    format_of(path)?;
+    check_file(path)
+}
+
+/// The same for a file whose name says nothing.
+///
+/// # Errors
+/// [`WriteError::Io`] where no file of that name can be made.
+pub fn check_file(path: &Path) -> Result<(), WriteError> {
     let fault = |cause: io::Error| WriteError::Io { path: path.to_owned(), cause };
     if path.is_dir() {
         return Err(fault(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
@@ -67,7 +75,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(root).unwrap().count(), 3, "something was left behind");
         insta::assert_snapshot!(refusals.join("\n\n"), @"
         cannot tell the format of the report `FOLDER/report.pdf` from its name
-        hint: let the name end in .md, .json, .xml or .csv
+        hint: let the name end in .json, .md, .xml, .csv or .tensors.csv
 
         cannot write `FOLDER/file/new.md`: `FOLDER/file` is a file
         hint: a part of the path is a file, not a folder: name another path

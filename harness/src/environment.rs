@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use dinov3_reports::{Environment, Tool};
+use dinov3_reports::{Environment, Judged, Tool};
 use dinov3_torch::runtime;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
@@ -16,7 +16,7 @@ pub fn tool() -> Tool {
 }
 
 /// This machine, libtorch, and how it is held to reproducible arithmetic.
-pub fn environment(device: &str) -> Environment {
+pub fn environment(judged: Judged) -> Environment {
     let cpu = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))
         .ok()
         .and_then(|system| system.cpus().first().map(|cpu| cpu.brand().trim().to_owned()))
@@ -24,7 +24,7 @@ pub fn environment(device: &str) -> Environment {
     let pins = runtime::AVX2.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
     Environment {
         libtorch: dinov3_torch::shim::torch_version(),
-        device: device.to_owned(),
+        judged,
         cpu: cpu.unwrap_or_else(|| "unknown".to_owned()),
         cpu_capability: dinov3_torch::shim::cpu_capability(),
         threads: runtime::threads(),

@@ -3,6 +3,7 @@
 
 mod cli;
 mod commands;
+mod deliver;
 mod destination;
 mod device;
 mod environment;

@@ -1,12 +1,14 @@
 //! The reporter that gathers the events into the suites of a [`RunReport`].
 
-use crate::{Environment, Event, Reporter, RunReport, SCHEMA_VERSION, SuiteResult, Tool};
+use crate::{Environment, Event, Gate, Reporter, RunReport, SuiteResult, Tool};
 use std::io;
 
-/// Gathers what the suites find out; [`Collector::into_report`] makes the report of it.
+/// Gathers what the suites find out; [`Collector::report`] makes the report of it.
 #[derive(Debug, Default)]
 pub struct Collector {
+    head: Option<(Tool, Environment, Vec<String>)>,
     suites: Vec<SuiteResult>,
+    complete: bool,
 }
 
 impl Collector {
@@ -15,9 +17,17 @@ impl Collector {
         &self.suites
     }
 
-    /// The report of everything collected. `environment.seconds` is the caller's to set.
-    pub fn into_report(self, tool: Tool, environment: Environment, allow_vacuous: Vec<String>) -> RunReport {
-        RunReport { schema_version: SCHEMA_VERSION, tool, environment, allow_vacuous, suites: self.suites }
+    /// What the run amounts to if it ends now.
+    pub fn gate(&self) -> Gate {
+        let allowed = self.head.as_ref().map_or(&[][..], |(.., allow_vacuous)| allow_vacuous);
+        Gate::of(self.suites.iter().flat_map(|suite| &suite.checks), allowed)
+    }
+
+    /// The report of everything collected, without what holds it; none before the run has started.
+    pub fn report(self) -> Option<RunReport> {
+        let Self { head, suites, complete } = self;
+        let (tool, environment, allow_vacuous) = head?;
+        Some(RunReport { tool, environment, allow_vacuous, complete, suites })
     }
 
     /// The suite that is running.
@@ -27,9 +37,13 @@ impl Collector {
 }
 
 impl Reporter for Collector {
-    /// Fails only if a suite's result comes before its `SuiteStarted`: a result must not be lost in silence.
+    /// Fails only if a suite's result comes before its `SuiteStarted`, or the end of a run before its start: a result must not be lost in
+    /// silence.
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
+            Event::RunStarted { schema_version: _, tool, environment, allow_vacuous } => {
+                self.head = Some((tool.clone(), environment.clone(), allow_vacuous.clone()));
+            }
             Event::SuiteStarted { suite, group, proves, planned: _ } => self.suites.push(SuiteResult {
                 suite: suite.clone(),
                 group: group.clone(),
@@ -38,17 +52,20 @@ impl Reporter for Collector {
                 sections: Vec::new(),
                 seconds: 0.0,
             }),
-            Event::CheckFinished(check) => self.current()?.checks.push(check.clone()),
+            Event::CheckFinished { check } => self.current()?.checks.push(check.clone()),
             Event::SuiteFinished { suite: _, sections, seconds } => {
                 let current = self.current()?;
                 current.sections.clone_from(sections);
                 current.seconds = *seconds;
             }
-            Event::RunStarted { .. }
-            | Event::CheckStarted { .. }
-            | Event::Progress { .. }
-            | Event::Note(_)
-            | Event::RunFinished { .. } => {}
+            Event::RunFinished { gate: _, threads, seconds } => {
+                let (_, environment, _) =
+                    self.head.as_mut().ok_or_else(|| io::Error::other("a run ended that had not started"))?;
+                environment.threads = *threads;
+                environment.seconds = *seconds;
+                self.complete = true;
+            }
+            Event::CheckStarted { .. } | Event::Progress { .. } | Event::Note { .. } => {}
         }
         Ok(())
     }
@@ -66,15 +83,27 @@ mod tests {
         for event in fixture::events(&expected) {
             collector.event(&event).unwrap();
         }
-        let report =
-            collector.into_report(expected.tool.clone(), expected.environment.clone(), expected.allow_vacuous.clone());
+        assert_eq!(collector.gate(), expected.gate());
         // NaN equals nothing, itself included, so the texts are compared.
-        assert_eq!(format!("{report:?}"), format!("{expected:?}"));
+        assert_eq!(format!("{:?}", collector.report().unwrap()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn a_run_without_its_end_is_not_complete() {
+        let report = fixture::report();
+        let mut collector = Collector::default();
+        let mut events = fixture::events(&report);
+        events.pop();
+        events.iter().for_each(|event| collector.event(event).unwrap());
+        assert!(!collector.report().unwrap().complete);
+        assert!(Collector::default().report().is_none());
     }
 
     #[test]
     fn a_result_without_a_suite_is_refused() {
         let check = fixture::report().suites[0].checks[0].clone();
-        assert!(Collector::default().event(&Event::CheckFinished(check)).is_err());
+        assert!(Collector::default().event(&Event::CheckFinished { check }).is_err());
+        let ended = Event::RunFinished { gate: crate::Gate::Pass, threads: 1, seconds: 0.0 };
+        assert!(Collector::default().event(&ended).is_err());
     }
 }

@@ -1,18 +1,25 @@
 //! The stream of events that a run is, and who listens.
 
-use crate::{Check, Environment, Gate, Section, Tool};
+use crate::{Check, Environment, Gate, Message, Section, Tool, number, tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// One step of a run. A suite emits `SuiteStarted`, then per check `CheckStarted`, any number of `Progress`, and
 /// `CheckFinished`, then `SuiteFinished`; the program puts `RunStarted` before and `RunFinished` after all of them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// The run begins.
     RunStarted {
+        /// [`crate::SCHEMA_VERSION`] of the program that runs.
+        schema_version: u32,
         /// The program.
         tool: Tool,
         /// What it runs on; its `seconds` mean nothing yet.
         environment: Environment,
+        /// Ids of the checks that may be vacuous without failing the run.
+        allow_vacuous: Vec<String>,
     },
     /// A suite begins.
     SuiteStarted {
@@ -21,7 +28,7 @@ pub enum Event {
         /// The group that it belongs to.
         group: Option<String>,
         /// What it proves when it passes.
-        proves: String,
+        proves: Message,
         /// Ids of the checks to come, as far as they are known: gives the count and lines the output up.
         planned: Vec<String>,
     },
@@ -30,7 +37,7 @@ pub enum Event {
         /// The id that its [`Check`] will have.
         id: String,
         /// What is checked, in words.
-        title: String,
+        title: Message,
         /// How many steps it takes, where known: a bar instead of a spinner.
         steps: Option<u64>,
     },
@@ -40,23 +47,37 @@ pub enum Event {
         done: u64,
     },
     /// A check is over. It need not have been announced by `CheckStarted`: a skipped one mostly is not.
-    CheckFinished(Check),
+    CheckFinished {
+        /// What became of it.
+        check: Check,
+    },
     /// A suite is over.
     SuiteFinished {
         /// Name of the suite.
         suite: String,
         /// Its tables and plots.
+        #[serde(with = "tensor::lines")]
+        #[schemars(with = "Vec<Section>")]
         sections: Vec<Section>,
         /// Wall-clock time, in seconds.
+        #[serde(with = "number::float")]
+        #[schemars(with = "number::Float")]
         seconds: f64,
     },
     /// A remark for the person who watches; part of no report.
-    Note(String),
+    Note {
+        /// What it says.
+        note: Message,
+    },
     /// The run is over.
     RunFinished {
         /// What it amounts to: [`crate::RunReport::gate`].
         gate: Gate,
+        /// Threads of libtorch, known only now: a golden set brings its own number.
+        threads: u32,
         /// Wall-clock time, in seconds.
+        #[serde(with = "number::float")]
+        #[schemars(with = "number::Float")]
         seconds: f64,
     },
 }
@@ -79,6 +100,13 @@ impl<R: Reporter + ?Sized> Reporter for &mut R {
 impl<R: Reporter + ?Sized> Reporter for Box<R> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         (**self).event(event)
+    }
+}
+
+impl<R: Reporter> Reporter for Option<R> {
+    /// Nobody is told where there is none.
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.as_mut().map_or(Ok(()), |reporter| reporter.event(event))
     }
 }
 
@@ -116,9 +144,9 @@ mod tests {
     #[test]
     fn one_failing_reporter_does_not_starve_the_other() {
         let mut count = Count::default();
-        let error = (Broken, &mut count).event(&Event::Note(String::new())).unwrap_err();
+        let error = (Broken, &mut count).event(&Event::Note { note: Message::name("") }).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
-        assert!((&mut count, Broken).event(&Event::Note(String::new())).is_err());
+        assert!((&mut count, Broken).event(&Event::Note { note: Message::name("") }).is_err());
         assert_eq!(count.0, 2);
     }
 }

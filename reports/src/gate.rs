@@ -1,12 +1,14 @@
 //! What all the checks together amount to.
 
-use crate::{Check, RunReport, SuiteResult, Verdict, exit, number};
+use crate::message::{Count, Label, Pen, Say};
+use crate::{Check, Lang, RunReport, SuiteResult, Verdict, exit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Whether a run counts as passed. It does if no check failed, no check was vacuous without being allowed by name, and
-/// at least one passed: a run in which nothing passed has proved nothing, and must not turn a CI job green.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a run counts as passed. It does if it came to its end, no check failed, no check was vacuous without being allowed by
+/// name, and at least one passed: a run in which nothing passed has proved nothing, and must not turn a CI job green.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Gate {
     /// The run counts as passed.
@@ -25,17 +27,28 @@ impl Gate {
     }
 }
 
-impl fmt::Display for Gate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-        })
+impl Gate {
+    /// What a run amounts to that ended with these checks.
+    pub(crate) fn of<'a>(checks: impl Iterator<Item = &'a Check>, allow_vacuous: &[String]) -> Self {
+        let (mut passed, mut failed) = (0, 0);
+        for check in checks {
+            passed += usize::from(check.verdict == Verdict::Pass);
+            failed += usize::from(check.fails(allow_vacuous));
+        }
+        if passed > 0 && failed == 0 { Self::Pass } else { Self::Fail }
+    }
+
+    /// In words.
+    pub(crate) fn label(self) -> Label {
+        match self {
+            Self::Pass => Label::RunPass,
+            Self::Fail => Label::RunFail,
+        }
     }
 }
 
 /// How many checks reached each verdict. Shown as `12 passed, 1 failed, 1 skipped, 1 vacuous`, zeros left out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Checks that hold.
     pub passed: usize,
@@ -63,27 +76,25 @@ impl Counts {
         self.passed + self.failed + self.skipped + self.vacuous
     }
 
-    /// Why `gate` is shut, where no failed check says so itself.
-    pub(crate) fn why_shut(&self, gate: Gate) -> Option<&'static str> {
-        match gate {
-            Gate::Pass => None,
-            Gate::Fail if self.failed > 0 => None,
-            Gate::Fail if self.passed == 0 => Some("nothing passed, so nothing was proved"),
-            Gate::Fail => Some("a vacuous check counts as a failure unless it is allowed by name"),
+    /// Why a run that came to its end and has these verdicts counts as failed, where no failed check says so itself.
+    pub(crate) fn why_shut(&self) -> Option<Label> {
+        match (self.failed, self.passed) {
+            (0, 0) => Some(Label::NothingPassed),
+            (0, _) => Some(Label::VacuousCounts),
+            _ => None,
         }
     }
 
     /// `12 passed, 1 failed in 23.4 s`.
-    pub fn in_time(&self, seconds: f64) -> String {
-        format!("{self} in {}", number::duration(seconds))
+    pub(crate) fn in_time(&self, seconds: f64, lang: Lang) -> String {
+        Count::InTime(*self, seconds).say(lang, Pen::Plain)
     }
 }
 
+/// In English, zeros left out.
 impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} passed", self.passed)?;
-        let rest = [(self.failed, "failed"), (self.skipped, "skipped"), (self.vacuous, "vacuous")];
-        rest.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(formatter, ", {count} {what}"))
+        formatter.pad(&self.en(Pen::Plain))
     }
 }
 
@@ -115,19 +126,33 @@ impl RunReport {
 
     /// Whether the run counts as passed: see [`Gate`].
     pub fn gate(&self) -> Gate {
-        match self.counts().passed > 0 && !self.checks().any(|check| self.gates_as_failure(check)) {
-            true => Gate::Pass,
-            false => Gate::Fail,
+        if self.complete { Gate::of(self.checks(), &self.allow_vacuous) } else { Gate::Fail }
+    }
+
+    /// Why the gate is shut, where no failed check says so itself.
+    pub(crate) fn why_shut(&self) -> Option<Label> {
+        let counts = self.counts();
+        match self.gate() {
+            Gate::Pass => None,
+            Gate::Fail if !self.complete => Some(Label::CutShort),
+            Gate::Fail => counts.why_shut(),
         }
     }
 
     /// Whether this check alone makes the run fail: it failed, or it is vacuous and [`RunReport::allow_vacuous`] does not
     /// name its id.
     pub fn gates_as_failure(&self, check: &Check) -> bool {
-        match check.verdict {
+        check.fails(&self.allow_vacuous)
+    }
+}
+
+impl Check {
+    /// Whether it alone makes a run fail in which the checks of these ids may be vacuous.
+    fn fails(&self, allow_vacuous: &[String]) -> bool {
+        match self.verdict {
             Verdict::Pass | Verdict::Skipped { .. } => false,
             Verdict::Fail { .. } => true,
-            Verdict::Vacuous { .. } => !self.allow_vacuous.contains(&check.id),
+            Verdict::Vacuous { .. } => !allow_vacuous.contains(&self.id),
         }
     }
 }
@@ -135,10 +160,10 @@ impl RunReport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
+    use crate::{Message, fixture};
 
     fn verdict(name: &str) -> Verdict {
-        let reason = String::new();
+        let reason = Message::name("");
         match name {
             "pass" => Verdict::Pass,
             "fail" => Verdict::Fail { reason },
@@ -152,8 +177,11 @@ mod tests {
         let mut report = fixture::report();
         report.allow_vacuous = allow.iter().map(|&id| id.to_owned()).collect();
         report.suites.truncate(1);
-        report.suites[0].checks =
-            verdicts.iter().enumerate().map(|(id, name)| Check::new(id.to_string(), "", verdict(name), "")).collect();
+        report.suites[0].checks = verdicts
+            .iter()
+            .enumerate()
+            .map(|(id, name)| Check::new(id.to_string(), Message::name(""), verdict(name)))
+            .collect();
         report
     }
 
@@ -188,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_cut_short_does_not_pass() {
+        let mut report = run(&["pass"], &[]);
+        report.complete = false;
+        assert_eq!((report.gate(), report.why_shut()), (Gate::Fail, Some(Label::CutShort)));
+    }
+
+    #[test]
     fn exit_codes_follow_the_gate() {
         assert_eq!(Gate::Pass.exit_code(), exit::PASS);
         assert_eq!(Gate::Fail.exit_code(), exit::CHECK_FAILED);
@@ -196,7 +231,7 @@ mod tests {
     #[test]
     fn counts_read_as_a_sentence() {
         let counts: Counts = Counts { passed: 12, failed: 1, skipped: 1, vacuous: 1 };
-        assert_eq!(counts.in_time(23.4), "12 passed, 1 failed, 1 skipped, 1 vacuous in 23.4 s");
+        assert_eq!(counts.in_time(23.4, Lang::En), "12 passed, 1 failed, 1 skipped, 1 vacuous in 23.4 s");
         assert_eq!(Counts { passed: 12, ..Counts::default() }.to_string(), "12 passed");
         assert_eq!(Counts::default().to_string(), "0 passed");
         assert_eq!(counts.total(), 15);

@@ -22,6 +22,22 @@ pub fn figure(value: f64) -> String {
     }
 }
 
+/// An error for a person: three significant digits and an exponent, or `0`.
+pub fn error(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.2e}") }
+}
+
+/// The ratio of two errors for a person: three decimals, or an exponent where it is beyond what anyone wants to read.
+pub fn ratio(value: f64) -> String {
+    if value == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e4).contains(&value.abs()) {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.1e}")
+    }
+}
+
 /// A duration given in seconds, for a person: `0.41 s`, `23.4 s`, `4 min 05 s`, `2 h 03 min`.
 pub fn duration(seconds: f64) -> String {
     // Rounded first, so that 59.96 s is not written as `60.0 s` and 119.7 s not as `1 min 60 s`.
@@ -40,8 +56,27 @@ pub fn duration(seconds: f64) -> String {
 
 /// A float in JSON. JSON has no `NaN` and no infinity, and a measured figure may well be one: those are written as the
 /// strings `"NaN"`, `"inf"` and `"-inf"`, everything else as a number.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Float(pub f64);
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Float(pub f64);
+
+impl From<f64> for Float {
+    fn from(value: f64) -> Self {
+        Self(value)
+    }
+}
+
+impl schemars::JsonSchema for Float {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Float".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A number; one that is not finite is a string.",
+            "anyOf": [{"type": "number"}, {"enum": ["NaN", "inf", "-inf"]}]
+        })
+    }
+}
 
 impl serde::Serialize for Float {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -97,21 +132,6 @@ pub(crate) mod float {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         Ok(Float::deserialize(deserializer)?.0)
-    }
-}
-
-/// `#[serde(with = "number::points")]` for a list of `(x, y)`: pairs of numbers in JSON.
-pub(crate) mod points {
-    use super::Float;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(points: &[(f64, f64)], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(points.iter().map(|&(x, y)| (Float(x), Float(y))))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(f64, f64)>, D::Error> {
-        let pairs = Vec::<(Float, Float)>::deserialize(deserializer)?;
-        Ok(pairs.into_iter().map(|(x, y)| (x.0, y.0)).collect())
     }
 }
 

@@ -1,28 +1,30 @@
 //! The report of a whole run: the JSON document, and what every renderer reads.
 
+use crate::message::{Message, Pen, Say};
 use crate::{Check, Section, number};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the JSON form of [`RunReport`]. A change that an older reader would misread gets the next number.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Everything that a run found out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RunReport {
-    /// [`SCHEMA_VERSION`] of the program that wrote it.
-    pub schema_version: u32,
     /// The program that ran.
     pub tool: Tool,
     /// What it ran on.
     pub environment: Environment,
     /// Ids of the checks that may be vacuous without failing the run.
     pub allow_vacuous: Vec<String>,
+    /// Whether the run came to its end. What is known of one that was cut short cannot count as passed.
+    pub complete: bool,
     /// The suites, in the order in which they ran.
     pub suites: Vec<SuiteResult>,
 }
 
 /// The program that made a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// Its name.
     pub name: String,
@@ -44,12 +46,12 @@ impl std::fmt::Display for Tool {
 }
 
 /// What a run ran on. Figures of two runs compare only where these agree.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
     /// Version of libtorch.
     pub libtorch: String,
-    /// The device as given: `cpu`, `cuda:0`, `npu:0`.
-    pub device: String,
+    /// Whose tensors were judged.
+    pub judged: Judged,
     /// Model name of the processor.
     pub cpu: String,
     /// The instruction set that libtorch uses, for example `AVX2`.
@@ -62,29 +64,79 @@ pub struct Environment {
     pub architecture: String,
     /// Environment variables that pin the arithmetic, with their values; an object in JSON.
     #[serde(with = "pins")]
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub pins: Vec<(String, String)>,
     /// When the run began, as RFC 3339.
     pub started: Option<String>,
     /// Wall-clock time of the whole run, in seconds.
     #[serde(with = "number::float")]
+    #[schemars(with = "number::Float")]
     pub seconds: f64,
 }
 
+/// Whose tensors a run judges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// Our own trainer's.
+    Trainer {
+        /// Where it computes: `cpu`, `cuda:0`, `npu:0`.
+        device: String,
+        /// The defect that was planted in it, if one was. The run of a trainer broken on purpose can be taken for no other.
+        planted: Option<String>,
+    },
+    /// Those of sets recorded elsewhere.
+    Candidate {
+        /// The folder.
+        folder: String,
+    },
+    /// What a report of schema 1 says.
+    Stated {
+        /// Its words.
+        device: String,
+    },
+}
+
+impl Say for Judged {
+    fn en(&self, pen: Pen) -> String {
+        match self {
+            Self::Trainer { device, planted: None } => pen.text(device),
+            Self::Trainer { device, planted: Some(defect) } => {
+                format!("{} with {} planted", pen.text(device), pen.name(defect))
+            }
+            Self::Candidate { folder } => format!("recordings in {}", pen.name(folder)),
+            Self::Stated { device } => pen.text(device),
+        }
+    }
+
+    fn zh(&self, pen: Pen) -> String {
+        match self {
+            Self::Trainer { device, planted: None } => pen.text(device),
+            Self::Trainer { device, planted: Some(defect) } => {
+                format!("{}（植入缺陷 {}）", pen.text(device), pen.name(defect))
+            }
+            Self::Candidate { folder } => format!("{} 中的录制数据", pen.name(folder)),
+            Self::Stated { device } => pen.text(device),
+        }
+    }
+}
+
 /// What one suite found out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SuiteResult {
     /// Name of the suite, for example `layers`.
     pub suite: String,
     /// The group that it belongs to, for example `precision`.
     pub group: Option<String>,
     /// What it proves when it passes, in one sentence.
-    pub proves: String,
+    pub proves: Message,
     /// Its checks, in the order in which they ran.
     pub checks: Vec<Check>,
     /// Tables and plots that belong to the suite as a whole.
     pub sections: Vec<Section>,
     /// Wall-clock time, in seconds.
     #[serde(with = "number::float")]
+    #[schemars(with = "number::Float")]
     pub seconds: f64,
 }
 

@@ -1,91 +1,43 @@
 //! The free part of a suite's result: tables and plots that belong to no single check.
 
-use crate::number;
+use crate::message::Message;
+use crate::{Table, number, tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A titled part of a suite's report: some text, a table, a plot, or several of them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Section {
     /// Heading, unique in the suite.
-    pub title: String,
-    /// Plain text; an empty line separates paragraphs.
-    pub text: Option<String>,
+    pub title: Message,
+    /// What stands below it.
+    pub text: Option<Message>,
     /// A table.
     pub table: Option<Table>,
     /// A plot.
     pub plot: Option<Plot>,
     /// The table is long: fold it away where the format can.
     pub collapsed: bool,
+    /// There is nothing in it to look at, such as where every tensor is identical: a format for people may show less of it.
+    pub quiet: bool,
 }
 
 impl Section {
     /// A section with a heading and nothing below it yet.
-    pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), ..Self::default() }
+    pub fn new(title: impl Into<Message>) -> Self {
+        Self { title: title.into(), text: None, table: None, plot: None, collapsed: false, quiet: false }
     }
-}
-
-/// A table of text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
-    /// The columns, left to right.
-    pub columns: Vec<Column>,
-    /// The rows; a row shorter than the columns is filled with empty cells.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// A table without rows.
-    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
-        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
-    }
-
-    /// Adds one row below the others.
-    pub fn push(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
-    }
-}
-
-/// The head of a table's column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
-    /// Heading.
-    pub title: String,
-    /// How the cells are set.
-    pub align: Align,
-}
-
-impl Column {
-    /// A column of text.
-    pub fn left(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Left }
-    }
-
-    /// A column of numbers.
-    pub fn right(title: impl Into<String>) -> Self {
-        Self { title: title.into(), align: Align::Right }
-    }
-}
-
-/// How the cells of a column are set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Align {
-    /// Text.
-    Left,
-    /// Numbers.
-    Right,
 }
 
 /// A line plot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plot {
     /// Heading of the picture.
-    pub title: String,
+    pub title: Message,
     /// What the horizontal axis is.
-    pub x_label: String,
+    pub x_label: Message,
     /// What the vertical axis is, with its unit.
-    pub y_label: String,
+    pub y_label: Message,
     /// The vertical axis is logarithmic (base ten).
     pub log_y: bool,
     /// Names for x = 0, 1, 2, …; empty where x is a number.
@@ -97,18 +49,20 @@ pub struct Plot {
 }
 
 /// One line of a plot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// Name in the legend.
-    pub name: String,
+    pub name: Message,
     /// `(x, y)` in drawing order; y need not be finite or positive: see [`crate::svg`].
-    #[serde(with = "number::points")]
-    pub points: Vec<(f64, f64)>,
+    #[serde(with = "tensor::lines")]
+    #[schemars(with = "Vec<(number::Float, number::Float)>")]
+    pub points: Vec<(number::Float, number::Float)>,
 }
 
 impl Series {
     /// A line through `points`.
-    pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self { name: name.into(), points: points.into_iter().collect() }
+    pub fn new(name: impl Into<Message>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let points = points.into_iter().map(|(x, y)| (x.into(), y.into()));
+        Self { name: name.into(), points: points.collect() }
     }
 }

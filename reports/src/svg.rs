@@ -8,7 +8,7 @@ mod axis;
 mod draw;
 
 use crate::write::OUR_FAULT;
-use crate::{Plot, RunReport};
+use crate::{Lang, Plot, RunReport};
 use dinov3_ground::{Hint, Hints};
 use std::collections::HashSet;
 
@@ -26,12 +26,53 @@ impl Hint for SvgError {
     }
 }
 
+/// A plot in one language.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Picture {
+    lang: Lang,
+    title: String,
+    x_label: String,
+    y_label: String,
+    log_y: bool,
+    x_ticks: Vec<String>,
+    lines: Vec<Line>,
+}
+
+/// A line of a plot, and its name in the legend.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+}
+
+impl Picture {
+    fn of(plot: &Plot, lang: Lang) -> Self {
+        let line = |series: &crate::Series| Line {
+            name: series.name.plain(lang),
+            points: series.points.iter().map(|(x, y)| (x.0, y.0)).collect(),
+        };
+        Self {
+            lang,
+            title: plot.title.plain(lang),
+            x_label: plot.x_label.plain(lang),
+            y_label: plot.y_label.plain(lang),
+            log_y: plot.log_y,
+            x_ticks: plot.x_ticks.clone(),
+            lines: plot.series.iter().map(line).collect(),
+        }
+    }
+
+    fn draw(&self) -> Result<String, SvgError> {
+        draw::draw(self).map_err(|cause| SvgError { title: self.title.clone(), cause: cause.to_string() })
+    }
+}
+
 /// The plot as a standalone SVG document on white, 960 pixels wide.
 ///
 /// # Errors
 /// None that a plot can cause; the drawing library's are passed on.
-pub fn svg(plot: &Plot) -> Result<String, SvgError> {
-    draw::draw(plot).map_err(|cause| SvgError { title: plot.title.clone(), cause: cause.to_string() })
+pub fn svg(plot: &Plot, lang: Lang) -> Result<String, SvgError> {
+    Picture::of(plot, lang).draw()
 }
 
 /// A plot of a report and the name of its file.
@@ -73,16 +114,27 @@ fn file_stem(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Series, fixture};
+    use crate::fixture;
 
-    fn plot(points: &[f64], log_y: bool) -> Plot {
-        let points = points.iter().enumerate().map(|(x, y)| (x as f64, *y));
-        Plot { title: "a plot".to_owned(), log_y, series: vec![Series::new("s", points)], ..Plot::default() }
+    fn plot(points: &[f64], log_y: bool) -> Picture {
+        let points = points.iter().enumerate().map(|(x, y)| (x as f64, *y)).collect();
+        let lines = vec![Line { name: "s".to_owned(), points }];
+        Picture { title: "a plot".to_owned(), log_y, lines, ..Picture::default() }
     }
 
     #[test]
     fn an_error_growth() {
-        insta::assert_snapshot!(svg(&fixture::plot()).unwrap());
+        insta::assert_snapshot!(svg(&fixture::plot(), Lang::En).unwrap());
+    }
+
+    #[test]
+    fn a_plot_in_chinese_has_no_english() {
+        let text = svg(&fixture::plot(), Lang::Zh).unwrap();
+        for words in ["相对 float64 真值的误差", "底边的圆圈：1 个零，1 个负数", "待测", "相对 L2 误差"]
+        {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!text.contains("Circles") && !text.contains("error"), "{text}");
     }
 
     #[test]
@@ -90,18 +142,18 @@ mod tests {
         let mut plot = plot(&[2.31, 2.0, f64::NAN, 1.62, 1.55, 1.57, 1.2], false);
         plot.x_label = "step".to_owned();
         plot.y_label = "loss".to_owned();
-        insta::assert_snapshot!(svg(&plot).unwrap());
+        insta::assert_snapshot!(plot.draw().unwrap());
     }
 
     #[test]
     fn the_same_plot_gives_the_same_text() {
-        assert_eq!(svg(&fixture::plot()).unwrap(), svg(&fixture::plot()).unwrap());
+        assert_eq!(svg(&fixture::plot(), Lang::En).unwrap(), svg(&fixture::plot(), Lang::En).unwrap());
     }
 
     /// Every point is a mark; a line alone would hide one between two breaks.
     #[test]
     fn no_point_vanishes() {
-        let text = svg(&plot(&[1e-7, 0.0, -1.0, f64::NAN, 1e-3, f64::INFINITY, 1e-5], true)).unwrap();
+        let text = plot(&[1e-7, 0.0, -1.0, f64::NAN, 1e-3, f64::INFINITY, 1e-5], true).draw().unwrap();
         assert_eq!(
             text.matches("<circle").count(),
             3 + 2 * 2 + 1,
@@ -120,26 +172,26 @@ mod tests {
         cases.push(vec![1e16, 1e16 + 2.0]);
         for points in cases {
             for log_y in [false, true] {
-                let text = svg(&plot(&points, log_y)).unwrap();
+                let text = plot(&points, log_y).draw().unwrap();
                 assert!(text.ends_with("</svg>\n"), "{points:?}");
                 assert!(!text.contains("NaN") && !text.contains("-2147483648"), "{points:?}: {text}");
             }
         }
-        assert!(svg(&Plot::default()).unwrap().contains("no data"));
+        assert!(Picture::default().draw().unwrap().contains("no data"));
     }
 
     #[test]
     fn an_x_that_is_not_finite_is_counted() {
         let mut plot = plot(&[1.0, 2.0], false);
-        plot.series[0].points.push((f64::NAN, 1.0));
-        assert!(svg(&plot).unwrap().contains("1 without a place on the horizontal axis"));
+        plot.lines[0].points.push((f64::NAN, 1.0));
+        assert!(plot.draw().unwrap().contains("1 without a place on the horizontal axis"));
     }
 
     #[test]
     fn text_is_escaped() {
         let mut plot = plot(&[1.0], false);
         plot.title = "a < b & c \u{7}".to_owned();
-        let text = svg(&plot).unwrap();
+        let text = plot.draw().unwrap();
         assert!(text.contains("a &lt; b &amp; c"), "{text}");
         assert!(!text.contains('\u{7}'));
     }

@@ -9,9 +9,9 @@ mod table;
 
 pub use table::table;
 
-use crate::{Check, Counts, Event, Gate, Reporter, Verdict, ignore_broken_pipe};
+use crate::{Check, Counts, Event, Gate, Lang, Message, Reporter, Verdict, ignore_broken_pipe, width};
 use indicatif::ProgressDrawTarget;
-use owo_colors::OwoColorize;
+use line::Manner;
 use progress::Progress;
 use std::io::{self, Write};
 
@@ -21,6 +21,7 @@ const RECAP_FROM: usize = 20;
 /// Shows a run as it happens.
 pub struct Terminal<W> {
     output: W,
+    manner: Manner,
     progress: Progress,
     counts: Counts,
     /// Columns that an id takes: the longest so far, so that the summaries line up.
@@ -33,24 +34,25 @@ pub struct Terminal<W> {
 
 impl Terminal<anstream::Stderr> {
     /// Everything on standard error: for runs whose standard output carries data (`--format json`).
-    pub fn on_stderr() -> Self {
-        Self::new(anstream::stderr(), ProgressDrawTarget::stderr())
+    pub fn on_stderr(lang: Lang) -> Self {
+        Self::new(anstream::stderr(), ProgressDrawTarget::stderr(), lang)
     }
 }
 
 impl Terminal<anstream::Stdout> {
     /// Lines on standard output, the bar on standard error.
-    pub fn on_stdout() -> Self {
-        Self::new(anstream::stdout(), ProgressDrawTarget::stderr())
+    pub fn on_stdout(lang: Lang) -> Self {
+        Self::new(anstream::stdout(), ProgressDrawTarget::stderr(), lang)
     }
 }
 
 impl<W: Write> Terminal<W> {
     /// Lines to `output`, which gets ANSI colours: wrap it in an [`anstream::AutoStream`] unless that is wanted. The bar
     /// goes to `progress`; [`ProgressDrawTarget::hidden`] for none.
-    pub fn new(output: W, progress: ProgressDrawTarget) -> Self {
+    pub fn new(output: W, progress: ProgressDrawTarget, lang: Lang) -> Self {
         Self {
             output,
+            manner: Manner { lang, reported: false },
             progress: Progress::new(progress),
             counts: Counts::default(),
             id_width: 0,
@@ -58,6 +60,13 @@ impl<W: Write> Terminal<W> {
             finished: 0,
             failed: Vec::new(),
         }
+    }
+
+    /// The same, where a report will have the findings that are not shown here.
+    #[must_use]
+    pub fn beside_a_report(mut self, reported: bool) -> Self {
+        self.manner.reported = reported;
+        self
     }
 
     /// The writer, with everything that has been written.
@@ -74,33 +83,28 @@ impl<W: Write> Terminal<W> {
         })
     }
 
-    fn suite_started(&mut self, suite: &str, proves: &str, planned: &[String]) -> io::Result<()> {
-        self.id_width = planned.iter().map(|id| id.chars().count()).max().unwrap_or(0);
+    fn suite_started(&mut self, suite: &str, proves: &Message, planned: &[String]) -> io::Result<()> {
+        self.id_width = planned.iter().map(|id| width::width(id)).max().unwrap_or(0);
         self.planned = planned.len();
         self.finished = 0;
-        let checks = match planned.len() {
-            0 => String::new(),
-            1 => ", 1 check".to_owned(),
-            count => format!(", {count} checks"),
-        };
-        self.lines(&format!("\n{}{checks}: {proves}\n", suite.bold()))
+        self.lines(&line::suite(suite, planned.len(), proves, self.manner))
     }
 
     fn check_finished(&mut self, check: &Check) -> io::Result<()> {
         self.progress.clear();
         self.finished += 1;
         self.counts.add(&check.verdict);
-        self.id_width = self.id_width.max(check.id.chars().count());
-        let line = line::check(check, self.id_width);
+        self.id_width = self.id_width.max(width::width(&check.id));
+        let line = line::check(check, self.id_width, self.manner);
         if matches!(check.verdict, Verdict::Fail { .. }) {
             self.failed.push(line.clone());
         }
-        let details = line::details(check);
+        let details = line::details(check, self.manner);
         self.lines(&format!("{line}{details}"))
     }
 
     fn run_finished(&mut self, gate: Gate, seconds: f64) -> io::Result<()> {
-        let mut text = format!("\n{}", line::count(&self.counts, gate, seconds));
+        let mut text = format!("\n{}", line::count(&self.counts, gate, seconds, self.manner));
         if self.counts.total() >= RECAP_FROM {
             text.extend(self.failed.drain(..));
         }
@@ -112,7 +116,7 @@ impl<W: Write> Reporter for Terminal<W> {
     /// A closed pipe is no error.
     fn event(&mut self, event: &Event) -> io::Result<()> {
         ignore_broken_pipe(match event {
-            Event::RunStarted { tool, environment } => self.lines(&line::run(tool, environment)),
+            Event::RunStarted { tool, environment, .. } => self.lines(&line::run(tool, environment, self.manner)),
             Event::SuiteStarted { suite, group, proves, planned } => {
                 let name = crate::report::name_and_group(suite, group.as_deref());
                 self.suite_started(&name, proves, planned)
@@ -125,13 +129,13 @@ impl<W: Write> Reporter for Terminal<W> {
                 self.progress.done(*done);
                 Ok(())
             }
-            Event::CheckFinished(check) => self.check_finished(check),
+            Event::CheckFinished { check } => self.check_finished(check),
             Event::SuiteFinished { .. } => {
                 self.progress.clear();
                 Ok(())
             }
-            Event::Note(text) => self.lines(&line::note(text)),
-            Event::RunFinished { gate, seconds } => {
+            Event::Note { note } => self.lines(&line::note(note, self.manner)),
+            Event::RunFinished { gate, threads: _, seconds } => {
                 self.progress.clear();
                 self.run_finished(*gate, *seconds)
             }
@@ -146,11 +150,11 @@ mod tests {
 
     /// What the events write, without colour.
     fn plain(events: &[Event]) -> String {
-        String::from_utf8(anstream::adapter::strip_bytes(coloured(events).as_bytes()).into_vec()).unwrap()
+        anstream::adapter::strip_str(&coloured(events, Lang::En)).to_string()
     }
 
-    fn coloured(events: &[Event]) -> String {
-        let mut terminal = Terminal::new(Vec::new(), ProgressDrawTarget::hidden());
+    fn coloured(events: &[Event], lang: Lang) -> String {
+        let mut terminal = Terminal::new(Vec::new(), ProgressDrawTarget::hidden(), lang);
         for event in events {
             terminal.event(event).unwrap();
         }
@@ -163,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_in_chinese() {
+        let text = coloured(&fixture::events(&fixture::report()), Lang::Zh);
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn what_is_not_shown_is_where_it_is_said_to_be() {
+        let mut terminal = Terminal::new(Vec::new(), ProgressDrawTarget::hidden(), Lang::En).beside_a_report(true);
+        fixture::events(&fixture::report()).iter().for_each(|event| terminal.event(event).unwrap());
+        let text = String::from_utf8(terminal.into_output()).unwrap();
+        assert!(text.contains("and 2 more findings in the report"), "{text}");
+    }
+
+    #[test]
     fn a_long_run_repeats_its_failures() {
         let mut report = fixture::report();
         report.suites.truncate(1);
@@ -170,33 +188,35 @@ mod tests {
         report.suites[0].checks.resize(RECAP_FROM, pass);
         let text = plain(&fixture::events(&report));
         let (_, below) = text.split_once("18 passed").unwrap();
-        assert!(below.contains("FAIL [    1.20 s] layers/vit_small/fp32/forward"), "{below}");
+        assert!(below.contains("FAIL [    1.20 s] layers/vit_small/fp32"), "{below}");
     }
 
     #[test]
     fn colours_vanish_in_a_pipe() {
         let events = fixture::events(&fixture::report());
-        assert!(coloured(&events).contains('\u{1b}'));
+        assert!(coloured(&events, Lang::En).contains('\u{1b}'));
         // What the constructors do, on a stream that is no terminal.
         let stream = anstream::AutoStream::auto(Vec::new());
-        let mut terminal = Terminal::new(stream, ProgressDrawTarget::hidden());
+        let mut terminal = Terminal::new(stream, ProgressDrawTarget::hidden(), Lang::En);
         events.iter().for_each(|event| terminal.event(event).unwrap());
         assert_eq!(String::from_utf8(terminal.into_output().into_inner()).unwrap(), plain(&events));
     }
 
     #[test]
     fn a_closed_pipe_is_no_error_and_a_full_disk_is() {
-        let mut closed = Terminal::new(Refuses(io::ErrorKind::BrokenPipe), ProgressDrawTarget::hidden());
-        let mut full = Terminal::new(Refuses(io::ErrorKind::StorageFull), ProgressDrawTarget::hidden());
+        let mut closed = Terminal::new(Refuses(io::ErrorKind::BrokenPipe), ProgressDrawTarget::hidden(), Lang::En);
+        let mut full = Terminal::new(Refuses(io::ErrorKind::StorageFull), ProgressDrawTarget::hidden(), Lang::En);
         for event in fixture::events(&fixture::report()) {
             closed.event(&event).unwrap();
         }
-        assert!(full.event(&Event::Note("text".to_owned())).is_err());
+        assert!(full.event(&Event::Note { note: Message::name("text") }).is_err());
     }
 
     #[test]
     fn the_last_line_says_why_the_gate_is_shut() {
-        let last = |counts: Counts| anstream::adapter::strip_str(&line::count(&counts, Gate::Fail, 1.0)).to_string();
+        let manner = Manner { lang: Lang::En, reported: false };
+        let last =
+            |counts: Counts| anstream::adapter::strip_str(&line::count(&counts, Gate::Fail, 1.0, manner)).to_string();
         insta::assert_snapshot!([
             last(Counts { passed: 3, failed: 1, ..Counts::default() }),
             last(Counts { passed: 3, vacuous: 1, ..Counts::default() }),

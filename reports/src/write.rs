@@ -1,87 +1,10 @@
 //! A report on disk: whole or not at all.
 
-use crate::{RunReport, csv, json, junit, markdown, svg};
+use crate::{Format, Lang, Place, RenderError, RunReport};
 use dinov3_ground::atomic::StagedFile;
-use dinov3_ground::{Hint, Hints, list};
-use std::fmt;
+use dinov3_ground::{Hint, Hints};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
-
-/// A form that a report can take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// [`crate::markdown`]; `.md`.
-    Markdown,
-    /// [`crate::json`]; `.json`.
-    Json,
-    /// [`crate::junit`]; `.xml`.
-    Junit,
-    /// The checks as [`crate::csv`]; `.csv`.
-    Csv,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 4] = [Self::Markdown, Self::Json, Self::Junit, Self::Csv];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Markdown => "markdown",
-            Self::Json => "json",
-            Self::Junit => "junit",
-            Self::Csv => "csv",
-        }
-    }
-
-    /// Its file extension, without the dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Markdown => "md",
-            Self::Json => "json",
-            Self::Junit => "xml",
-            Self::Csv => "csv",
-        }
-    }
-
-    /// The format that the extension of `path` asks for, in upper or lower case.
-    ///
-    /// # Errors
-    /// [`WriteError::Extension`] if there is none or it is not known.
-    pub fn of_path(path: &Path) -> Result<Self, WriteError> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|format| format.extension() == extension)
-            .ok_or_else(|| WriteError::Extension { path: path.to_owned() })
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// A format of that name does not exist.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no format `{0}`")]
-pub struct UnknownFormat(String);
-
-impl Hint for UnknownFormat {
-    fn hints(&self) -> Hints {
-        format!("use one of {}", list::or(Format::ALL)).into()
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| UnknownFormat(name.to_owned()))
-    }
-}
 
 /// A report could not be rendered or written. The text of the cause is part of the message.
 #[derive(Debug, thiserror::Error)]
@@ -106,11 +29,8 @@ pub enum WriteError {
         /// The format asked for.
         format: Format,
         /// What the renderer said.
-        cause: String,
+        cause: RenderError,
     },
-    /// A plot of the report could not be drawn.
-    #[error(transparent)]
-    Plot(#[from] svg::SvgError),
 }
 
 /// What to do about an error that no user can cause.
@@ -119,53 +39,47 @@ pub(crate) const OUR_FAULT: &str = "this is a fault of the program, please repor
 impl Hint for WriteError {
     fn hints(&self) -> Hints {
         match self {
-            Self::Extension { .. } => format!(
-                "let the name end in {}",
-                list::or(Format::ALL.map(|format| format!(".{}", format.extension())))
-            )
-            .into(),
+            Self::Extension { .. } => format!("let the name end in {}", crate::endings()).into(),
             Self::Io { cause, .. } => hint(cause.kind()).into(),
             Self::Render { .. } => OUR_FAULT.into(),
-            Self::Plot(error) => error.hints(),
         }
     }
 }
 
-/// The report as text in this format; markdown without pictures.
+/// The report as text in this format, for standard output.
 ///
 /// # Errors
 /// [`WriteError::Render`]; no report is known to cause it.
-pub fn render(report: &RunReport, format: Format) -> Result<String, WriteError> {
-    let fault = |cause: &dyn fmt::Display| WriteError::Render { format, cause: cause.to_string() };
-    match format {
-        Format::Markdown => Ok(markdown::markdown(report, None)),
-        Format::Json => json::to_json(report).map_err(|error| fault(&error)),
-        Format::Junit => junit::junit(report).map_err(|error| fault(&error)),
-        Format::Csv => csv::to_csv(&csv::checks(report)).map_err(|error| fault(&error)),
-    }
+pub fn render(report: &RunReport, format: Format, lang: Lang) -> Result<String, WriteError> {
+    let rendered = format.renderer().render(report, lang, &Place::default());
+    rendered.map(|it| it.text).map_err(|cause| WriteError::Render { format, cause })
 }
 
-/// Writes the report to `path` in the format that its extension names ([`Format::extension`]). Beside a `NAME.md` its
-/// pictures go into `NAME_files/`. Folders that are missing are made. Each file appears under its name complete or not at
-/// all, the report after its pictures; what was there before is replaced.
+/// The format that the ending of `path` asks for.
+///
+/// # Errors
+/// [`WriteError::Extension`] if it has none that is known.
+pub fn format_of(path: &Path) -> Result<Format, WriteError> {
+    Format::of_path(path).ok_or_else(|| WriteError::Extension { path: path.to_owned() })
+}
+
+/// Writes the report to `path` in the format that its name ends in ([`format_of`]). What belongs to a `NAME.md` goes into `NAME_files/`
+/// beside it. Folders that are missing are made. Each file appears under its name complete or not at all, the report after its pictures;
+/// what was there before is replaced.
 ///
 /// # Errors
 /// See [`WriteError`].
-pub fn write_report(path: &Path, report: &RunReport) -> Result<(), WriteError> {
-    let format = Format::of_path(path)?;
-    let mut files = Vec::new();
-    let plots = svg::plot_files(report);
-    if format == Format::Markdown && !plots.is_empty() {
-        let mut name = path.file_stem().unwrap_or_default().to_owned();
-        name.push("_files");
-        let folder = path.with_file_name(&name);
-        for file in plots {
-            files.push((folder.join(file.name), svg::svg(file.plot)?));
-        }
-        files.push((path.to_owned(), markdown::markdown(report, Some(&name.to_string_lossy()))));
-    } else {
-        files.push((path.to_owned(), render(report, format)?));
-    }
+pub fn write_report(path: &Path, report: &RunReport, lang: Lang) -> Result<(), WriteError> {
+    let format = format_of(path)?;
+    let mut name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    name.truncate(name.len() - format.renderer().ending().len());
+    name.push_str("_files");
+    let place = Place { folder: Some(name.clone()) };
+    let rendered = format.renderer().render(report, lang, &place);
+    let rendered = rendered.map_err(|cause| WriteError::Render { format, cause })?;
+    let folder = path.with_file_name(&name);
+    let mut files: Vec<_> = rendered.beside.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
+    files.push((path.to_owned(), rendered.text));
     write_all(&files)
 }
 
@@ -203,7 +117,7 @@ fn hint(kind: io::ErrorKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
+    use crate::{fixture, json, markdown};
     use dinov3_ground::hint::text;
 
     /// Every file below `folder`, sorted, as relative paths.
@@ -227,15 +141,14 @@ mod tests {
     fn every_format_by_its_extension() {
         let folder = tempfile::tempdir().unwrap();
         let report = fixture::report();
-        for format in Format::ALL {
-            let path = folder.path().join("new/folder").join(format!("a report.{}", format.extension()));
-            write_report(&path, &report).unwrap();
+        for format in Format::all() {
+            let path = folder.path().join("new/folder").join(format!("a report{}", format.renderer().ending()));
+            write_report(&path, &report, Lang::En).unwrap();
             let text = std::fs::read_to_string(&path).unwrap();
-            match format {
-                Format::Markdown => assert_eq!(text, markdown::markdown(&report, Some("a report_files"))),
-                other => assert_eq!(text, render(&report, other).unwrap()),
+            match format.renderer().name() {
+                "markdown" => assert_eq!(text, markdown::markdown(&report, Lang::En, Some("a report_files"))),
+                _ => assert_eq!(text, render(&report, format, Lang::En).unwrap()),
             }
-            assert_eq!(format.name().parse::<Format>().unwrap(), format);
         }
         assert_eq!(
             files(&folder.path().join("new/folder")),
@@ -243,6 +156,7 @@ mod tests {
                 "a report.csv",
                 "a report.json",
                 "a report.md",
+                "a report.tensors.csv",
                 "a report.xml",
                 "a report_files/error-growth-vit_small.svg"
             ]
@@ -253,7 +167,7 @@ mod tests {
     #[test]
     fn pictures_are_where_the_page_looks() {
         let folder = tempfile::tempdir().unwrap();
-        write_report(&folder.path().join("r.md"), &fixture::report()).unwrap();
+        write_report(&folder.path().join("r.md"), &fixture::report(), Lang::En).unwrap();
         let page = std::fs::read_to_string(folder.path().join("r.md")).unwrap();
         let link = page.split("](").nth(1).and_then(|rest| rest.split(')').next()).unwrap();
         let picture = std::fs::read_to_string(folder.path().join(link)).unwrap();
@@ -265,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("r.JSON");
         std::fs::write(&path, "old").unwrap();
-        write_report(&path, &fixture::report()).unwrap();
+        write_report(&path, &fixture::report(), Lang::En).unwrap();
         assert!(json::from_json(&std::fs::read_to_string(&path).unwrap()).is_ok());
         assert_eq!(files(folder.path()), ["r.JSON"]);
     }
@@ -277,7 +191,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
         std::fs::write(folder.path().join("plain"), "").unwrap();
-        write_report(&folder.path().join("r.json"), &fixture::report()).unwrap();
+        write_report(&folder.path().join("r.json"), &fixture::report(), Lang::En).unwrap();
         assert_eq!(mode("r.json"), mode("plain"));
     }
 
@@ -297,7 +211,7 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("folder.json/inner")).unwrap();
         let mut messages = Vec::new();
         for name in ["file/r.json", "folder.json", "file/deep/r.md"] {
-            let error = write_report(&folder.path().join(name), &fixture::report()).unwrap_err();
+            let error = write_report(&folder.path().join(name), &fixture::report(), Lang::En).unwrap_err();
             messages.push(text(&error).replace(&*folder.path().to_string_lossy(), "FOLDER"));
         }
         assert_eq!(files(folder.path()), ["file"]);
@@ -315,8 +229,8 @@ mod tests {
 
     #[test]
     fn unknown_formats_name_the_known_ones() {
-        let path = |name| text(&write_report(Path::new(name), &fixture::report()).unwrap_err());
-        let name = text(&"yaml".parse::<Format>().unwrap_err());
+        let path = |name| text(&write_report(Path::new(name), &fixture::report(), Lang::En).unwrap_err());
+        let name = text(&"yaml".parse::<Format>().map(|_| ()).unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
         hint: let the name end in .md, .json, .xml or .csv

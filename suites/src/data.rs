@@ -12,7 +12,8 @@ mod tables;
 
 use dinov3_data::random::Streams;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Manifest, SetJudgement};
-use dinov3_reports::Section;
+use dinov3_reports::message::Remark;
+use dinov3_reports::{Bilingual, Section};
 use dinov3_vit::hook::Hook;
 
 use crate::judging::Judging;
@@ -23,7 +24,10 @@ use crate::{Part, Ranks, SuiteError, SuiteInfo};
 const INFO: SuiteInfo = SuiteInfo {
     name: "data",
     group: "precision",
-    proves: "random streams, crops, masks, orders of samples and tables are the reference's to the last bit, on every machine",
+    proves: Bilingual {
+        en: "random streams, crops, masks, orders of samples and tables are the reference's to the last bit, on every machine",
+        zh: "随机数流、裁剪、掩码、样本顺序与数据表在任何机器上都与标杆逐位一致",
+    },
     ranks: Part::None,
 };
 
@@ -40,7 +44,7 @@ impl Judging for Data {
         manifest.recipe.data_battery.is_some()
     }
 
-    fn remarks(&self, _set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    fn remarks(&self, _set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
         Ok(Vec::new())
     }
 
@@ -65,7 +69,7 @@ impl Judging for Data {
     }
 
     fn sections(&self, judgements: &[SetJudgement]) -> Vec<Section> {
-        sections::stages(judgements).chain(sections::tensors(judgements)).collect()
+        sections::stages(judgements).collect()
     }
 }
 

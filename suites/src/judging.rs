@@ -8,11 +8,13 @@ pub mod pipeline;
 pub mod replay;
 pub mod rules;
 pub mod sections;
+pub mod words;
 
 use std::io;
 use std::time::Instant;
 
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
+use dinov3_reports::message::{self, Remark};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
@@ -32,11 +34,11 @@ pub trait Judging: Sync {
     /// Whether a set recorded anything that this suite judges.
     fn takes(&self, manifest: &Manifest) -> bool;
 
-    /// What the recipe of a set asks for in vain, a sentence each.
+    /// What is worth knowing of a set, such as what its recipe asks for in vain.
     ///
     /// # Errors
     /// When the recipe cannot be replayed.
-    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError>;
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<Remark>, SuiteError>;
 
     /// Refuses a candidate that cannot be held against `golden` for a reason that its recipe does not show.
     ///
@@ -127,24 +129,28 @@ fn run_case(
     let started = Instant::now();
     let id = case.id(&suite.info());
     let entries = case.golden.manifest().entries.len() as u64;
-    reporter.event(&Event::CheckStarted { id: id.clone(), title: case.title(), steps: Some(entries) })?;
+    reporter.event(&Event::CheckStarted { id: id.clone(), title: case.title().into(), steps: Some(entries) })?;
     let (judgement, plant) = match &case.subject {
         Subject::Trainer { device, plant } => (judge_trainer(suite, case, (*device, *plant), ranks, reporter)?, *plant),
         Subject::Candidate { set, recorded } => (judge_candidate(case, set, recorded, reporter)?, None),
     };
     let verdict = match plant {
-        Some(plant) if judgement.passes() => Verdict::Vacuous {
-            reason: format!(
-                "`{plant}` changes nothing here: no such block, or it does not use what is broken, or rounding hides it"
-            ),
-        },
+        Some(plant) if judgement.passes() => {
+            Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
+        }
         _ => findings::verdict(&judgement),
     };
-    let mut check = Check::new(id, case.title(), verdict, findings::summary(&judgement));
-    (check.figure, check.limit) = findings::figure_and_limit(&judgement);
-    check.findings = findings::findings(&judgement);
-    check.seconds = started.elapsed().as_secs_f64();
-    reporter.event(&Event::CheckFinished(check))?;
+    let tensors = words::tensors(&judgement);
+    let check = Check {
+        golden: Some(words::golden(&judgement)),
+        summary: Some(findings::summary(&tensors)),
+        figures: findings::figures(&judgement, &tensors),
+        findings: findings::findings(&judgement),
+        tensors,
+        seconds: started.elapsed().as_secs_f64(),
+        ..Check::new(id, case.title(), verdict)
+    };
+    reporter.event(&Event::CheckFinished { check })?;
     Ok(judgement)
 }
 
@@ -157,7 +163,8 @@ fn judge_trainer(
 ) -> Result<SetJudgement, SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
     for remark in suite.remarks(golden)? {
-        reporter.event(&Event::Note(format!("{}: {remark}", golden.manifest().name)))?;
+        let set = golden.manifest().name.clone();
+        reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
     }
     runtime::set_threads(recorded.threads);
     let expectation = suite.expectation(recorded, &this_machine(device));
@@ -168,7 +175,8 @@ fn judge_trainer(
     let judged = judge_on(ranks, suite, golden, replay, expectation, progress);
     // Before the error, if there is one: it may follow from them.
     for note in notes.take() {
-        reporter.event(&Event::Note(format!("{}: {note}", golden.manifest().name)))?;
+        let (set, remark) = (golden.manifest().name.clone(), note);
+        reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
     }
     judged
 }

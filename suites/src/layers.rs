@@ -8,7 +8,8 @@ pub mod replay;
 mod sections;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage};
-use dinov3_reports::Section;
+use dinov3_reports::message::Remark;
+use dinov3_reports::{Bilingual, Section};
 use dinov3_vit::hook::Hook;
 
 use crate::judging::Judging;
@@ -19,8 +20,11 @@ use crate::{Part, Ranks, SuiteError, SuiteInfo};
 const INFO: SuiteInfo = SuiteInfo {
     name: "layers",
     group: "precision",
-    proves: "every layer's forward output is the reference's: the same bits where the machine can give them, \
+    proves: Bilingual {
+        en: "every layer's forward output is the reference's: the same bits where the machine can give them, \
              elsewhere no further from the float64 truth than the reference's own rounding",
+        zh: "每一层的前向输出都与标杆一致：环境允许时二进制一致，否则相对 float64 真值的误差不超过标杆自身的舍入误差",
+    },
     ranks: Part::None,
 };
 
@@ -38,7 +42,7 @@ impl Judging for Layers {
         manifest.recipe.data_battery.is_none() && manifest.recipe.stages.iter().any(of_forward)
     }
 
-    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
         Ok(without_effect(set)?.into_iter().chain(pipeline::remark(set)).collect())
     }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::launch;
 use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, PremulSum, ProcessGroup};
-use dinov3_reports::{Event, Reporter, Section};
+use dinov3_reports::{Bilingual, Event, Reporter, Section};
 use tch::Device;
 
 use crate::defects::Plant;
@@ -47,8 +47,11 @@ pub fn patience(profile: Profile) -> Duration {
 pub(crate) const INFO: SuiteInfo = SuiteInfo {
     name: "reduce-op",
     group: "precision",
-    proves: "SUM, PREMUL_SUM at any factor and AVG give the exact sum, rounded as their definition says, and the same bits on every rank; \
+    proves: Bilingual {
+        en: "SUM, PREMUL_SUM at any factor and AVG give the exact sum, rounded as their definition says, and the same bits on every rank; \
              at factor 1 alone PREMUL_SUM is SUM",
+        zh: "SUM、任意系数的 PREMUL_SUM 与 AVG 给出按定义舍入的精确和，且各 rank 二进制一致；仅当系数为 1 时 PREMUL_SUM 才等于 SUM",
+    },
     ranks: Part::Judged,
 };
 
@@ -214,10 +217,10 @@ fn lead(request: &Request, ranks: Ranks<'_>, reporter: &mut dyn Reporter) -> Res
         let outcomes = measure_all(request, &worlds, call, format, told)?;
         let mut check = found.block(call, format, outcomes);
         check.seconds = begun.elapsed().as_secs_f64();
-        reporter.event(&Event::CheckFinished(check))?;
+        reporter.event(&Event::CheckFinished { check })?;
     }
     for call in Call::ALL {
-        reporter.event(&Event::CheckFinished(found.factor_one(call)))?;
+        reporter.event(&Event::CheckFinished { check: found.factor_one(call) })?;
     }
     let begun = Instant::now();
     let (id, title) = checks::of_steps();
@@ -228,7 +231,7 @@ fn lead(request: &Request, ranks: Ranks<'_>, reporter: &mut dyn Reporter) -> Res
     };
     let mut check = found.steps(&trained);
     check.seconds = begun.elapsed().as_secs_f64();
-    reporter.event(&Event::CheckFinished(check))?;
+    reporter.event(&Event::CheckFinished { check })?;
     Ok(sections::sections(&found))
 }
 

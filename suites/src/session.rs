@@ -91,7 +91,7 @@ impl Session {
         reporter.event(&Event::SuiteStarted {
             suite: info.name.to_owned(),
             group: Some(info.group.to_owned()),
-            proves: info.proves.to_owned(),
+            proves: info.proves.into(),
             planned: plan.checks(),
         })?;
         let sections = plan.lead(self, reporter)?;

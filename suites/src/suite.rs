@@ -1,6 +1,6 @@
 //! What a suite is, and the suites that there are: the command line, help and the order of a group follow from [`SUITES`].
 
-use dinov3_reports::{Reporter, Section};
+use dinov3_reports::{Bilingual, Reporter, Section};
 
 use crate::data::Data;
 use crate::layers::Layers;
@@ -17,7 +17,7 @@ pub struct SuiteInfo {
     /// The group that it belongs to: `run --suite GROUP` runs all members.
     pub group: &'static str,
     /// What a pass proves, in one sentence.
-    pub proves: &'static str,
+    pub proves: Bilingual,
     /// What several ranks do in it.
     pub ranks: Part,
 }

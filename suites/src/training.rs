@@ -13,7 +13,8 @@ mod steps;
 
 use dinov3_golden::{GoldenSet, Manifest, SetJudgement, Stage, TensorFile};
 use dinov3_ranks::Group;
-use dinov3_reports::Section;
+use dinov3_reports::message::Remark;
+use dinov3_reports::{Bilingual, Section};
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
@@ -25,8 +26,11 @@ use crate::{Part, Ranks, SuiteError, SuiteInfo};
 const INFO: SuiteInfo = SuiteInfo {
     name: "training",
     group: "precision",
-    proves: "every loss, gradient, optimizer state and teacher of a training step, and every schedule, is the reference's: the \
+    proves: Bilingual {
+        en: "every loss, gradient, optimizer state and teacher of a training step, and every schedule, is the reference's: the \
              same bits over many steps where the machine can give them, elsewhere within rounding over one step from its state",
+        zh: "训练步的每一项损失、梯度、优化器状态、教师网络参数以及每条超参调度都与标杆一致：环境允许时连续多步二进制一致，否则从标杆状态出发的单步误差在舍入范围内",
+    },
     ranks: Part::WhereRecorded,
 };
 
@@ -50,7 +54,7 @@ impl Judging for Training {
         manifest.recipe.stages.iter().any(of_a_step)
     }
 
-    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
         match set.manifest().recipe.training {
             Some(_) => Ok(without_effect(set)?.into_iter().chain(pipeline::remark(set)).collect()),
             None => Ok(Vec::new()),

@@ -5,11 +5,9 @@ use crate::names::{Dtype, Kind, Precision, Stage};
 use crate::set::Recorded;
 
 use super::candidate::Candidate;
+use super::reason::Reason;
 use super::rule::Verdict;
 use super::{EntryJudgement, Expectation, Judge, Outcome};
-
-/// Why nothing is said of a run of several steps.
-const CHAOS: &str = "a free run on other hardware parts by chaos";
 
 impl Judge<'_> {
     /// Whether a value is the reference's own Python, which computes in float64 whatever the precision of the run.
@@ -23,8 +21,7 @@ impl Judge<'_> {
     pub(super) fn free_run(&self, golden: Recorded<'_>, candidate: &Candidate<'_>) -> Verdict {
         let (theirs, ours) = ((candidate.stats)().non_finite, golden.record.stats.non_finite);
         if theirs != ours {
-            let reason = format!("{theirs} elements are NaN or infinite, {ours} should be: chaos does not do that");
-            return Verdict::NonFinite { reason };
+            return Verdict::NonFinite { reason: Reason::NonFiniteInAFreeRun { found: theirs, expected: ours } };
         }
         if self.expectation == Expectation::Identical {
             // `Judgement::conclude` knows what that means here.
@@ -32,11 +29,12 @@ impl Judge<'_> {
         }
         match golden.entry.name.path_of(Kind::Metric) {
             Some(name) if !self.has_another_trajectory(name) => {
-                let reason = "meters add up the same numbers in float64 on every machine: the same bits were expected";
-                Verdict::Beyond { checks: Vec::new(), reason: reason.into() }
+                Verdict::Beyond { checks: Vec::new(), reason: Reason::Meter }
             }
-            Some(name) => Verdict::Unknown { reason: format!("it sums up another `{}`", Kind::Trajectory.name(name)) },
-            None => Verdict::Unknown { reason: CHAOS.into() },
+            Some(name) => {
+                Verdict::Unknown { reason: Reason::OtherSeries { trajectory: Kind::Trajectory.name(name).to_string() } }
+            }
+            None => Verdict::Unknown { reason: Reason::FreeRun },
         }
     }
 
@@ -51,12 +49,12 @@ impl Judge<'_> {
 pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectation) -> EntryJudgement {
     let free_run = entry.stage == Stage::Trajectory && entry.name.kind() != Kind::Metric;
     let (outcome, reason) = match expectation {
-        Expectation::Yardstick { .. } if free_run => (Outcome::NotJudged, CHAOS),
-        _ => (Outcome::Missing, "it was never observed"),
+        Expectation::Yardstick { .. } if free_run => (Outcome::NotJudged, Reason::FreeRun),
+        _ => (Outcome::Missing, Reason::NeverObserved),
     };
     EntryJudgement {
         index: Some(index),
-        reason: Some(reason.into()),
+        reason: Some(reason),
         ..EntryJudgement::new(entry.name.as_str(), Some(entry.stage), outcome)
     }
 }

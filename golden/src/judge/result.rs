@@ -1,12 +1,11 @@
 //! What a judge says.
 
-use std::fmt;
-
 use crate::metrics::Metrics;
 use crate::names::{Dtype, Precision, Stage};
 use crate::tolerance::Metric;
 
 use super::Expectation;
+use super::reason::Reason;
 use super::rule::Verdict;
 
 /// What became of one entry.
@@ -46,23 +45,6 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Identical => "identical",
-            Self::WithinYardstick => "within the yardstick",
-            Self::NotIdentical => "not identical",
-            Self::NotJudged => "not judged",
-            Self::Beyond => "beyond the yardstick",
-            Self::NonFinite => "not finite",
-            Self::ShapeDiffers => "shape differs",
-            Self::DtypeDiffers => "dtype differs",
-            Self::Missing => "missing",
-            Self::Unexpected => "unexpected",
-        })
-    }
-}
-
 /// One metric held against its limit. All three figures are relative to the metric's scale ([`Metric`]), or in the unit of the
 /// values where that scale is zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,6 +55,8 @@ pub struct Check {
     pub error: f64,
     /// The reference's own error at this precision: the largest of the recorded run and those beside it, or a borrowed one.
     pub yardstick: f64,
+    /// How many yardsticks the table lets pass.
+    pub k: f64,
     /// Largest error that passes.
     pub limit: f64,
 }
@@ -91,13 +75,6 @@ impl Check {
             (false, true) if !self.error.is_nan() => self.error / self.limit,
             _ => f64::INFINITY,
         }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { metric, error, yardstick, limit } = self;
-        write!(f, "{metric}: error {error:.2e}, limit {limit:.2e} (yardstick {yardstick:.2e})")
     }
 }
 
@@ -131,7 +108,7 @@ pub struct EntryJudgement {
     /// The first element that is not the recording's, in a series of several steps that was recorded in full.
     pub first_difference: Option<usize>,
     /// Why it fails, or is not judged.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
 }
 
 impl EntryJudgement {
@@ -154,7 +131,7 @@ impl EntryJudgement {
     }
 
     /// For want of a pass.
-    pub(super) fn fail(&mut self, outcome: Outcome, reason: String) {
+    pub(super) fn fail(&mut self, outcome: Outcome, reason: Reason) {
         self.outcome = outcome;
         self.reason = Some(reason);
     }
@@ -167,10 +144,7 @@ impl EntryJudgement {
                 match expectation {
                     Expectation::Yardstick { .. } => self.outcome = Outcome::WithinYardstick,
                     Expectation::Identical => {
-                        self.fail(
-                            Outcome::NotIdentical,
-                            "the fingerprints match, so the same bits were expected".into(),
-                        );
+                        self.fail(Outcome::NotIdentical, Reason::BitsExpected);
                     }
                 }
             }

@@ -8,6 +8,7 @@ use crate::names::Stage;
 use crate::set::Recorded;
 use crate::tolerance::{Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
 
+use super::reason::Reason;
 use super::result::Check;
 
 /// What the figures say, whatever was expected.
@@ -16,11 +17,11 @@ pub(super) enum Verdict {
     /// Nothing that rounding would not explain.
     Within { checks: Vec<Check> },
     /// Something beyond.
-    Beyond { checks: Vec<Check>, reason: String },
+    Beyond { checks: Vec<Check>, reason: Reason },
     /// NaN or infinities where there should be none, or none where there should be.
-    NonFinite { reason: String },
+    NonFinite { reason: Reason },
     /// Nothing can be said.
-    Unknown { reason: String },
+    Unknown { reason: Reason },
 }
 
 /// The relative error of one entry, lent to another.
@@ -89,8 +90,8 @@ impl Yardstick<'_> {
 
 /// Integers and booleans that are not the same: there is no such thing as rounding.
 pub(super) fn whole_numbers(metrics: Option<&Metrics>) -> Verdict {
-    let size = metrics.map(|it| format!(", the largest difference is {}", it.max_abs)).unwrap_or_default();
-    Verdict::Beyond { checks: Vec::new(), reason: format!("whole numbers must be equal{size}") }
+    let reason = Reason::WholeNumbers { largest: metrics.map(|it| it.max_abs) };
+    Verdict::Beyond { checks: Vec::new(), reason }
 }
 
 /// Initial weights and data that are not the same bits: their statistics must be. `Err` names a missing tolerance.
@@ -135,9 +136,9 @@ pub(super) fn computed(golden: Recorded<'_>, metrics: Option<&Metrics>, candidat
     let mut checks = Vec::new();
     for (metric, error, steps, summed) in figures {
         let Some(error) = error else { continue };
-        let Tolerance { floor, .. } = row(metric)?;
+        let Tolerance { k, floor, .. } = *row(metric)?;
         let limit = floor * step * steps + summed;
-        checks.push(Check { metric, error: error / unit, yardstick: 0.0, limit: limit / unit });
+        checks.push(Check { metric, error: error / unit, yardstick: 0.0, k, limit: limit / unit });
     }
     Ok(concluded(checks))
 }
@@ -150,19 +151,16 @@ pub(super) fn rounding(
 ) -> Result<Verdict, Metric> {
     let golden = yardstick.golden;
     let Some(truth) = yardstick.truth else {
-        let reason = "no truth was recorded to measure rounding against, and the bits differ".to_owned();
-        return Ok(Verdict::Beyond { checks: Vec::new(), reason });
+        return Ok(Verdict::Beyond { checks: Vec::new(), reason: Reason::NoTruth });
     };
     let mut checks = Vec::new();
     if let Some(metrics) = metrics {
         if metrics.non_finite > 0 {
-            let reason = format!("NaN or infinite unlike the truth in {} stored elements", metrics.non_finite);
-            return Ok(Verdict::NonFinite { reason });
+            return Ok(Verdict::NonFinite { reason: Reason::NonFiniteElements { count: metrics.non_finite } });
         }
         checks.extend(on_stored_elements(yardstick, metrics)?);
     } else if golden.record.storage != Storage::Digest {
-        let reason = "the stored elements were not compared".to_owned();
-        return Ok(Verdict::Beyond { checks, reason });
+        return Ok(Verdict::Beyond { checks, reason: Reason::NotCompared });
     }
     if golden.record.storage != Storage::Full || yardstick.in_part {
         let (candidate, expected) = (stats(), &truth.record.stats);
@@ -268,7 +266,7 @@ fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figure
     let Figures { error, yardstick, scale, largest, flushes } = figures;
     let limit = row.k * yardstick + row.floor * dtype.eps() * (scale + largest) + dtype.flush() * flushes;
     let unit = if scale > 0.0 { scale } else { 1.0 };
-    Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, limit: limit / unit })
+    Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, k: row.k, limit: limit / unit })
 }
 
 /// The largest magnitude.
@@ -281,15 +279,14 @@ fn elements(golden: Recorded<'_>) -> f64 {
 }
 
 fn count_differs(candidate: u64, expected: u64) -> Option<Verdict> {
-    (candidate != expected).then(|| Verdict::NonFinite {
-        reason: format!("{candidate} elements are NaN or infinite, {expected} should be"),
-    })
+    let reason = Reason::NonFiniteCount { found: candidate, expected };
+    (candidate != expected).then_some(Verdict::NonFinite { reason })
 }
 
 fn concluded(checks: Vec<Check>) -> Verdict {
     match checks.iter().find(|check| !check.passes()) {
         Some(check) => {
-            let reason = check.to_string();
+            let reason = Reason::Limit(*check);
             Verdict::Beyond { checks, reason }
         }
         None => Verdict::Within { checks },

@@ -34,7 +34,7 @@ pub fn config(args: ConfigArgs) -> Result<i32> {
     })?;
     let usable = SslConfig::from_merged(&merged.config);
     if let Ok(config) = &usable {
-        notes.extend(config.without_effect.iter().cloned());
+        notes.extend(config.without_effect.iter().map(ToString::to_string));
     }
     remark(&merged, &notes)?;
     match usable {

@@ -10,7 +10,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_golden::{GoldenSet, verify};
 use dinov3_ground::Words;
 use dinov3_ground::hint::text;
-use dinov3_reports::{Column, Table, exit};
+use dinov3_reports::{TextColumn, TextTable, exit};
 use dinov3_suites::sets;
 
 use crate::cli::{GoldenCommand, ManySets};
@@ -43,13 +43,13 @@ fn roots(sets: ManySets) -> Result<Vec<PathBuf>> {
 }
 
 fn list(sets: ManySets) -> Result<i32> {
-    let mut table = Table::new([
-        Column::left("set"),
-        Column::left("profile"),
-        Column::left("precisions"),
-        Column::right("entries"),
-        Column::right("size"),
-        Column::left("what it is"),
+    let mut table = TextTable::new([
+        TextColumn::left("set"),
+        TextColumn::left("profile"),
+        TextColumn::left("precisions"),
+        TextColumn::right("entries"),
+        TextColumn::right("size"),
+        TextColumn::left("what it is"),
     ]);
     let mut unreadable = Vec::new();
     for folder in folders(&roots(sets)?)? {

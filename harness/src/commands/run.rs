@@ -3,14 +3,19 @@
 mod launch;
 mod request;
 
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Instant;
 
-use dinov3_ground::Words;
-use dinov3_reports::{Collector, Event, Reporter, RunReport, Terminal, render, write_report};
+use dinov3_reports::events::JsonLines;
+use dinov3_reports::message::Run as Note;
+use dinov3_reports::write::WriteError;
+use dinov3_reports::{Collector, Event, SCHEMA_VERSION, SuiteResult};
 use dinov3_suites::{Planned, Session};
 
 use crate::cli::RunArgs;
-use crate::failure::Result;
+use crate::deliver::tell;
+use crate::failure::{OUR_FAULT, Result, refusal};
 use crate::{environment, failure};
 use request::Request;
 
@@ -42,27 +47,37 @@ pub fn run(args: RunArgs) -> Result<i32> {
 fn lead(request: &Request, session: &Session) -> Result<i32> {
     let started = Instant::now();
     let plans = plans(request, session)?;
-    let mut environment = environment::environment(&request.device());
-    // What a program reads goes to standard output alone.
-    let mut terminal: Box<dyn Reporter> = match request.format {
-        Some(_) => Box::new(Terminal::on_stderr()),
-        None => Box::new(Terminal::on_stdout()),
+    let mut terminal = request.output.terminal();
+    let mut kept = (request.events.as_deref().map(events_file).transpose()?, Collector::default());
+    let begun = Event::RunStarted {
+        schema_version: SCHEMA_VERSION,
+        tool: environment::tool(),
+        environment: environment::environment(request.judged()),
+        allow_vacuous: request.allow_vacuous.clone(),
     };
-    let mut collector = Collector::default();
-    tell(&mut terminal, &Event::RunStarted { tool: environment::tool(), environment: environment.clone() })?;
-    session.lead(&plans, &mut (&mut terminal, &mut collector))?;
-    // Known now: a golden set brings its own number of threads.
-    environment.threads = dinov3_torch::runtime::threads();
-    environment.seconds = started.elapsed().as_secs_f64();
-    let report = collector.into_report(environment::tool(), environment, request.allow_vacuous.clone());
-    let gate = report.gate();
-    for remark in remarks(&report, request) {
-        tell(&mut terminal, &Event::Note(remark))?;
+    tell(&mut (&mut terminal, &mut kept), &begun)?;
+    session.lead(&plans, &mut (&mut terminal, &mut kept))?;
+    for note in remarks(kept.1.suites(), request) {
+        tell(&mut (&mut terminal, &mut kept), &Event::Note { note: note.into() })?;
     }
+    // The threads are known now: a golden set brings its own number.
+    let (gate, threads) = (kept.1.gate(), dinov3_torch::runtime::threads());
+    let ended = Event::RunFinished { gate, threads, seconds: started.elapsed().as_secs_f64() };
+    tell(&mut kept, &ended)?;
+    let report = kept.1.report().ok_or_else(|| refusal("the run ended before it began", OUR_FAULT))?;
     // A report that cannot be written costs neither the other ones nor the last line.
-    let delivered = deliver(&report, request, &mut terminal);
-    tell(&mut terminal, &Event::RunFinished { gate, seconds: report.environment.seconds })?;
+    let delivered = request.output.deliver(&report, &mut terminal);
+    tell(&mut terminal, &ended)?;
     delivered.map(|()| gate.exit_code())
+}
+
+/// The file that gets the events, begun anew.
+fn events_file(path: &Path) -> Result<JsonLines<File>, WriteError> {
+    let fault = |cause| WriteError::Io { path: path.to_owned(), cause };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(fault)?;
+    }
+    File::create(path).map(JsonLines::new).map_err(fault)
 }
 
 /// What each suite does. A group may be run on what is for one of its members; a run of idle suites alone is a mistake.
@@ -81,35 +96,9 @@ fn plans(request: &Request, session: &Session) -> Result<Vec<Planned<'static>>> 
     }
 }
 
-fn tell(terminal: &mut impl Reporter, event: &Event) -> Result<()> {
-    terminal.event(event).map_err(|error| {
-        Words::new("the results cannot be shown")
-            .hint("see where the output is redirected to, and whether that disk is full")
-            .because(error)
-            .into()
-    })
-}
-
 /// What was asked for and turned out to mean nothing.
-fn remarks(report: &RunReport, request: &Request) -> Vec<String> {
-    let ran = |id: &String| report.checks().any(|check| check.id == *id);
+fn remarks(suites: &[SuiteResult], request: &Request) -> Vec<Note> {
+    let ran = |id: &String| suites.iter().flat_map(|suite| &suite.checks).any(|check| check.id == *id);
     let idle = request.allow_vacuous.iter().filter(|id| !ran(id));
-    idle.map(|id| format!("--allow-vacuous {id}: no check of that name ran")).collect()
-}
-
-/// Writes and prints the report wherever it is wanted; the first failure is returned after everything was tried.
-fn deliver(report: &RunReport, request: &Request, terminal: &mut impl Reporter) -> Result<()> {
-    let mut delivered = Ok(());
-    for path in &request.reports {
-        let written = write_report(path, report).map_err(Into::into);
-        delivered = delivered.and(match written {
-            Ok(()) => tell(terminal, &Event::Note(format!("report: {}", path.display()))),
-            failed => failed,
-        });
-    }
-    if let Some(format) = request.format {
-        let text = render(report, format)?;
-        delivered = delivered.and(super::print(&text));
-    }
-    delivered
+    idle.map(|id| Note::NoSuchCheck { option: format!("--allow-vacuous {id}") }).collect()
 }

@@ -9,6 +9,7 @@ mod help;
 mod plugins;
 mod ranks;
 mod regression;
+mod report;
 mod run;
 mod support;
 #[cfg(target_os = "linux")]

@@ -142,11 +142,10 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
         (r"dinov3-harness \d+\.\d+\.\d+( \(\w+(-dirty)?\))?", "dinov3-harness VERSION"),
         (r"libtorch \S+ on (.+); .+, \S+, \d+ threads?", "libtorch TORCH on $1; CPU, ISA, N threads"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
-        (r"\b\d\.\d+e-?\d+( x the reference|, limit|\)| \()", "FIGURE$1"),
-        (r"[\d.]+e\d+ of the limit", "FIGURE of the limit"),
+        (r"\b\d\.\d+e-?\d+(, limit|\)| \()", "FIGURE$1"),
         // Which bits come out is the processor's business; `run.rs` says where they must be the same.
         (
-            r"tensors, (all identical|\d+ identical)(, \d+ more not judged)?(, at most ([\d.]+|FIGURE) of the limit)?",
+            r"tensors(, all identical|: \d+ identical(, \d+ (within the limit|not identical))*)(; \d+ more not judged)?",
             "tensors, IDENTICAL",
         ),
     ] {

@@ -19,6 +19,7 @@ pub use dtype::Dtype;
 pub use gram::{GramConfig, GramTeacher, GramUpdates, TokensUsed};
 pub use layers::{FfnLayer, HeadConfig, NormLayer, NormalizeCoords, Periods, RopeConfig};
 pub use losses::{Distributed, GramLoss, Negatives, ResizeMethod};
+pub use refusals::{NoEffect, WithoutEffect};
 pub use sizes::VitSize;
 pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, V2};
 
@@ -126,7 +127,7 @@ pub struct SslConfig {
     pub rgb_std: [f32; 3],
     /// What the config asks for and the reference at this commit never reads, a sentence each: it has no effect there, and
     /// none here.
-    pub without_effect: Vec<String>,
+    pub without_effect: Vec<WithoutEffect>,
 }
 
 /// The files that `init_weights` of the reference reads; an empty name counts as none.

@@ -1,5 +1,7 @@
 //! Options that are not what they seem: those that this trainer cannot honour, and those that nothing reads.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::{ConfigError, unsupported};
@@ -69,15 +71,63 @@ fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
     }
 }
 
+/// An option that a config gives in vain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithoutEffect {
+    /// The option.
+    pub key: &'static str,
+    /// The value given, as JSON.
+    pub given: String,
+    /// Why it has no effect.
+    pub why: NoEffect,
+}
+
+/// Why an option has no effect in the reference at this commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoEffect {
+    /// Nothing reads it.
+    NeverRead {
+        /// What is used, as JSON.
+        used: String,
+    },
+    /// Nothing reads it, and another option decides.
+    DecidedBy {
+        /// That option.
+        option: &'static str,
+    },
+    /// It is for parameters whose name within their head holds this, and there are none.
+    NoSuchParameter {
+        /// The part of a name.
+        part: &'static str,
+    },
+}
+
+impl fmt::Display for WithoutEffect {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, given, why } = self;
+        write!(formatter, "`{key}: {given}` has no effect: the reference ")?;
+        match why {
+            NoEffect::NeverRead { used } => write!(formatter, "at this commit never reads it and uses {used}"),
+            NoEffect::DecidedBy { option } => {
+                write!(formatter, "at this commit never reads it and uses that of `{option}`")
+            }
+            NoEffect::NoSuchParameter { part } => {
+                write!(formatter, "applies it to parameters whose name within their head holds `{part}`, and none does")
+            }
+        }
+    }
+}
+
 /// What a config asks for in vain.
-pub(super) fn without_effect(config: &Value) -> Vec<String> {
+pub(super) fn without_effect(config: &Value) -> Vec<WithoutEffect> {
     let unread = never_read().into_iter().filter_map(|(key, always)| {
         let given = at(config, key).filter(|given| !same(given, &always))?;
-        Some(match key {
-            "student.ffn_ratio" => format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses that of `student.arch`"),
-            "optim.dino_head_wd_multiplier" => format!("`{key}: {given}` has no effect: the reference applies it to parameters whose name within their head holds `dino_head`, and none does"),
-            _ => format!("`{key}: {given}` has no effect: the reference at this commit never reads it and uses {always}"),
-        })
+        let why = match key {
+            "student.ffn_ratio" => NoEffect::DecidedBy { option: "student.arch" },
+            "optim.dino_head_wd_multiplier" => NoEffect::NoSuchParameter { part: "dino_head" },
+            _ => NoEffect::NeverRead { used: always.to_string() },
+        };
+        Some(WithoutEffect { key, given: given.to_string(), why })
     });
     unread.collect()
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-/// Running text. What stands between a pair of backticks stays code; everything else that markdown or HTML would
+/// A sentence of a report of schema 1. What stands between a pair of backticks stays code; everything else that markdown or HTML would
 /// interpret inside a line is escaped. Line breaks stay.
-pub(super) fn text(raw: &str) -> String {
+pub(crate) fn text(raw: &str) -> String {
     // Odd parts lie between backticks, if the last one is closed.
     let parts: Vec<&str> = raw.split('`').collect();
     let closed = parts.len() % 2 == 1;
@@ -17,14 +17,14 @@ pub(super) fn text(raw: &str) -> String {
         if index % 2 == 1 && (closed || !last) {
             out.push_str(part);
         } else {
-            plain(&mut out, part);
+            escape(&mut out, part);
         }
     }
     out
 }
 
 /// Escapes what would be markup where it stands, and only there: `vit_small`, `[68, 64]` and `a < b` read far better raw.
-fn plain(out: &mut String, raw: &str) {
+fn escape(out: &mut String, raw: &str) {
     let mut previous = ' ';
     let mut characters = raw.chars().peekable();
     while let Some(character) = characters.next() {
@@ -45,8 +45,15 @@ fn plain(out: &mut String, raw: &str) {
     }
 }
 
+/// Words of others, in which nothing is markup, backticks included.
+pub(crate) fn plain(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    escape(&mut out, &raw.replace('`', "'"));
+    out
+}
+
 /// A name as inline code.
-pub(super) fn code(raw: &str) -> String {
+pub(crate) fn code(raw: &str) -> String {
     match raw.contains('`') {
         true => format!("`` {raw} ``"),
         false => format!("`{raw}`"),
@@ -54,12 +61,12 @@ pub(super) fn code(raw: &str) -> String {
 }
 
 /// Text inside an HTML element.
-pub(super) fn html(raw: &str) -> String {
+pub(crate) fn html(raw: &str) -> String {
     raw.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// A relative link: everything that a URL may not hold is percent-encoded.
-pub(super) fn url(raw: &str) -> String {
+pub(crate) fn url(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for byte in raw.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -1,14 +1,14 @@
 //! Pipe tables whose columns also line up in the raw text.
 
-use super::escape;
-use crate::{Align, Table};
+use crate::width::{left, right, width};
+use crate::{Align, TextTable};
 
 /// No column is padded beyond this, so that one long cell does not blow up every row.
 const WIDEST: usize = 60;
 
-/// The table; rows of uneven length are filled up or, should they be longer than the head, cut by no reader: the head
+/// The table, whose cells are markdown; rows of uneven length are filled up or, should they be longer than the head, cut by no reader: the head
 /// grows with empty titles.
-pub(super) fn table(table: &Table) -> String {
+pub(super) fn table(table: &TextTable) -> String {
     let columns = table.rows.iter().map(Vec::len).chain([table.columns.len()]).max().unwrap_or(0);
     let filled = |cells: &mut dyn Iterator<Item = &str>| -> Vec<String> {
         let mut cells: Vec<String> = cells.map(cell).collect();
@@ -20,7 +20,7 @@ pub(super) fn table(table: &Table) -> String {
     let align = |index: usize| table.columns.get(index).map_or(Align::Left, |column| column.align);
     let widths: Vec<usize> = (0..columns)
         .map(|index| {
-            let longest = rows.iter().chain([&head]).map(|row| row[index].chars().count()).max();
+            let longest = rows.iter().chain([&head]).map(|row| width(&row[index])).max();
             longest.unwrap_or(0).clamp(3, WIDEST)
         })
         .collect();
@@ -45,8 +45,8 @@ fn line(cells: &[String], widths: &[usize], align: impl Fn(usize) -> Align) -> S
     let mut out = String::from("|");
     for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
         out.push_str(&match align(index) {
-            Align::Left => format!(" {cell:<width$} |"),
-            Align::Right => format!(" {cell:>width$} |"),
+            Align::Left => format!(" {} |", left(cell, *width)),
+            Align::Right => format!(" {} |", right(cell, *width)),
         });
     }
     out.push('\n');
@@ -55,32 +55,32 @@ fn line(cells: &[String], widths: &[usize], align: impl Fn(usize) -> Align) -> S
 
 /// A cell stays in its cell: pipes are escaped (also inside code, where the rule is the same), line breaks become `<br>`.
 fn cell(raw: &str) -> String {
-    escape::text(raw).replace('|', "\\|").replace("\r\n", "<br>").replace('\n', "<br>")
+    raw.replace('|', "\\|").replace("\r\n", "<br>").replace('\n', "<br>")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Column;
+    use crate::TextColumn;
 
     #[test]
     fn cells_stay_in_their_cells() {
-        let mut shown = Table::new([Column::left("name"), Column::right("n")]);
+        let mut shown = TextTable::new([TextColumn::left("name"), TextColumn::right("n")]);
         shown.push(["a|b `c|d`\ne", "1"]);
-        shown.push(["*x*"]);
-        shown.push(["<i>", "22", "extra"]);
+        shown.push(["通过"]);
+        shown.push(["i", "22", "extra"]);
         insta::assert_snapshot!(table(&shown), @r"
         | name             |   n |       |
         | ---------------- | --: | ----- |
         | a\|b `c\|d`<br>e |   1 |       |
-        | \*x\*            |     |       |
-        | \<i>             |  22 | extra |
+        | 通过             |     |       |
+        | i                |  22 | extra |
         ");
     }
 
     #[test]
     fn a_long_cell_does_not_widen_the_others() {
-        let mut shown = Table::new([Column::left("name")]);
+        let mut shown = TextTable::new([TextColumn::left("name")]);
         shown.push(["x".repeat(500)]);
         shown.push(["short"]);
         let text = table(&shown);
@@ -89,6 +89,6 @@ mod tests {
 
     #[test]
     fn a_table_without_columns_is_no_panic() {
-        assert_eq!(table(&Table::default()), "|\n|\n");
+        assert_eq!(table(&TextTable::default()), "|\n|\n");
     }
 }

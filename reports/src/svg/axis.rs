@@ -1,6 +1,6 @@
 //! Where values and labels stand on an axis.
 
-use crate::Plot;
+use super::Picture;
 
 /// Labels of an axis without names, about so many.
 const LABELS: f64 = 7.0;
@@ -119,8 +119,8 @@ pub(super) struct YAxis {
 
 impl YAxis {
     /// Holds every point of the plot.
-    pub(super) fn of(plot: &Plot) -> Self {
-        let values = || plot.series.iter().flat_map(|series| &series.points).map(|point| point.1);
+    pub(super) fn of(plot: &Picture) -> Self {
+        let values = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.1);
         let mut strays = Strays::default();
         for value in values() {
             match value {
@@ -213,8 +213,8 @@ pub(super) struct XAxis {
 
 impl XAxis {
     /// Holds every point and every name.
-    pub(super) fn of(plot: &Plot) -> Self {
-        let values = || plot.series.iter().flat_map(|series| &series.points).map(|point| point.0);
+    pub(super) fn of(plot: &Picture) -> Self {
+        let values = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.0);
         let lost = values().filter(|x| !x.is_finite()).count();
         let names = plot.x_ticks.len();
         if names == 0 {
@@ -258,11 +258,12 @@ fn common_prefix(names: &[String]) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Series;
+    use crate::svg::Line;
 
     fn axis(values: &[f64], log_y: bool) -> YAxis {
-        let series = vec![Series::new("", values.iter().map(|y| (0.0, *y)))];
-        YAxis::of(&Plot { log_y, series, ..Plot::default() })
+        let points = values.iter().map(|y| (0.0, *y)).collect();
+        let lines = vec![Line { points, ..Line::default() }];
+        YAxis::of(&Picture { log_y, lines, ..Picture::default() })
     }
 
     fn labels(ticks: &[Tick]) -> Vec<&str> {
@@ -303,10 +304,11 @@ mod tests {
 
     #[test]
     fn names_and_numbers_on_the_horizontal_axis() {
-        let series = vec![Series::new("", [(0.0, 1.0), (4.0, 1.0), (f64::NAN, 1.0)])];
-        let numbers = XAxis::of(&Plot { series: series.clone(), ..Plot::default() });
+        let points = vec![(0.0, 1.0), (4.0, 1.0), (f64::NAN, 1.0)];
+        let lines = vec![Line { points, ..Line::default() }];
+        let numbers = XAxis::of(&Picture { lines: lines.clone(), ..Picture::default() });
         assert_eq!((numbers.place(1.0), numbers.place(f64::NAN), numbers.lost), (Some(0.25), None, 1));
-        let names = XAxis::of(&Plot { series, x_ticks: vec!["a".to_owned(), "b".to_owned()], ..Plot::default() });
+        let names = XAxis::of(&Picture { lines, x_ticks: vec!["a".to_owned(), "b".to_owned()], ..Picture::default() });
         assert_eq!(names.ticks[1], Tick { at: 0.3, label: "b".to_owned() });
         assert_eq!(names.place(4.0), Some(0.9), "a point beyond the names is still on the axis");
     }

@@ -1,7 +1,9 @@
 //! Ink: everything is placed in pixels here, and drawn with plotters' SVG backend.
 
 use super::axis::{Place, Strays, Tick, XAxis, YAxis};
-use crate::{Plot, Series};
+use super::{Line, Picture};
+use crate::message::{Label, Pen, Say};
+use crate::{Lang, width};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -65,10 +67,10 @@ struct Names {
     height: i32,
 }
 
-pub(super) fn draw(plot: &Plot) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
+pub(super) fn draw(plot: &Picture) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
     let (x_axis, y_axis) = (XAxis::of(plot), YAxis::of(plot));
-    let legend = legend_places(&plot.series);
-    let caption = caption(&y_axis.strays, &x_axis);
+    let legend = legend_places(&plot.lines);
+    let caption = caption(&y_axis.strays, &x_axis, plot.lang);
     let label_width = y_axis.ticks.iter().map(|tick| text_width(&tick.label, SMALL_SIZE)).max().unwrap_or(0);
     let left = MARGIN + if plot.y_label.is_empty() { 0 } else { 22 } + label_width + 10;
     let top = MARGIN + TITLE_SIZE + 10 + legend.last().map_or(0, |(_, y)| y + LEGEND_ROW) + 6;
@@ -82,15 +84,16 @@ pub(super) fn draw(plot: &Plot) -> Result<String, DrawingAreaErrorKind<std::io::
     let area = SVGBackend::with_string(&mut text, (WIDTH as u32, height as u32)).into_drawing_area();
     area.fill(&WHITE)?;
     write_text(&area, &plot.title, (MARGIN, MARGIN), Text::title())?;
-    for (index, (series, (x, y))) in plot.series.iter().zip(&legend).enumerate() {
+    for (index, (series, (x, y))) in plot.lines.iter().zip(&legend).enumerate() {
         legend_entry(&area, index, series, (MARGIN + x, MARGIN + TITLE_SIZE + 10 + y))?;
     }
     grid(&area, frame, &y_axis.ticks, &names)?;
-    for (index, series) in plot.series.iter().enumerate() {
+    for (index, series) in plot.lines.iter().enumerate() {
         line(&area, frame, index, series, (&x_axis, &y_axis))?;
     }
-    if plot.series.iter().all(|series| series.points.is_empty()) {
-        write_text(&area, "no data", (frame.x(0.5), frame.y(0.5)), Text::label(HPos::Center, VPos::Center))?;
+    if plot.lines.iter().all(|series| series.points.is_empty()) {
+        let nothing = Label::NoData.say(plot.lang, Pen::Plain);
+        write_text(&area, &nothing, (frame.x(0.5), frame.y(0.5)), Text::label(HPos::Center, VPos::Center))?;
     }
     write_text(&area, &plot.x_label, (frame.x(0.5), below_names), Text::label(HPos::Center, VPos::Top))?;
     write_text(&area, &plot.y_label, (MARGIN, frame.y(0.5)), Text::label(HPos::Center, VPos::Top).upright())?;
@@ -102,7 +105,7 @@ pub(super) fn draw(plot: &Plot) -> Result<String, DrawingAreaErrorKind<std::io::
 
 /// A rough width in pixels, the same on every machine: fonts are chosen by whoever shows the picture.
 fn text_width(text: &str, size: i32) -> i32 {
-    (text.chars().count() as f64 * f64::from(size) * 0.56).ceil() as i32
+    (width::width(text) as f64 * f64::from(size) * 0.56).ceil() as i32
 }
 
 /// How a text is set.
@@ -150,7 +153,7 @@ fn write_text(area: &Area<'_>, text: &str, at: (i32, i32), how: Text) -> Drawn {
 }
 
 /// Where each legend entry begins, from the corner of the legend: in rows that fit the width.
-fn legend_places(series: &[Series]) -> Vec<(i32, i32)> {
+fn legend_places(series: &[Line]) -> Vec<(i32, i32)> {
     let (mut x, mut y) = (0, 0);
     let mut places = Vec::new();
     for series in series {
@@ -164,7 +167,7 @@ fn legend_places(series: &[Series]) -> Vec<(i32, i32)> {
     places
 }
 
-fn legend_entry(area: &Area<'_>, index: usize, series: &Series, (x, y): (i32, i32)) -> Drawn {
+fn legend_entry(area: &Area<'_>, index: usize, series: &Line, (x, y): (i32, i32)) -> Drawn {
     let middle = y + LEGEND_ROW / 2;
     stroke(area, vec![(x, middle), (x + LEGEND_MARK - 6, middle)], colour(index), 2)?;
     mark(area, index, (x + (LEGEND_MARK - 6) / 2, middle), 3)?;
@@ -214,7 +217,7 @@ fn grid(area: &Area<'_>, frame: Frame, y_ticks: &[Tick], names: &Names) -> Drawn
 }
 
 /// One series: a line that breaks where a value is not finite, and its marks.
-fn line(area: &Area<'_>, frame: Frame, index: usize, series: &Series, (x_axis, y_axis): (&XAxis, &YAxis)) -> Drawn {
+fn line(area: &Area<'_>, frame: Frame, index: usize, series: &Line, (x_axis, y_axis): (&XAxis, &YAxis)) -> Drawn {
     let colour = colour(index);
     let mut run = Vec::new();
     let mut runs = Vec::new();
@@ -269,17 +272,19 @@ fn colour(index: usize) -> RGBColor {
 }
 
 /// What stands at the bottom edge, what is missing, and what the names begin with; empty where there is nothing to say.
-fn caption(strays: &Strays, x_axis: &XAxis) -> String {
-    let list = |counts: &[(usize, &str)]| -> String {
+fn caption(strays: &Strays, x_axis: &XAxis, lang: Lang) -> String {
+    let label = |label: Label| label.say(lang, Pen::Plain);
+    let list = |counts: &[(usize, Label)]| -> String {
         let present = counts.iter().filter(|(count, _)| *count > 0);
-        present.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
+        present.map(|(count, what)| format!("{count} {}", label(*what))).collect::<Vec<_>>().join(lang.of(", ", "，"))
     };
     let parts = [
-        ("Circles at the bottom edge", list(&[(strays.zero, "zero"), (strays.negative, "negative")])),
-        ("Crosses at the bottom edge", list(&[(strays.not_finite, "not finite")])),
-        ("Points left out", list(&[(x_axis.lost, "without a place on the horizontal axis")])),
-        ("All names begin with", x_axis.prefix.clone()),
+        (Label::Circles, list(&[(strays.zero, Label::Zero), (strays.negative, Label::Negative)])),
+        (Label::Crosses, list(&[(strays.not_finite, Label::NotFinite)])),
+        (Label::LeftOut, list(&[(x_axis.lost, Label::NoPlace)])),
+        (Label::Prefix, x_axis.prefix.clone()),
     ];
     let parts = parts.iter().filter(|(_, text)| !text.is_empty());
-    parts.map(|(what, text)| format!("{what}: {text}")).collect::<Vec<_>>().join("; ")
+    let part = |(what, text): &(Label, String)| format!("{}{}{text}", label(*what), lang.colon());
+    parts.map(part).collect::<Vec<_>>().join(lang.of("; ", "；"))
 }

@@ -1,67 +1,100 @@
 //! The lines that the terminal shows, with ANSI colours.
 
-use crate::{Check, Counts, Environment, Gate, Tool, Verdict, number};
+use crate::message::{Count, Label, Pen, Say};
+use crate::width::{left, right};
+use crate::{Check, Counts, Environment, Gate, Lang, Message, Tool, Verdict, number};
 use owo_colors::{OwoColorize, Style};
 use std::fmt::Write;
 
 /// Findings and reasons stand below their check, so far in.
 const INDENT: &str = "        ";
+/// Columns that a mark takes.
+const MARK: usize = 7;
+
+/// How lines are to be written.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    pub lang: Lang,
+    /// Whether a report will have what is not shown here.
+    pub reported: bool,
+}
+
+impl Manner {
+    fn say(self, words: &dyn Say) -> String {
+        words.say(self.lang, Pen::Plain)
+    }
+}
 
 /// What runs, and on what.
-pub(super) fn run(tool: &Tool, environment: &Environment) -> String {
-    let Environment { libtorch, device, cpu, cpu_capability, threads, .. } = environment;
-    let plural = if *threads == 1 { "" } else { "s" };
-    format!("{}\nlibtorch {libtorch} on {device}; {cpu}, {cpu_capability}, {threads} thread{plural}\n", tool.bold())
+pub(super) fn run(tool: &Tool, environment: &Environment, manner: Manner) -> String {
+    let Environment { libtorch, judged, cpu, cpu_capability: capability, threads, .. } = environment;
+    let judged = manner.say(judged);
+    let on = Count::LibtorchOn { libtorch, judged, cpu, capability, threads: *threads };
+    format!("{}\n{}\n", tool.bold(), manner.say(&on))
+}
+
+/// How many checks a suite has, and what it proves.
+pub(super) fn suite(name: &str, planned: usize, proves: &Message, manner: Manner) -> String {
+    let between = manner.lang.of(", ", "，");
+    let checks = match planned {
+        0 => String::new(),
+        count => format!("{between}{}", manner.say(&Count::Checks(count))),
+    };
+    format!("\n{}{checks}{}{}\n", name.bold(), manner.lang.colon(), manner.say(proves))
 }
 
 /// A remark.
-pub(super) fn note(text: &str) -> String {
-    format!("{:>7} {}\n", "note".cyan(), text.replace('\n', "\n        "))
+pub(super) fn note(text: &Message, manner: Manner) -> String {
+    let mark = right(&manner.say(&Label::Note), MARK);
+    format!("{} {}\n", mark.cyan(), manner.say(text).replace('\n', "\n        "))
 }
 
 /// Mark, time, id, and how it went: one line. The columns before the id have a fixed width, so ids line up.
-pub(super) fn check(check: &Check, id_width: usize) -> String {
+pub(super) fn check(check: &Check, id_width: usize, manner: Manner) -> String {
     let (mark, style) = match check.verdict {
-        Verdict::Pass => ("PASS", Style::new().green().bold()),
-        Verdict::Fail { .. } => ("FAIL", Style::new().red().bold()),
-        Verdict::Skipped { .. } => ("SKIP", Style::new().yellow()),
-        Verdict::Vacuous { .. } => ("VACUOUS", Style::new().magenta().bold()),
+        Verdict::Pass => (Label::Pass, Style::new().green().bold()),
+        Verdict::Fail { .. } => (Label::Fail, Style::new().red().bold()),
+        Verdict::Skipped { .. } => (Label::Skip, Style::new().yellow()),
+        Verdict::Vacuous { .. } => (Label::Vacuous, Style::new().magenta().bold()),
     };
-    let time = number::duration(check.seconds);
-    let mark = format!("{mark:>7}");
-    format!("{} [{time:>10}] {:<id_width$}  {}\n", mark.style(style), check.id, one_line(check.line()))
+    let mark = right(&manner.say(&mark), MARK);
+    let time = right(&number::duration(check.seconds), 10);
+    let line = check.line().map_or_else(String::new, |line| one_line(&manner.say(line)));
+    format!("{} [{time}] {}  {line}\n", mark.style(style), left(&check.id, id_width))
 }
 
 /// Below a failed check: why it failed, the first divergence, and what to do. Nothing below any other.
-pub(super) fn details(check: &Check) -> String {
+pub(super) fn details(check: &Check, manner: Manner) -> String {
     let mut text = String::new();
     let Verdict::Fail { reason } = &check.verdict else { return text };
-    if reason != check.line() {
-        block(&mut text, reason);
+    if Some(reason) != check.line() {
+        block(&mut text, &manner.say(reason));
     }
     if let Some(first) = check.findings.first() {
-        block(&mut text, &format!("{}: {}", first.subject.bold(), first.text));
+        let (subject, what) = (manner.say(&first.subject), manner.say(&first.text));
+        block(&mut text, &format!("{}{}{what}", subject.bold(), manner.lang.colon()));
         if let Some(hint) = &first.hint {
-            block(&mut text, &format!("{} {hint}", "hint:".cyan()));
+            block(&mut text, &format!("{} {}", manner.say(&Label::Hint).cyan(), manner.say(hint)));
         }
     }
     match check.findings.len() {
         0 | 1 => {}
-        2 => block(&mut text, "and 1 more finding in the report"),
-        many => block(&mut text, &format!("and {} more findings in the report", many - 1)),
+        many if manner.reported => block(&mut text, &manner.say(&Count::MoreFindings(many - 1))),
+        many => block(&mut text, &manner.say(&Count::MoreInAReport(many - 1))),
     }
     text
 }
 
 /// The last line, and below it why the gate is shut where no failed check says so.
-pub(super) fn count(counts: &Counts, gate: Gate, seconds: f64) -> String {
+pub(super) fn count(counts: &Counts, gate: Gate, seconds: f64, manner: Manner) -> String {
     let style = match gate {
         Gate::Pass => Style::new().green().bold(),
         Gate::Fail => Style::new().red().bold(),
     };
-    let mut text = format!("{} {}\n", format!("{gate:>7}").style(style), counts.in_time(seconds));
-    if let Some(reason) = counts.why_shut(gate) {
-        block(&mut text, reason);
+    let mark = right(&manner.say(&gate.label()), MARK);
+    let mut text = format!("{} {}\n", mark.style(style), counts.in_time(seconds, manner.lang));
+    if let (Gate::Fail, Some(reason)) = (gate, counts.why_shut()) {
+        block(&mut text, &manner.say(&reason));
     }
     text
 }

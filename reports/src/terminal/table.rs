@@ -1,11 +1,11 @@
 //! A table on the terminal.
 
-use crate::{Align, Table};
+use crate::{Align, TextTable};
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, presets};
 
 /// The table as text with a final newline, with ANSI attributes: print it through an [`anstream`] stream. Cells are wrapped
 /// so that it fits `width` columns; `None`, as for a pipe, keeps each row on one line.
-pub fn table(table: &Table, width: Option<u16>) -> String {
+pub fn table(table: &TextTable, width: Option<u16>) -> String {
     let mut drawn = comfy_table::Table::new();
     drawn
         .load_style(presets::NOTHING)
@@ -32,20 +32,20 @@ pub fn table(table: &Table, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
+    use crate::{Lang, fixture, message::Pen};
 
-    fn plain(shown: &Table, width: Option<u16>) -> String {
+    fn plain(shown: &TextTable, width: Option<u16>) -> String {
         anstream::adapter::strip_str(&table(shown, width)).to_string()
     }
 
     #[test]
     fn a_table_in_a_pipe_keeps_its_rows_whole() {
-        insta::assert_snapshot!(plain(&fixture::table(), None));
+        insta::assert_snapshot!(plain(&fixture::table().text(Lang::En, Pen::Plain, false), None));
     }
 
     #[test]
     fn a_table_fits_a_narrow_terminal() {
-        let text = plain(&fixture::table(), Some(48));
+        let text = plain(&fixture::table().text(Lang::En, Pen::Plain, false), Some(48));
         assert!(text.lines().all(|line| line.chars().count() <= 48), "{text}");
         insta::assert_snapshot!(text);
     }

@@ -12,6 +12,7 @@ use dinov3_data::imagenet::{ImageNet, Length, Split};
 use dinov3_data::loader::{OnUnusable, RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
+use dinov3_reports::message::Remark;
 use dinov3_torch::bytes::copied;
 use dinov3_vit::hook::Hook;
 use dinov3_vit::meta_arch::Batch;
@@ -65,7 +66,8 @@ pub(super) fn show(set: &GoldenSet, notes: &Notes, hook: &mut dyn Hook) -> Resul
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
     let notes = notes.clone();
-    let unusable: OnUnusable = Arc::new(move |image| notes.add(image.to_string()));
+    let unusable: OnUnusable =
+        Arc::new(move |image| notes.add(Remark::Unusable { image: image.image, reason: image.reason }));
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
         let failed = |error: &dyn std::fmt::Display| {
             SuiteError::input(set, Kind::Data.name(format_args!("loader.{case}")), error)

@@ -2,14 +2,14 @@
 
 use std::fmt::Write;
 
-use dinov3_reports::{Column, Table};
+use dinov3_reports::{TextColumn, TextTable};
 
 use super::{CaughtBy, DEFECTS, Defect, Site};
 
 /// A row a defect: what it breaks, where it sits, how it is planted, and what must name it first.
-pub fn table() -> Table {
-    let columns = ["defect", "breaks", "in", "planted by", "caught first by"].map(Column::left);
-    let mut table = Table::new(columns);
+pub fn table() -> TextTable {
+    let columns = ["defect", "breaks", "in", "planted by", "caught first by"].map(TextColumn::left);
+    let mut table = TextTable::new(columns);
     for defect in DEFECTS {
         let Defect { name, breaks, site, how, caught_by } = defect;
         table.push([name.to_string(), breaks.to_string(), site.to_string(), how.to_string(), caught(caught_by)]);

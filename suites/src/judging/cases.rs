@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
+use dinov3_reports::message;
 use tch::Device;
 
-use super::Judging;
+use super::{Judging, words};
 use crate::defects::Plant;
 use crate::{Request, Source, SuiteError, SuiteInfo, sets};
 
@@ -29,8 +30,9 @@ impl Case {
         format!("{}/{}/{}", suite.name, self.golden.manifest().name, self.precision)
     }
 
-    pub(super) fn title(&self) -> String {
-        format!("every tensor of `{}` at {}", self.golden.manifest().name, self.precision)
+    pub(super) fn title(&self) -> message::Judging {
+        let (set, precision) = (self.golden.manifest().name.clone(), words::precision(self.precision));
+        message::Judging::EveryTensor { set, precision }
     }
 }
 

@@ -1,9 +1,12 @@
-//! A judgement in words: the verdict, the one-line summary, and what went wrong.
+//! What a judgement amounts to: the verdict, the summary, the figures, and what went wrong.
 
-use dinov3_golden::{EntryJudgement, Kind, Outcome, SetJudgement, Stage};
-use dinov3_reports::{Finding, Quantity, Verdict};
+use dinov3_golden::{EntryJudgement, Expectation, Kind, SetJudgement, Stage};
+use dinov3_reports::message::{Backward, Judging, Key, Tally};
+use dinov3_reports::{Figure, Finding, Message, Tensor, Verdict};
 
-/// How many failing tensors a report spells out; the tables have all of them.
+use super::words;
+
+/// How many failing tensors a report spells out; JSON has all of them.
 const SPELT_OUT: usize = 5;
 
 /// How many of the gradients after the first wrong one are named.
@@ -15,56 +18,39 @@ pub fn verdict(judgement: &SetJudgement) -> Verdict {
         return Verdict::Pass;
     }
     let reason = match (first(judgement), judgement.unexpected.first()) {
-        (Some(entry), _) => format!("first divergence at `{}`{}", entry.name, in_stage(entry)),
-        (None, Some(entry)) => format!("`{}` is not in the golden set", entry.name),
-        (None, None) => "the golden set has no entries at this precision".to_owned(),
+        (Some(entry), _) => {
+            Judging::FirstDivergence { tensor: entry.name.clone(), stage: entry.stage.map(words::stage) }
+        }
+        (None, Some(entry)) => Judging::NotInTheSet { tensor: entry.name.clone() },
+        (None, None) => Judging::NothingRecorded,
     };
-    Verdict::Fail { reason }
+    Verdict::Fail { reason: reason.into() }
 }
 
 /// One line for the terminal.
-pub fn summary(judgement: &SetJudgement) -> String {
-    let not_judged = judgement.count(Outcome::NotJudged);
-    let total = judgement.entries.len() - not_judged;
-    let identical = judgement.identical();
-    let failing = judgement.entries.iter().filter(|entry| entry.fails()).count() + judgement.unexpected.len();
-    let mut text = if identical == total {
-        format!("{total} tensors, all identical")
-    } else {
-        format!("{total} tensors, {identical} identical")
+pub fn summary(tensors: &[Tensor]) -> Message {
+    Judging::Tally(Tally::of(tensors)).into()
+}
+
+/// What decided first: where the same bits are asked for, how many tensors have others; else the largest error over its limit.
+pub fn figures(judgement: &SetJudgement, tensors: &[Tensor]) -> Vec<Figure> {
+    let tally = Tally::of(tensors);
+    let worst = tensors.iter().filter_map(|it| it.ratio_to_limit).map(|it| it.0).reduce(f64::max);
+    let over = |limit: Option<f64>| {
+        let figure = |worst| limit.into_iter().fold(Figure::new(Key::ErrorOverLimit, worst), Figure::with_limit);
+        worst.map(figure)
     };
-    if not_judged > 0 {
-        text += &format!(", {not_judged} more not judged");
-    }
-    if let Some(share) = worst_share(judgement) {
-        text += &match share {
-            // Where the limit is a few ulps, a defect is beyond it by more than anyone wants to read.
-            share if share >= 1e4 => format!(", at most {share:.1e} of the limit"),
-            share => format!(", at most {share:.2} of the limit"),
-        };
-    }
-    match first(judgement) {
-        Some(entry) if !judgement.passes() => {
-            text + &format!("; {failing} wrong, first `{}`{}", entry.name, in_stage(entry))
+    match judgement.expectation {
+        Expectation::Identical => {
+            let different = Figure::new(Key::DifferentBits, tally.failing() as f64).with_limit(0.0);
+            // Whether rounding would explain them: worth knowing, and no excuse.
+            [different].into_iter().chain(over(None)).collect()
         }
-        _ if failing > 0 => text + &format!("; {failing} wrong"),
-        _ => text,
+        Expectation::Yardstick { .. } => {
+            let wrong = Figure::new(Key::WrongTensors, tally.failing() as f64).with_limit(0.0);
+            over(Some(1.0)).into_iter().chain([wrong]).collect()
+        }
     }
-}
-
-/// The largest part of a limit that any tensor uses up, and the whole. Nothing where all bits are the reference's.
-pub fn figure_and_limit(judgement: &SetJudgement) -> (Option<Quantity>, Option<Quantity>) {
-    let quantity = |value| Quantity::new(value, "of the limit");
-    (worst_share(judgement).map(quantity), worst_share(judgement).map(|_| quantity(1.0)))
-}
-
-fn worst_share(judgement: &SetJudgement) -> Option<f64> {
-    judgement.entries.iter().filter_map(EntryJudgement::share).reduce(f64::max)
-}
-
-/// Which part of the step an entry belongs to.
-fn in_stage(entry: &EntryJudgement) -> String {
-    entry.stage.map_or_else(String::new, |stage| format!(" (stage {stage})"))
 }
 
 /// What went wrong, in execution order, the first divergence first.
@@ -75,11 +61,11 @@ pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
     let failing: Vec<&EntryJudgement> = first.into_iter().chain(others).collect();
     let mut found: Vec<Finding> = failing.iter().take(SPELT_OUT).map(|entry| finding(entry)).collect();
     if let (Some(finding), Some(entry)) = (found.first_mut(), first) {
-        finding.hint = Some(hint(judgement, entry));
+        finding.hint = Some(hint(judgement, entry).into());
     }
     if failing.len() > SPELT_OUT {
-        let rest = failing.len() - SPELT_OUT;
-        found.push(Finding::new("…", format!("{rest} more tensors are wrong after these; the tables list them all")));
+        let count = failing.len() - SPELT_OUT;
+        found.push(Finding::new(Judging::Others, Judging::MoreWrong { count }));
     }
     found.extend(judgement.unexpected.iter().take(SPELT_OUT).map(finding));
     found
@@ -92,46 +78,37 @@ fn first(judgement: &SetJudgement) -> Option<&EntryJudgement> {
 }
 
 fn finding(entry: &EntryJudgement) -> Finding {
-    let mut text = entry.outcome.to_string();
-    if let Some(reason) = &entry.reason {
-        text += &format!(": {reason}");
-    }
-    Finding::new(&entry.name, text)
+    let (outcome, reason) = (words::outcome(entry.outcome), entry.reason.as_ref().map(words::reason));
+    Finding::new(Message::name(&entry.name), Judging::Wrong { outcome, reason })
 }
 
-fn hint(judgement: &SetJudgement, entry: &EntryJudgement) -> String {
+fn hint(judgement: &SetJudgement, entry: &EntryJudgement) -> Judging {
     let before = judgement.entries.iter().take_while(|other| other.name != entry.name).filter(|other| other.passes());
-    let agrees = match before.last() {
-        Some(last) => format!("`{}` still agrees; look at what is computed between the two", last.name),
-        None => "it is the first tensor of all: compare versions, seed and recipe first".to_owned(),
-    };
-    match entry.stage {
-        Some(Stage::Backward) => format!("{agrees}. {}", backward_order(judgement, entry)),
-        _ => agrees,
-    }
+    let agrees = before.last().map(|last| last.name.clone());
+    let backward = (entry.stage == Some(Stage::Backward)).then(|| backward_order(judgement, entry));
+    Judging::Look { agrees, backward }
 }
 
 /// Where the gradient of a parameter stands in backward order: what is wrong in one is carried into those after it.
-fn backward_order(judgement: &SetJudgement, entry: &EntryJudgement) -> String {
+fn backward_order(judgement: &SetJudgement, entry: &EntryJudgement) -> Backward {
     let gradients = judgement.entries.iter().filter(|other| other.stage == Some(Stage::Backward));
     let after: Vec<_> = gradients.skip_while(|other| other.name != entry.name).skip(1).collect();
-    let parameter = Kind::Grad.path_in(&entry.name).unwrap_or(&entry.name);
-    if after.is_empty() {
-        return format!("The gradient of `{parameter}` is the last of all in backward order");
+    let next: Vec<String> = after.iter().take(NAMED).map(|other| other.name.clone()).collect();
+    Backward {
+        parameter: Kind::Grad.path_in(&entry.name).unwrap_or(&entry.name).to_owned(),
+        more: after.len() - next.len(),
+        next,
+        wrong: after.iter().filter(|other| other.fails()).count(),
     }
-    let wrong = after.iter().filter(|other| other.fails()).count();
-    let named: Vec<_> = after.iter().take(NAMED).map(|other| format!("`{}`", other.name)).collect();
-    let rest = after.len() - named.len();
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    let named = named.join(", ");
-    format!("After the gradient of `{parameter}` come, in backward order, {named}{more}: {wrong} of them wrong")
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use dinov3_golden::{Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter, TensorView};
+    use dinov3_golden::{
+        Difference, Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter, TensorView,
+    };
 
     use super::*;
     use crate::judging::rules::DINOV3;
@@ -161,7 +138,8 @@ mod tests {
         }
         writer.finish().expect("written");
         let set = GoldenSet::open(&dir).expect("a sound set");
-        let elsewhere = Expectation::Yardstick { differences: vec!["device: recorded with cpu, here npu".to_owned()] };
+        let differences = vec![Difference { field: "device", recorded: "cpu".to_owned(), here: "npu".to_owned() }];
+        let elsewhere = Expectation::Yardstick { differences };
         let mut judge = Judge::new(&set, Precision::Fp32, elsewhere, DINOV3).expect("fp32 was recorded");
         for (at, (name, _)) in NAMES.iter().enumerate() {
             judge.observe(name, view(wrong.contains(&at))).expect("judged");
@@ -172,8 +150,14 @@ mod tests {
     fn told(wrong: &[usize]) -> String {
         let judgement = judged(wrong);
         let findings = findings(&judgement);
-        let hints: Vec<_> = findings.iter().map(|it| format!("{}: {}\n  {:?}", it.subject, it.text, it.hint)).collect();
-        format!("{}\n{:?}\n{}", summary(&judgement), verdict(&judgement), hints.join("\n"))
+        let hint = |it: &Finding| it.hint.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        let hints: Vec<_> =
+            findings.iter().map(|it| format!("{}: {}\n  hint: {}", it.subject, it.text, hint(it))).collect();
+        let tensors = words::tensors(&judgement);
+        let figures = figures(&judgement, &tensors);
+        let figures: Vec<_> = figures.iter().map(|it| format!("{} {:.2}", it.name, it.value)).collect();
+        let reason = verdict(&judgement).reason().map_or_else(String::new, ToString::to_string);
+        format!("{}\n{reason}\n{}\n{}", summary(&tensors), figures.join(", "), hints.join("\n"))
     }
 
     #[test]

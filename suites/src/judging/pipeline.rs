@@ -10,6 +10,7 @@ use dinov3_data::pixels::{self, Region};
 use dinov3_data::random::Streams;
 use dinov3_golden::manifest::{Intermediate, Photograph};
 use dinov3_golden::{GoldenSet, sha256_hex};
+use dinov3_reports::message::Remark;
 use dinov3_vit::meta_arch::Batch;
 use tch::Tensor;
 
@@ -91,7 +92,7 @@ fn photographs(set: &GoldenSet) -> Option<Vec<Vec<u8>>> {
 }
 
 /// What a report says of a set whose photographs are not there.
-pub fn remark(set: &GoldenSet) -> Option<String> {
+pub fn remark(set: &GoldenSet) -> Option<Remark> {
     let missing = !set.manifest().recipe.photographs.is_empty() && photographs(set).is_none();
-    missing.then(|| "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned())
+    missing.then_some(Remark::StoredCrops)
 }

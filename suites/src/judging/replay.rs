@@ -5,26 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dinov3_config::SslConfig;
 use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, TensorView};
 use dinov3_ranks::Group;
+use dinov3_reports::message::Remark;
 use dinov3_torch::bytes::with_bytes;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
 use tch::{Device, Kind, Tensor};
 
+use super::words;
 use crate::SuiteError;
 use crate::defects::Plant;
 
-/// What a replay has to say to the person who watches, a sentence each.
+/// What a replay has to say to the person who watches.
 #[derive(Clone, Debug, Default)]
-pub struct Notes(Arc<Mutex<Vec<String>>>);
+pub struct Notes(Arc<Mutex<Vec<Remark>>>);
 
 impl Notes {
     /// Says something.
-    pub fn add(&self, note: String) {
+    pub fn add(&self, note: Remark) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
 
     /// What was said so far, and has not been taken before.
-    pub fn take(&self) -> Vec<String> {
+    pub fn take(&self) -> Vec<Remark> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -106,8 +108,8 @@ pub fn config(set: &GoldenSet) -> Result<SslConfig, SuiteError> {
 ///
 /// # Errors
 /// When the config cannot be honoured.
-pub fn without_effect(set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
-    config(set).map(|config| config.without_effect)
+pub fn without_effect(set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
+    config(set).map(|config| config.without_effect.iter().map(words::remark).collect())
 }
 
 /// The dtype that the golden crate gives a tensor of this kind. `None` for one that no set holds.

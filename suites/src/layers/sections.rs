@@ -1,45 +1,42 @@
 //! The tables and plots of the suite: one table a stage, and the growth of the error through the layers.
 
-use dinov3_golden::judge::worst;
-use dinov3_golden::{EntryJudgement, EntryName, Expectation, SetJudgement, Stage};
-use dinov3_reports::{Column, Plot, Section, Series, Table};
+use dinov3_golden::{EntryJudgement, EntryName, SetJudgement, Stage};
+use dinov3_reports::message::{Heading, Network, Sections, Side};
+use dinov3_reports::{Cell, Column, Kind, Plot, Section, Series, Table};
 
-use crate::judging::sections as shared;
+use crate::judging::{sections as shared, words};
 
 /// All sections of the suite's report.
 pub fn sections(judgements: &[SetJudgement]) -> Vec<Section> {
-    let growth = judgements.iter().map(growth);
-    shared::stages(judgements).chain(growth).chain(shared::tensors(judgements)).collect()
+    let first = [shared::expected(judgements)].into_iter().chain(shared::stages(judgements));
+    first.chain(judgements.iter().map(growth)).collect()
 }
 
 /// Error through the network: a plot over the residual stream, and a table with a row a layer.
 fn growth(judgement: &SetJudgement) -> Section {
-    let SetJudgement { set, precision, .. } = judgement;
-    let mut section = Section::new(format!("Error growth: {set}, {precision}"));
-    section.text = Some(match &judgement.expectation {
-        Expectation::Identical => "The fingerprints match: nothing but the same bits passes.".to_owned(),
-        Expectation::Yardstick { differences } => format!(
-            "The same bits cannot be expected here, so the yardstick alone decides: {}.",
-            differences.join("; ")
-        ),
-    });
-    section.table = Some(layer_table(judgement));
-    section.collapsed = true;
+    let (set, precision) = (judgement.set.clone(), words::precision(judgement.precision));
     let plot = growth_plot(judgement);
-    section.plot = (!plot.series.is_empty()).then_some(plot);
-    section
+    Section {
+        table: Some(layer_table(judgement)),
+        plot: (!plot.series.is_empty()).then_some(plot),
+        collapsed: true,
+        quiet: shared::all_identical(judgement),
+        ..Section::new(Sections::ErrorGrowth { set, precision })
+    }
 }
 
 fn layer_table(judgement: &SetJudgement) -> Table {
     let mut table = Table::new([
-        Column::left("layer"),
-        Column::right("tensors"),
-        Column::right("identical"),
-        Column::right("wrong"),
-        Column::right("error"),
-        Column::right("reference"),
-        Column::right("worst ratio"),
-        Column::right("ulp"),
+        Column::text(Heading::Layer),
+        Column::new(Heading::Tensors, Kind::Count),
+        Column::new(Heading::Identical, Kind::Count),
+        Column::new(Heading::Within, Kind::Count),
+        Column::new(Heading::Wrong, Kind::Count),
+        Column::new(Heading::Error, Kind::Error),
+        Column::new(Heading::Yardstick, Kind::Error),
+        Column::new(Heading::WorstOverLimit, Kind::Ratio),
+        Column::new(Heading::WorstOverYardstick, Kind::Ratio),
+        Column::new(Heading::Ulp, Kind::Count),
     ]);
     let mut layers: Vec<(String, Vec<&EntryJudgement>)> = Vec::new();
     for entry in judgement.entries.iter().filter(|entry| entry.stage == Some(Stage::Forward)) {
@@ -53,17 +50,22 @@ fn layer_table(judgement: &SetJudgement) -> Table {
     for (layer, entries) in layers {
         let error = largest(&mut entries.iter().filter_map(|it| it.metrics).map(|it| it.rel_l2));
         let own = largest(&mut entries.iter().filter_map(|it| it.reference).map(|it| it.rel_l2));
-        let ratio = worst(entries.iter().copied()).and_then(|entry| entry.ratio);
-        table.push([
-            format!("`{layer}`"),
-            entries.len().to_string(),
-            entries.iter().filter(|entry| entry.identical).count().to_string(),
-            entries.iter().filter(|entry| entry.fails()).count().to_string(),
-            format!("{error:.2e}"),
-            format!("{own:.2e}"),
-            ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}")),
-            entries.iter().filter_map(|it| it.metrics).map(|it| it.max_ulp).max().unwrap_or(0).to_string(),
-        ]);
+        let (counts, furthest) = (shared::Counts::of(&entries), shared::furthest(&entries));
+        table.push_quiet(
+            [
+                Cell::Name(layer),
+                Cell::count(entries.len()),
+                Cell::count(counts.identical),
+                Cell::count(counts.within),
+                Cell::count(counts.wrong),
+                Cell::number(Some(error)),
+                Cell::number(Some(own)),
+                Cell::number(furthest.and_then(EntryJudgement::share)),
+                Cell::number(furthest.and_then(|entry| entry.ratio)),
+                Cell::Count(entries.iter().filter_map(|it| it.metrics).map(|it| it.max_ulp).max().unwrap_or(0)),
+            ],
+            counts.identical == entries.len(),
+        );
     }
     table
 }
@@ -85,16 +87,17 @@ fn growth_plot(judgement: &SetJudgement) -> Plot {
     let SetJudgement { set, precision, .. } = judgement;
     let blocks = judgement.entries.iter().filter(|entry| block_output(&entry.name, "student").is_some()).count();
     let mut series = Vec::new();
-    for network in ["student", "teacher"] {
+    for (name, network) in [("student", Network::Student), ("teacher", Network::Teacher)] {
         let (mut candidate, mut reference) = (Vec::new(), Vec::new());
         for entry in &judgement.entries {
-            let Some(x) = residual_stream(&entry.name, network, blocks) else { continue };
+            let Some(x) = residual_stream(&entry.name, name, blocks) else { continue };
             candidate.extend(entry.metrics.map(|it| (x, it.rel_l2)));
             reference.extend(entry.reference.map(|it| (x, it.rel_l2)));
         }
         if !reference.is_empty() {
-            series.push(Series::new(format!("{network}, reference"), reference));
-            series.push(Series::new(format!("{network}, candidate"), candidate));
+            let line = |side| Sections::Line { network, side };
+            series.push(Series::new(line(Side::Reference), reference));
+            series.push(Series::new(line(Side::Candidate), candidate));
         }
     }
     let x_ticks = ["tokens".to_owned()]
@@ -102,9 +105,9 @@ fn growth_plot(judgement: &SetJudgement) -> Plot {
         .chain((0..blocks).map(|i| i.to_string()))
         .chain(["norm".to_owned(), "logits".to_owned()]);
     Plot {
-        title: format!("{set}, {precision}: error against the float64 truth"),
-        x_label: "residual stream of the global crops: tokens, blocks, last norm, DINO logits".to_owned(),
-        y_label: "relative l2 error".to_owned(),
+        title: Sections::ErrorAgainstTruth { set: set.clone(), precision: words::precision(*precision) }.into(),
+        x_label: Sections::ResidualStream.into(),
+        y_label: Sections::RelativeError.into(),
         log_y: true,
         x_ticks: x_ticks.collect(),
         series,

@@ -1,11 +1,11 @@
 //! From the ranks' findings to verdicts.
 
-use dinov3_ground::list;
 use dinov3_ranks::{Group, PremulSum, ReduceOp};
-use dinov3_reports::{Check, Finding, Quantity, Verdict};
+use dinov3_reports::message::{Key, Reduce, Values};
+use dinov3_reports::{Check, Figure, Finding, Message, Verdict};
 
 use super::exact::Asked;
-use super::format::{FORMATS, Format};
+use super::format::Format;
 use super::grid::{Call, Filling, Op, fillings};
 use super::measure::{Outcome, shows_a_factor};
 use super::steps::{RANKS, STEPS, Trained};
@@ -53,21 +53,22 @@ pub(super) fn planned() -> Vec<String> {
 }
 
 /// Id and title of the check of training steps.
-pub(super) fn of_steps() -> (String, String) {
-    let title = format!("{STEPS} training steps on {RANKS} ranks leave the same weights under SUM and PREMUL_SUM(1)");
-    (format!("{}/steps/f32", INFO.name), title)
+pub(super) fn of_steps() -> (String, Message) {
+    let title = Reduce::SameWeights { steps: STEPS, ranks: RANKS };
+    (format!("{}/steps/f32", INFO.name), title.into())
 }
 
 /// Id and title of a block's check.
-pub(super) fn of_block(call: Call, format: Format) -> (String, String) {
+pub(super) fn of_block(call: Call, format: Format) -> (String, Message) {
     let (call, dtype) = (call.name(), format.name);
-    (format!("{}/{call}/{dtype}", INFO.name), format!("every op of {call} on {dtype} tensors, against exact sums"))
+    let title = Reduce::EveryOp { call: call.to_owned(), dtype: dtype.to_owned() };
+    (format!("{}/{call}/{dtype}", INFO.name), title.into())
 }
 
-fn of_factor_one(call: Call) -> (String, String) {
+fn of_factor_one(call: Call) -> (String, Message) {
     let call = call.name();
-    let title = format!("{call} by PREMUL_SUM(1) has the bits of SUM, and by other factors it has not");
-    (format!("{}/factor-1/{call}", INFO.name), title)
+    let title = Reduce::FactorOne { call: call.to_owned() };
+    (format!("{}/factor-1/{call}", INFO.name), title.into())
 }
 
 impl Found {
@@ -102,43 +103,49 @@ impl Found {
         let block = Block { call, worlds };
         let (id, title) = of_block(call, format);
         let cases = self.cases(&block).filter(|case| !case.refused()).count();
-        let wrong: Vec<(Op, Finding)> =
+        let wrong: Vec<(Op, Wrong)> =
             self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?))).collect();
         let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
-        let sizes: Vec<String> = block.worlds.iter().map(|world| world.size.to_string()).collect();
-        let mut summary = format!("{cases} results in worlds of {}", list::and(&sizes));
         let verdict = match findings.is_empty() {
             false => {
-                summary += &format!(", {} wrong", wrong.len());
-                let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, _)| it == op));
-                let ops: Vec<String> = ops.map(|op| op.name(self.drawn)).collect();
-                Verdict::Fail { reason: format!("wrong under {}", list::and(&ops)) }
+                let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, ..)| it == op));
+                let ops = ops.map(|op| op.word(self.drawn)).collect();
+                Verdict::Fail { reason: Reduce::WrongUnder { ops }.into() }
             }
-            true if self.ranks == 1 => Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() },
-            true => {
-                summary += &format!(": 0 ulp where exact, at most {worst:.2} of the limit where rounded");
-                Verdict::Pass
-            }
+            true if self.ranks == 1 => Verdict::Vacuous { reason: Reduce::OneRank.into() },
+            true => Verdict::Pass,
         };
-        let mut check = Check::new(id, title, verdict, summary);
-        check.figure = Some(Quantity::new(wrong.len() as f64, "wrong results"));
-        check.limit = Some(Quantity::new(0.0, "wrong results"));
-        check.findings = findings;
+        let summary = Reduce::Results {
+            count: cases,
+            worlds: block.worlds.iter().map(|world| world.size).collect(),
+            wrong: wrong.len(),
+            rounding: worst.into(),
+            proved: verdict == Verdict::Pass,
+        };
+        let figures = vec![
+            Figure::new(Key::WrongResults, wrong.len() as f64).with_limit(0.0),
+            Figure::new(Key::RoundingOverLimit, worst).with_limit(1.0),
+        ];
         self.blocks.push(block);
-        check
+        Check { summary: Some(summary.into()), figures, findings, ..Check::new(id, title, verdict) }
     }
 
     /// The first finding of each op, and how many there are beside it.
-    fn first_of_each_op(&self, wrong: &[(Op, Finding)]) -> Vec<Finding> {
+    fn first_of_each_op(&self, wrong: &[(Op, Wrong)]) -> Vec<Finding> {
         let first = |op: Op| {
-            let mut of_op = wrong.iter().filter(|(it, _)| *it == op).map(|(_, finding)| finding);
-            let mut first = of_op.next()?.clone();
-            match of_op.count() {
-                0 => {}
-                more => first.text += &format!("; and {more} more results of {}", op.name(self.drawn)),
-            }
-            Some(first)
+            let mut of_op = wrong.iter().filter(|(it, _)| *it == op).map(|(_, found)| found);
+            let first = of_op.next()?;
+            let text = match of_op.count() {
+                0 => first.what.clone(),
+                count => {
+                    let (first, op) = (Box::new(first.what.clone()), op.word(self.drawn));
+                    Reduce::AndMore { first, count, op }
+                }
+            };
+            let finding = Finding::new(first.subject.clone(), text);
+            let ignored = || Reduce::FactorIgnored { backend: self.backend.clone() };
+            Some(if first.ignored { finding.with_hint(ignored()) } else { finding })
         };
         Op::ALL.into_iter().filter_map(first).collect()
     }
@@ -158,38 +165,29 @@ impl Found {
         Asked { format, world, factor, average }.roundings()
     }
 
-    fn finding(&self, case: &Case<'_>, call: Call) -> Option<Finding> {
-        let (op, Filling { family, length }) = (case.op.name(self.drawn), case.filling);
-        let of = if length == 1 { "1 element".to_owned() } else { format!("{length} elements") };
-        let subject = format!("{op}, world {}, {} ({of})", case.world, family.name());
+    fn finding(&self, case: &Case<'_>, call: Call) -> Option<Wrong> {
+        let Filling { family, length } = case.filling;
+        let (op, world, values) = (case.op.word(self.drawn), case.world, family.word());
+        let wrong = |what| Wrong { subject: Reduce::Result { op, world, values, length }, what, ignored: false };
         let refused = case.ranks.iter().filter(|it| it.refused).count();
         let substituted = self.premul == PremulSum::SumAtOne && !matches!(case.op, Op::Sum | Op::Fraction(1));
         // What a group that substitutes SUM has to refuse; at 1/world in a world of one it is asked for SUM.
         let is_one = case.op == Op::World && case.world == 1;
         match (substituted && !is_one, refused == case.ranks.len(), refused) {
             (true, true, _) | (false, false, 0) => {}
-            (true, ..) => return Some(Finding::new(subject, "not refused, although SUM stands for PREMUL_SUM")),
-            (false, ..) => {
-                return Some(Finding::new(subject, format!("refused on {refused} of {} ranks", case.ranks.len())));
-            }
+            (true, ..) => return Some(wrong(Reduce::NotRefused)),
+            (false, ..) => return Some(wrong(Reduce::Refused { refused, ranks: case.ranks.len() })),
         }
-        if let Some((rank, wrong)) = case.ranks.iter().enumerate().find(|(_, it)| it.wrong > 0) {
-            let (place, got, expected) = wrong.first;
-            let text = format!(
-                "rank {rank}: {} of {of} wrong, at {place} first: {got:e} in place of {expected:e}",
-                wrong.wrong
-            );
-            let finding = Finding::new(subject, text);
-            return Some(if self.ignores(case) {
-                finding.with_hint(format!("{} gives the plain sum whatever the factor", self.backend))
-            } else {
-                finding
-            });
+        if let Some((rank, outcome)) = case.ranks.iter().enumerate().find(|(_, it)| it.wrong > 0) {
+            let (place, found, expected) = outcome.first;
+            let (found, expected) = (found.into(), expected.into());
+            let what = Reduce::WrongElements { rank, wrong: outcome.wrong, length, place, found, expected };
+            return Some(Wrong { ignored: self.ignores(case), ..wrong(what) });
         }
         let first = case.ranks[0];
         let differs = |it: &&Outcome| call == Call::AllReduce && it.hash != first.hash;
-        let other = case.ranks.iter().position(|it| differs(&it))?;
-        Some(Finding::new(subject, format!("ranks 0 and {other} hold different bits, both within rounding")))
+        let rank = case.ranks.iter().position(|it| differs(&it))?;
+        Some(wrong(Reduce::OtherBits { rank }))
     }
 
     /// Whether a factor that must change the result did not.
@@ -203,87 +201,82 @@ impl Found {
         let (id, title) = of_factor_one(call);
         let cases = || self.blocks.iter().filter(|it| it.call == call).flat_map(|block| self.cases(block));
         let ones = || cases().filter(|case| case.op == Op::Fraction(1));
-        let differing: Vec<Finding> = ones()
+        let differing: Vec<(usize, Values)> = ones()
             .filter(|case| case.ranks.iter().any(|it| !it.as_sum))
-            .map(|case| Finding::new(format!("world {}, {}", case.world, case.filling.family.name()), "not SUM's bits"))
+            .map(|case| (case.world, case.filling.family.word()))
             .collect();
         let ignored: Vec<Case<'_>> = cases().filter(|case| self.ignores(case)).collect();
-        let backend = &self.backend;
-        let summary = format!("{} results, bit for bit; every other factor changes them", ones().count());
-        let verdict = if let Some(first) = differing.first() {
-            Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        let backend = self.backend.clone();
+        let summary = Reduce::BitForBit { count: ones().count() };
+        let verdict = if let Some(&(world, values)) = differing.first() {
+            Verdict::Fail { reason: Reduce::NotSumIn { world, values }.into() }
         } else if self.premul == PremulSum::SumAtOne {
-            let reason = format!(
-                "SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing"
-            );
-            Verdict::Vacuous { reason }
+            Verdict::Vacuous { reason: Reduce::SumStands { backend }.into() }
         } else if let Some(first) = ignored.first() {
-            let (op, count, world) = (first.op.name(self.drawn), ignored.len(), first.world);
-            let reason = format!(
-                "{backend} gives for {op} what it gives for SUM, in {count} results, the first in world {world}: equality at 1 says nothing"
-            );
-            Verdict::Vacuous { reason }
+            let (op, count, world) = (first.op.word(self.drawn), ignored.len(), first.world);
+            Verdict::Vacuous { reason: Reduce::SameAsSum { backend, op, count, world }.into() }
         } else if self.ranks == 1 {
-            Verdict::Vacuous { reason: "one rank alone exchanges nothing".to_owned() }
+            Verdict::Vacuous { reason: Reduce::OneRank.into() }
         } else {
             Verdict::Pass
         };
-        let mut check = Check::new(id, title, verdict, summary);
-        check.findings = differing.into_iter().take(LISTED).collect();
-        check
+        let figures = vec![Figure::new(Key::DifferentResults, differing.len() as f64).with_limit(0.0)];
+        let listed = differing.into_iter().take(LISTED);
+        let findings = listed.map(|(world, values)| Finding::new(Reduce::World { world, values }, Reduce::NotSum));
+        Check { summary: Some(summary.into()), figures, findings: findings.collect(), ..Check::new(id, title, verdict) }
     }
 }
 
 impl Found {
-    fn substituted(&self) -> String {
-        let backend = &self.backend;
-        format!("SUM stands for PREMUL_SUM on {backend}, and other factors are refused: equality at 1 says nothing")
-    }
-
     /// What the steps that were taken, or not, say.
     pub(super) fn steps(&self, trained: &Trained) -> Check {
         let (id, title) = of_steps();
         let left = match trained {
             Trained::Left(left) => left,
             Trained::TooFewRanks => {
-                let reason = "one rank alone exchanges nothing".to_owned();
-                return Check::new(id, title, Verdict::Vacuous { reason }, "");
+                return Check::new(id, title, Verdict::Vacuous { reason: Reduce::OneRank.into() });
             }
             Trained::NoTrainer { device } => {
-                let reason = format!("the trainer does not compute on {device} yet");
-                return Check::new(id, title, Verdict::Skipped { reason }, "");
+                let reason = Reduce::NoTrainer { device: device.clone() };
+                return Check::new(id, title, Verdict::Skipped { reason: reason.into() });
             }
         };
-        let mut findings = Vec::new();
+        let mut differ = Vec::new();
         for (rank, it) in left.iter().enumerate() {
-            let weights = format!("weights of rank {rank}");
-            if it.one != it.sum {
-                findings.push(Finding::new(&weights, "PREMUL_SUM(1) leaves others than SUM"));
-            }
-            if it.sum != left[0].sum {
-                findings.push(Finding::new(&weights, "SUM leaves others than on rank 0"));
-            }
+            differ.extend((it.one != it.sum).then_some((rank, false)));
+            differ.extend((it.sum != left[0].sum).then_some((rank, true)));
         }
-        let backend = &self.backend;
-        let verdict = if let Some(first) = findings.first() {
-            Verdict::Fail { reason: format!("{}: {}", first.subject, first.text) }
+        let backend = self.backend.clone();
+        let first = differ.first().map(|&(rank, from_rank_0)| Reduce::WeightsDiffer { rank, from_rank_0 });
+        let verdict = if let Some(first) = &first {
+            Verdict::Fail { reason: first.clone().into() }
         } else if left.iter().any(|it| it.half.is_none()) {
-            Verdict::Vacuous { reason: self.substituted() }
+            Verdict::Vacuous { reason: Reduce::SumStands { backend }.into() }
         } else if left.iter().any(|it| it.half == it.sum) {
-            let reason =
-                format!("PREMUL_SUM(1/2) on {backend} leaves the weights that SUM does: equality at 1 says nothing");
-            Verdict::Vacuous { reason }
+            Verdict::Vacuous { reason: Reduce::HalfIsSum { backend }.into() }
         } else {
             Verdict::Pass
         };
-        let summary = match findings.first() {
-            Some(first) => format!("{}: {}", first.subject, first.text),
-            None => format!("the same weights on {RANKS} ranks after {STEPS} steps; PREMUL_SUM(1/2) leaves others"),
+        let finding = |(rank, from_rank_0)| {
+            let what = if from_rank_0 { Reduce::OtherWeightsThanRank0 } else { Reduce::OtherWeightsThanSum };
+            Finding::new(Reduce::Weights { rank }, what)
         };
-        let mut check = Check::new(id, title, verdict, summary);
-        check.findings = findings;
-        check
+        let summary = first.unwrap_or(Reduce::WeightsAgree { ranks: RANKS, steps: STEPS });
+        Check {
+            summary: Some(summary.into()),
+            figures: vec![Figure::new(Key::DifferentResults, differ.len() as f64).with_limit(0.0)],
+            findings: differ.into_iter().map(finding).collect(),
+            ..Check::new(id, title, verdict)
+        }
     }
+}
+
+/// A result that is wrong.
+struct Wrong {
+    subject: Reduce,
+    what: Reduce,
+    /// It is what the plain sum is.
+    ignored: bool,
 }
 
 impl Case<'_> {
@@ -300,11 +293,6 @@ impl Case<'_> {
     pub(super) fn roundings(&self) -> f64 {
         self.ranks.iter().map(|it| it.roundings).fold(0.0, f64::max)
     }
-}
-
-/// The names of the dtypes.
-pub(super) fn dtypes() -> String {
-    list::and(FORMATS.map(|format| format.name))
 }
 
 #[cfg(test)]

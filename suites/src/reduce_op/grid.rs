@@ -2,6 +2,7 @@
 
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::ReduceOp;
+use dinov3_reports::message;
 
 /// A collective that reduces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +63,15 @@ impl Op {
         }
     }
 
-    pub(super) fn name(self, drawn: f64) -> String {
+    /// In the vocabulary of results.
+    pub(super) fn word(self, drawn: f64) -> message::Op {
         match self {
-            Op::Sum => "SUM".to_owned(),
-            Op::Fraction(1) => "PREMUL_SUM(1)".to_owned(),
-            Op::Fraction(n) => format!("PREMUL_SUM(1/{n})"),
-            Op::World => "PREMUL_SUM(1/world)".to_owned(),
-            Op::Two => "PREMUL_SUM(2)".to_owned(),
-            Op::Drawn => format!("PREMUL_SUM({drawn})"),
-            Op::Avg => "AVG".to_owned(),
+            Op::Sum => message::Op::Sum,
+            Op::Fraction(n) => message::Op::Fraction(n),
+            Op::World => message::Op::World,
+            Op::Two => message::Op::Two,
+            Op::Drawn => message::Op::Factor(drawn.into()),
+            Op::Avg => message::Op::Avg,
         }
     }
 }
@@ -89,12 +90,13 @@ pub(super) enum Family {
 }
 
 impl Family {
-    pub(super) fn name(self) -> &'static str {
+    /// In the vocabulary of results.
+    pub(super) fn word(self) -> message::Values {
         match self {
-            Family::Whole => "whole numbers",
-            Family::Single => "one rank's powers of two",
-            Family::Special => "special values",
-            Family::Random => "random numbers",
+            Family::Whole => message::Values::Whole,
+            Family::Single => message::Values::Single,
+            Family::Special => message::Values::Special,
+            Family::Random => message::Values::Random,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The report's tables: an op in a world, what was measured, and its limit.
 
 use dinov3_ranks::PremulSum;
-use dinov3_reports::{Column, Section, Table};
+use dinov3_reports::message::{Heading, Multiplies, Reduce, Unit};
+use dinov3_reports::{Cell, Column, Kind, Section, Table};
 
-use super::checks::{Block, Found, dtypes};
+use super::checks::{Block, Found};
 use super::format::FORMATS;
 use super::grid::{Call, Op};
 
@@ -14,13 +15,13 @@ pub(super) fn sections(found: &Found) -> Vec<Section> {
 
 fn section(found: &Found, call: Call) -> Section {
     let mut table = Table::new([
-        Column::left("op"),
-        Column::right("world"),
-        Column::right("results"),
-        Column::right("wrong elements"),
-        Column::right("limit"),
-        Column::right("largest error"),
-        Column::right("limit"),
+        Column::text(Heading::Op),
+        Column::new(Heading::World, Kind::Count),
+        Column::new(Heading::Results, Kind::Count),
+        Column::new(Heading::WrongElements, Kind::Count),
+        Column::new(Heading::Limit, Kind::Count),
+        Column::new(Heading::LargestError, Kind::Measure),
+        Column::new(Heading::Limit, Kind::Measure),
     ]);
     let blocks: Vec<&Block> = found.blocks.iter().filter(|block| block.call == call).collect();
     let worlds: Vec<usize> = blocks.first().map_or(Vec::new(), |it| it.worlds.iter().map(|it| it.size).collect());
@@ -30,34 +31,32 @@ fn section(found: &Found, call: Call) -> Section {
         let refused = cases.iter().all(|case| case.refused());
         let wrong: u64 = cases.iter().map(|case| case.wrong()).sum();
         let error = cases.iter().map(|case| case.roundings()).fold(0.0, f64::max);
-        let (results, wrong, error) = match refused {
-            true => ("refused".to_owned(), "-".to_owned(), "-".to_owned()),
-            false => (cases.len().to_string(), wrong.to_string(), format!("{error:.2} u")),
+        let in_roundings = |value: f64| Cell::Measure(value.into(), Unit::Rounding);
+        let [results, wrong, error] = match refused {
+            true => [Cell::Says(Reduce::IsRefused.into()), Cell::Absent, Cell::Absent],
+            false => [Cell::count(cases.len()), Cell::Count(wrong), in_roundings(error)],
         };
         // The same in all formats.
-        let limit = format!("{} u", found.roundings(op, world, FORMATS[0]));
-        table.push([op.name(found.drawn), world.to_string(), results, wrong, "0".to_owned(), error, limit]);
+        let limit = in_roundings(found.roundings(op, world, FORMATS[0]));
+        let op = Cell::Says(Reduce::Op(op.word(found.drawn)).into());
+        table.push([op, Cell::count(world), results, wrong, Cell::Count(0), error, limit]);
     }
-    let mut section = Section::new(format!("{} on {}", call.name(), found.backend));
-    section.text = Some(format!(
-        "All of {}. {} A wrong element is one that is not the exact result where nothing is rounded on the way, or is further from it than \
-         rounding explains. Errors are in u, half a step of the dtype, times the sum of the magnitudes; the limit counts the roundings \
-         that a number goes through. Seed {}; the drawn factor is {}.",
-        dtypes(),
-        premul(found),
-        found.seed,
-        found.drawn
-    ));
-    section.table = Some(table);
-    section
+    let text = Reduce::About {
+        dtypes: FORMATS.map(|format| format.name.to_owned()).into(),
+        multiplies: multiplies(found.premul),
+        backend: found.backend.clone(),
+        seed: found.seed,
+        factor: found.drawn.into(),
+    };
+    let title = Reduce::CallOn { call: call.name().to_owned(), backend: found.backend.clone() };
+    Section { text: Some(text.into()), table: Some(table), ..Section::new(title) }
 }
 
 /// Who multiplies.
-fn premul(found: &Found) -> String {
-    let backend = &found.backend;
-    match found.premul {
-        PremulSum::Native => format!("Under PREMUL_SUM {backend} multiplies."),
-        PremulSum::Emulated => format!("Under PREMUL_SUM each rank multiplies, and {backend} sums."),
-        PremulSum::SumAtOne => format!("{backend} sums; SUM stands for PREMUL_SUM at factor 1."),
+fn multiplies(premul: PremulSum) -> Multiplies {
+    match premul {
+        PremulSum::Native => Multiplies::Backend,
+        PremulSum::Emulated => Multiplies::Ranks,
+        PremulSum::SumAtOne => Multiplies::Nobody,
     }
 }

@@ -8,7 +8,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
 use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, Options, PluginError, PremulSum, ProcessGroup};
-use dinov3_reports::{Check, Event, Reporter, Section, exit};
+use dinov3_reports::{Check, Event, Message, Reporter, Section, exit};
 use dinov3_torch::{device, runtime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -136,7 +136,7 @@ impl From<Premul> for PremulSum {
 /// A line of rank 0.
 #[derive(Serialize, Deserialize)]
 enum Told {
-    Started { id: String, title: String, steps: Option<u64> },
+    Started { id: String, title: Message, steps: Option<u64> },
     Progress(u64),
     Finished(Check),
     Sections(Vec<Section>),
@@ -205,7 +205,7 @@ fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Secti
     let event = match serde_json::from_str(line).map_err(RanksError::from)? {
         Told::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
         Told::Progress(done) => Event::Progress { done },
-        Told::Finished(check) => Event::CheckFinished(check),
+        Told::Finished(check) => Event::CheckFinished { check },
         Told::Sections(all) => {
             *sections = Some(all);
             return Ok(());
@@ -260,12 +260,12 @@ impl Reporter for Teller<'_> {
                 self.say(&Told::Started { id: id.clone(), title: title.clone(), steps: *steps })
             }
             Event::Progress { done } => self.say(&Told::Progress(*done)),
-            Event::CheckFinished(check) => self.say(&Told::Finished(check.clone())),
+            Event::CheckFinished { check } => self.say(&Told::Finished(check.clone())),
             // Whoever started the ranks tells of the rest.
             Event::RunStarted { .. }
             | Event::SuiteStarted { .. }
             | Event::SuiteFinished { .. }
-            | Event::Note(_)
+            | Event::Note { .. }
             | Event::RunFinished { .. } => Ok(()),
         }
     }

@@ -1,83 +1,55 @@
 //! The tables of the suite: what was expected, one table a stage, and how far the steps in a row agree.
 
-use dinov3_golden::{EntryJudgement, Expectation, Kind, Outcome, SetJudgement, Stage};
-use dinov3_reports::{Column, Section, Table};
+use dinov3_golden::{EntryJudgement, Kind as Of, Outcome, SetJudgement, Stage};
+use dinov3_reports::message::{Heading, Sections};
+use dinov3_reports::{Cell, Column, Kind, Section, Table};
 
-use crate::judging::sections as shared;
+use crate::judging::{sections as shared, words};
 
 /// All sections of the suite's report.
 pub fn sections(judgements: &[SetJudgement]) -> Vec<Section> {
-    let first = [expected(judgements)].into_iter().chain(shared::stages(judgements));
-    first.chain(trajectories(judgements)).chain(shared::tensors(judgements)).collect()
-}
-
-/// One row a set and precision: the same bits, or why not.
-fn expected(judgements: &[SetJudgement]) -> Section {
-    let mut table = Table::new([Column::left("set"), Column::left("precision"), Column::left("expected")]);
-    for SetJudgement { set, precision, expectation, .. } in judgements {
-        let expected = match expectation {
-            Expectation::Identical => "the same bits: the fingerprints match".to_owned(),
-            Expectation::Yardstick { differences } => {
-                format!(
-                    "errors within the yardstick, one step, since the fingerprints differ: {}",
-                    differences.join("; ")
-                )
-            }
-        };
-        table.push([set.clone(), precision.to_string(), expected]);
-    }
-    let mut section = Section::new("What was expected");
-    section.table = Some(table);
-    section
+    let first = [shared::expected(judgements)].into_iter().chain(shared::stages(judgements));
+    first.chain(trajectories(judgements)).collect()
 }
 
 /// One row a logged value: the first step at which it differs.
 fn trajectories(judgements: &[SetJudgement]) -> Option<Section> {
     let mut table = Table::new([
-        Column::left("set"),
-        Column::left("precision"),
-        Column::left("value"),
-        Column::right("steps"),
-        Column::right("first that differs"),
-        Column::right("largest difference"),
+        Column::text(Heading::Set),
+        Column::text(Heading::Precision),
+        Column::text(Heading::Value),
+        Column::new(Heading::Steps, Kind::Count),
+        Column::new(Heading::FirstDifference, Kind::Count),
+        Column::new(Heading::LargestDifference, Kind::Error),
     ]);
     for judgement in judgements {
         for entry in judgement.entries.iter().filter(|entry| entry.stage == Some(Stage::Trajectory)) {
-            let Some(name) = Kind::Trajectory.path_in(&entry.name) else { continue };
-            let [steps, first, largest] = agreement(entry);
-            table.push([
-                judgement.set.clone(),
-                judgement.precision.to_string(),
-                format!("`{name}`"),
-                steps,
-                first,
-                largest,
-            ]);
+            let Some(name) = Of::Trajectory.path_in(&entry.name) else { continue };
+            let set = [
+                Cell::Name(judgement.set.clone()),
+                Cell::Says(words::precision(judgement.precision).into()),
+                Cell::Name(name.to_owned()),
+            ];
+            table.push_quiet(set.into_iter().chain(agreement(entry)), entry.identical);
         }
     }
     if table.rows.is_empty() {
         return None;
     }
-    let mut section = Section::new("Steps in a row");
-    section.text = Some(
-        "Each logged value against the reference's, step by step. Where the same bits cannot be expected, one step is taken \
-         and these are not compared: a free run on other hardware parts by chaos."
-            .to_owned(),
-    );
-    section.table = Some(table);
-    Some(section)
+    let quiet = table.quiet_rows() == table.rows.len();
+    let text = Some(Sections::AboutStepsInARow.into());
+    Some(Section { text, table: Some(table), quiet, ..Section::new(Sections::StepsInARow) })
 }
 
 /// How many steps were compared, the first that differs, and by how much any does.
-fn agreement(entry: &EntryJudgement) -> [String; 3] {
-    let nothing = || "-".to_owned();
+fn agreement(entry: &EntryJudgement) -> [Cell; 3] {
     match (&entry.metrics, entry.outcome) {
         (Some(metrics), _) => [
-            metrics.count.to_string(),
-            entry.first_difference.map_or_else(|| "none".to_owned(), |step| format!("{}", step + 1)),
-            format!("{:.3e}", metrics.max_abs),
+            Cell::Count(metrics.count),
+            entry.first_difference.map_or(Cell::Says(Sections::NoDifference.into()), |step| Cell::count(step + 1)),
+            Cell::number(Some(metrics.max_abs)),
         ],
-        (None, Outcome::NotJudged) => [nothing(), "not compared".to_owned(), nothing()],
-        (None, outcome) => [nothing(), outcome.to_string(), nothing()],
+        (None, Outcome::NotJudged) => [Cell::Absent, Cell::Says(Sections::NotCompared.into()), Cell::Absent],
+        (None, outcome) => [Cell::Absent, Cell::Says(words::outcome(outcome).into()), Cell::Absent],
     }
 }

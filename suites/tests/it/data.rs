@@ -2,6 +2,7 @@
 
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Dtype, Expectation, GoldenSet, Manifest, Precision, SetJudgement};
+use dinov3_reports::message::Remark;
 use dinov3_reports::{Event, Reporter, Section};
 use dinov3_suites::data::Data;
 use dinov3_suites::judging::pipeline::Pipeline;
@@ -25,7 +26,7 @@ impl Judging for OffByOne {
         Data.takes(manifest)
     }
 
-    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
         Data.remarks(set)
     }
 
@@ -108,12 +109,12 @@ impl Judging for Speaking {
         Data.takes(manifest)
     }
 
-    fn remarks(&self, set: &GoldenSet) -> Result<Vec<String>, SuiteError> {
+    fn remarks(&self, set: &GoldenSet) -> Result<Vec<Remark>, SuiteError> {
         Data.remarks(set)
     }
 
     fn replay(&self, set: &GoldenSet, replay: &Replay, _: Option<&Ranks>, _: &mut dyn Hook) -> Result<(), SuiteError> {
-        replay.notes.add("an image cannot be used".to_owned());
+        replay.notes.add(Remark::StoredCrops);
         Err(SuiteError::NoSteps { set: set.manifest().name.clone() })
     }
 
@@ -127,8 +128,8 @@ struct Listener(Vec<String>);
 
 impl Reporter for Listener {
     fn event(&mut self, event: &Event) -> std::io::Result<()> {
-        if let Event::Note(note) = event {
-            self.0.push(note.clone());
+        if let Event::Note { note } = event {
+            self.0.push(note.to_string());
         }
         Ok(())
     }
@@ -143,7 +144,8 @@ fn what_a_replay_notes_is_an_event_also_of_one_that_fails() {
     let mut listener = Listener(Vec::new());
     let outcome = run_alone(&Speaking, &request, &mut listener);
     assert!(matches!(outcome, Err(SuiteError::NoSteps { .. })));
-    assert_eq!(listener.0, ["data: an image cannot be used"]);
+    assert_eq!(listener.0.len(), 1);
+    assert!(listener.0[0].starts_with("data: its photographs are not beside it"), "{:?}", listener.0);
 }
 
 /// The crops that a set stores, normalised as its config says.

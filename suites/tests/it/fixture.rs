@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use dinov3_golden::promise::{VARIABLE, bits_are_promised};
-use dinov3_golden::{Expectation, GoldenSet, Precision, SetJudgement};
+use dinov3_golden::{Difference, Expectation, GoldenSet, Precision, SetJudgement};
 use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Notes, Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
@@ -45,7 +45,10 @@ pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
 fn as_promised(expected: Expectation, promised: bool) -> Expectation {
     match expected {
         Expectation::Yardstick { differences } if promised => {
-            panic!("{VARIABLE}=1 promises bits that this machine cannot give: {}", differences.join("; "))
+            panic!(
+                "{VARIABLE}=1 promises bits that this machine cannot give: {}",
+                differences.iter().map(|it| it.field).collect::<Vec<_>>().join(", ")
+            )
         }
         expected => expected,
     }
@@ -54,7 +57,10 @@ fn as_promised(expected: Expectation, promised: bool) -> Expectation {
 #[test]
 #[should_panic = "promises bits that this machine cannot give: threads: recorded with 2, here 1"]
 fn a_promise_that_cannot_be_kept_fails() {
-    let elsewhere = Expectation::Yardstick { differences: vec!["threads: recorded with 2, here 1".to_owned()] };
+    let elsewhere = {
+        let (recorded, here) = ("2".to_owned(), "1".to_owned());
+        Expectation::Yardstick { differences: vec![Difference { field: "threads", recorded, here }] }
+    };
     assert_eq!(as_promised(elsewhere.clone(), false), elsewhere);
     assert_eq!(as_promised(Expectation::Identical, true), Expectation::Identical);
     as_promised(elsewhere, true);
@@ -62,7 +68,8 @@ fn a_promise_that_cannot_be_kept_fails() {
 
 /// What is expected of a machine that cannot give the same bits.
 pub fn another_machine() -> Expectation {
-    Expectation::Yardstick { differences: vec!["a test asks for the yardstick alone".to_owned()] }
+    let (recorded, here) = ("cpu".to_owned(), "a test".to_owned());
+    Expectation::Yardstick { differences: vec![Difference { field: "device", recorded, here }] }
 }
 
 /// Replays `set` and judges it.

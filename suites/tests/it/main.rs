@@ -5,4 +5,5 @@ mod data;
 mod fixture;
 mod identity;
 mod plants;
+mod sentences;
 mod training;

@@ -90,7 +90,7 @@ fn what_the_set_cannot_judge_is_an_error() {
     }
     let entry = judge.observe("no_truth", view(&two)).unwrap();
     assert_eq!(entry.outcome, Outcome::Beyond);
-    messages.push(entry.reason.clone().unwrap());
+    assert_eq!(entry.reason, Some(Reason::NoTruth));
     assert_eq!(judge.observe("truth_alone", view(&two)).unwrap().outcome, Outcome::Unexpected);
     let error = JudgeError::TruthHasNoYardstick;
     messages.push(told(&error, root.path()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use dinov3_data::dataset::DatasetSpec;
 use dinov3_data::imagenet::Split;
 use dinov3_data::tables::entries_file;
-use dinov3_reports::{Column, Table, exit};
+use dinov3_reports::{TextColumn, TextTable, exit};
 use serde_json::json;
 
 use super::facts::{EntryFacts, SplitFacts, read};
@@ -62,17 +62,22 @@ fn resolve(args: InspectArgs) -> Result<Request> {
 }
 
 fn show(all: &[SplitFacts]) -> Result<()> {
-    let mut splits = Table::new([
-        Column::left("split"),
-        Column::right("images"),
-        Column::right("officially"),
-        Column::right("classes"),
-        Column::right("id width"),
-        Column::right("name width"),
+    let mut splits = TextTable::new([
+        TextColumn::left("split"),
+        TextColumn::right("images"),
+        TextColumn::right("officially"),
+        TextColumn::right("classes"),
+        TextColumn::right("id width"),
+        TextColumn::right("name width"),
     ]);
-    let mut tables = Table::new([Column::left("table"), Column::right("bytes"), Column::left("sha256")]);
-    let mut rows =
-        Table::new([Column::left("entry"), Column::right("class"), Column::left("name"), Column::left("image")]);
+    let mut tables =
+        TextTable::new([TextColumn::left("table"), TextColumn::right("bytes"), TextColumn::left("sha256")]);
+    let mut rows = TextTable::new([
+        TextColumn::left("entry"),
+        TextColumn::right("class"),
+        TextColumn::left("name"),
+        TextColumn::left("image"),
+    ]);
     for facts in all {
         splits.push([
             facts.split.to_owned(),

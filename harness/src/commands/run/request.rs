@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use dinov3_ground::Hint;
 use dinov3_ground::similar::most_like;
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
-use dinov3_reports::Format;
+use dinov3_reports::Judged;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 
 use super::launch::this_program;
 use crate::cli::{PremulArg, RunArgs};
 use crate::commands::worker;
+use crate::deliver::Output;
 use crate::failure::{EnvironmentFailure, Result, refusal};
 use crate::{commands, destination, device, plants};
 
@@ -20,10 +21,10 @@ pub struct Request {
     pub suites: Vec<&'static dyn Suite>,
     /// What the suites are to do.
     pub work: dinov3_suites::Request,
-    /// Files for the report; each can be written, as far as can be told.
-    pub reports: Vec<PathBuf>,
-    /// The form in which standard output gets the report.
-    pub format: Option<Format>,
+    /// Where the report goes.
+    pub output: Output,
+    /// The file that gets the events; it can be written, as far as can be told.
+    pub events: Option<PathBuf>,
     /// Ids of checks that may be vacuous.
     pub allow_vacuous: Vec<String>,
 }
@@ -49,8 +50,9 @@ impl Request {
                 "leave out the number; CUDA_VISIBLE_DEVICES says which there are",
             ));
         }
-        for path in &args.report {
-            destination::check(path)?;
+        let output = Output::of(args.output)?;
+        if let Some(path) = &args.events {
+            destination::check_file(path)?;
         }
         let source = match args.candidate {
             Some(folder) => Source::Candidate(folder),
@@ -66,13 +68,7 @@ impl Request {
             local_rank: local_rank()?,
             worker,
         };
-        let request = Self {
-            suites,
-            work,
-            reports: args.report,
-            format: args.format.map(Format::from),
-            allow_vacuous: args.allow_vacuous,
-        };
+        let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous };
         if let Some(premul) = request.work.premul {
             let hint = "use `--premul emulated`, or a backend that multiplies";
             request.backend()?.offers(premul).map_err(|error| refusal(error.to_string(), hint))?;
@@ -121,12 +117,13 @@ impl Request {
         ))
     }
 
-    /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
-    pub fn device(&self) -> String {
+    /// Whose tensors the report is about. The run of a trainer broken on purpose can be taken for no other.
+    pub fn judged(&self) -> Judged {
         match &self.work.source {
-            Source::Trainer { device, plant: None } => device::name(*device),
-            Source::Trainer { device, plant: Some(plant) } => format!("{} with {plant} planted", device::name(*device)),
-            Source::Candidate(folder) => format!("recordings in {}", folder.display()),
+            Source::Trainer { device, plant } => {
+                Judged::Trainer { device: device::name(*device), planted: plant.map(|plant| plant.to_string()) }
+            }
+            Source::Candidate(folder) => Judged::Candidate { folder: folder.display().to_string() },
         }
     }
 }
@@ -187,8 +184,8 @@ mod tests {
         Request {
             suites: vec![suite],
             work: dinov3_suites::Request { backend: backend.map(str::to_owned), ..work },
-            reports: Vec::new(),
-            format: None,
+            output: Output { reports: Vec::new(), format: None, lang: dinov3_reports::Lang::En },
+            events: None,
             allow_vacuous: Vec::new(),
         }
     }

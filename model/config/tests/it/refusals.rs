@@ -70,7 +70,10 @@ fn what_cannot_be_honoured_is_refused() {
 /// The published ViT-7B config asks for RoPE in fp32; the reference gives it bf16 all the same.
 #[test]
 fn what_the_reference_never_reads_is_said() {
-    let remarks = |config: &Value| SslConfig::from_merged(config).unwrap().without_effect.join("\n");
+    let remarks = |config: &Value| {
+        let found = SslConfig::from_merged(config).unwrap().without_effect;
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
     assert_eq!(remarks(&merged_config()), "");
     let mut config = with_student("pos_embed_rope_dtype", json!("fp32"));
     config["student"]["patch_drop"] = json!(0.5);

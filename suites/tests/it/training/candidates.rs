@@ -65,8 +65,9 @@ fn a_correct_step_passes_and_a_wrong_one_is_named() {
     assert_eq!(result.checks[0].verdict, Verdict::Pass, "{:?}", result.checks[0].findings);
     recorded_elsewhere(Some("clip-all-together".parse().unwrap()), &wrong);
     let check = run(&Training, &wrong).unwrap().checks.remove(0);
-    let reason = "first divergence at `grad_norm:backbone` (stage optimizer)".to_owned();
-    assert_eq!(check.verdict, Verdict::Fail { reason });
+    let reason = check.verdict.reason().map_or_else(String::new, ToString::to_string);
+    assert_eq!(reason, "first divergence at grad_norm:backbone (stage optimizer)");
+    assert!(matches!(check.verdict, Verdict::Fail { .. }));
     let nothing = run(&Layers, &right).unwrap_err();
     assert!(matches!(nothing, SuiteError::NothingFor { suite: "layers", .. }), "{nothing}");
 }

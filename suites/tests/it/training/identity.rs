@@ -53,7 +53,7 @@ fn the_float64_truth() {
         let expected = expectation(&set, Precision::Truth);
         if let Expectation::Yardstick { differences } = &expected {
             // The truth has no yardstick, so elsewhere there is nothing to hold it against.
-            eprintln!("not checked on this machine: {}", differences.join("; "));
+            eprintln!("not checked on this machine: {differences:?}");
             return;
         }
         let judgement = judged_by(&Training, &set, Precision::Truth, None, expected);

@@ -1,0 +1,226 @@
+//! Short fixed words: heads of columns, names of figures, units, and what the renderers themselves say.
+
+use super::vocabulary::words;
+
+words! {
+    /// The head of a column.
+    pub Heading {
+        /// A golden set.
+        Set: "set", "标杆数据集";
+        /// A precision.
+        Precision: "precision", "精度类型";
+        /// Golden sets, each at a precision.
+        Sets: "sets", "标杆数据集";
+        /// What was expected of a candidate.
+        Expected: "expected", "判定依据";
+        /// A tensor.
+        Tensor: "tensor", "张量";
+        /// How many tensors.
+        Tensors: "tensors", "张量数";
+        /// What became of a tensor.
+        Outcome: "outcome", "判定结果";
+        /// Which metric comes nearest to its limit.
+        Metric: "metric", "指标";
+        /// How many have the reference's bits.
+        Identical: "identical", "二进制一致";
+        /// How many are explained by rounding.
+        Within: "within the limit", "误差在阈值内";
+        /// How many are wrong.
+        Wrong: "wrong", "错误";
+        /// How many nothing is said of.
+        NotJudged: "not judged", "未判定";
+        /// Error against the truth.
+        Error: "error", "误差";
+        /// The reference's own error.
+        Yardstick: "yardstick", "标杆自身误差";
+        /// How many yardsticks pass.
+        K: "k", "k";
+        /// The largest error that passes.
+        Limit: "limit", "阈值";
+        /// Error over the limit.
+        OverLimit: "error / limit", "误差 / 阈值";
+        /// Error over the yardstick.
+        OverYardstick: "error / yardstick", "误差 / 标杆自身误差";
+        /// The largest of those over the limit.
+        WorstOverLimit: "largest error / limit", "最大的误差 / 阈值";
+        /// The largest of those over the yardstick.
+        WorstOverYardstick: "largest error / yardstick", "最大的误差 / 标杆自身误差";
+        /// Where the largest is.
+        At: "at", "所在张量";
+        /// Distance in representable values.
+        Ulp: "ulp", "ULP 误差";
+        /// A layer.
+        Layer: "layer", "层";
+        /// A logged value.
+        Value: "value", "记录值";
+        /// How many steps.
+        Steps: "steps", "步数";
+        /// The first step that differs.
+        FirstDifference: "first that differs", "首个不一致的步";
+        /// The largest difference of any step.
+        LargestDifference: "largest difference", "最大差值";
+        /// An op of a reduction.
+        Op: "op", "规约操作";
+        /// How many ranks.
+        World: "world", "rank 数";
+        /// How many results.
+        Results: "results", "结果数";
+        /// How many elements are wrong.
+        WrongElements: "wrong elements", "错误元素数";
+        /// The largest error of those that are right, in roundings.
+        LargestError: "largest error", "最大误差";
+    }
+}
+
+words! {
+    /// A figure that checks of several suites have.
+    pub Key {
+        /// Tensors whose bits are not the reference's.
+        DifferentBits: "tensors not identical", "二进制不一致的张量数";
+        /// Tensors that are wrong.
+        WrongTensors: "wrong tensors", "错误的张量数";
+        /// The largest error, each over its limit.
+        ErrorOverLimit: "largest error / limit", "最大的误差 / 阈值";
+        /// Results of collectives that are wrong.
+        WrongResults: "wrong results", "错误的结果数";
+        /// The largest error of those that are right, over what rounding may do.
+        RoundingOverLimit: "largest rounding error / limit", "最大的舍入误差 / 阈值";
+        /// Results that differ where the same bits are asked for.
+        DifferentResults: "results with other bits", "二进制不一致的结果数";
+        /// What a check of schema 1 measured.
+        Measured: "measured", "实测值";
+    }
+}
+
+impl Key {
+    /// Its name in JSON and CSV.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DifferentBits => "different_bits",
+            Self::WrongTensors => "wrong_tensors",
+            Self::ErrorOverLimit => "error_over_limit",
+            Self::WrongResults => "wrong_results",
+            Self::RoundingOverLimit => "rounding_over_limit",
+            Self::DifferentResults => "different_results",
+            Self::Measured => "measured",
+        }
+    }
+}
+
+words! {
+    /// A unit of a figure or a cell.
+    pub Unit {
+        /// Half a step of the dtype, times the sum of the magnitudes.
+        Rounding: "u", "u";
+        /// Seconds.
+        Second: "s", "s";
+    }
+}
+
+words! {
+    /// What the renderers themselves say.
+    pub(crate) Label {
+        /// The run counts as passed.
+        RunPass: "PASS", "通过";
+        /// The run counts as failed.
+        RunFail: "FAIL", "不通过";
+        /// The mark of a check that passed.
+        Pass: "PASS", "通过";
+        /// The mark of a check that failed.
+        Fail: "FAIL", "不通过";
+        /// The mark of a check that was not made.
+        Skip: "SKIP", "跳过";
+        /// The mark of a check that could not have failed.
+        Vacuous: "VACUOUS", "无效";
+        /// The verdict of a check that passed.
+        Passed: "pass", "通过";
+        /// The verdict of a check that failed.
+        Failed: "fail", "不通过";
+        /// The verdict of a check that was not made.
+        Skipped: "skipped", "跳过";
+        /// The verdict of a check that could not have failed.
+        IsVacuous: "vacuous", "无效";
+        /// A vacuous check that was allowed.
+        Allowed: "vacuous, allowed by name", "无效（已按名称允许）";
+        /// A remark.
+        Note: "note", "提示";
+        /// What to do.
+        Hint: "hint:", "建议：";
+        /// A heading.
+        Summary: "Summary", "总览";
+        /// A heading.
+        WhatFailed: "What failed", "不通过的用例";
+        /// A heading.
+        Environment: "Environment", "运行环境";
+        /// A head.
+        EnvironmentHead: "environment", "项目";
+        /// A head.
+        EnvironmentValue: "", "内容";
+        /// The revision of the program.
+        Revision: "revision", "版本提交";
+        /// Not known.
+        Unknown: "unknown", "未知";
+        /// Whose tensors.
+        Judged: "judged", "被测对象";
+        /// Processor.
+        Cpu: "CPU", "CPU";
+        /// Instruction set.
+        InstructionSet: "instruction set", "指令集";
+        /// Threads.
+        Threads: "threads", "线程数";
+        /// Operating system.
+        System: "system", "操作系统";
+        /// When it began.
+        Started: "started", "开始时间";
+        /// Checks that may be vacuous.
+        AllowedChecks: "vacuous checks allowed", "允许无效的用例";
+        /// A suite.
+        Suite: "suite", "测试套";
+        /// What became of it.
+        Verdict: "verdict", "结论";
+        /// Checks.
+        Checks: "checks", "用例数";
+        /// A check.
+        Check: "check", "用例";
+        /// How it went.
+        Result: "result", "结果";
+        /// What was measured.
+        Measured: "measured", "实测";
+        /// Its limit.
+        Limit: "limit", "阈值";
+        /// How long it took.
+        Time: "time", "耗时";
+        /// No check ran.
+        NoCheck: "No check ran.", "没有执行任何用例。";
+        /// Why the gate is shut.
+        NothingPassed: "nothing passed, so nothing was proved", "没有任何用例通过，因此什么也没有得到验证";
+        /// Why the gate is shut.
+        VacuousCounts: "a vacuous check counts as a failure unless it is allowed by name", "无效的用例按不通过计，除非用 --allow-vacuous 按名称允许";
+        /// Why the gate is shut.
+        CutShort: "the run was cut short, so this is a part of it", "运行中途终止，此处只是其中一部分结果";
+        /// Nothing to draw.
+        NoData: "no data", "无数据";
+        /// Of points without a place.
+        Circles: "Circles at the bottom edge", "底边的圆圈";
+        /// Of points without a place.
+        Crosses: "Crosses at the bottom edge", "底边的叉号";
+        /// Of points without a place.
+        LeftOut: "Points left out", "未画出的点";
+        /// Of the names on an axis.
+        Prefix: "All names begin with", "所有名称的公共前缀";
+        /// Of points without a place.
+        Zero: "zero", "个零";
+        /// Of points without a place.
+        Negative: "negative", "个负数";
+        /// Of points without a place.
+        NotFinite: "not finite", "个 NaN/Inf";
+        /// Of points without a place.
+        NoPlace: "without a place on the horizontal axis", "个点在横轴上没有位置";
+        /// How the tensors are judged.
+        Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a missing tensor. Identical, within the limit, wrong and not judged add up to the tensors.",
+            "二进制一致：与标杆的每一位都相同。误差在阈值内：二进制不同，但可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍，再加上半个或一个最小刻度的余量。错误：除此以外的一切，例如缺失的张量。二进制一致、误差在阈值内、错误与未判定四项之和等于张量数。";
+        /// What the tables of tensors hold.
+        AboutTensors: "Errors are against the float64 truth, limits are in the same unit. Each row shows the metric that comes nearest to its limit.",
+            "误差相对 float64 真值计算，阈值与误差单位相同。每行给出最接近（或超出）阈值的指标。";
+    }
+}

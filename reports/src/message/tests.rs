@@ -1,0 +1,85 @@
+use super::*;
+use crate::Float;
+
+fn examples() -> Vec<Message> {
+    let stage = Stage::Backward;
+    let limit = Reason::Limit {
+        metric: Metric::RelativeL2,
+        error: Float(6.1e-5),
+        yardstick: Float(3.97e-7),
+        k: Float(4.0),
+        limit: Float(1.65e-6),
+    };
+    let difference =
+        |field: &str| Difference { field: field.to_owned(), recorded: "AVX2".to_owned(), judged: "AVX512".to_owned() };
+    let op = Op::Fraction(2);
+    vec![
+        Judging::EveryTensor { set: "micro".to_owned(), precision: Precision::Bf16 }.into(),
+        Judging::FirstDivergence { tensor: "a.b".to_owned(), stage: Some(stage) }.into(),
+        Judging::Wrong { outcome: Outcome::BeyondTheLimit, reason: Some(limit) }.into(),
+        Judging::Tally(Tally { identical: 309, missing: 9, not_judged: 4, unexpected: 9, ..Tally::default() }).into(),
+        Judging::Tally(Tally { identical: 318, ..Tally::default() }).into(),
+        Judging::Look {
+            agrees: Some("grad:a".to_owned()),
+            backward: Some(Backward { parameter: "b".to_owned(), next: vec!["grad:c".to_owned()], more: 2, wrong: 1 }),
+        }
+        .into(),
+        Sections::WithinRounding { differences: vec![difference("cpu capability"), difference("MKL_CBWR")] }.into(),
+        Reduce::AndMore {
+            first: Box::new(Reduce::WrongElements {
+                rank: 1,
+                wrong: 3,
+                length: 5,
+                place: 2,
+                found: Float(1.5),
+                expected: Float(f64::NAN),
+            }),
+            count: 13,
+            op,
+        }
+        .into(),
+        Reduce::Result { op, world: 2, values: Values::Random, length: 1 }.into(),
+    ]
+}
+
+/// Each message once in both languages; names stand out in markdown alone.
+#[test]
+fn a_message_is_a_sentence_in_every_language() {
+    let lines = examples()
+        .into_iter()
+        .map(|message| format!("{message}\n{}\n{}\n", message.plain(Lang::Zh), message.say(Lang::En, Pen::Markdown)));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_message_survives_json() {
+    for message in examples() {
+        let text = serde_json::to_string(&message).unwrap();
+        let back: Message = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), text);
+        assert_eq!(back.to_string(), message.to_string());
+    }
+    let message: Message = Judging::NothingRecorded.into();
+    insta::assert_snapshot!(serde_json::to_string(&message).unwrap(), @r#"{"en":"the golden set has no entries at this precision","says":{"judging":"nothing_recorded"}}"#);
+}
+
+/// Backticks are markdown's: no plain text has any, and no text in markdown lacks its pair.
+#[test]
+fn plain_text_has_no_markup() {
+    for message in examples() {
+        for lang in Lang::ALL {
+            assert!(!message.plain(lang).contains('`'), "{message}");
+            assert!(message.say(lang, Pen::Markdown).matches('`').count().is_multiple_of(2), "{message}");
+        }
+    }
+}
+
+/// Half of the sentence in one language and half in the other is a translation that was forgotten.
+#[test]
+fn chinese_is_chinese() {
+    let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for message in examples() {
+        assert!(is_chinese(&message.plain(Lang::Zh)), "{}", message.plain(Lang::Zh));
+        assert!(!is_chinese(&message.to_string()), "{message}");
+    }
+}
