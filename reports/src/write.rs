@@ -233,13 +233,13 @@ mod tests {
         let name = text(&"yaml".parse::<Format>().map(|_| ()).unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
-        hint: let the name end in .md, .json, .xml or .csv
+        hint: let the name end in .json, .md, .xml, .csv or .tensors.csv
 
         cannot tell the format of the report `report` from its name
-        hint: let the name end in .md, .json, .xml or .csv
+        hint: let the name end in .json, .md, .xml, .csv or .tensors.csv
 
         there is no format `yaml`
-        hint: use one of markdown, json, junit or csv
+        hint: use one of json, markdown, junit, csv or tensors
         ");
     }
 }
