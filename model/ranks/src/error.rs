@@ -144,13 +144,19 @@ pub enum Failure {
     },
     /// The backend's plugin cannot be used.
     #[error(transparent)]
-    Plugin(#[from] PluginError),
+    Plugin(Box<PluginError>),
     /// libtorch refuses what comes before or after the exchange.
     #[error("{message}")]
     Libtorch {
         /// What it said.
         message: String,
     },
+}
+
+impl From<PluginError> for Failure {
+    fn from(error: PluginError) -> Self {
+        Self::Plugin(Box::new(error))
+    }
 }
 
 impl From<ShimError> for Failure {
