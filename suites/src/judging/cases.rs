@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use super::Judging;
 use crate::defects::Plant;

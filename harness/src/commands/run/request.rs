@@ -107,7 +107,7 @@ impl Request {
     /// # Errors
     /// When what they would compute is not on the device that their backend is for.
     pub fn can_be_shared(&self) -> Result<()> {
-        let (computed, exchanged) = (device::name(self.work.device()), self.backend()?.device());
+        let (computed, exchanged) = (self.work.device(), self.backend()?.device());
         let trains = self.suites.iter().any(|suite| suite.info().ranks == Part::WhereRecorded);
         if computed == exchanged || !trains {
             return Ok(());
@@ -124,8 +124,8 @@ impl Request {
     /// What the report gives as device. The run of a trainer broken on purpose can be taken for no other.
     pub fn device(&self) -> String {
         match &self.work.source {
-            Source::Trainer { device, plant: None } => device::name(*device),
-            Source::Trainer { device, plant: Some(plant) } => format!("{} with {plant} planted", device::name(*device)),
+            Source::Trainer { device, plant: None } => device.to_string(),
+            Source::Trainer { device, plant: Some(plant) } => format!("{device} with {plant} planted"),
             Source::Candidate(folder) => format!("recordings in {}", folder.display()),
         }
     }
@@ -209,7 +209,7 @@ mod tests {
         let on_cuda = on(Device::Cuda(1), None, &Training);
         match on_cuda.backend() {
             Ok(backend) => {
-                assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned()))
+                assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), Device::Cuda(1)))
             }
             Err(error) => {
                 assert!(error.is::<EnvironmentFailure>());

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use dinov3_torch::device::{Device, empty};
+use tch::{Kind, Tensor, no_grad};
 
 /// Each parameter is cut along its first dimension into as many chunks of equally many rows as there are ranks; what the last ones lack is
 /// filled up. A rank's *shard* is its chunks, flat, one after another: `[shard]`. All shards, rank by rank, are what is sent.
@@ -138,8 +139,10 @@ impl Layout {
     pub(super) fn pack(&self, wholes: &[Tensor], kind: Kind, device: Device) -> Tensor {
         let shape = [self.ranks, self.shard];
         let filled_up = self.parts.iter().any(|part| !part.is_even(self.ranks));
-        let new = if filled_up { Tensor::zeros } else { Tensor::empty };
-        let shards = new(&shape[..], (kind, device));
+        let mut shards = empty(&shape, kind, device);
+        if filled_up {
+            let _ = shards.zero_();
+        }
         no_grad(|| {
             for (part, whole) in self.parts.iter().zip(wholes) {
                 if part.is_even(self.ranks) {
@@ -174,7 +177,7 @@ mod tests {
     fn ranks_have_rows_and_the_last_ones_fewer() {
         assert_eq!(layout(0).shard(), 3 + 4 + 2 + 2);
         let views = |rank: usize| {
-            let shard = Tensor::zeros([11], (Kind::Float, Device::Cpu));
+            let shard = Tensor::zeros([11], (Kind::Float, HOST));
             layout(rank).views(&shard).iter().map(Tensor::size).collect::<Vec<_>>()
         };
         assert_eq!(views(0), [vec![1, 1, 3], vec![2, 2], vec![2], vec![2, 1]]);
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_unpacked() {
-        let options = (Kind::Float, Device::Cpu);
+        let options = (Kind::Float, HOST);
         let whole =
             |shape: Vec<i64>| Tensor::arange(shape.iter().product::<i64>(), options).view(shape.as_slice()) + 1.0;
         let wholes: Vec<Tensor> = shapes().into_iter().map(whole).collect();
