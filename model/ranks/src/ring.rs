@@ -103,11 +103,10 @@ fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_torch::device::HOST;
     use tch::Kind;
 
     use super::super::{PremulSum, ReduceOp};
-    use dinov3_torch::device::HOST;
-
     use super::*;
 
     /// Of numbers whose sum depends on the order: cut into pieces and runs, the same bits as the whole.

@@ -86,6 +86,9 @@ pub struct DeviceError {
 }
 
 impl Device {
+    /// libtorch's device without values, where an op gives the shape, the dtype and the device of its result and computes nothing.
+    pub const META: Self = Self::Other(DeviceKind("meta"));
+
     /// Where `tensor` is.
     ///
     /// # Panics
@@ -98,7 +101,7 @@ impl Device {
         Self::printed(&text(device))
     }
 
-    /// The device of this kind, as libtorch names it, and of this index. The host has one device, of every index.
+    /// The device of this kind, as libtorch names it, and of this index. The host is one device, whatever the index.
     pub fn named(kind: &str, index: usize) -> Self {
         match kind {
             "cpu" => Self::Cpu,

@@ -117,7 +117,7 @@ impl RopeFp32 {
         }
         let embedding = RopePositionEmbedding::new(String::new(), sin.size()[1], config.clone());
         let SinCos { sin: wide, cos } = embedding.forward(Kind::Float, h, w, false);
-        Some(SinCos { sin: beside(&wide, &sin), cos: beside(&cos, &sin) })
+        Some(SinCos { sin: beside(&wide, sin), cos: beside(&cos, sin) })
     }
 }
 

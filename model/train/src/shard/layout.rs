@@ -163,6 +163,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_torch::device::HOST;
+
     use super::*;
 
     fn shapes() -> [Vec<i64>; 4] {
@@ -171,6 +173,17 @@ mod tests {
 
     fn layout(rank: usize) -> Layout {
         Layout::new(shapes(), rank, 4)
+    }
+
+    /// Packed gradients are where the layout is told, whether or not something is filled up; tch has no name for the device.
+    #[test]
+    fn what_is_sent_is_on_the_device_that_was_asked_for() {
+        for (shapes, filled_up) in [(shapes().to_vec(), true), (vec![vec![8, 2], vec![4]], false)] {
+            let layout = Layout::new(shapes.clone(), 0, 4);
+            assert_eq!(layout.parts.iter().any(|part| !part.is_even(4)), filled_up);
+            let wholes: Vec<Tensor> = shapes.iter().map(|shape| empty(shape, Kind::Float, Device::META)).collect();
+            assert_eq!(Device::of(&layout.pack(&wholes, Kind::Double, Device::META)), Device::META);
+        }
     }
 
     #[test]
