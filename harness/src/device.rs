@@ -10,24 +10,16 @@ use crate::failure::{EnvironmentFailure, Result, refusal};
 /// # Errors
 /// For a name that is none (usage), or a device that is not there (environment).
 pub fn parse(text: &str, own: usize) -> Result<Device> {
-    let (kind, index) = match text.split_once(':') {
-        Some((kind, index)) => (kind, Some(index)),
-        None => (text, None),
-    };
-    let index: usize = match index.map(str::parse) {
-        None => own,
-        Some(Ok(index)) => index,
-        Some(Err(_)) => return Err(no_device(text)),
-    };
-    match kind {
-        "cpu" if !text.contains(':') => Ok(Device::Cpu),
-        "cuda" => cuda(index),
-        "npu" => Err(EnvironmentFailure::new(
+    let whole = if text == "cpu" || text.contains(':') { text.to_owned() } else { format!("{text}:{own}") };
+    match whole.parse().map_err(|_| no_device(text))? {
+        Device::Cpu => Ok(Device::Cpu),
+        Device::Cuda(index) => cuda(index),
+        Device::Plugin { kind, .. } if kind.name() == "npu" => Err(EnvironmentFailure::new(
             "this build has no plugin for NPUs",
             "record the Python reference on the device and judge it with `--candidate DIR` (golden/README.md)",
         )
         .into()),
-        _ => Err(no_device(text)),
+        Device::Plugin { .. } | Device::Other(_) => Err(no_device(text)),
     }
 }
 
@@ -54,14 +46,6 @@ fn cuda(index: usize) -> Result<Device> {
     Err(EnvironmentFailure::new(what, hint).into())
 }
 
-/// How a report names the device, as libtorch does.
-pub fn name(device: Device) -> String {
-    match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        _ => "cpu".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +53,7 @@ mod tests {
     #[test]
     fn only_devices_are_devices() {
         assert_eq!(parse("cpu", 0).unwrap(), Device::Cpu);
-        for nonsense in ["gpu", "cpu:0", "cuda:x", ""] {
+        for nonsense in ["gpu", "cpu:0", "cuda:x", "", "meta", "mps"] {
             let error = parse(nonsense, 0).unwrap_err();
             assert!(!error.is::<EnvironmentFailure>(), "{nonsense}: {error}");
         }

@@ -12,9 +12,10 @@ use dinov3_golden::{Expectation, GoldenSet, Judge, Precision};
 use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::judging::rules::DINOV3;
 use dinov3_suites::layers::replay::prepare;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hooks;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 fn hooks(criterion: &mut Criterion) {
     runtime::set_threads(2);

@@ -16,9 +16,9 @@ use std::time::Instant;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::message::{self, Remark};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
-use tch::Device;
 
 use crate::defects::Plant;
 use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};

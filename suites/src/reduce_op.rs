@@ -22,7 +22,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_ranks::launch;
 use dinov3_ranks::{Backend, Failure, Group, GroupError, GroupOptions, PremulSum, ProcessGroup};
 use dinov3_reports::{Bilingual, Event, Reporter, Section};
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use crate::defects::Plant;
 use crate::session::{self, Session};
@@ -85,7 +85,7 @@ impl Request {
         };
         // Without ranks, the suite starts some, each for the device of its own number.
         let device = match device {
-            Device::Cuda(index) if launch::is_a_rank() => Some(index),
+            Device::Cuda(index) | Device::Plugin { index, .. } if launch::is_a_rank() => Some(index),
             _ => None,
         };
         Ok(Self {

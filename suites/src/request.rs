@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::{Backend, Failure, PremulSum};
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use crate::defects::Plant;
 
@@ -77,8 +77,10 @@ impl Request {
     pub fn backend_name(&self) -> &str {
         match (&self.backend, self.device()) {
             (Some(name), _) => name,
+            (None, Device::Cpu) => "gloo",
             (None, Device::Cuda(_)) => "nccl",
-            (None, _) => "gloo",
+            // A plugin's path names its backend, so that its kind alone is refused.
+            (None, device) => device.kind(),
         }
     }
 
@@ -87,10 +89,7 @@ impl Request {
     /// # Errors
     /// When it is not here, or is none.
     pub fn backend(&self) -> Result<Backend, Failure> {
-        let own = match self.device() {
-            Device::Cuda(index) => index,
-            _ => self.local_rank,
-        };
+        let own = self.device().index().unwrap_or(self.local_rank);
         Backend::named(self.backend_name(), own)
     }
 }

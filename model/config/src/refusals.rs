@@ -72,7 +72,7 @@ fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
 }
 
 /// An option that a config gives in vain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct WithoutEffect {
     /// The option.
     pub key: &'static str,
@@ -83,7 +83,7 @@ pub struct WithoutEffect {
 }
 
 /// Why an option has no effect in the reference at this commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum NoEffect {
     /// Nothing reads it.
     NeverRead {

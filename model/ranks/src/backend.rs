@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use dinov3_torch::c10d::{Links, Seat, Trouble, nccl_missing};
+use dinov3_torch::device::Device;
 use dinov3_torch::plugin::{Collectives, Plugin};
 
 use super::error::Failure;
@@ -51,13 +52,12 @@ impl Backend {
         }
     }
 
-    /// The device whose tensors it exchanges, as libtorch prints it: `cpu`, `cuda:0`, `npu:1`.
-    pub fn device(&self) -> String {
+    /// The device whose tensors it exchanges.
+    pub fn device(&self) -> Device {
         match self {
-            Self::Gloo => "cpu".to_owned(),
-            Self::Nccl { device } => format!("cuda:{device}"),
-            Self::Plugin { plugin, .. } if plugin.device() == "cpu" => "cpu".to_owned(),
-            Self::Plugin { plugin, device } => format!("{}:{device}", plugin.device()),
+            Self::Gloo => Device::Cpu,
+            Self::Nccl { device } => Device::Cuda(*device),
+            Self::Plugin { plugin, device } => Device::named(plugin.device(), *device),
         }
     }
 
@@ -131,7 +131,7 @@ mod tests {
     fn nccl_is_here_or_it_is_said_why_not() {
         match (Backend::named("nccl", 1), nccl_missing()) {
             (Ok(nccl), None) => {
-                assert_eq!((nccl.device(), nccl.premul_sum()), ("cuda:1".to_owned(), PremulSum::Native))
+                assert_eq!((nccl.device(), nccl.premul_sum()), (Device::Cuda(1), PremulSum::Native))
             }
             (Err(refused), Some(why)) => {
                 assert_eq!(refused.to_string(), format!("backend `nccl` is not in this build: {why}"));

@@ -103,7 +103,8 @@ fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use dinov3_torch::device::HOST;
+    use tch::Kind;
 
     use super::super::{PremulSum, ReduceOp};
     use super::*;
@@ -115,7 +116,7 @@ mod tests {
         let one = |run: Range<usize>| iter::once(run).collect::<Vec<_>>();
         for ranks in [2, 3, 4] {
             let of = |rank: usize| {
-                let places = Tensor::arange((ranks * CHUNK) as i64, (Kind::Double, Device::Cpu));
+                let places = Tensor::arange((ranks * CHUNK) as i64, (Kind::Double, HOST));
                 // Two cancel out: what is left of the others depends on the order.
                 ((places * 0.37).sin() * [1.0, 1e8, -1e8, 1.0][rank]).to_kind(Kind::Float)
             };

@@ -1,4 +1,4 @@
-// Where a tensor is, and how to bring it elsewhere: tch knows the host and CUDA, and takes every other device for the host. See shim.h.
+// Where a tensor is, and how to bring it elsewhere: tch knows the host and CUDA, and reads every other device as MPS. See shim.h.
 #include "guard.h"
 
 #include <ATen/Functions.h>
@@ -7,14 +7,28 @@ extern "C" {
 
 const char *dinov3_device(dinov3_tensor self) {
   thread_local std::string text;
-  if (!succeeds([&] { text = tensor(self).device().str(); })) {
-    text = "no device";
-  }
-  return text.c_str();
+  return succeeds([&] { text = tensor(self).device().str(); }) ? text.c_str() : nullptr;
 }
 
 dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device) {
   return guarded([&] { return tensor(self).to(at::Device(std::string(device))); });
+}
+
+dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor of_dtype) {
+  return guarded([&] {
+    const at::Device there{std::string(device)};
+    const at::Tensor &here = tensor(self);
+    const bool staged = there.is_cuda() && here.device().is_cpu();
+    const auto options = at::TensorOptions().device(there).dtype(tensor(of_dtype).dtype());
+    return (staged ? here.pin_memory() : here).to(options, staged);
+  });
+}
+
+dinov3_tensor dinov3_empty(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype) {
+  return guarded([&] {
+    const auto options = at::TensorOptions().device(at::Device(std::string(device))).dtype(tensor(of_dtype).dtype());
+    return at::empty(at::IntArrayRef(shape, dimensions), options);
+  });
 }
 
 dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times) {

@@ -85,10 +85,15 @@ bool dinov3_release_memory(dinov3_tensor self);
 // The memory of a contiguous tensor that fills its storage is there again, its values undefined. No version is counted.
 bool dinov3_restore_memory(dinov3_tensor self);
 
-// The device of `self` as text: `cpu`, `cuda:0`, `npu:1`; `no device` where it is undefined. The pointer is valid until the next call on this thread.
+// The device of `self` as text: `cpu`, `cuda:0`, `npu:1`; null where it is undefined. The pointer is valid until the next call on this thread.
 const char *dinov3_device(dinov3_tensor self);
 // `self.to(device)`; itself where it is there.
 dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
+// `self.to(device, of_dtype.dtype)`; itself where it is there in that dtype. From the host to CUDA it goes through page-locked memory, and the call
+// does not wait for it.
+dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor of_dtype);
+// `torch.empty(shape, device=device, dtype=of_dtype.dtype)`.
+dinov3_tensor dinov3_empty(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype);
 // An undefined tensor of the dtype and the device of `self`, of which it has `times` as many rows.
 dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times);
 

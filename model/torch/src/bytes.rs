@@ -2,6 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::device::host;
+
 /// A contiguous tensor on the host, with a view of its bytes.
 #[derive(Debug)]
 pub struct TensorBytes {
@@ -70,7 +72,7 @@ pub fn fill_strided(to: &Tensor, values: &[f32], strides: &[i64]) {
 /// # Safety
 /// While the result lives, nothing may write to the storage of `tensor`, which other tensors may share.
 pub unsafe fn bytes_of(tensor: &Tensor) -> TensorBytes {
-    let tensor = tensor.detach().to_device(Device::Cpu).contiguous();
+    let tensor = host(&tensor.detach()).contiguous();
     let shape = tensor.size().into_iter().map(|n| n as usize).collect();
     TensorBytes { tensor, shape }
 }

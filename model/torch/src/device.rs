@@ -1,11 +1,22 @@
-//! Where a tensor is, and how to bring it elsewhere: tch knows the host and CUDA, and takes every other device for the host.
+//! Where a tensor is, and how to bring it elsewhere.
+//!
+//! tch's enum knows the host, CUDA, MPS and Vulkan, and reads every other device as MPS. Ours keeps the name that libtorch prints, so that a
+//! device without a name in tch stays what it is. Outside of this crate clippy refuses the calls by which tch reads or changes a tensor's
+//! place (`clippy.toml`).
 
-use std::ffi::{CString, c_char, c_void};
+mod place;
 
-pub use tch::Device;
+use std::collections::BTreeSet;
+use std::ffi::{c_char, c_void};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+
+pub use place::{HOST, beside, empty, empty_rows, host, moved, send, to};
 use tch::{Cuda, Tensor};
+use thiserror::Error;
 
-use crate::shim::{ShimError, owned, text};
+use crate::shim::{dinov3_shim_error, text};
 
 /// How many devices of CUDA libtorch sees.
 pub fn cuda_devices() -> usize {
@@ -14,58 +25,187 @@ pub fn cuda_devices() -> usize {
 
 unsafe extern "C" {
     fn dinov3_device(this: *const c_void) -> *const c_char;
-    fn dinov3_to_device(this: *const c_void, device: *const c_char) -> *mut c_void;
-    fn dinov3_empty_rows(this: *const c_void, times: i64) -> *mut c_void;
 }
 
-/// The device of a tensor as libtorch prints it: `cpu`, `cuda:0`, `npu:1`.
-pub fn of(tensor: &Tensor) -> String {
-    // SAFETY: the tensor is live; the text is valid until this thread's next call, and is copied here.
-    text(unsafe { dinov3_device(tensor.as_ptr().cast()) })
+/// A device of this machine (`torch.device`), printed and read as libtorch does: `cpu`, `cuda:0`, `npu:1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Device {
+    /// The host's memory.
+    Cpu,
+    /// The CUDA device of this index.
+    Cuda(usize),
+    /// A device that a plugin brings.
+    Plugin {
+        /// Its kind: `npu`.
+        kind: DeviceKind,
+        /// Which of this machine's.
+        index: usize,
+    },
+    /// A device of libtorch's without an index: `meta`, whose tensors have no values. No text is read as one.
+    Other(DeviceKind),
 }
 
-/// `tensor.to(device)`: the tensor itself where it is there.
-///
-/// # Errors
-/// When libtorch has no such device.
-pub fn to(tensor: &Tensor, device: &str) -> Result<Tensor, ShimError> {
-    const CALL: &str = "to";
-    let device =
-        CString::new(device).map_err(|_| ShimError { call: CALL, message: format!("{device:?} holds a NUL") })?;
-    // SAFETY: the tensor is live and the text outlives the call.
-    owned(unsafe { dinov3_to_device(tensor.as_ptr().cast(), device.as_ptr()) }, CALL)
+/// The kind of a device, as libtorch names it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DeviceKind(&'static str);
+
+impl DeviceKind {
+    /// The kind of this name. The first use of a name keeps it for good, so that a device is copied like a number.
+    fn of(name: &str) -> Self {
+        static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+        // A thread that panicked has left a whole set: an insertion is its only change.
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return Self(known);
+        }
+        let name: &'static str = Box::leak(name.into());
+        names.insert(name);
+        Self(name)
+    }
+
+    /// `npu`.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
 }
 
-/// An undefined tensor of the dtype and the device of `[n, ...]`, `[times * n, ...]`; of one without dimensions, `[times]`.
-///
-/// # Errors
-/// When there is no memory for it.
-pub fn empty_rows(tensor: &Tensor, times: usize) -> Result<Tensor, ShimError> {
-    // SAFETY: the tensor is live and only its properties are read.
-    owned(unsafe { dinov3_empty_rows(tensor.as_ptr().cast(), times as i64) }, "empty")
+impl fmt::Debug for DeviceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Why a text is no device.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{text}` is not a device: {why}")]
+pub struct DeviceError {
+    /// What was read.
+    pub text: String,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+impl Device {
+    /// libtorch's device without values, where an op gives the shape, the dtype and the device of its result and computes nothing.
+    pub const META: Self = Self::Other(DeviceKind("meta"));
+
+    /// Where `tensor` is.
+    ///
+    /// # Panics
+    /// When the tensor is undefined: it is nowhere.
+    pub fn of(tensor: &Tensor) -> Self {
+        // SAFETY: the tensor is live; the text is valid until this thread's next call, and is copied here.
+        let device = unsafe { dinov3_device(tensor.as_ptr().cast()) };
+        // SAFETY: the message is valid until this thread's next call, and is copied here.
+        assert!(!device.is_null(), "a tensor is nowhere: {}", text(unsafe { dinov3_shim_error() }));
+        Self::printed(&text(device))
+    }
+
+    /// The device of this kind, as libtorch names it, and of this index. The host is one device, whatever the index.
+    pub fn named(kind: &str, index: usize) -> Self {
+        match kind {
+            "cpu" => Self::Cpu,
+            "cuda" => Self::Cuda(index),
+            kind => Self::Plugin { kind: DeviceKind::of(kind), index },
+        }
+    }
+
+    /// What libtorch printed.
+    fn printed(text: &str) -> Self {
+        match text.split_once(':').map(|(kind, index)| (kind, index.parse())) {
+            Some((kind, Ok(index))) => Self::named(kind, index),
+            _ if text == "cpu" => Self::Cpu,
+            _ => Self::Other(DeviceKind::of(text)),
+        }
+    }
+
+    /// The kind, as libtorch names it: `cpu`, `cuda`, `npu`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda(_) => "cuda",
+            Self::Plugin { kind, .. } | Self::Other(kind) => kind.name(),
+        }
+    }
+
+    /// Which of this machine's devices of its kind it is; the host has no index.
+    pub fn index(self) -> Option<usize> {
+        match self {
+            Self::Cuda(index) | Self::Plugin { index, .. } => Some(index),
+            Self::Cpu | Self::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.index() {
+            Some(index) => f.pad(&format!("{}:{index}", self.kind())),
+            None => f.pad(self.kind()),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let refused = |why| Err(DeviceError { text: text.to_owned(), why });
+        let Some((kind, index)) = text.split_once(':') else {
+            return match text {
+                "cpu" => Ok(Self::Cpu),
+                "meta" => refused("tensors of libtorch's `meta` have no values, so nothing is computed there"),
+                _ => refused("it lacks an index, as `cuda:0` has one"),
+            };
+        };
+        let first = kind.starts_with(|first: char| first.is_ascii_lowercase());
+        if !first || !kind.chars().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '_') {
+            return refused("a kind has lower-case letters, digits and `_`, and begins with a letter");
+        }
+        let digits = index.chars().all(|it| it.is_ascii_digit()) && (index == "0" || !index.starts_with('0'));
+        match (kind, index.parse()) {
+            ("cpu", _) => refused("the host has no index"),
+            ("meta", _) => refused("tensors of libtorch's `meta` have no values, so nothing is computed there"),
+            (kind, Ok(index)) if digits => Ok(Self::named(kind, index)),
+            _ => refused("its index is not a number as libtorch reads one"),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use tch::Kind;
-
     use super::*;
 
     #[test]
-    fn a_tensor_says_where_it_is_and_goes_where_there_is_a_device() {
-        let x = Tensor::ones([2, 3], (Kind::Half, Device::Cpu));
-        assert_eq!(of(&x), "cpu");
-        assert_eq!(to(&x, "cpu").unwrap().data_ptr(), x.data_ptr());
-        for device in ["nowhere", "meta:x", "c\0pu"] {
-            let error = to(&x, device).unwrap_err().to_string();
-            assert!(error.starts_with("libtorch refused `to`: "), "{error}");
+    fn devices_are_printed_as_they_are_read() {
+        for text in ["cpu", "cuda:0", "cuda:11", "npu:1", "mps:0", "privateuseone:2"] {
+            let device: Device = text.parse().unwrap();
+            assert_eq!(device.to_string(), text);
+            assert_eq!(Device::printed(text), device);
         }
+        let npu: Device = "npu:1".parse().unwrap();
+        assert_eq!((npu.kind(), npu.index()), ("npu", Some(1)));
+        assert_eq!(npu, Device::named("npu", 1));
+        assert_ne!(npu, Device::named("npu", 0));
+        assert_ne!(npu, Device::named("xpu", 1));
+        assert_eq!(format!("{npu:?}"), "Plugin { kind: npu, index: 1 }");
     }
 
     #[test]
-    fn rows_are_as_many_as_asked_for() {
-        let rows = empty_rows(&Tensor::ones([2, 3], (Kind::Half, Device::Cpu)), 4).unwrap();
-        assert_eq!((rows.size(), rows.kind()), (vec![8, 3], Kind::Half));
-        assert_eq!(empty_rows(&Tensor::from(1.0), 4).unwrap().size(), [4]);
+    fn what_is_no_device_is_refused() {
+        let refused = |text: &str| text.parse::<Device>().unwrap_err().why;
+        for text in ["cuda", "npu", "gpu", ""] {
+            assert_eq!(refused(text), "it lacks an index, as `cuda:0` has one", "{text}");
+        }
+        for text in ["cuda:", "cuda:x", "cuda:01", "cuda:+1", "cuda:-1", "npu:0:1"] {
+            assert_eq!(refused(text), "its index is not a number as libtorch reads one", "{text}");
+        }
+        assert_eq!(refused("cpu:0"), "the host has no index");
+        for text in ["meta", "meta:0"] {
+            assert!(refused(text).starts_with("tensors of libtorch's `meta` have no values"), "{text}");
+        }
+        for text in ["NPU:0", ":0", "9:0", "n pu:0"] {
+            assert!(refused(text).starts_with("a kind has lower-case letters"), "{text}");
+        }
     }
 }

@@ -8,9 +8,10 @@ use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::dataset::{Dataset, ReadError};
 use dinov3_data::loader::Start;
 use dinov3_ranks::Group;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use serde_json::{Value, json};
-use tch::{Device, Kind};
+use tch::Kind;
 
 use crate::Trainer;
 use crate::meters::Meters;

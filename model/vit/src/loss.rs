@@ -9,9 +9,10 @@ pub mod ibot;
 pub mod koleo;
 pub mod sinkhorn;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use dinov3_ranks::{Group, GroupError};
+use dinov3_torch::device::{Device, empty};
 use dinov3_torch::shim;
 
 /// `nn.functional.normalize(x, p=2, dim=-1, eps)`.
@@ -35,13 +36,13 @@ const CENTER_MOMENTUM: f64 = 0.9;
 
 impl SoftmaxCentering {
     /// For the logits of CLS tokens, `[N, K]`: a center of zeros, `[1, K]`.
-    pub fn of_cls(prototypes: i64, options: (Kind, Device)) -> Self {
-        Self { center: Tensor::zeros([1, prototypes], options), pending: None }
+    pub fn of_cls(prototypes: i64, (kind, device): (Kind, Device)) -> Self {
+        Self { center: empty(&[1, prototypes], kind, device).zero_(), pending: None }
     }
 
     /// For the logits of patches, `[B, N, K]`: a center of zeros, `[1, 1, K]`.
-    pub fn of_patches(prototypes: i64, options: (Kind, Device)) -> Self {
-        Self { center: Tensor::zeros([1, 1, prototypes], options), pending: None }
+    pub fn of_patches(prototypes: i64, (kind, device): (Kind, Device)) -> Self {
+        Self { center: empty(&[1, 1, prototypes], kind, device).zero_(), pending: None }
     }
 
     /// `softmax_center_teacher`: logits to probabilities of their shape, after a pending update of the center.

@@ -10,7 +10,8 @@ pub use losses::{LossTerm, Losses, Targets, compute_losses};
 pub use outputs::{GramOutput, StudentOutput, TeacherOutput};
 
 use dinov3_config::{GramTeacher, HeadConfig, SslConfig, VitConfig};
-use tch::{Device, Kind, Tensor, no_grad};
+use dinov3_torch::device::{Device, HOST, host};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::layers::dino_head::DinoHead;
 use crate::module::{Done, Module, Role, drawn};
@@ -70,9 +71,9 @@ pub fn warm(module: &impl Module, scale: f64) {
     no_grad(|| {
         module.visit(|_, role, parameter| {
             if role == Role::Parameter {
-                let noise = Tensor::randn(parameter.size(), (Kind::Float, Device::Cpu)) * scale;
+                let noise = Tensor::randn(parameter.size(), (Kind::Float, HOST)) * scale;
                 // The sum is fp32 whatever holds it: what is widened is the weight that a run in fp32 has.
-                parameter.shallow_clone().copy_(&(parameter.to_kind(Kind::Float).to_device(Device::Cpu) + noise));
+                parameter.shallow_clone().copy_(&(host(&parameter.to_kind(Kind::Float)) + noise));
             }
         });
     });

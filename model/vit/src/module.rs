@@ -1,7 +1,8 @@
 //! What every layer has in common: its named tensors, in the order of the reference's `state_dict`.
 
 use dinov3_config::Dtype;
-use tch::{Device, Kind, Tensor, no_grad};
+use dinov3_torch::device::{Device, HOST, moved};
+use tch::{Kind, Tensor, no_grad};
 
 /// libtorch's name of a config's dtype.
 pub fn kind(dtype: Dtype) -> Kind {
@@ -62,7 +63,7 @@ pub trait Module: Sized {
 
     /// The same layer on `device`.
     fn to_device(&self, device: Device) -> Self {
-        self.map_tensors(&mut |_, _, tensor| tensor.to_device(device))
+        self.map_tensors(&mut |_, _, tensor| moved(tensor, device))
     }
 
     /// Fills every tensor with NaN, so that one whose initialisation was forgotten shows.
@@ -124,7 +125,7 @@ pub fn copy_buffers<M: Module>(to: &M, from: &impl Module) {
 /// Memory for a tensor, its values undefined and its pages untouched: a network that is too large for this machine can
 /// still be built to ask for its names and shapes.
 pub fn uninitialised(shape: &[i64]) -> Tensor {
-    Tensor::empty(shape, (Kind::Float, Device::Cpu))
+    Tensor::empty(shape, (Kind::Float, HOST))
 }
 
 /// `x.float()`, with the meaning that the float64 truth gives it: at least single precision, and never narrower.

@@ -27,12 +27,14 @@ fn leading(shape: &[i64]) -> &[i64] {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_torch::device::HOST;
+
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     #[test]
     fn lists_come_back_with_the_new_width() {
-        let options = (Kind::Float, Device::Cpu);
+        let options = (Kind::Float, HOST);
         let xs = [Tensor::randn([2, 3, 4], options), Tensor::randn([5, 1, 4], options)];
         let (flat, shapes) = cat_keep_shapes(&xs);
         assert_eq!(flat.size(), [11, 4]);

@@ -1,6 +1,7 @@
 //! Defects of one block that need a hook of their own.
 
 use dinov3_config::RopeConfig;
+use dinov3_torch::device::beside;
 use dinov3_vit::hook::Hook;
 use dinov3_vit::layers::rope::{RopePositionEmbedding, SinCos};
 use tch::{Kind, Tensor};
@@ -116,7 +117,7 @@ impl RopeFp32 {
         }
         let embedding = RopePositionEmbedding::new(String::new(), sin.size()[1], config.clone());
         let SinCos { sin: wide, cos } = embedding.forward(Kind::Float, h, w, false);
-        Some(SinCos { sin: wide.to_device(sin.device()), cos: cos.to_device(sin.device()) })
+        Some(SinCos { sin: beside(&wide, sin), cos: beside(&cos, sin) })
     }
 }
 

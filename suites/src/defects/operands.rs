@@ -1,5 +1,6 @@
 //! Operands that become others.
 
+use dinov3_torch::device::beside;
 use dinov3_vit::hook::Hook;
 use tch::{Kind, Tensor};
 
@@ -28,7 +29,7 @@ impl Hook for Operands {
 fn each(value: &Tensor, becomes: fn(f64) -> f64) -> Tensor {
     let elements = Vec::<f64>::try_from(value.to_kind(Kind::Double).flatten(0, -1)).expect("a tensor of numbers");
     let changed: Vec<f64> = elements.into_iter().map(becomes).collect();
-    Tensor::from_slice(&changed).view(value.size().as_slice()).to_kind(value.kind()).to_device(value.device())
+    beside(&Tensor::from_slice(&changed).view(value.size().as_slice()).to_kind(value.kind()), value)
 }
 
 /// What follows `….blocks.<block>` in the name of one of its tensors or operands: `mlp.act`, `norm1:in`, `:residual_scale`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
 use dinov3_reports::message;
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use super::{Judging, words};
 use crate::defects::Plant;

@@ -7,9 +7,10 @@ use dinov3_golden::{Dtype, Fingerprint, GoldenSet, Precision, TensorFile, Tensor
 use dinov3_ranks::Group;
 use dinov3_reports::message::Remark;
 use dinov3_torch::bytes::with_bytes;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::words;
 use crate::SuiteError;
@@ -85,7 +86,7 @@ pub fn this_machine(device: Device) -> Fingerprint {
     Fingerprint {
         torch: dinov3_torch::shim::torch_version(),
         architecture: std::env::consts::ARCH.to_owned(),
-        device: if device == Device::Cpu { "cpu" } else { "cuda" }.to_owned(),
+        device: device.kind().to_owned(),
         cpu_vendor: runtime::cpu_vendor(),
         cpu_capability: dinov3_torch::shim::cpu_capability(),
         mkl_cbwr: runtime::pinned("MKL_CBWR"),
@@ -193,7 +194,7 @@ pub fn inputs(set: &GoldenSet) -> Result<&TensorFile, SuiteError> {
 /// Pixels `[B, 3, H, W]` in 0..=255 to normalised fp32, by torchvision's ops: a product with 1/255 (not a division), then
 /// minus the mean, then over the deviation.
 pub fn normalised(pixels: &Tensor, config: &SslConfig) -> Tensor {
-    let per_channel = |values: &[f32; 3]| Tensor::from_slice(values).to_device(Device::Cpu).view([-1, 1, 1]);
+    let per_channel = |values: &[f32; 3]| Tensor::from_slice(values).view([-1, 1, 1]);
     let scaled = pixels.to_kind(Kind::Float) * (1.0 / 255.0);
     (scaled - per_channel(&config.rgb_mean)) / per_channel(&config.rgb_std)
 }

@@ -4,6 +4,7 @@ use dinov3_config::SslConfig;
 use dinov3_golden::GoldenSet;
 use dinov3_golden::Kind;
 use dinov3_golden::manifest::Intermediate;
+use dinov3_torch::device::moved;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::{Hook, Hooks, InTurn};
 use dinov3_vit::meta_arch::{Batch, SslMetaArch};
@@ -55,7 +56,7 @@ pub fn prepare(set: &GoldenSet, replay: &Replay, hook: &mut dyn Hook) -> Result<
         arch.student.warm(recipe.warm);
         arch.teacher.copy_values_from(&arch.student);
     }
-    let on_device = |image: Tensor| image.to_device(replay.device).to_kind(replay.kind());
+    let on_device = |image: Tensor| moved(&image, replay.device).to_kind(replay.kind());
     let image = inputs.intermediate.map(on_device).zip(recipe.intermediate.clone());
     if let Some((_, Intermediate { n, .. })) = &image {
         Blocks::Indices(n.clone())

@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use dinov3_ranks::{Collective, Failure, Group, GroupError, Pending, ReduceOp};
-use dinov3_torch::device;
+use dinov3_torch::device::{self, Device};
 use dinov3_torch::shim::ShimError;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -87,7 +87,7 @@ impl Case {
         let sent: Vec<f64> = (0..whole).map(|place| inputs.at(rank, place)).collect();
         let sums = (start..start + length).map(|place| Sum::of(&inputs, place)).collect();
         let sent = Tensor::from_slice(&sent).to_kind(format.kind);
-        let sent = device::to(&sent, &tested.backend.device()).map_err(|error| unmoved(group, call, error))?;
+        let sent = device::to(&sent, tested.backend.device()).map_err(|error| unmoved(group, call, error))?;
         Ok(Self { call, inputs, start, sent, sums })
     }
 
@@ -105,7 +105,7 @@ impl Case {
             Err(GroupError { failure: Failure::Op { .. }, .. }) => return Ok(Outcome::REFUSED),
             Err(error) => return Err(error),
         };
-        let reduced = device::to(&reduced, "cpu").map_err(|error| unmoved(group, self.call, error))?;
+        let reduced = device::to(&reduced, Device::Cpu).map_err(|error| unmoved(group, self.call, error))?;
         let values = Vec::<f64>::try_from(reduced.to_kind(Kind::Double)).unwrap_or_default();
         let mut outcome = self.judge(op, &values);
         if op == ReduceOp::Sum {

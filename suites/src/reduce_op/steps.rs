@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_config::micro::merged_config;
-use dinov3_ranks::{Backend, Failure, Group, GroupError, ReduceOp};
+use dinov3_ranks::{Failure, Group, GroupError, ReduceOp};
+use dinov3_torch::device::{Device, host};
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::micro::batch;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::Kind;
 
 use super::Tested;
 use crate::SuiteError;
@@ -59,10 +60,9 @@ pub(super) enum Trained {
 /// When a rank is gone or late, or the trainer fails.
 pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
     let Tested { group, backend, control } = world;
-    let device = match *backend {
-        Backend::Nccl { device } => Device::Cuda(device),
-        backend if backend.device() == "cpu" => Device::Cpu,
-        backend => return Ok(Trained::NoTrainer { device: backend.device() }),
+    let device = match backend.device() {
+        device @ (Device::Cpu | Device::Cuda(_)) => device,
+        device => return Ok(Trained::NoTrainer { device: device.to_string() }),
     };
     let config = SslConfig::from_merged(&merged_config()).expect("the defaults at micro size are a whole config");
     let mut hashes = [None; OPS.len()];
@@ -97,8 +97,7 @@ fn weights_after(
     }
     let mut hash = DefaultHasher::new();
     for (_, parameter) in trainer.student()?.into_iter().chain(trainer.teacher()?) {
-        let values = Vec::<f32>::try_from(parameter.to_device(Device::Cpu).flatten(0, -1))
-            .expect("weights are fp32 on the host");
+        let values = Vec::<f32>::try_from(host(&parameter).flatten(0, -1)).expect("weights are fp32 on the host");
         values.iter().for_each(|value| hash.write_u32(value.to_bits()));
     }
     Ok(hash.finish() as i64)

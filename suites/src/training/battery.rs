@@ -6,6 +6,7 @@ use dinov3_config::{Distributed, GramLoss, Negatives, ResizeMethod};
 use dinov3_golden::GoldenSet;
 use dinov3_golden::Kind as EntryKind;
 use dinov3_ranks::Alone;
+use dinov3_torch::device::{Device, HOST, beside, moved};
 use dinov3_torch::runtime;
 use dinov3_train::TrainError;
 use dinov3_vit::hook::Hook;
@@ -14,7 +15,7 @@ use dinov3_vit::loss::koleo::{koleo_loss, koleo_loss_alone};
 use dinov3_vit::loss::sinkhorn::{ITERATIONS, Samples, sinkhorn_knopp};
 use dinov3_vit::loss::{SoftmaxCentering, dino, ibot};
 use dinov3_vit::module::at_least_float;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::SuiteError;
 use crate::judging::replay::Replay;
@@ -56,8 +57,8 @@ pub(super) fn run(set: &GoldenSet, replay: &Replay, hook: &mut dyn Hook) -> Resu
     for (number, case) in cases().into_iter().enumerate().filter(|(_, case)| recorded(case)) {
         runtime::manual_seed(manifest.recipe.seed + number as u64);
         let draw = |shape: &Shape| {
-            let drawn = Tensor::randn(*shape, (Kind::Float, Device::Cpu));
-            drawn.to_device(replay.device).to_kind(replay.kind())
+            let drawn = Tensor::randn(*shape, (Kind::Float, HOST));
+            moved(&drawn, replay.device).to_kind(replay.kind())
         };
         let mut inputs: Vec<Tensor> = case.shapes.iter().map(draw).collect();
         if case.gradient {
@@ -101,10 +102,10 @@ fn clusters() -> Vec<Case> {
         centred("dino.softmax_center", &[12, K], "dino.center", SoftmaxCentering::of_cls),
         centred("ibot.softmax_center", &[3, 10, K], "ibot.center", SoftmaxCentering::of_patches),
         one("ibot.forward", &[&[3, 10, K], &[3, 10, K]], true, move |it| {
-            Ok(ibot::forward(&it[0], &probabilities(&it[1]), &masks(|at| at % 3 == 0 && at < 20, it[0].device())))
+            Ok(ibot::forward(&it[0], &probabilities(&it[1]), &masks(|at| at % 3 == 0 && at < 20, &it[0])))
         }),
         one("ibot.forward_masked", &[&[8, K], &[8, K]], true, move |it| {
-            let masked = masks(|at| [0, 3, 6, 9, 10, 13, 16, 19].contains(&at), it[0].device());
+            let masked = masks(|at| [0, 3, 6, 9, 10, 13, 16, 19].contains(&at), &it[0]);
             Ok(ibot::forward_masked(&it[0], &probabilities(&it[1]), &masked, None))
         }),
         one("dino.pairs", &[&[3, 5, K], &[2, 5, K]], true, pairs(false)),
@@ -113,7 +114,7 @@ fn clusters() -> Vec<Case> {
             Ok(sinkhorn_knopp(&it[0], SINKHORN, Samples::Equal, ITERATIONS, &Alone)?)
         }),
         one("sinkhorn.ibot", &[&[9, K]], false, |it| {
-            let mut count = Tensor::from_slice(&[it[0].size()[0]]).to_device(it[0].device());
+            let mut count = beside(&Tensor::from_slice(&[it[0].size()[0]]), &it[0]);
             Ok(sinkhorn_knopp(&it[0], SINKHORN, Samples::Counted(&mut count), ITERATIONS, &Alone)?)
         }),
     ]
@@ -123,7 +124,7 @@ fn clusters() -> Vec<Case> {
 fn centred(name: &str, shape: Shape, center: &'static str, new: fn(i64, (Kind, Device)) -> SoftmaxCentering) -> Case {
     let run = move |inputs: &[Tensor]| {
         let teacher = &inputs[0];
-        let mut centering = new(K, (Kind::Float, teacher.device()));
+        let mut centering = new(K, (Kind::Float, Device::of(teacher)));
         centering.update(teacher, &Alone)?;
         let value = centering.probabilities(teacher, SOFTMAX);
         Ok(vec![(None, value), (Some(center), centering.center().shallow_clone())])
@@ -131,10 +132,10 @@ fn centred(name: &str, shape: Shape, center: &'static str, new: fn(i64, (Kind, D
     Case { name: name.to_owned(), shapes: vec![shape], run: Box::new(run), gradient: false }
 }
 
-/// `[3, 10]` bool, true where `f` says so of the flat index.
-fn masks(f: impl Fn(i64) -> bool, device: Device) -> Tensor {
+/// `[3, 10]` bool, true where `f` says so of the flat index, on the device of `logits`.
+fn masks(f: impl Fn(i64) -> bool, logits: &Tensor) -> Tensor {
     let flags: Vec<bool> = (0..30).map(f).collect();
-    Tensor::from_slice(&flags).view([3, 10]).to_device(device)
+    beside(&Tensor::from_slice(&flags).view([3, 10]), logits)
 }
 
 fn koleo() -> Vec<Case> {

@@ -4,6 +4,7 @@ use dinov3_golden::Kind;
 use std::ops::Range;
 use std::thread;
 
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::meters::Meters;
 use dinov3_train::phases::Phases;
@@ -79,7 +80,8 @@ struct Batches(Vec<Batch>);
 impl Batches {
     /// The same memory under other handles.
     fn of(batches: &[Batch]) -> Self {
-        Self(batches.iter().map(|batch| batch.to(batch.global_crops.device(), batch.global_crops.kind())).collect())
+        let same = |batch: &Batch| batch.to(Device::of(&batch.global_crops), batch.global_crops.kind());
+        Self(batches.iter().map(same).collect())
     }
 }
 

@@ -11,7 +11,8 @@ use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::layers::{self, Layers};
 use dinov3_suites::{Request, Source, run_alone};
-use tch::{Device, Tensor};
+use dinov3_torch::device::Device;
+use tch::Tensor;
 
 use crate::fixture;
 

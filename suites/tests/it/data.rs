@@ -9,8 +9,9 @@ use dinov3_suites::judging::pipeline::Pipeline;
 use dinov3_suites::judging::replay::{self, Notes, Replay};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::{Ranks, Request, Source, SuiteError, SuiteInfo, run_alone, sets};
+use dinov3_torch::device::Device;
 use dinov3_vit::hook::Hook;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture;
 

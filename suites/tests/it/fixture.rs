@@ -9,8 +9,8 @@ use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Notes, Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
 use dinov3_suites::layers::Layers;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
-use tch::Device;
 
 /// Held by every test that computes: libtorch has one random stream a process, and `cargo test` runs many tests in one.
 pub fn libtorch() -> MutexGuard<'static, ()> {

@@ -8,7 +8,7 @@ use dinov3_reports::{Cell, Collector, Lang, Message, Section, SuiteResult};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::Training;
 use dinov3_suites::{Request, SUITES, Source, Suite, SuiteError, run_alone};
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use crate::fixture;
 

@@ -103,7 +103,7 @@ impl Request {
     /// # Errors
     /// When what they would compute is not on the device that their backend is for.
     pub fn can_be_shared(&self) -> Result<()> {
-        let (computed, exchanged) = (device::name(self.work.device()), self.backend()?.device());
+        let (computed, exchanged) = (self.work.device(), self.backend()?.device());
         let trains = self.suites.iter().any(|suite| suite.info().ranks == Part::WhereRecorded);
         if computed == exchanged || !trains {
             return Ok(());
@@ -121,7 +121,7 @@ impl Request {
     pub fn judged(&self) -> Judged {
         match &self.work.source {
             Source::Trainer { device, plant } => {
-                Judged::Trainer { device: device::name(*device), planted: plant.map(|plant| plant.to_string()) }
+                Judged::Trainer { device: device.to_string(), planted: plant.map(|plant| plant.to_string()) }
             }
             Source::Candidate(folder) => Judged::Candidate { folder: folder.display().to_string() },
         }
@@ -206,7 +206,7 @@ mod tests {
         let on_cuda = on(Device::Cuda(1), None, &Training);
         match on_cuda.backend() {
             Ok(backend) => {
-                assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), "cuda:1".to_owned()))
+                assert_eq!((backend.to_string(), backend.device()), ("nccl".to_owned(), Device::Cuda(1)))
             }
             Err(error) => {
                 assert!(error.is::<EnvironmentFailure>());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use dinov3_torch::c10d::{Links, Reduce, Seat, Store, Trouble, Work};
-use dinov3_torch::device;
+use dinov3_torch::device::{self, Device};
 use dinov3_torch::plugin::{Collectives, Plugin};
 use tch::{Kind, Tensor};
 
@@ -162,19 +162,18 @@ struct Member {
     limit: Duration,
     store: Store,
     lent: &'static Collectives,
-    /// The device of this rank, as libtorch prints it.
-    device: String,
+    /// The device of this rank.
+    device: Device,
 }
 
 impl Member {
     fn join(request: &Request, rank: usize, port: u16) -> Result<Self, String> {
         let plugin = Plugin::load(&request.plugin).map_err(text)?;
         let lent = plugin.collectives().map_err(text)?;
-        let mut device = lent.device().to_owned();
-        if device != "cpu" {
+        let device = Device::named(lent.device(), rank);
+        if device != Device::Cpu {
             let kind = plugin.device_type().map_err(text)?;
             kind.register().and_then(|()| kind.set(rank)).map_err(text)?;
-            device = format!("{device}:{rank}");
         }
         let (size, limit) = (request.size(), request.limit());
         let store = Store::tcp("127.0.0.1", port, rank == 0, limit).map_err(said)?;
@@ -284,7 +283,7 @@ impl Member {
 
     /// A tensor of these values on this rank's device.
     fn there(&self, values: &[i64], kind: Kind) -> Result<Tensor, String> {
-        device::to(&Tensor::from_slice(values).to_kind(kind), &self.device).map_err(text)
+        device::to(&Tensor::from_slice(values).to_kind(kind), self.device).map_err(text)
     }
 }
 
@@ -326,7 +325,7 @@ fn wait(started: Result<Work, Trouble>) -> Outcome {
 }
 
 fn compare(found: &Tensor, expected: &[f64]) -> Outcome {
-    let host = device::to(found, "cpu").map_err(text)?.to_kind(Kind::Double);
+    let host = device::to(found, Device::Cpu).map_err(text)?.to_kind(Kind::Double);
     let found = Vec::<f64>::try_from(host).map_err(text)?;
     match found.iter().zip(expected).position(|(found, expected)| found != expected) {
         None => Ok(()),

@@ -1,8 +1,8 @@
 //! Checks of `device/1`.
 
-use dinov3_torch::device;
+use dinov3_torch::device::{self, Device, HOST};
 use dinov3_torch::plugin::{DeviceType, Plugin, PluginError};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::lines::Lines;
 
@@ -66,24 +66,24 @@ fn set(device: &DeviceType, count: usize) -> Result<(), String> {
 
 /// A tensor on the first device.
 fn on(device: &DeviceType, tensor: &Tensor) -> Result<Tensor, String> {
-    let name = if device.kind() == "cpu" { "cpu".to_owned() } else { format!("{}:0", device.kind()) };
-    let there = device::to(tensor, &name).map_err(text)?;
-    let found = device::of(&there);
-    right(found == name, || format!("a tensor that was brought to {name} is on {found}"))?;
+    let first = Device::named(device.kind(), 0);
+    let there = device::to(tensor, first).map_err(text)?;
+    let found = Device::of(&there);
+    right(found == first, || format!("a tensor that was brought to {first} is on {found}"))?;
     Ok(there)
 }
 
 /// Values that went to the device and came back are the same, and so is a sum that the device computed.
 fn there_and_back(device: &DeviceType) -> Result<(), String> {
-    let values = Tensor::arange(1000, (Kind::Float, Device::Cpu));
+    let values = Tensor::arange(1000, (Kind::Float, HOST));
     let there = on(device, &values)?;
-    let back = device::to(&(&there + &there), "cpu").map_err(text)?;
+    let back = device::to(&(&there + &there), Device::Cpu).map_err(text)?;
     right(back == &values * 2.0, || "values that were doubled on the device are others".to_owned())
 }
 
 fn memory(device: &DeviceType) -> Found {
     let before = device.memory(0)?;
-    let tensor = match on(device, &Tensor::ones([BYTES / 4], (Kind::Float, Device::Cpu))) {
+    let tensor = match on(device, &Tensor::ones([BYTES / 4], (Kind::Float, HOST))) {
         Ok(tensor) => tensor,
         Err(why) => return Ok(Err(why)),
     };
@@ -107,8 +107,8 @@ fn reset_peak(device: &DeviceType) -> Found {
 fn seed(device: &DeviceType) -> Result<(), String> {
     let drawn = |seed| {
         device.seed(0, seed).map_err(text)?;
-        let mut values = on(device, &Tensor::zeros([64], (Kind::Float, Device::Cpu)))?;
-        device::to(&values.uniform_(0.0, 1.0), "cpu").map_err(text)
+        let mut values = on(device, &Tensor::zeros([64], (Kind::Float, HOST)))?;
+        device::to(&values.uniform_(0.0, 1.0), Device::Cpu).map_err(text)
     };
     let [first, again, other] = [drawn(7)?, drawn(7)?, drawn(8)?];
     right(first == again, || "the same seed gave other values".to_owned())?;
@@ -118,7 +118,7 @@ fn seed(device: &DeviceType) -> Result<(), String> {
 fn events(device: &DeviceType) -> Found {
     let [begin, end] = [device.event(0)?, device.event(0)?];
     begin.record()?;
-    let work = on(device, &Tensor::ones([1 << 20], (Kind::Float, Device::Cpu)));
+    let work = on(device, &Tensor::ones([1 << 20], (Kind::Float, HOST)));
     end.record()?;
     end.wait()?;
     let took = end.milliseconds_since(&begin)?;

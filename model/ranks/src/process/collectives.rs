@@ -2,7 +2,7 @@
 //! break the collectives after it.
 
 use dinov3_torch::c10d::{Links, Trouble, Work};
-use dinov3_torch::device;
+use dinov3_torch::device::{self, Device};
 use tch::{Kind, Tensor, no_grad};
 
 use super::ProcessGroup;
@@ -137,7 +137,7 @@ impl ProcessGroup {
     }
 
     fn exchangeable(&self, collective: Collective, tensor: &Tensor) -> Result<(), GroupError> {
-        let (device, kind) = (device::of(tensor), tensor.kind());
+        let (device, kind) = (Device::of(tensor), tensor.kind());
         let what = if device != self.backend().device() {
             format!("a tensor on {device}")
         } else if tensor.is_sparse() {
@@ -165,7 +165,7 @@ impl ProcessGroup {
         let mut row = vec![own, shape.len() as i64];
         row.extend(&shape);
         row.resize(2 + DIMS, 0);
-        let row = device::to(&Tensor::from_slice(&row), &self.backend().device());
+        let row = device::to(&Tensor::from_slice(&row), self.backend().device());
         let row = row.map_err(|error| self.error(Collective::AllGather, error.into()))?;
         let rows = self.all_gather_into_tensor(&row)?.reshape([-1, 2 + DIMS as i64]);
         let rows = (0..self.size() as i64).map(|i| Vec::<i64>::try_from(rows.get(i)).unwrap_or_default());

@@ -1,7 +1,8 @@
 //! AdamW (Loshchilov and Hutter, 2019) as `torch.optim.AdamW` steps it on the groups that the reference makes.
 
+use dinov3_torch::device::{HOST, beside};
 use dinov3_torch::shim::{self, AdamWStep, AdamWTensors, ShimError};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::Multipliers;
 use crate::schedule::Settings;
@@ -40,7 +41,7 @@ impl AdamW {
         let slot = |(param, multipliers): (Tensor, Multipliers)| Slot {
             exp_avg: param.zeros_like().set_requires_grad(false),
             exp_avg_sq: param.zeros_like().set_requires_grad(false),
-            steps: Tensor::zeros([0i64; 0], (Kind::Float, Device::Cpu)).to_device(param.device()),
+            steps: beside(&Tensor::zeros([0i64; 0], (Kind::Float, HOST)), &param),
             param,
             multipliers,
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dinov3_ranks::Group;
+use dinov3_torch::device::Device;
 use dinov3_vit::meta_arch::Batch;
 
 use super::{Checkpoints, Clock, Done, Loader, Log, PartError, Stop};
@@ -61,7 +62,7 @@ impl Loader for Cycle {
         let batch = &self.batches[(self.it * self.ranks + self.rank) % self.batches.len()];
         self.it += 1;
         // Other handles of the same memory.
-        Ok(Some(batch.to(batch.global_crops.device(), batch.global_crops.kind())))
+        Ok(Some(batch.to(Device::of(&batch.global_crops), batch.global_crops.kind())))
     }
 }
 

@@ -4,7 +4,8 @@
 //! is added up as it would be there.
 
 use dinov3_ranks::{GroupError, Pending, Within};
-use tch::{Device, Kind, Tensor};
+use dinov3_torch::device::Device;
+use tch::{Kind, Tensor};
 
 use super::Sharding;
 use super::layout::Layout;
@@ -88,7 +89,7 @@ impl Scattering {
         let by_itself = |at: &usize| {
             let grad = &grads[*at].1;
             // Not whether it is contiguous: ranks could differ in that.
-            grad.kind() == master && grad.device() == device && large.contains(at)
+            grad.kind() == master && Device::of(grad) == device && large.contains(at)
         };
         let (large, small): (Vec<usize>, Vec<usize>) = (0..sent.len()).partition(by_itself);
         let start = |&at: &usize| {
@@ -135,6 +136,7 @@ mod tests {
 
     use super::*;
     use dinov3_ranks::threads;
+    use dinov3_torch::device::HOST;
 
     /// Two large gradients between small ones, some of which ranks cannot share evenly: what each rank gets has the bits of one buffer that
     /// is reduced and scattered as a whole. In that, the ring's parts are not quite the ranks' chunks, so that first elements of the first
@@ -146,7 +148,7 @@ mod tests {
         const RANKS: usize = 4;
         let shapes = || [vec![512, 512], vec![8, 3], vec![5], vec![512, 520], vec![1]];
         let grad = |rank: usize, i: usize, shape: &[i64]| {
-            let places = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, Device::Cpu));
+            let places = Tensor::arange(shape.iter().product::<i64>(), (Kind::Double, HOST));
             // Of four, two cancel out: what is left of the others depends on the order.
             let scale = [1.0, 1e8, 1.0, -1e8][rank];
             ((places * 0.37 + (10 * i) as f64).sin() * scale).to_kind(Kind::Float).view(shape)

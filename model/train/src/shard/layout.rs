@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use dinov3_torch::device::{Device, empty};
+use tch::{Kind, Tensor, no_grad};
 
 /// Each parameter is cut along its first dimension into as many chunks of equally many rows as there are ranks; what the last ones lack is
 /// filled up. A rank's *shard* is its chunks, flat, one after another: `[shard]`. All shards, rank by rank, are what is sent.
@@ -143,8 +144,10 @@ impl Layout {
     pub(super) fn pack(&self, wholes: &[Tensor], kind: Kind, device: Device) -> Tensor {
         let shape = [self.ranks, self.shard];
         let filled_up = self.parts.iter().any(|part| !part.is_even(self.ranks));
-        let new = if filled_up { Tensor::zeros } else { Tensor::empty };
-        let shards = new(&shape[..], (kind, device));
+        let mut shards = empty(&shape, kind, device);
+        if filled_up {
+            let _ = shards.zero_();
+        }
         no_grad(|| {
             for (part, whole) in self.parts.iter().zip(wholes) {
                 if part.is_even(self.ranks) {
@@ -165,6 +168,8 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_torch::device::HOST;
+
     use super::*;
 
     fn shapes() -> [Vec<i64>; 4] {
@@ -175,11 +180,22 @@ mod tests {
         Layout::new(shapes(), rank, 4)
     }
 
+    /// Packed gradients are where the layout is told, whether or not something is filled up; tch has no name for the device.
+    #[test]
+    fn what_is_sent_is_on_the_device_that_was_asked_for() {
+        for (shapes, filled_up) in [(shapes().to_vec(), true), (vec![vec![8, 2], vec![4]], false)] {
+            let layout = Layout::new(shapes.clone(), 0, 4);
+            assert_eq!(layout.parts.iter().any(|part| !part.is_even(4)), filled_up);
+            let wholes: Vec<Tensor> = shapes.iter().map(|shape| empty(shape, Kind::Float, Device::META)).collect();
+            assert_eq!(Device::of(&layout.pack(&wholes, Kind::Double, Device::META)), Device::META);
+        }
+    }
+
     #[test]
     fn ranks_have_rows_and_the_last_ones_fewer() {
         assert_eq!(layout(0).shard(), 3 + 4 + 2 + 2);
         let views = |rank: usize| {
-            let shard = Tensor::zeros([11], (Kind::Float, Device::Cpu));
+            let shard = Tensor::zeros([11], (Kind::Float, HOST));
             layout(rank).views(&shard).iter().map(Tensor::size).collect::<Vec<_>>()
         };
         assert_eq!(views(0), [vec![1, 1, 3], vec![2, 2], vec![2], vec![2, 1]]);
@@ -189,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_packed_is_unpacked() {
-        let options = (Kind::Float, Device::Cpu);
+        let options = (Kind::Float, HOST);
         let whole =
             |shape: Vec<i64>| Tensor::arange(shape.iter().product::<i64>(), options).view(shape.as_slice()) + 1.0;
         let wholes: Vec<Tensor> = shapes().into_iter().map(whole).collect();

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use dinov3_torch::device::{Device, empty, moved};
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::{Module, Role};
 use dinov3_vit::residence::{Residence, Resident};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::ledger::Ledger;
 use super::unit::{Making, Unit};
@@ -119,7 +120,7 @@ impl Parameters {
         let (mut rows, mut leaves) = (Vec::new(), Vec::new());
         let computing = shell.map_tensors(&mut |_, role, tensor| match role {
             Role::Parameter => {
-                let whole = Tensor::full(tensor.size(), f64::NAN, (arithmetic.master, arithmetic.device));
+                let whole = empty(&tensor.size(), arithmetic.master, arithmetic.device).fill_(f64::NAN);
                 let leaf = whole.detach().set_requires_grad(trained);
                 leaves.push(leaf.shallow_clone());
                 rows.push(whole);
@@ -272,7 +273,7 @@ impl Parameters {
 fn buffer(tensor: &Tensor, arithmetic: Arithmetic) -> Tensor {
     let widens = arithmetic.kind == Kind::Double && tensor.kind() == Kind::Float;
     let tensor = if widens { tensor.to_kind(Kind::Double) } else { tensor.copy() };
-    tensor.to_device(arithmetic.device)
+    moved(&tensor, arithmetic.device)
 }
 
 /// The reference calls iBOT's head before DINO's, which comes first in the `state_dict`.

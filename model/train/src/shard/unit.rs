@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use dinov3_torch::device::{Device, empty};
 use dinov3_torch::hooks;
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::residence;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::exchange::{Gathering, Scattering};
 use super::layout::Layout;
@@ -68,14 +69,14 @@ impl Unit {
         let Making { name, shapes, master, kind, device, sharding, trained, ledger } = making;
         let group = &sharding.group;
         let leaf = |shape: &Vec<i64>| {
-            let leaf = Tensor::empty(shape.as_slice(), (kind, device)).set_requires_grad(trained);
+            let leaf = empty(shape, kind, device).set_requires_grad(trained);
             // At once: memory that nobody touches counts as in use for who keeps freed memory.
             hooks::release_memory(&leaf).map(|()| leaf)
         };
         let leaves = shapes.iter().map(leaf).collect::<Result<Vec<Tensor>, _>>()?;
         let layout = Layout::new(shapes, group.rank(), group.size());
         let state = State {
-            shard: Tensor::full([layout.shard()], f64::NAN, (master, device)),
+            shard: empty(&[layout.shard()], master, device).fill_(f64::NAN),
             beneath: leaves.iter().map(Tensor::data).collect(),
             presence: Presence::Absent,
             awaited: leaves.len(),
@@ -221,7 +222,7 @@ impl Unit {
             if grads.is_empty() {
                 return Ok(());
             }
-            let to = (self.master, state.shard.device());
+            let to = (self.master, Device::of(&state.shard));
             state.reduction = Some(Scattering::start(&self.layout, &self.sharding, grads, to)?);
         }
         match self.ledger.now_reducing(Some(Arc::clone(self))) {

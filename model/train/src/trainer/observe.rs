@@ -1,6 +1,7 @@
 //! What a step logs, and what it shows beside its forward pass.
 
 use dinov3_names::Kind as EntryKind;
+use dinov3_torch::device::beside;
 use dinov3_vit::meta_arch::{Batch, Losses};
 
 use super::weights::wholes;
@@ -46,8 +47,7 @@ impl Trainer {
         let terms = losses.terms.iter().map(|(name, term)| ((*name).to_owned(), term.to_tensor()));
         let norms = norms.iter().map(|(name, norm)| (format!("{name}_grad_norm"), norm.shallow_clone()));
         let (names, values): (Vec<String>, Vec<Tensor>) = sizes.chain(terms).chain(norms).unzip();
-        let values: Vec<Tensor> =
-            values.iter().map(|value| value.to_kind(Kind::Float).to_device(total.device())).collect();
+        let values: Vec<Tensor> = values.iter().map(|value| beside(&value.to_kind(Kind::Float), &total)).collect();
         let means = self.group.mean(&Tensor::stack(&values, 0))?;
         let means = Vec::<f32>::try_from(means).expect("metrics are a vector of fp32");
         let first = ("total_loss".to_owned(), total.double_value(&[]) as f32);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use dinov3_torch::device::moved;
 use dinov3_torch::runtime;
 use dinov3_vit::module::{Module, Role};
 use tch::{Kind, Tensor, no_grad};
@@ -192,7 +193,7 @@ impl Trainer {
         let (saved, here) = match state.get_own::<Option<i64>>(FROZEN_TEACHER, self.group.size())? {
             Some(saved) => (saved, here),
             None => {
-                let own = Tensor::from_slice(&[here]).to_device(self.device);
+                let own = moved(&Tensor::from_slice(&[here]), self.device);
                 let all = self.group.all_gather(&own).map_err(|error| StateError::Ranks(error.to_string()))?;
                 let here = all.iter().fold(0i64, |sum, it| sum.wrapping_add(it.int64_value(&[0])));
                 let saved = state.get_of_all::<Option<i64>>(FROZEN_TEACHER)?;

@@ -3,10 +3,11 @@
 use std::cell::Cell;
 
 use dinov3_config::SslConfig;
+use dinov3_torch::device::{Device, HOST, host};
 use dinov3_torch::shim::ShimError;
 use dinov3_vit::meta_arch::{Network, SslMetaArch};
 use dinov3_vit::module::copy_buffers;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use super::{SUBMODULES, TrainError, Trainer, submodule_of};
 use crate::shard::{Arithmetic, Parameters, ShardError, Sharding};
@@ -165,10 +166,10 @@ pub(super) fn wholes(parameters: &Parameters, rows: &[Tensor]) -> Result<Vec<(St
 fn warm(parameters: &Parameters, scale: f64) {
     no_grad(|| {
         for (i, rows) in parameters.rows().iter().enumerate() {
-            let noise = Tensor::randn(parameters.shape(i), (Kind::Float, Device::Cpu)) * scale;
+            let noise = Tensor::randn(parameters.shape(i), (Kind::Float, HOST)) * scale;
             let noise = parameters.rows_of(i, &noise);
             // The sum is fp32 whatever holds it: what is widened is the weight that a run in fp32 has.
-            rows.shallow_clone().copy_(&(rows.to_kind(Kind::Float).to_device(Device::Cpu) + noise));
+            rows.shallow_clone().copy_(&(host(&rows.to_kind(Kind::Float)) + noise));
         }
     });
 }

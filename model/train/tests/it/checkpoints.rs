@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::Alone;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::weights::{WeightsError, read_checkpoint, save};
 use dinov3_train::{TrainError, Trainer};
@@ -15,7 +16,7 @@ use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Network;
 use dinov3_vit::module::Module;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture::{self, stream};
 

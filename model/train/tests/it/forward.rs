@@ -1,10 +1,11 @@
 //! Properties of the forward pass that need no golden set.
 
+use dinov3_torch::device::HOST;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::{SslMetaArch, StudentOutput};
 use dinov3_vit::vit::{Blocks, IntermediateOptions};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture;
 
@@ -79,7 +80,7 @@ fn mixed_precision_casts_parameters_and_keeps_buffers() {
 fn the_last_blocks_can_be_named_either_way() {
     let _stream = fixture::stream();
     let arch = fixture::arch(&fixture::merged_config());
-    let image = Tensor::randn([1, 3, 32, 48], (Kind::Float, Device::Cpu));
+    let image = Tensor::randn([1, 3, 32, 48], (Kind::Float, HOST));
     let take = |blocks, reshape| {
         let options = IntermediateOptions { reshape, norm: true };
         arch.teacher.backbone.get_intermediate_layers(&image, &blocks, options, &mut Hooks::none())

@@ -9,8 +9,9 @@ use dinov3_train::Trainer;
 use dinov3_vit::hook::{Hook, Hooks};
 use dinov3_vit::meta_arch::Batch;
 
+use dinov3_torch::device::Device;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture::{batch, merged_config, stream};
 

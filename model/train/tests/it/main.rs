@@ -2,6 +2,7 @@
 
 mod architectures;
 mod checkpoints;
+mod devices;
 mod fixture;
 mod forward;
 mod hooks;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::Alone;
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::Trainer;
 use dinov3_train::checkpoint::{self, Folder, Keep};
 use dinov3_train::meters::Meters;
 use dinov3_train::phases::{Listener, Phase, Phases};
 use dinov3_train::run::{Clock, Cycle, Done, Ended, Kept, Log, PartError, Run, RunError, Stop, ToFolder, Wall};
-use tch::{Device, Kind};
+use tch::Kind;
 
 use crate::fixture::{batch, merged_config, stream};
 

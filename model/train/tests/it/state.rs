@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::{Alone, Group, threads};
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::micro::{self, MicroRun};
 use dinov3_train::phases::Phases;
@@ -17,7 +18,7 @@ use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::module::{Module, Role};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture::{self, merged_config, stream};
 

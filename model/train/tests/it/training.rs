@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::{Alone, ReduceOp, threads};
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::{Hook, Hooks};
 use dinov3_vit::module::Module;
 use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::fixture::{batch, merged_config, stream};
 

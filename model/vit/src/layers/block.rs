@@ -2,8 +2,9 @@
 //! with stochastic depth that drops *samples* and works on the crops of all sizes at once.
 
 use dinov3_config::{FfnLayer, NormLayer};
+use dinov3_torch::device::{HOST, beside};
 use dinov3_torch::shim;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::hook::Hooks;
 use crate::layers::attention::{AttentionConfig, SelfAttention};
@@ -134,9 +135,9 @@ impl Block {
         let indices = xs
             .iter()
             .map(|x| {
-                let permutation = Tensor::randperm(x.size()[0], (Kind::Int64, Device::Cpu));
+                let permutation = Tensor::randperm(x.size()[0], (Kind::Int64, HOST));
                 let permutation = hooks.randperm(&self.name, permutation);
-                permutation.narrow(0, 0, self.kept_samples(x)).to_device(x.device())
+                beside(&permutation.narrow(0, 0, self.kept_samples(x)), x)
             })
             .collect();
         Subsets(indices)

@@ -5,8 +5,9 @@ use std::f64::consts::PI;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dinov3_config::{NormalizeCoords, Periods, RopeConfig};
+use dinov3_torch::device::{Device, HOST, beside};
 use dinov3_torch::shim;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::hook::Hooks;
 use crate::module::{Module, Role, kind};
@@ -54,7 +55,7 @@ impl SinCos {
     /// Whether [`SinCos::rotate_in_one_pass`] can take `x`: it is on the CPU, and everything is rounded to bf16.
     fn fits_one_pass(&self, x: &Tensor) -> bool {
         let kinds = self.sin.kind() == Kind::BFloat16 && matches!(x.kind(), Kind::Float | Kind::BFloat16);
-        kinds && x.device() == Device::Cpu
+        kinds && Device::of(x) == Device::Cpu
     }
 
     /// All tokens of `x`, `[B, heads, N, D_head]`, of which the last are patches: cast, rotated, and cast back. The same bits as
@@ -101,7 +102,7 @@ impl RopePositionEmbedding {
 
     /// Computes the periods again: a buffer that a checkpoint or a fill overwrote.
     pub fn init_weights(&mut self) {
-        self.periods = periods(&self.config, self.head_dim).to_device(self.periods.device());
+        self.periods = beside(&periods(&self.config, self.head_dim), &self.periods);
     }
 
     /// Whether training draws new tables at every call.
@@ -145,8 +146,9 @@ impl RopePositionEmbedding {
             NormalizeCoords::Min => (h.min(w), h.min(w)),
             NormalizeCoords::Separate => (h, w),
         };
-        let options = (dtype, self.periods.device());
-        let centres = |n: i64, over: i64| Tensor::arange_start(0.5, n as f64, options) / over as f64;
+        // Counted on the host: halves have the same bits everywhere.
+        let places = |n: i64| beside(&Tensor::arange_start(0.5, n as f64, (dtype, HOST)), &self.periods);
+        let centres = |n: i64, over: i64| places(n) / over as f64;
         let grid = Tensor::meshgrid_indexing(&[centres(h, over_h), centres(w, over_w)], "ij");
         Tensor::stack(&grid, -1).flatten(0, 1) * 2.0 - 1.0
     }
@@ -166,11 +168,11 @@ impl RopePositionEmbedding {
     /// `count` uniform draws from ±`bound`. Drawn on the host, whatever the device, so that a run on an accelerator
     /// consumes the stream that a run on the CPU does.
     fn draw(&self, count: i64, bound: f64, dtype: Kind) -> Tensor {
-        let mut values = Tensor::empty([count], (dtype, Device::Cpu));
+        let mut values = Tensor::empty([count], (dtype, HOST));
         no_grad(|| {
             let _ = values.uniform_(-bound, bound);
         });
-        values.to_device(self.periods.device())
+        beside(&values, &self.periods)
     }
 }
 
@@ -187,7 +189,7 @@ impl Module for RopePositionEmbedding {
 }
 
 fn periods(config: &RopeConfig, head_dim: i64) -> Tensor {
-    let options = (kind(config.dtype), Device::Cpu);
+    let options = (kind(config.dtype), HOST);
     match config.periods {
         Periods::Base(base) => {
             let exponents = Tensor::arange(head_dim / 4, options) * 2 / (head_dim / 2);

@@ -1,5 +1,6 @@
 //! DINO's loss on CLS tokens (`dinov3/loss/dino_clstoken_loss.py`).
 
+use dinov3_torch::device::{HOST, beside};
 use tch::{Kind, Tensor};
 
 use crate::module::at_least_float;
@@ -23,6 +24,6 @@ pub fn dino_loss(student_logits: &Tensor, teacher_probs: &Tensor, ignore_diagona
     }
     let loss = -Tensor::einsum("s b k, t b k -> s t", &[&log_probs, teacher_probs], path);
     let diagonal = student_crops.min(teacher_crops);
-    let zeros = Tensor::zeros([diagonal], (loss.kind(), loss.device()));
+    let zeros = beside(&Tensor::zeros([diagonal], (loss.kind(), HOST)), &loss);
     loss.diagonal_scatter(&zeros, 0, 0, 1).sum(None) / (pairs - batch * diagonal)
 }

@@ -100,7 +100,7 @@ pub fn koleo_loss_over_ranks(
     }
     let mean = mean(&losses);
     (&mean * weight).backward();
-    let mut carrier = Tensor::zeros([0i64; 0], (mean.kind(), mean.device()));
+    let mut carrier = mean.detach().zeros_like();
     for (x, (own, gathered)) in normalised.iter().zip(&leaves) {
         carrier += (x * gradient(own, gathered, group)?).sum(None::<Kind>);
     }
@@ -134,13 +134,13 @@ fn without_diagonal(dots: Tensor, first: i64) -> Tensor {
 mod tests {
     use super::*;
     use dinov3_ranks::threads;
-    use tch::Device;
+    use dinov3_torch::device::HOST;
 
     /// Two ranks with half the images each have, together, the loss and the gradient of one rank with all of them.
     #[test]
     fn ranks_are_each_others_neighbours() {
         let koleo = Distributed { topk: 2, group_size: None };
-        let features = Tensor::rand([8, 5], (Kind::Double, Device::Cpu)) - 0.5;
+        let features = Tensor::rand([8, 5], (Kind::Double, HOST)) - 0.5;
         let whole = features.copy().set_requires_grad(true);
         let expected = koleo_loss_alone(koleo, &whole).unwrap();
         expected.backward();

@@ -81,14 +81,16 @@ impl Columns {
 
 #[cfg(test)]
 mod tests {
+    use dinov3_torch::device::HOST;
+
     use super::*;
     use dinov3_ranks::{Alone, threads};
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     #[test]
     fn rows_sum_to_one_and_columns_even_out() {
         tch::manual_seed(1);
-        let logits = Tensor::randn([6, 4], (Kind::Float, Device::Cpu));
+        let logits = Tensor::randn([6, 4], (Kind::Float, HOST));
         let spread = |iterations| {
             let q = sinkhorn_knopp(&logits, 0.5, Samples::Equal, iterations, &Alone).unwrap();
             let rows = q.sum_dim_intlist(&[1i64][..], false, None);
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     fn ranks_share_the_prototypes() {
         tch::manual_seed(2);
-        let logits = Tensor::randn([6, 4], (Kind::Double, Device::Cpu));
+        let logits = Tensor::randn([6, 4], (Kind::Double, HOST));
         let whole = sinkhorn_knopp(&logits, 0.5, Samples::Equal, 3, &Alone).unwrap();
         let parts = logits.split_with_sizes(&[4i64, 2][..], 0);
         let assigned: Vec<Tensor> = std::thread::scope(|scope| {

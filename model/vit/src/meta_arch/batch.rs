@@ -3,7 +3,8 @@
 use dinov3_data::augment::Crop;
 use dinov3_data::collate;
 use dinov3_torch::bytes::fill_strided;
-use tch::{Device, Kind, Tensor};
+use dinov3_torch::device::{Device, HOST, send};
+use tch::{Kind, Tensor};
 
 use crate::hook::Hooks;
 use crate::loss::ibot;
@@ -50,18 +51,14 @@ impl Batch {
     /// The batch on another device and with its crops in another dtype. On its way to a GPU it is staged in page-locked memory,
     /// from which it is copied while the host goes on.
     pub fn to(&self, device: Device, kind: Kind) -> Self {
-        let moved = |tensor: &Tensor, kind: Kind| {
-            let staged = if device.is_cuda() { tensor.pin_memory(device) } else { tensor.shallow_clone() };
-            staged.to_device_(device, kind, device.is_cuda(), false)
-        };
-        let crops = |crops: &Tensor| moved(crops, kind);
+        let crops = |crops: &Tensor| send(crops, device, kind);
         Self {
             global_crops: crops(&self.global_crops),
             local_crops: crops(&self.local_crops),
             gram_teacher_crops: self.gram_teacher_crops.as_ref().map(crops),
-            masks: moved(&self.masks, Kind::Bool),
-            mask_indices: moved(&self.mask_indices, Kind::Int64),
-            masks_weight: moved(&self.masks_weight, self.masks_weight.kind()),
+            masks: send(&self.masks, device, Kind::Bool),
+            mask_indices: send(&self.mask_indices, device, Kind::Int64),
+            masks_weight: send(&self.masks_weight, device, self.masks_weight.kind()),
         }
     }
 
@@ -87,7 +84,7 @@ impl Batch {
 /// `[n, 3, S, S]` of n crops `[3, S, S]`.
 pub fn stacked(crops: &[Crop]) -> Tensor {
     let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
-    let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, Device::Cpu));
+    let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, HOST));
     for (number, crop) in crops.iter().enumerate() {
         fill_strided(&all.get(number as i64), crop, &[side * side, side, 1]);
     }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::{Env, Group, GroupError, Options, ProcessGroup};
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::Hooks;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tch::{Device, Kind};
+use tch::Kind;
 
 use super::Arguments;
 use crate::failure::{FAILED, Failure};

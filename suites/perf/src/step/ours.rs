@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use dinov3_config::SslConfig;
 use dinov3_ranks::Alone;
+use dinov3_torch::device::Device;
 use dinov3_torch::{runtime, shim};
 use dinov3_train::Trainer;
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::module::{Module, Role};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::measured::{Measured, Products};
 use super::products::{Crops, Shape, Step, step_flops};

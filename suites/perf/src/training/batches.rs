@@ -1,15 +1,16 @@
 //! What is trained on.
 
 use dinov3_config::SslConfig;
+use dinov3_torch::device::HOST;
 use dinov3_torch::runtime;
 use dinov3_vit::meta_arch::Batch;
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{BATCHES, Recorded};
 
 /// On the host.
-pub const FP32: (Kind, Device) = (Kind::Float, Device::Cpu);
+pub const FP32: (Kind, tch::Device) = (Kind::Float, HOST);
 
 /// Batches of noise for a rank. The reference's side draws the same numbers in the same order.
 ///

@@ -10,7 +10,8 @@ use dinov3_suites::judging::replay::{Notes, Replay, with_view};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::{self, Training};
 use dinov3_suites::{Request, Source, Suite, SuiteError, run_alone};
-use tch::{Device, Tensor};
+use dinov3_torch::device::Device;
+use tch::Tensor;
 
 use crate::fixture;
 

@@ -7,7 +7,7 @@ use dinov3_reports::{Cell, Collector, SuiteResult, Verdict};
 use dinov3_suites::defects::Plant;
 use dinov3_suites::training::Training;
 use dinov3_suites::{Request, Source, run_alone};
-use tch::Device;
+use dinov3_torch::device::Device;
 
 use crate::fixture;
 
