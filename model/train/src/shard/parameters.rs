@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dinov3_torch::device::{Device, empty, moved};
+use dinov3_torch::device::{Device, HOST, beside, empty, moved};
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::{Module, Role};
 use dinov3_vit::residence::{Residence, Resident};
@@ -176,8 +176,8 @@ impl Parameters {
             };
             let row: i64 = self.shape(i)[1..].iter().product();
             let from = self.first_row(i) * row;
-            let places = Tensor::arange_start(from, from + bits.numel() as i64, (Kind::Int64, rows.device()));
-            let odd = places * 2 + (1 + ((i as i64) << 40));
+            let places = Tensor::arange_start(from, from + bits.numel() as i64, (Kind::Int64, HOST));
+            let odd = beside(&places, rows) * 2 + (1 + ((i as i64) << 40));
             ((bits.reshape([-1]) + 1) * odd).sum(Kind::Int64).int64_value(&[])
         };
         self.rows.iter().enumerate().map(of).fold(0, i64::wrapping_add)
