@@ -253,13 +253,5 @@ kinds! {
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,
 }
 
-/// `a, b and c`, or `a, b or c`.
-pub(crate) fn listed(words: &[String], last: &str) -> String {
-    match words.split_last() {
-        Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
-        _ => words.concat(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -115,7 +115,7 @@ pub struct UnknownFormat(String);
 
 impl Hint for UnknownFormat {
     fn hints(&self) -> Hints {
-        format!("use one of {}", listed(RENDERERS.iter().map(|renderer| renderer.name()))).into()
+        format!("use one of {}", list::or(RENDERERS.iter().map(|renderer| renderer.name()))).into()
     }
 }
 
@@ -129,11 +129,7 @@ impl FromStr for Format {
 
 /// The endings that a file of a report may have: `.json, .md or .xml`.
 pub fn endings() -> String {
-    listed(RENDERERS.iter().map(|renderer| renderer.ending()))
-}
-
-fn listed(names: impl Iterator<Item = &'static str>) -> String {
-    list::or(names)
+    list::or(RENDERERS.iter().map(|renderer| renderer.ending()))
 }
 
 #[cfg(test)]

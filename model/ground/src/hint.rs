@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 
 pub use any::AnyError;
-pub use show::{show, text};
+pub use show::{show, show_hints, text};
 pub use words::Words;
 
 /// An error that knows what to do about it.

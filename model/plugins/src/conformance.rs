@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use dinov3_ground::Hint;
+use dinov3_ground::hint::show_hints;
 use dinov3_torch::plugin::{Plugin, PluginError};
 
 use self::lines::Lines;
@@ -73,7 +74,7 @@ pub fn run(request: &Request) -> i32 {
         Ok(plugin) => plugin,
         Err(error) => {
             lines.fail("table", &error.to_string());
-            error.hints().iter().for_each(|hint| eprintln!("hint: {hint}"));
+            show_hints(&error.hints());
             return USAGE;
         }
     };
@@ -110,7 +111,7 @@ fn doctor(plugin: &Plugin, lines: &mut Lines) -> bool {
         Ok(missing) => {
             for it in &missing {
                 lines.fail("doctor/1", &it.what);
-                eprintln!("hint: {}", it.remedy);
+                show_hints(&it.remedy.clone().into());
             }
             return false;
         }

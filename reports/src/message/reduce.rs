@@ -4,8 +4,9 @@ mod op;
 
 pub use op::{Multiplies, Op, Values};
 
-use super::{Pen, Say, listed};
+use super::{Pen, Say};
 use crate::Float;
+use dinov3_ground::list;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +221,7 @@ impl Say for Reduce {
                 format!("{steps} training steps on {ranks} ranks leave the same weights under SUM and PREMUL_SUM(1)")
             }
             Self::Results { count, worlds, wrong, rounding, proved } => {
-                let all = format!("{count} results in worlds of {}", listed(&numbers(worlds), "and"));
+                let all = format!("{count} results in worlds of {}", list::and(numbers(worlds)));
                 match (proved, wrong) {
                     (true, _) => {
                         format!("{all}: exact sums exact, rounded ones at most {:.2} of their limit", rounding.0)
@@ -230,7 +231,7 @@ impl Say for Reduce {
                 }
             }
             Self::WrongUnder { ops } => {
-                format!("wrong under {}", listed(&ops.iter().map(|op| op.name()).collect::<Vec<_>>(), "and"))
+                format!("wrong under {}", list::and(ops.iter().map(|op| op.name())))
             }
             Self::OneRank => "one rank alone exchanges nothing".to_owned(),
             Self::Result { op, world, values, length } => {
@@ -293,7 +294,7 @@ impl Say for Reduce {
                     "All of {}. {multiplies} A wrong element is one that is not the exact result where nothing is rounded on the way, or is \
                      further from it than rounding explains. Errors are in u, half a step of the dtype, times the sum of the magnitudes; the \
                      limit counts the roundings that a number goes through. Seed {seed}; the drawn factor is {}.",
-                    listed(dtypes, "and"),
+                    list::and(dtypes),
                     factor.0
                 )
             }

@@ -5,16 +5,22 @@ use std::io::Write;
 
 use owo_colors::OwoColorize;
 
-use super::Hint;
+use super::{Hint, Hints};
 
 /// Shows the error on standard error, in colour where that is a terminal: [`text`] after the word `error:`.
 pub fn show(error: &dyn Hint) {
-    let mut shown = format!("{} {}\n", "error:".red().bold(), what(error).join("\n"));
-    for hint in error.hints().iter() {
-        shown += &format!("{} {hint}\n", "hint:".cyan());
-    }
+    write(&format!("{} {}\n", "error:".red().bold(), what(error).join("\n")));
+    show_hints(&error.hints());
+}
+
+/// Shows what to do, after something that has been shown already, a line each.
+pub fn show_hints(hints: &Hints) {
+    hints.iter().for_each(|hint| write(&format!("{} {hint}\n", "hint:".cyan())));
+}
+
+fn write(text: &str) {
     // Where standard error is closed there is nobody left to tell; the exit code still says it.
-    let _ = anstream::stderr().write_all(shown.as_bytes());
+    let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
 /// The error without colour: its message, its causes and details an indented line each, and last its hints, each after `hint: `.
