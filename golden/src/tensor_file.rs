@@ -80,7 +80,7 @@ fn places(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Place>, SetError
     Ok(places)
 }
 
-/// A file that ends before its header says is truncated; anything else was never right.
+/// A file that ends before its header says is truncated; any other file is not safetensors.
 fn malformed(path: &Path, bytes: &[u8], source: SafeTensorError) -> SetError {
     let path = path.to_owned();
     let announced = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));

@@ -50,7 +50,7 @@ def split(text: str) -> Name:
     _require(path != "", text, "the path is missing")
     _require(re.fullmatch(PATH, path), text, f"the path `{path}` must match {PATH}")
     if hash_:
-        _require(re.fullmatch(CALL, call), text, f"`#{call}` is no call number; the second call is `#1`, and the first call "
+        _require(re.fullmatch(CALL, call), text, f"`#{call}` is not a call number; the second call is `#1`, and the first call "
                  "has no number")
         _require(KINDS[kind]["calls"], text, f"entries of kind `{kind}` have no call number")
     if colon:
@@ -61,7 +61,7 @@ def split(text: str) -> Name:
 
 def _require(holds, text: str, problem: str) -> None:
     if not holds:
-        raise ExportError(f"`{text}` is no entry name: {problem}", "", FAILED)
+        raise ExportError(f"`{text}` is not an entry name: {problem}", "", FAILED)
 
 
 def named(kind: str, path: str, call: int = 0, port: str | None = None) -> str:

@@ -1,4 +1,4 @@
-//! Tensors on their way into one safetensors file, whose header comes first and is known last.
+//! A temporary file for the tensors of one safetensors file: the header comes first in the file and is known last.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,13 +10,13 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::names::Dtype;
 
-/// An unnamed file that holds the tensors one after another; it vanishes with this value.
+/// An unnamed file that holds the tensors one after another; dropping the value deletes it.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: BufWriter<File>,
     end: usize,
     tensors: HashMap<String, Stored>,
-    /// Keys by what is stored under them.
+    /// Keys of the stored tensors, by dtype, shape and hash.
     keys: HashMap<(String, Dtype, Vec<usize>), String>,
 }
 
@@ -50,7 +50,8 @@ impl Spool {
         Ok(true)
     }
 
-    /// Stores a tensor unless the same dtype, shape and bytes (by their hash) are there; returns the key that has them.
+    /// Stores a tensor unless the same dtype, shape and bytes (by their hash) are stored already; returns the key of
+    /// the stored tensor.
     pub(super) fn store_once(
         &mut self,
         name: &str,
