@@ -153,7 +153,7 @@ fn damaged_files_fare_as_with_pillow() {
     }
 }
 
-/// Pillow says so, too: libjpeg asks for what is behind the last row before it gives it out.
+/// Pillow reports it too: libjpeg reads the bytes after the last row before it returns that row.
 #[test]
 fn a_file_may_have_more_behind_its_end_but_not_less() {
     let whole = file("tests/images", "420.jpg");
@@ -170,7 +170,7 @@ fn a_file_may_have_more_behind_its_end_but_not_less() {
 #[test]
 fn no_damage_to_a_png_goes_unnoticed() {
     let whole = file("tests/images", "palette4.png");
-    // What follows the pixels is an end mark of 12 bytes, which nobody reads.
+    // An end mark of 12 bytes follows the pixels; no decoder reads it.
     for at in 8..whole.len() - 12 {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;

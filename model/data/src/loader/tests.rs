@@ -21,7 +21,7 @@ const PHOTOGRAPHS: [&[u8]; 3] = [
     include_bytes!("../../../../golden/photographs/coffee.jpg"),
 ];
 
-/// Twenty images, some of them not what they should be.
+/// Twenty images, some of them unusable.
 #[derive(Default)]
 struct Album {
     missing: HashSet<usize>,
@@ -93,7 +93,7 @@ fn start(album: Album, settings: Settings) -> Loader {
     start_telling(album, settings).0
 }
 
-/// And what it tells of unusable images.
+/// The batches of a loader and its reports of unusable images.
 fn start_telling(album: Album, settings: Settings) -> (Loader, Receiver<Unusable>) {
     let (told, unusable) = channel();
     let tell = Arc::new(move |image| told.send(image).unwrap());
@@ -104,7 +104,7 @@ fn batches(album: Album, settings: Settings) -> Vec<Batch> {
     start(album, settings).collect::<Result<_, _>>().unwrap()
 }
 
-/// What the reference's workers do: each makes whole batches with a stream of its own, in turn.
+/// The reference's workers: each makes whole batches in turn, with its own stream.
 fn one_after_another() -> Vec<Batch> {
     let mut streams = [0, 1].map(|worker| Streams::of_worker(99, worker));
     let batch = |number: usize| {
@@ -171,7 +171,7 @@ fn a_vanished_file_is_replaced_by_the_next_image_that_can_be_read() {
     assert!(found == batches(album(), Settings { threads: 1, prefetch: 1, ..SETTINGS }));
 }
 
-/// Seen to fail: each was a warning of `tracing`, which nobody listened to.
+/// Seen to fail: each report was a warning of `tracing` without a subscriber.
 #[test]
 fn each_unusable_image_is_told_once() {
     let album = Album { missing: [4, 5].into(), truncated: [9].into(), ..Album::default() };

@@ -1,4 +1,4 @@
-//! libjpeg behind a safe face: its errors are values, and it never ends the process.
+//! A safe interface to libjpeg: its errors are values, and it never ends the process.
 //!
 //! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it (the feature
 //! `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the decompressor's own memory
@@ -16,16 +16,16 @@ use sys::{jpeg_common_struct, jpeg_decompress_struct, jpeg_error_mgr, jpeg_sourc
 
 use super::idct::{self, Block};
 
-/// Why libjpeg stopped.
+/// The reason why libjpeg stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It wants more bytes than the file has.
+    /// libjpeg needs more bytes than the file has.
     Suspended,
-    /// It cannot go on; its own message.
+    /// libjpeg cannot continue; holds its own message.
     Fatal(String),
 }
 
-/// What libjpeg says of the frame.
+/// The frame, as read by libjpeg.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     /// Pixels in a row.
@@ -49,7 +49,7 @@ impl Plane {
 }
 
 thread_local! {
-    /// Memory of planes that are gone. To fetch it anew for each image would cost as much as the transform itself.
+    /// Memory of dropped planes. A new allocation for each image would cost as much as the transform itself.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -76,7 +76,7 @@ impl Drop for Plane {
     }
 }
 
-/// The components of a picture before they are put together.
+/// The components of a picture before their conversion to RGB.
 pub struct Planes {
     /// Luma samples a chroma sample, across: 1 or 2.
     pub across: usize,
@@ -88,7 +88,7 @@ pub struct Planes {
     pub chroma: Option<[Plane; 2]>,
 }
 
-/// What libjpeg holds pointers into.
+/// The structures into which libjpeg holds pointers.
 struct Shared {
     info: jpeg_decompress_struct,
     errors: jpeg_error_mgr,
@@ -102,7 +102,7 @@ pub struct Decompressor<'a> {
     bytes: PhantomData<&'a [u8]>,
 }
 
-/// What [`error_exit`] unwinds with.
+/// The payload with which [`error_exit`] unwinds.
 struct Thrown(String);
 
 unsafe extern "C-unwind" fn error_exit(info: &mut jpeg_common_struct) {
@@ -149,7 +149,7 @@ impl<'a> Decompressor<'a> {
     /// A decompressor of `bytes`.
     ///
     /// # Errors
-    /// When libjpeg cannot be set up: it is out of memory, or another version than it was compiled for.
+    /// If libjpeg cannot be set up: out of memory, or another version than the crate was compiled for.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Failure> {
         // SAFETY: C structures, of which zero is a valid state.
         let shared = NonNull::from(Box::leak(Box::new(unsafe { mem::zeroed::<Shared>() })));
@@ -201,7 +201,7 @@ impl<'a> Decompressor<'a> {
     /// Reads up to the first scan.
     ///
     /// # Errors
-    /// When the file ends before, or the header is broken.
+    /// If the file ends before the first scan, or the header is broken.
     pub fn read_header(&mut self) -> Result<Frame, Failure> {
         const SUSPENDED: c_int = 0;
         const TABLES_ONLY: c_int = 2;
@@ -220,7 +220,7 @@ impl<'a> Decompressor<'a> {
     /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte a layer.
     ///
     /// # Errors
-    /// When the file ends before the last row, or what it holds cannot be decoded.
+    /// If the file ends before the last row, or its data cannot be decoded.
     pub fn scanlines(&mut self, layers: usize) -> Result<Vec<u8>, Failure> {
         self.info().out_color_space = match layers {
             1 => sys::JCS_GRAYSCALE,
@@ -244,19 +244,19 @@ impl<'a> Decompressor<'a> {
         Ok(lines)
     }
 
-    /// Reads on to the end of the image. That the file may end before it is no error.
+    /// Reads up to the end of the image. A file that ends earlier is not an error.
     ///
     /// # Errors
-    /// When what is behind the last row is no JPEG.
+    /// If the bytes after the last row are not JPEG.
     pub fn finish(&mut self) -> Result<(), Failure> {
         // SAFETY: all rows have been read.
         self.guarded(|info| unsafe { sys::jpeg_finish_decompress(info) }).map(|_| ())
     }
 
-    /// All samples, as they are before chroma is spread over luma; `None` for components or samplings that are not plain.
+    /// All samples before chroma upsampling; `None` for components or samplings that are not of the plain kind.
     ///
     /// # Errors
-    /// When the file ends before its image does, or what it holds cannot be decoded.
+    /// If the file ends before the end of its image, or its data cannot be decoded.
     pub fn planes(&mut self) -> Result<Option<Planes>, Failure> {
         let info = self.info();
         let grey = match info.jpeg_color_space {
@@ -274,7 +274,7 @@ impl<'a> Decompressor<'a> {
             [(2, 2), (1, 1), (1, 1)] if !grey => (2, 2),
             _ => return Ok(None),
         };
-        // libjpeg spreads so short a row in another way.
+        // libjpeg upsamples such a short row differently.
         if across == 2 && info.image_width <= 4 {
             return Ok(None);
         }
