@@ -108,8 +108,8 @@ impl GoldenSet {
         opened(&self.inputs, &path).map(Some)
     }
 
-    /// The state that the recorded steps start from, by name: parameters, moments, random stream. `None` if they start from
-    /// the seed.
+    /// The state that the recorded steps start from, by name: parameters, moments, random stream. `None` if they start
+    /// from the seed.
     ///
     /// # Errors
     /// If its file is malformed.

@@ -117,7 +117,8 @@ pub const STATISTICS_AGREEMENT: f64 = 1e-10;
 /// A wrong op, config or batch moves it by more than 1e-3.
 const SAME_LOSS: f64 = 1e-4;
 
-/// Whether two programs compute the same loss in a first training step, so that their speed may be compared. A NaN is a difference.
+/// Whether two programs compute the same loss in a first training step, so that their speed may be compared. A NaN is a
+/// difference.
 pub fn same_loss(ours: f64, reference: f64) -> bool {
     (ours - reference).abs() <= SAME_LOSS * reference.abs()
 }

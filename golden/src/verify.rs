@@ -57,8 +57,8 @@ impl Hint for Problems {
 }
 
 /// Checks every byte of the set in `dir`: that `SHA256SUMS` lists each file and nothing else, that each has the hash
-/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full, extremes
-/// where a sample is).
+/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in
+/// full, extremes where a sample is).
 ///
 /// # Errors
 /// All problems of the set. Contents are checked only if every hash is right, since a wrong hash explains the other

@@ -44,7 +44,8 @@ impl SetWriter {
     /// precisions to record.
     ///
     /// # Errors
-    /// If `dir` exists and `existing` does not allow it, the header is unusable, or nothing can be written beside `dir`.
+    /// If `dir` exists and `existing` does not allow it, the header is unusable, or nothing can be written beside
+    /// `dir`.
     pub fn create(dir: &Path, header: Manifest, existing: Existing) -> Result<Self, WriteError> {
         check_header(&header)?;
         refuse_existing(dir, existing)?;
@@ -96,7 +97,8 @@ impl SetWriter {
     /// ([`crate::Kind::keep`]).
     ///
     /// # Errors
-    /// If the name is not an entry name, belongs to another stage, or was recorded before at this precision; or the disk is full.
+    /// If the name is not an entry name, belongs to another stage, or was recorded before at this precision; or the
+    /// disk is full.
     pub fn record(
         &mut self,
         precision: Precision,

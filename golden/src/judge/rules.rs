@@ -15,8 +15,8 @@ pub struct NameRules {
     pub rare: &'static [RareError],
 }
 
-/// Entries of blocks at which the error of an fp32 run is rare and large rather than steady and small. The few runs of one block
-/// may all miss it, so each block is given the largest error at the same place of any block.
+/// Entries of blocks at which the error of an fp32 run is rare and large rather than steady and small. The few runs of
+/// one block may all miss it, so each block is given the largest error at the same place of any block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RareError {
     /// The stages of the entries.

@@ -142,8 +142,8 @@ fn tensors_are_checked_against_the_records() {
     assert!(message.contains("inputs.safetensors is"), "{message}");
 }
 
-/// A sample is a part of the tensor, so its elements are within the record's extremes. Seen to fail before samples were looked at:
-/// `verify` called the set sound with 1e308 among elements of at most 8.
+/// A sample is a part of the tensor, so its elements are within the record's extremes. Seen to fail before samples were
+/// looked at: `verify` called the set sound with 1e308 among elements of at most 8.
 #[test]
 fn samples_are_checked_against_the_extremes() {
     let mut all = Vec::new();

@@ -72,7 +72,8 @@ impl Spool {
     /// Writes the safetensors file `path`: by descending alignment, then by name, as the format's own library does.
     pub(super) fn write_safetensors(&mut self, path: &Path) -> io::Result<()> {
         self.file.flush()?;
-        // SAFETY: the file has no name, this spool alone has it open, and it is not written to until the map is dropped.
+        // SAFETY: the file has no name, this spool alone has it open, and it is not written to until the map is
+        // dropped.
         let spooled = unsafe { Mmap::map(self.file.get_ref()) }?;
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by(|(a_name, a), (b_name, b)| {

@@ -5,7 +5,8 @@ use crate::random::{NumpyGenerator, ProbabilityError, cumulative};
 /// The seed that the reference's trainer passes.
 pub const SEED: u64 = 65537;
 
-/// The choices of `CombinedDataLoader` in its mode `GLOBAL_HOMOGENEOUS`: for each batch a loader, the same on all ranks.
+/// The choices of `CombinedDataLoader` in its mode `GLOBAL_HOMOGENEOUS`: for each batch a loader, the same on all
+/// ranks.
 ///
 /// Never ends. The other mode, `LOCAL_HOMOGENEOUS`, has no seed and cannot be reproduced.
 #[derive(Clone, Debug)]

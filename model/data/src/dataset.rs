@@ -69,7 +69,7 @@ impl Hint for ReadError {
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 "give the root that the tables were made from, or make them again with `data prepare`".into()
             }
-            Self::File { .. } => "see whether the file may be read, and whether the disk it lies on is sound".into(),
+            Self::File { .. } => "check that the file may be read and that its disk is sound".into(),
             Self::Entry { .. } => "make the tables again with `data prepare --force`".into(),
         };
         hint.into()

@@ -1,8 +1,8 @@
 //! What becomes of freed memory.
 
-/// Lets the process keep what it frees, up to 64 MiB an arena, where glibc would hand large blocks back to the kernel at each free,
-/// to be zeroed page by page at the next allocation. Crops and decoded images are such blocks: it is a sixth of the time that
-/// they take. Elsewhere this does nothing.
+/// Lets the process keep what it frees, up to 64 MiB an arena, where glibc would hand large blocks back to the kernel
+/// at each free, to be zeroed page by page at the next allocation. Crops and decoded images are such blocks: it is a
+/// sixth of the time that they take. Elsewhere this does nothing.
 pub fn keep_freed() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

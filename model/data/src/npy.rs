@@ -57,7 +57,7 @@ pub enum NpyError {
     #[error("it does not begin as a `.npy` file does")]
     Magic,
     /// The version is unknown.
-    #[error("it is a `.npy` file of version {0}.{1}, and 1.0, 2.0 and 3.0 are known")]
+    #[error("its `.npy` version is {0}.{1}; known are 1.0, 2.0 and 3.0")]
     Version(u8, u8),
     /// The file ends within its header.
     #[error("it ends within its header")]
@@ -102,14 +102,14 @@ pub fn parse_header(bytes: &[u8]) -> Result<Header, NpyError> {
         return Err(NpyError::Header(format!("it would have {length} bytes")));
     }
     let text = rest.get(..length).ok_or(NpyError::Cut)?;
-    let text = std::str::from_utf8(text).map_err(|_| NpyError::Header("it is no text".to_owned()))?;
+    let text = std::str::from_utf8(text).map_err(|_| NpyError::Header("it is not text".to_owned()))?;
     let (descr, len) = fields(&parse(text).map_err(NpyError::Header)?)?;
     Ok(Header { descr, len, offset: bytes.len() - rest.len() + length })
 }
 
 /// Checks the three keys of the dictionary. `fortran_order` has no meaning in one dimension.
 fn fields(header: &Literal) -> Result<(Descr, u64), NpyError> {
-    let Literal::Dict(pairs) = header else { return Err(NpyError::Header("it is no dictionary".to_owned())) };
+    let Literal::Dict(pairs) = header else { return Err(NpyError::Header("it is not a dictionary".to_owned())) };
     let value = |key: &str| {
         let found = pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value);
         found.ok_or_else(|| NpyError::Header(format!("it has no `{key}`")))
@@ -218,9 +218,9 @@ mod tests {
             of(&" ".repeat(LONGEST + 1)),
         ].join("\n"), @"
         it does not begin as a `.npy` file does
-        it is a `.npy` file of version 4.0, and 1.0, 2.0 and 3.0 are known
+        its `.npy` version is 4.0; known are 1.0, 2.0 and 3.0
         its header is damaged: it has no `fortran_order`
-        its header is damaged: it is no dictionary
+        its header is damaged: it is not a dictionary
         its header is damaged: it ends too early
         it has the shape (2, 3), and one dimension is expected
         it has the shape (), and one dimension is expected

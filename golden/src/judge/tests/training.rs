@@ -245,7 +245,8 @@ fn meters_of_the_recorded_values_must_be_the_same_bits_everywhere() {
     assert_eq!(outcomes(&judged(&set, yardstick(), &values))[..2], [Outcome::NotJudged; 2]);
 }
 
-/// A weight that the step has not moved is exact in mixed precision too, and yet drawn an ulp apart on other processors.
+/// A weight that the step has not moved is exact in mixed precision too, and yet drawn an ulp apart on other
+/// processors.
 #[test]
 fn mixed_precision_is_allowed_what_float32_is() {
     let root = folder_in_memory();

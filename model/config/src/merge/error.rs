@@ -203,9 +203,7 @@ impl Hint for MergeProblem {
             Self::Key { .. } => "write `a.b=value` or `a[b]=value`".into(),
             Self::Index { list, .. } => format!("the first item is 0; a list can be given whole: `{list}=[…]`").into(),
             Self::Through { .. } => "override the key that the interpolation refers to".into(),
-            Self::Grammar { .. } => {
-                "write `${section.key}`; write `\\${` for the literal text `${`".into()
-            }
+            Self::Grammar { .. } => "write `${section.key}`; write `\\${` for the literal text `${`".into(),
             Self::Resolver { .. } => "write the value itself".into(),
             Self::Target { key, .. } => format!("give `{key}` a value of its own, or correct the interpolation").into(),
         }

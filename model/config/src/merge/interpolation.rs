@@ -1,7 +1,7 @@
 //! Interpolations (`${a.b}`): their targets and values.
 //!
-//! The grammar is OmegaConf's without resolvers: a path of names, in brackets or after dots, absolute or with leading dots
-//! for the containers above; names may themselves hold interpolations; `\${` is text.
+//! The grammar is OmegaConf's without resolvers: a path of names, in brackets or after dots, absolute or with leading
+//! dots for the containers above; names may themselves hold interpolations; `\${` is text.
 
 use serde_json::{Map, Value};
 
@@ -126,11 +126,7 @@ impl Resolver<'_> {
     ) -> Result<T, MergeProblem> {
         if self.open.contains(path) {
             let key = self.open[0].join(".");
-            return Err(MergeProblem::Target {
-                key,
-                target: path.join("."),
-                why: "which refers back to itself",
-            });
+            return Err(MergeProblem::Target { key, target: path.join("."), why: "which refers back to itself" });
         }
         self.open.push(path.clone());
         let result = act(self);

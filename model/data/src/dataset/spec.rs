@@ -40,7 +40,7 @@ pub enum SpecError {
     #[error("there is no dataset `{0}`")]
     Unknown(String),
     /// A part has no `=`.
-    #[error("`{0}` in the dataset string is no `key=value`")]
+    #[error("`{0}` in the dataset string is not `key=value`")]
     NoValue(String),
     /// A key is unknown.
     #[error("a dataset has no `{0}`")]
@@ -64,7 +64,7 @@ impl Hint for SpecError {
             None => format!("write it as {example}"),
         };
         let hint: String = match self {
-            Self::NotBuilt(_) => format!("of the reference's datasets this trainer reads ImageNet: {example}"),
+            Self::NotBuilt(_) => format!("this trainer reads only ImageNet of the reference's datasets: {example}"),
             Self::Unknown(given) => meant(given, &[IMAGENET]),
             Self::Key(given) => meant(given, &KEYS),
             Self::NoValue(_) => format!("write it as {example}; a path cannot hold a `:` here"),

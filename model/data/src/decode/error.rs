@@ -12,13 +12,13 @@ pub enum DecodeError {
         format: &'static str,
     },
     /// The first bytes do not begin an image.
-    #[error("this is no image: its {length} bytes do not begin like one")]
+    #[error("this is not an image: its {length} bytes do not begin like one")]
     Unknown {
         /// Bytes in the file.
         length: usize,
     },
     /// More pixels than Pillow would decode.
-    #[error("an image of {width}x{height} pixels is larger than any that is decoded")]
+    #[error("an image of {width}x{height} pixels is too large to decode")]
     TooLarge {
         /// Width in pixels.
         width: usize,

@@ -20,7 +20,7 @@ pub enum Split {
 
 /// A word is not the name of a split.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no split of ImageNet")]
+#[error("`{given}` is not a split of ImageNet")]
 pub struct UnknownSplit {
     /// The given word.
     pub given: String,

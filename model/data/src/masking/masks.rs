@@ -16,9 +16,9 @@ pub struct Masks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubsetError {
     /// The number of masks is not two per image.
-    #[error("{0} masks are not two of each image")]
+    #[error("{0} masks are not two per image")]
     Odd(usize),
-    /// The images cannot be divided by this number.
+    /// The requested part holds less than one image.
     #[error("{images} images cannot be divided by {divide_by}")]
     TooFew {
         /// The number of images.
@@ -27,7 +27,7 @@ pub enum SubsetError {
         divide_by: usize,
     },
     /// No patch of the batch is masked. The reference would loop forever.
-    #[error("nothing is masked in the whole batch, and a part of it needs something masked")]
+    #[error("no patch of the whole batch is masked, and a part of the batch needs a masked patch")]
     NothingMasked,
 }
 

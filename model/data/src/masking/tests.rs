@@ -50,8 +50,8 @@ fn masking(side: usize, probability: f64, ratio: (f64, f64)) -> Masking {
     Masking { side, probability, ratio, random_circular_shift: false, max_num_patches, local_batch_size: None }
 }
 
-/// Batches of the reference's `collate_data_and_cast`: all masks, indices and weights, the sum of the upper bounds, and the next
-/// of each stream.
+/// Batches of the reference's `collate_data_and_cast`: all masks, indices and weights, the sum of the upper bounds, and
+/// the next of each stream.
 #[test]
 fn masks_of_batches() {
     let published = masking(14, 0.5, (0.1, 0.5));

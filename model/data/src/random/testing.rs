@@ -31,7 +31,8 @@ pub(crate) fn digest<T: LittleEndian>(values: &[T]) -> String {
     Sha256::digest(&bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Holds values against the first of Python's, so that a person sees what differs, and then against the digest of all of Python's.
+/// Holds values against the first of Python's, so that a person sees what differs, and then against the digest of all
+/// of Python's.
 #[track_caller]
 pub(crate) fn check<T: LittleEndian + PartialEq + Debug>(values: &[T], first: &[T], all: &str) {
     assert_eq!(&values[..first.len()], first);

@@ -71,7 +71,8 @@ impl Upsampler {
                 *sum = u16::from(*sample);
             }
         } else {
-            // An even row leans on the row above, an odd one on the row below; beyond the picture its last row is repeated.
+            // An even row leans on the row above, an odd one on the row below; beyond the picture its last row is
+            // repeated.
             let last = height.div_ceil(2) - 1;
             let other = if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(last) };
             for ((sum, near), far) in inner.iter_mut().zip(near).zip(plane.row(other)) {
@@ -84,8 +85,8 @@ impl Upsampler {
     }
 }
 
-/// Two samples from each sum: three quarters of it and a quarter of its neighbour to the left, or to the right. Halves are
-/// rounded one way on the left and the other on the right, by `bias` and its partner, so that no tint remains.
+/// Two samples from each sum: three quarters of it and a quarter of its neighbour to the left, or to the right. Halves
+/// are rounded one way on the left and the other on the right, by `bias` and its partner, so that no tint remains.
 #[inline(always)]
 fn spread<const BITS: u32>(sums: &[u16], out: &mut [u8], bias: u16) {
     let partner = if BITS == 2 { 2 } else { 7 };

@@ -1,7 +1,8 @@
 //! The inverse cosine transform of a block of 8x8.
 //!
-//! libjpeg's accurate integer method (Loeffler, Ligtenberg and Moschytz; 13 fractional bits), with the 16-bit intermediates of
-//! libjpeg-turbo's vector code, which is what Pillow has: they make no difference but where damaged coefficients overflow.
+//! libjpeg's accurate integer method (Loeffler, Ligtenberg and Moschytz; 13 fractional bits), with the 16-bit
+//! intermediates of libjpeg-turbo's vector code, which is what Pillow has: they make no difference but where damaged
+//! coefficients overflow.
 
 use std::ops::{Add, Sub};
 
@@ -114,7 +115,8 @@ fn transposed_portable(rows: [Eight; 8]) -> [Eight; 8] {
     out
 }
 
-/// The 8x8 bytes of a block from its coefficients and the quantisation table, written into `out` at every `stride` bytes.
+/// The 8x8 bytes of a block from its coefficients and the quantisation table, written into `out` at every `stride`
+/// bytes.
 #[inline(always)]
 fn inverse(
     coefficients: &Block,

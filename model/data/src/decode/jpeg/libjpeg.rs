@@ -1,8 +1,8 @@
 //! A safe interface to libjpeg: its errors are values, and it never ends the process.
 //!
-//! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it (the feature
-//! `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the decompressor's own memory
-//! pools, which [`Decompressor`] frees when dropped.
+//! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it
+//! (the feature `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the
+//! decompressor's own memory pools, which [`Decompressor`] frees when dropped.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -97,7 +97,8 @@ struct Shared {
 
 /// One file being decompressed.
 pub struct Decompressor<'a> {
-    /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this one.
+    /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this
+    /// one.
     shared: NonNull<Shared>,
     bytes: PhantomData<&'a [u8]>,
 }
@@ -108,8 +109,8 @@ struct Thrown(String);
 unsafe extern "C-unwind" fn error_exit(info: &mut jpeg_common_struct) {
     type Format = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, *mut u8);
     let mut text = [0_u8; 80];
-    // SAFETY: libjpeg's own error manager, whose `format_message` writes at most 80 bytes. Its binding says that it takes a
-    // reference to read from, which in C is the same.
+    // SAFETY: libjpeg's own error manager, whose `format_message` writes at most 80 bytes. Its binding says that it
+    // takes a reference to read from, which in C is the same.
     unsafe {
         if let Some(format) = (*info.err).format_message {
             let format: Format = mem::transmute(format);
@@ -294,8 +295,8 @@ impl<'a> Decompressor<'a> {
         Ok(Some(Planes { across, down, luma, chroma: Some([blue, red]) }))
     }
 
-    /// Whether libjpeg would smooth over the blocks: scans are missing of a progressive image, and with them digits of the
-    /// first coefficients.
+    /// Whether libjpeg would smooth over the blocks: scans are missing of a progressive image, and with them digits of
+    /// the first coefficients.
     fn smooths(&mut self) -> bool {
         let info = self.info();
         if info.coef_bits.is_null() {
@@ -337,8 +338,8 @@ impl<'a> Decompressor<'a> {
 
 impl Drop for Decompressor<'_> {
     fn drop(&mut self) {
-        // SAFETY: zeroed or set up by `jpeg_CreateDecompress`; may be destroyed in any state, and does not throw. The box is
-        // the one leaked by `new`.
+        // SAFETY: zeroed or set up by `jpeg_CreateDecompress`; may be destroyed in any state, and does not throw. The
+        // box is the one leaked by `new`.
         unsafe {
             sys::jpeg_destroy_decompress(self.info());
             drop(Box::from_raw(self.shared.as_ptr()));
