@@ -19,10 +19,10 @@ from . import FAILED, ExportError, checkout, pins  # noqa: E402
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The options that all of them have; the benchmark's program gives them."""
+    """The options that all programs have. The benchmark's program gives them."""
     p = argparse.ArgumentParser(description=description.splitlines()[0])
     p.add_argument("--reference", type=Path, required=True, help="checkout of the reference at the pinned commit")
-    p.add_argument("--check", action="store_true", help="look whether the reference can be run, and stop")
+    p.add_argument("--check", action="store_true", help="check whether the reference can be run, and stop")
     return p
 
 
@@ -38,7 +38,7 @@ def main(
     for name in pins.PINS:
         os.environ.pop(name, None)
     os.environ.update(environment or {})
-    # What libraries print on standard output is not ours to hand on.
+    # Standard output carries only the figures, so the output of libraries goes elsewhere.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:

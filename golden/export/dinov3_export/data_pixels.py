@@ -1,4 +1,4 @@
-"""Encoded images of every kind that ImageNet has, what each operation makes of pixels, and whole crops."""
+"""Encoded images of every kind that ImageNet has, the results of each operation on pixels, and whole crops."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -22,10 +22,10 @@ FACTORS = {
     "hue": (-0.1, 0.05, 0.1, -0.5),
 }
 SIGMAS = (0.1, 0.5, 1.3, 2.0)
-# Height and width of what the operations on colours are shown on.
+# Height and width of the image for the operations on colours.
 SHOWN = (83, 97)
 SMALL = ("crops.global_crops_size=96", "crops.local_crops_size=48")
-# Case -> overrides; those without sizes are of the published ones.
+# Case -> overrides; a case without sizes has the published sizes.
 CROPS = {
     "default": (),
     "shared": ("crops.share_color_jitter=true",),
@@ -48,7 +48,7 @@ def _encoded(image, kind: str, **options) -> bytes:
 
 
 def _odd(image) -> dict[str, bytes]:
-    """Files of the kinds that are rare in ImageNet, made of parts of a photograph that is 400 wide and 300 high or more."""
+    """Files of kinds that are rare in ImageNet, made from parts of a photograph at least 400 wide and 300 high."""
     import numpy as np
     from PIL import Image
 
@@ -78,7 +78,7 @@ def _odd(image) -> dict[str, bytes]:
 
 
 def files(photographs: Path, names: list[str]) -> dict[str, torch.Tensor]:
-    """`file.<name>` of the photographs, as they are, and of the odd ones."""
+    """`file.<name>` of the unchanged photographs and of the rare kinds."""
     found = {name: (photographs / name).read_bytes() for name in names}
     found.update(_odd(_decoded(as_bytes(found["chelsea.jpg"]))))
     return {f"file.{name}": as_bytes(data) for name, data in found.items()}

@@ -1,4 +1,4 @@
-"""Photographs through the reference's own augmentation, kept as the 8-bit crops that it normalises."""
+"""Crops of photographs by the reference's own augmentation, stored as 8-bit pixels before their normalisation."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def normalise(pixels: torch.Tensor, mean, std) -> torch.Tensor:
 
 
 def _pixels(crops: torch.Tensor, mean, std) -> torch.Tensor | None:
-    """The uint8 pixels behind normalised crops; None where normalising them does not give the same bits."""
+    """The uint8 pixels behind normalised crops; None if normalising them does not give the same bits."""
     mean64 = torch.tensor(list(mean), dtype=torch.float64).view(-1, 1, 1)
     std64 = torch.tensor(list(std), dtype=torch.float64).view(-1, 1, 1)
     pixels = ((crops.double() * std64 + mean64) * 255).round().clamp(0, 255).to(torch.uint8)
@@ -25,7 +25,7 @@ def _pixels(crops: torch.Tensor, mean, std) -> torch.Tensor | None:
 
 
 def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
-    """The uint8 pixels behind normalised crops; raises where there are none."""
+    """The uint8 pixels behind normalised crops; raises if there are none."""
     pixels = _pixels(crops, mean, std)
     if pixels is None:
         raise ExportError("the crops are not 8-bit pixels, normalised", "an augmentation that resizes after normalising "
@@ -34,12 +34,13 @@ def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
 
 
 def mask_generator(cfg):
-    """The reference's generator of masks as its training program makes it for a config, and its patches an image."""
+    """The reference's generator of masks, made as in its training program for a config, and its number of patches per
+    image."""
     from dinov3.data import MaskingGenerator
 
     size, patch = cfg.crops.global_crops_size, cfg.student.patch_size
     side = size // patch
-    # The largest block: half the side in whole patches, times the whole side, both rounded down on the way.
+    # The largest block: half the side in whole patches, times the whole side, rounded down at both steps.
     largest = ((0.5 * size) // patch * size) // patch
     return MaskingGenerator(input_size=(side, side), max_num_patches=largest), side * side
 
