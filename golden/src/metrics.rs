@@ -9,7 +9,7 @@ use crate::ulp::max_ulp;
 
 /// Distance of a candidate from a reference, over the elements that are finite on both sides.
 ///
-/// All sums are taken in float64 in an order that depends on the elements' positions alone. Two NaN count as equal, and
+/// All sums are taken in float64 in an order that depends only on the elements' positions. Two NaN count as equal, and
 /// so do two infinities of one sign; every other pair with a NaN or an infinity is counted in `non_finite`. The other
 /// metrics skip every pair with a NaN or an infinity.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,7 +11,7 @@ pub const SUMS: &str = "SHA256SUMS";
 pub struct SumsError {
     /// Counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The problem of the line.
     pub problem: &'static str,
 }
 

@@ -16,11 +16,12 @@ NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a set's values, apart from the machine. `sample_limit` 0 stores every tensor in full.
-    `replicas` is how often a precision is run again for the spread; it stands in each spread, not in the manifest's recipe.
+    `replicas` is the number of further runs of a precision for the spread. Each spread records it; the manifest's recipe
+    does not.
 
-    `training` is what steps are taken (`iteration`, `steps`, `batches`, and `updates` where they start from a state that
-    many updates after the seed); `trajectory` the precisions at which all of them are, elsewhere only the first;
-    `teacher_overrides` the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
+    `training` describes the steps (`iteration`, `steps`, `batches`, and, if they start from a state, `updates`: the number of
+    updates between the seed and the state). `trajectory` lists the precisions that take all steps; the others take only the
+    first. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
 
     name: str
     description: str

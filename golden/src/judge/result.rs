@@ -219,12 +219,12 @@ impl SetJudgement {
         worst(&self.entries)
     }
 
-    /// How many entries have this outcome.
+    /// The number of entries with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.entries.iter().filter(|entry| entry.outcome == outcome).count()
     }
 
-    /// How many entries have the reference's bits.
+    /// The number of entries with the reference's bits.
     pub fn identical(&self) -> usize {
         self.entries.iter().filter(|entry| entry.identical).count()
     }

@@ -1,4 +1,4 @@
-//! What can be wrong with a set on disk.
+//! Errors of a set on disk.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ pub enum SetError {
     /// The folder has no manifest.
     #[error("there is no {}", path.display())]
     NoManifest {
-        /// Where the manifest should be.
+        /// The expected path of the manifest.
         path: PathBuf,
     },
     /// The manifest is not JSON.
@@ -40,7 +40,7 @@ pub enum SetError {
         path: PathBuf,
         /// Path of the field within the manifest.
         field: String,
-        /// What is wrong with it.
+        /// The problem of the field.
         problem: String,
     },
     /// The manifest has another schema version.

@@ -11,7 +11,7 @@ fn tiny(dir: &Path) {
     write_set(dir, Some(4), &[Value::forward("full", vec![1.0, 2.5]), sampled]);
 }
 
-/// Hashes every file anew, as someone would who changed a set and meant to hide it.
+/// Hashes every file again, like a user who changes a set and hides the change.
 fn sum_again(dir: &Path) {
     let names = fs::read_dir(dir).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
     let hashes = names.filter(|name| name != SUMS).map(|name| {

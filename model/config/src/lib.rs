@@ -171,7 +171,7 @@ impl SslConfig {
     /// Adds a frozen teacher with this merged config for distillation.
     ///
     /// # Errors
-    /// As [`SslConfig::from_merged`], and when prototypes or patch sizes differ, which the reference asserts.
+    /// As [`SslConfig::from_merged`], and if prototypes or patch sizes differ, as the reference asserts.
     pub fn with_teacher(self, teacher: &serde_json::Value) -> Result<Self, ConfigError> {
         let Self { student: backbone, dino_head, ibot_head, .. } = Self::from_merged(teacher)?;
         let same = [

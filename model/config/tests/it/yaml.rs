@@ -79,7 +79,7 @@ fn types_are_told_apart() {
     assert!(!is_same(&Value::from("1"), &Value::from(1)));
 }
 
-/// What OmegaConf gave, written as YAML, is read as it was.
+/// OmegaConf's answers, written as YAML, read back unchanged.
 #[test]
 fn what_is_written_reads_back() {
     for Case { answer, .. } in cases() {

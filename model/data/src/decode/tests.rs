@@ -107,8 +107,9 @@ fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Of 300 damaged copies of each file Pillow decodes so many, namely these. Of the kinds that do not go through
-/// libjpeg's own transform the pixels are the same, too; in the others coefficients that overflow do so in another way.
+/// Pillow decodes this number of 300 damaged copies of each file, namely these copies. Of the kinds that do not go
+/// through libjpeg's own transform the pixels are the same, too; in the others coefficients that overflow do so in
+/// another way.
 #[test]
 fn damaged_files_fare_as_with_pillow() {
     for (name, decodable, which, pixels) in [

@@ -114,7 +114,7 @@ impl FromStr for Split {
 mod tests {
     use super::*;
 
-    /// What the reference's `get_image_relpath` gives.
+    /// The paths of the reference's `get_image_relpath`.
     #[test]
     fn images_lie_where_the_reference_looks() {
         for (split, index, class_id, path) in [

@@ -10,7 +10,7 @@ const DEEPEST: usize = 8;
 pub enum Literal {
     /// In quotes, without escapes.
     Str(String),
-    /// Not negative.
+    /// A number that is not negative.
     Int(u64),
     /// `True` or `False`.
     Bool(bool),

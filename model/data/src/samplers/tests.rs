@@ -147,7 +147,7 @@ fn ranks_share() {
     assert_eq!(ShardedInfiniteSampler::new(settings(100, false, 5, 0, 7), 0, false).unwrap().dropped(), 0);
 }
 
-/// As many samples as a long run of one rank out of eight; the reference would need hours.
+/// The number of samples of a long run of one rank out of eight; the reference would need hours.
 #[test]
 fn advancing_far_takes_seconds() {
     let began = std::time::Instant::now();

@@ -11,12 +11,12 @@ use crate::npy::NpyError;
 /// The reason why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// What the system says.
+    /// The system's error.
     #[error("the table {} cannot be read: {error}", path.display())]
     Open {
         /// The table.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// The file is not a `.npy` file of one dimension.
@@ -94,7 +94,7 @@ pub enum PrepareError {
     Read {
         /// The folder or link.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// The split has no folder.
@@ -138,12 +138,12 @@ pub enum PrepareError {
         /// The problem of the number.
         problem: &'static str,
     },
-    /// What the system says.
+    /// The system's error.
     #[error("{} cannot be written: {error}", path.display())]
     Write {
         /// The table or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }

@@ -18,12 +18,12 @@ const LONGEST: usize = 131_072;
 /// The reason why the labels cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
-    /// What the system says.
+    /// The system's error.
     #[error("the labels {} cannot be read: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// A line is not UTF-8.

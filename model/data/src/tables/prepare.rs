@@ -47,7 +47,7 @@ pub struct Options<'a> {
 pub struct Remarks {
     /// Number of images that a dataset will not find, because the path composed from the entry differs from their path.
     pub lost: usize,
-    /// One of them.
+    /// The path of one of these images.
     pub lost_example: Option<PathBuf>,
     /// Number of classes whose id or name is cut short, because labels and folders are in different orders.
     pub cut: usize,

@@ -28,7 +28,7 @@ pub struct Class {
     pub refused: Option<PrepareError>,
     /// Number of images that a dataset will not find, because the path composed from the entry differs from their path.
     pub lost: usize,
-    /// One of them.
+    /// The path of one of these images.
     pub lost_example: Option<PathBuf>,
 }
 

@@ -41,7 +41,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Row `y`, which may be longer than the picture is wide.
+    /// Row `y`. It may be longer than the width of the picture.
     #[inline(always)]
     pub fn row(&self, y: usize) -> &[u8] {
         &self.samples[y * self.stride..][..self.stride]
@@ -53,7 +53,7 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread keeps no more than three planes of this many bytes.
+/// The largest plane that a thread keeps, in bytes. A thread keeps at most three planes.
 const MOST_SPARE: usize = 4 << 20;
 
 impl Plane {
@@ -78,9 +78,9 @@ impl Drop for Plane {
 
 /// The components of a picture before their conversion to RGB.
 pub struct Planes {
-    /// Luma samples a chroma sample, across: 1 or 2.
+    /// Number of luma samples per chroma sample in a row: 1 or 2.
     pub across: usize,
-    /// The same, down.
+    /// Number of luma samples per chroma sample in a column.
     pub down: usize,
     /// Luma.
     pub luma: Plane,
@@ -126,7 +126,7 @@ unsafe extern "C-unwind" fn no_message(_: &mut jpeg_common_struct) {}
 
 unsafe extern "C-unwind" fn nothing(_: &mut jpeg_decompress_struct) {}
 
-/// All bytes were given at the start, so there are no more: libjpeg suspends.
+/// libjpeg got all bytes at the start, so there are no further bytes, and libjpeg suspends.
 unsafe extern "C-unwind" fn no_more_input(_: &mut jpeg_decompress_struct) -> c_int {
     0
 }
@@ -218,7 +218,7 @@ impl<'a> Decompressor<'a> {
         Ok(Frame { width: info.image_width as usize, height: info.image_height as usize })
     }
 
-    /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte a layer.
+    /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte per layer.
     ///
     /// # Errors
     /// If the file ends before the last row, or its data cannot be decoded.
@@ -295,8 +295,8 @@ impl<'a> Decompressor<'a> {
         Ok(Some(Planes { across, down, luma, chroma: Some([blue, red]) }))
     }
 
-    /// Whether libjpeg would smooth over the blocks: scans are missing of a progressive image, and with them digits of
-    /// the first coefficients.
+    /// Whether libjpeg would smooth the blocks, because scans of a progressive image are missing, and with them digits
+    /// of the first coefficients.
     fn smooths(&mut self) -> bool {
         let info = self.info();
         if info.coef_bits.is_null() {
@@ -309,7 +309,7 @@ impl<'a> Decompressor<'a> {
         missing.iter().any(|bits| bits[..10].iter().any(|bits| *bits != 0))
     }
 
-    /// The samples of one component; `None` when no scan held it.
+    /// The samples of one component; `None` if no scan held the component.
     fn plane(&mut self, arrays: *mut *mut jvirt_barray_control, at: usize) -> Result<Option<Plane>, Failure> {
         // SAFETY: `arrays` has an element a component.
         let (part, array) = unsafe { (&*self.info().comp_info.add(at), *arrays.add(at)) };

@@ -62,7 +62,7 @@ fn hsv(red: i32, green: i32, blue: i32) -> [i32; 3] {
     } else {
         (4.0, lack(green), lack(red))
     };
-    // Of the two, that of the least channel is 1: taken first, it leaves one rounding, like float64.
+    // The least channel lacks exactly 1. Subtracting this 1 first leaves one rounding, as in float64.
     let sixths = if minus == 1.0 { (base - 1.0) + plus } else { (base + plus) - minus };
     let turns = sixths / 6.0;
     let hue = if turns < 0.0 { 1.0 + turns } else { turns };
