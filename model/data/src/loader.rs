@@ -227,8 +227,8 @@ impl Loader {
         Self::start_at(dataset, sampler, collation, settings, unusable, position)
     }
 
-    /// The same at the `position` of another loader of the same dataset and settings, from which `sampler` has given that loader's samples
-    /// already: the batches are those that come next there. `base_seed` does not count.
+    /// The same at the `position` of another loader of the same dataset and settings, from which `sampler` has given
+    /// that loader's samples already: the batches are those that come next there. `base_seed` does not count.
     ///
     /// # Errors
     /// As [`Loader::start`], and when the position is one of another number of streams.

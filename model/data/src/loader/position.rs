@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::random::Streams;
 
-/// How far a loader has come: all that decides its next batches beside dataset, sampler and settings. It depends on the batches that were
-/// taken alone, not on those that threads have begun.
+/// How far a loader has come: all that decides its next batches beside dataset, sampler and settings. It depends on the
+/// batches that were taken alone, not on those that threads have begun.
 #[derive(Clone, Debug)]
 pub struct Position {
     /// Batches that were taken.

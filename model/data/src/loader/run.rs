@@ -133,8 +133,9 @@ impl RunLoader {
         Self::begin(config, dataset, start, positions.collect(), unusable)
     }
 
-    /// Starts the loaders of `config` where those of `position` stood: the batches are those that would have come next, to the bit. The
-    /// samplers go on in the order that began at the position's iteration, and `start.iteration` does not count.
+    /// Starts the loaders of `config` where those of `position` stood: the batches are those that would have come next,
+    /// to the bit. The samplers go on in the order that began at the position's iteration, and `start.iteration` does
+    /// not count.
     ///
     /// # Errors
     /// As [`RunLoader::start`], and when dataset, batch size, ranks, resolutions or workers are not the position's.

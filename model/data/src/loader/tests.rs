@@ -182,10 +182,11 @@ fn each_unusable_image_is_told_once() {
     insta::assert_snapshot!(told.join("\n"), @"");
 }
 
-/// Batches go on as they would have, whatever was made ahead and however many threads there are, and an unusable image of before counts.
+/// Batches go on as they would have, whatever was made ahead and however many threads there are, and an unusable image
+/// of before counts.
 ///
-/// Seen red: with the streams as the threads had left them, with all of them as they stood after the last batch alone, and with those of
-/// the first batch.
+/// Seen red: with the streams as the threads had left them, with all of them as they stood after the last batch alone,
+/// and with those of the first batch.
 #[test]
 fn a_loader_goes_on_from_another_ones_position() {
     let album = || Album { truncated: [4].into(), missing: [13].into(), ..Album::default() };

@@ -44,7 +44,8 @@ impl Streams {
         }
     }
 
-    /// Where the streams stand, [`STATE_BYTES`] long: the next 624 words of torch's, Python's and NumPy's, little-endian.
+    /// Where the streams stand, [`STATE_BYTES`] long: the next 624 words of torch's, Python's and NumPy's,
+    /// little-endian.
     pub fn state(&self) -> Vec<u8> {
         let all = [&self.torch.words, &self.python.words, &self.numpy.words];
         all.into_iter().flat_map(|words| words.state().into_iter().flat_map(u32::to_le_bytes)).collect()
