@@ -54,11 +54,11 @@ impl Fingerprint {
 /// A circumstance that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Which one.
+    /// The name of the circumstance.
     pub field: &'static str,
-    /// That of the recording.
+    /// The value of the recording.
     pub recorded: String,
-    /// That of whoever is held against it.
+    /// The value of the compared run.
     pub here: String,
 }
 

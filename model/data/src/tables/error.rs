@@ -20,7 +20,7 @@ pub enum TableError {
         error: io::Error,
     },
     /// The file is not a `.npy` file of one dimension.
-    #[error("{} is not a table:  {error}", path.display())]
+    #[error("{} is not a table: {error}", path.display())]
     Format {
         /// The table.
         path: PathBuf,
