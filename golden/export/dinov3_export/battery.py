@@ -23,9 +23,10 @@ GRID, STUDENT_GRID = 8, 4
 
 @dataclass
 class Case:
-    """`run` gets the tensors drawn in these shapes and the batch's float type, and returns what is recorded: the case's
-    value under the empty name, more under others. `gradient`: that of the value's sum by the first tensor is too.
-    `bfloat16`: whether torch computes it on the host in that type."""
+    """`run` takes the tensors drawn in these shapes and the batch's float type, and returns the recorded values: the
+    case's value under the empty name, further values under other names. `gradient`: whether the gradient of the value's
+    sum with respect to the first tensor is recorded. `bfloat16`: whether torch computes the case on the host in that
+    type."""
 
     name: str
     shapes: tuple[tuple[int, ...], ...]

@@ -1,7 +1,8 @@
-"""The reference's side of a benchmark: what the programs in `suites/perf/reference/` share. The crate `dinov3-perf` starts them.
+"""The reference's side of a benchmark: the code shared by the programs in `suites/perf/reference/`. The crate
+`dinov3-perf` starts the programs.
 
-Nothing here imports torch before the environment is as it should be, and nothing that an old Python cannot read comes before
-its version is known."""
+The module imports torch only after it has set the environment, and it checks Python's version before any code that an
+old Python cannot parse."""
 
 import sys
 
@@ -31,10 +32,10 @@ def main(
     measure: Callable[[argparse.Namespace, Path], dict],
     environment: dict[str, str] | None = None,
 ) -> int:
-    """Prints the figures of `measure`, which gets the arguments and the checkout, as one line of JSON on standard output;
-    errors with their hints go to standard error. Returns the exit code.
+    """Prints the figures of `measure`, which takes the arguments and the checkout, as one line of JSON on standard
+    output. Errors and their hints go to standard error. Returns the exit code.
 
-    The pins of whoever called are taken away, then `environment` is set: both before NumPy and torch read them."""
+    The caller's pins are removed and `environment` is set before NumPy and torch read them."""
     for name in pins.PINS:
         os.environ.pop(name, None)
     os.environ.update(environment or {})

@@ -135,9 +135,9 @@ def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None
     """The model ready for its forward at a precision: `truth` in float64, `fp32` as it is, `bf16` under the
     reference's own FSDP2 mixed precision.
 
-    Weights are drawn on the host whatever the device. `on_init` sees the model between initialisation and warming.
-    `via_host` (by default: not on the CPU) has the sharded model take its weights from a plain one on the host; `shard`
-    (by default: bf16 alone) shards it.
+    Weights are drawn on the host on every device. `on_init` is called with the model between initialisation and warming.
+    `via_host` (by default: true except on the CPU) copies the sharded model's weights from a plain model on the host.
+    `shard` (by default: true only for bf16) shards the model.
     """
     shard = precision == "bf16" if shard is None else shard
     via_host = device != "cpu" if via_host is None else via_host

@@ -110,8 +110,8 @@ def _in_imagenet(stored: dict[str, torch.Tensor], names: list[str], out: Path):
 def batches(
     seed: int, stored: dict[str, torch.Tensor], names: list[str], config: Callable, out: Path
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields of each case and batch `loader.<case>.<batch>.<global|local|gram|masks|indices>`, and where there are several
-    sizes `loader.<case>.order` I64 [batches]: the side of each batch's global crops."""
+    """Yields `loader.<case>.<batch>.<global|local|gram|masks|indices>` for each case and batch. A case with several
+    sizes also has `loader.<case>.order` I64 [batches]: the side of each batch's global crops."""
     from dinov3.utils import fix_random_seeds
 
     for number, (case, (overrides, start, count, loaders)) in enumerate(CASES.items()):

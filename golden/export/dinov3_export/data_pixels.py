@@ -112,8 +112,8 @@ def _resized(image, top: int, left: int, height: int, width: int, size: list[int
 
 
 def pixels(stored: dict[str, torch.Tensor], cfg) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields (name, U8 [H, W, 3]) of what is decoded, cropped and changed in colour, and F32 of what is blurred (pixel values,
-    [H, W, 3]) and normalised ([3, H, W])."""
+    """Yields (name, tensor): U8 [H, W, 3] for decoded, cropped and recoloured images, F32 for blurred images (pixel
+    values, [H, W, 3]) and normalised images ([3, H, W])."""
     images = {key.removeprefix("file."): _decoded(data) for key, data in stored.items() if key.startswith("file.")}
     for name, image in images.items():
         yield f"pixels.decode.{name}", _pixels(image)
@@ -140,8 +140,8 @@ def _changed(image, stored: dict[str, torch.Tensor], cfg) -> Iterator[tuple[str,
 
 
 def crops(seed: int, stored: dict[str, torch.Tensor], names: list[str], config: Callable) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields of each case and photograph the crops as the model receives them, F32: `.global` [2, 3, S, S], `.local`
-    [L, 3, s, s], and `.gram` [2, 3, g, g] where there are some."""
+    """Yields the crops of each case and photograph as the model receives them, F32: `.global` [2, 3, S, S], `.local`
+    [L, 3, s, s], and, if the case has Gram teacher crops, `.gram` [2, 3, g, g]."""
     from dinov3.utils import fix_random_seeds
 
     images = [(Path(name).stem, _decoded(stored[f"file.{name}"])) for name in names]

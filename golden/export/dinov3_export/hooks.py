@@ -20,7 +20,7 @@ def _output_types() -> tuple[type, ...]:
 
 
 class Taps:
-    """Hooks on student and teacher that hand `(name, tensor)` to `sink`."""
+    """Hooks on student and teacher that pass `(name, tensor)` to `sink`."""
 
     def __init__(self, model: nn.Module, sink) -> None:
         self._model = model

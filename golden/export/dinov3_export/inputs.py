@@ -91,9 +91,10 @@ def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, se
 
 
 def batches(cfg, model, photographs: Path, recipe: dict) -> dict[str, torch.Tensor]:
-    """The batches of training steps: of batch b, cut with the seed plus 100 plus b, image i is photograph b · B + i modulo
-    their number. Returns what `augment` does under `<b>.<name>`, and `gram_teacher_crops` [2B, 3, h, w] where the recipe
-    has some. Crops that are no 8-bit pixels, being resized after they were normalised, are kept as they are, F32."""
+    """The batches of training steps. The seed of batch b is the seed plus 100 plus b, and its image i is photograph b ·
+    B + i modulo the number of photographs. Returns the results of `augment` under `<b>.<name>`, and
+    `gram_teacher_crops` [2B, 3, h, w] if the recipe has them. Crops resized after their normalisation are not 8-bit
+    pixels and are stored unchanged, F32."""
     images, size = _open(photographs, recipe["photographs"]), recipe["batch_size"]
     mean, std = cfg.crops.rgb_mean, cfg.crops.rgb_std
     kept = {}

@@ -19,9 +19,9 @@ def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
 
 
 def merge_entries(results: dict[str, dict]) -> list[dict]:
-    """One list of entries with a record for each precision; the lists must agree in names, stages and order. Two kinds of
-    entry may be missing at a precision: those that it says it cannot record, and the stage trajectory, which comes last,
-    altogether."""
+    """One list of entries with a record for each precision. The lists of the precisions must agree in names, stages and
+    order. A precision may lack two kinds of entries: the entries that its recording process declares absent, and the
+    whole stage trajectory, which comes last."""
     absent = {p: set(result.get("absent", ())) for p, result in results.items()}
     steps = _merge({p: [e for e in r["entries"] if e["stage"] != LAST] for p, r in results.items()}, absent)
     last = {p: found for p, r in results.items() if (found := [e for e in r["entries"] if e["stage"] == LAST])}
