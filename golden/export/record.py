@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Records golden sets from a checkout of the reference. `--help` lists the options, `golden/README.md` tells the story."""
+"""Records golden sets from a checkout of the reference. `--help` lists the options; `golden/README.md` describes the
+sets."""
 
 import sys
 

@@ -1,4 +1,4 @@
-//! What is recorded of every tensor however large: statistics and a hash.
+//! Statistics and hash of a tensor. A set records both for every tensor, however large.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -11,10 +11,10 @@ use crate::tensor::TensorView;
 pub struct Stats {
     /// Number of NaN and infinite elements.
     pub non_finite: u64,
-    /// Smallest; `None` if no element is finite.
+    /// Smallest finite element; `None` if no element is finite.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub min: Option<f64>,
-    /// Largest; `None` if no element is finite.
+    /// Largest finite element; `None` if no element is finite.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub max: Option<f64>,
     /// Arithmetic mean; `None` if no element is finite, or the sum is not.
@@ -39,7 +39,7 @@ pub fn digest(view: TensorView<'_>) -> Digest {
     Digest { stats: stats(view), sha256: sha256_hex(view.bytes()) }
 }
 
-/// SHA-256 of `bytes` in lower-case hex. Uses the processor's instructions for it where it has them.
+/// SHA-256 of `bytes` in lower-case hex. Uses the processor's SHA instructions if it has them.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
@@ -53,7 +53,7 @@ fn hex(hash: &[u8]) -> String {
     })
 }
 
-/// Statistics of `view`, streaming. The result depends on the elements alone: the order of summation is fixed.
+/// Statistics of `view`, streaming. The order of summation is fixed, so the result depends only on the elements.
 pub fn stats(view: TensorView<'_>) -> Stats {
     let mut sums = Sums::default();
     view.for_each_chunk(|chunk| sums.add(chunk));

@@ -1,8 +1,8 @@
-//! What decides whether the same bits can be expected.
+//! The fingerprint: the circumstances that decide whether the same bits can be expected.
 
 use serde::{Deserialize, Serialize};
 
-/// The circumstances under which a precision was recorded. Where all of them match, the same program gives the same bits.
+/// The circumstances under which a precision was recorded. If all of them match, the same program gives the same bits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
@@ -12,24 +12,25 @@ pub struct Fingerprint {
     pub architecture: String,
     /// Kind of device (`cpu`).
     pub device: String,
-    /// Maker of the processor as MKL sees it (`GenuineIntel`); `None` where there is no such name. MKL keeps its promises about
-    /// instruction sets to its own maker's processors alone, and can be made to take others for such.
+    /// Maker of the processor as MKL sees it (`GenuineIntel`); `None` if the architecture has no such name. MKL honours
+    /// its instruction set settings only on Intel's processors, and a preloaded library can make it treat other
+    /// processors as Intel's.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub cpu_vendor: Option<String>,
     /// Instruction set that libtorch's own kernels were pinned to.
     pub cpu_capability: String,
-    /// Instruction set that MKL was pinned to; `None` where it is not used.
+    /// Instruction set that MKL was pinned to; `None` if it was not pinned.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub mkl_cbwr: Option<String>,
-    /// Instruction set that oneDNN was pinned to; `None` where it is not used.
+    /// Instruction set that oneDNN was pinned to; `None` if it was not pinned.
     #[serde(deserialize_with = "crate::manifest::required")]
     pub onednn_max_cpu_isa: Option<String>,
-    /// Threads within an operation: they decide where sums are split.
+    /// Threads within an operation. The number decides how sums are split.
     pub threads: u32,
 }
 
 impl Fingerprint {
-    /// What differs, empty when the fingerprints match. `self` is the recorded one.
+    /// The differences; empty if the fingerprints match. `self` is the recorded fingerprint.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let fields = [
@@ -53,11 +54,11 @@ impl Fingerprint {
 /// A circumstance that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Which one.
+    /// The name of the circumstance.
     pub field: &'static str,
-    /// That of the recording.
+    /// The value of the recording.
     pub recorded: String,
-    /// That of whoever is held against it.
+    /// The value of the compared run.
     pub here: String,
 }
 

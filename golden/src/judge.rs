@@ -1,4 +1,4 @@
-//! Applying the rule of [`crate::tolerance`] to a candidate.
+//! The judge: applies the rule of [`crate::tolerance`] to a candidate.
 
 use std::collections::HashMap;
 
@@ -31,31 +31,31 @@ use dinov3_ground::{Hint, Hints};
 use kinds::{first_difference, never_observed};
 use rule::{Borrowed, Yardstick};
 
-/// What is expected of a candidate.
+/// The requirement on a candidate's bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expectation {
-    /// The fingerprints match: nothing less than the same bits.
+    /// The fingerprints match: the candidate must have the same bits.
     Identical,
-    /// They do not: errors within the yardstick.
+    /// The fingerprints differ: the candidate's errors must be within the yardstick.
     Yardstick {
-        /// Why the same bits cannot be expected.
+        /// The reasons why the same bits cannot be expected.
         differences: Vec<Difference>,
     },
 }
 
 impl Expectation {
-    /// What `here` allows to expect of a value recorded under `recorded`.
+    /// The expectation for a run under `here` of a value recorded under `recorded`.
     pub fn of(recorded: &Fingerprint, here: &Fingerprint) -> Self {
         let differences = recorded.differences(here);
         if differences.is_empty() { Self::Identical } else { Self::Yardstick { differences } }
     }
 }
 
-/// Why a candidate cannot be judged at all.
+/// A reason why a candidate cannot be judged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JudgeError {
-    /// The golden set or the candidate set is at fault.
+    /// The golden set or the candidate set has an error.
     #[error(transparent)]
     Set(#[from] SetError),
     /// The golden set's own records of an entry do not fit together.
@@ -63,10 +63,10 @@ pub enum JudgeError {
     Golden {
         /// The entry.
         entry: String,
-        /// Why they cannot be compared.
+        /// The reason.
         source: CompareError,
     },
-    /// The candidate set keeps other elements of a large tensor.
+    /// The candidate set stores other elements of a large tensor.
     #[error(
         "`{entry}` cannot be compared: the golden set was recorded with sample limit {}, the candidate with {}",
         limit(*golden), limit(*candidate)
@@ -79,7 +79,7 @@ pub enum JudgeError {
         /// Limit of the candidate.
         candidate: Option<usize>,
     },
-    /// The candidate set keeps nothing of a tensor that must be compared.
+    /// The candidate set stores no elements of a tensor that must be compared.
     #[error("`{entry}` cannot be compared: the candidate recorded its statistics alone")]
     NothingStored {
         /// The entry.
@@ -92,10 +92,10 @@ pub enum JudgeError {
         entry: String,
         /// Its stage.
         stage: Stage,
-        /// What would have been limited.
+        /// The metric without a tolerance.
         metric: Metric,
     },
-    /// The truth was to be judged by its own error.
+    /// The caller asked to judge the truth by a yardstick.
     #[error("the truth has no rounding error to serve as a yardstick")]
     TruthHasNoYardstick,
 }
@@ -118,9 +118,10 @@ impl Hint for JudgeError {
     }
 }
 
-/// Judges one candidate at one precision against a golden set, entry by entry as the values come. Keeps figures, no tensors.
+/// Judges one candidate at one precision against a golden set, one entry at a time, in the order of the caller. Keeps
+/// figures but no tensors.
 ///
-/// A tensor with the recording's bits passes, one of other numbers does not:
+/// A tensor with the recording's bits passes; a tensor with wrong numbers fails:
 ///
 /// ```
 /// use dinov3_golden::{Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
@@ -157,16 +158,16 @@ pub struct Judge<'a> {
     index: HashMap<&'a str, usize>,
     judged: Vec<Option<EntryJudgement>>,
     unexpected: Vec<EntryJudgement>,
-    /// Error of the reference at each entry, once it has been needed.
+    /// Error of the reference at each entry, cached at its first use.
     reference: HashMap<usize, Option<Metrics>>,
-    /// The largest error at a place of any block, once it has been needed.
+    /// The largest error at a place of any block, cached at its first use.
     peers: HashMap<String, Option<Borrowed>>,
-    /// Where Adam's steps can be judged, by the entry of the first moment, once it has been needed.
+    /// The elements where Adam's steps can be judged, by the entry of the first moment, cached at their first use.
     decided: HashMap<usize, Option<Decided>>,
 }
 
 impl<'a> Judge<'a> {
-    /// A judge who has seen nothing yet. `rules` say what the names of the model's tensors mean.
+    /// A judge without observations. `rules` give the meaning of the names of the model's tensors.
     ///
     /// # Errors
     /// If the golden set has no such precision, or the truth is to be judged by a yardstick.
@@ -198,11 +199,11 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Judges a whole tensor of our own.
+    /// Judges a whole tensor.
     ///
     /// # Errors
-    /// If the golden set cannot be read or says nothing of how to judge the entry. What is wrong with the candidate is no
-    /// error but the judgement's outcome.
+    /// If the golden set cannot be read or has no rule for the entry. A defect of the candidate is not an error; it
+    /// becomes the outcome of the judgement.
     pub fn observe(&mut self, name: &str, view: TensorView<'_>) -> Result<&EntryJudgement, JudgeError> {
         let Some(recorded) = self.expected(name)? else { return Ok(self.refuse(name)) };
         let same_kind = view.dtype() == recorded.record.dtype && view.shape() == recorded.record.shape;
@@ -222,10 +223,10 @@ impl<'a> Judge<'a> {
         self.judge(recorded, &candidate)
     }
 
-    /// Judges what another set recorded. Its own consistency is [`fn@crate::verify`]'s business.
+    /// Judges the record of another set. [`fn@crate::verify`] checks that set's own consistency.
     ///
     /// # Errors
-    /// As [`Judge::observe`]; and if the two sets keep different elements of the tensor.
+    /// As [`Judge::observe`]; and if the two sets store different elements of the tensor.
     pub fn observe_recorded(&mut self, name: &str, theirs: Recorded<'_>) -> Result<&EntryJudgement, JudgeError> {
         let Some(ours) = self.expected(name)? else { return Ok(self.refuse(name)) };
         let same_kind = theirs.record.dtype == ours.record.dtype && theirs.record.shape == ours.record.shape;
@@ -241,7 +242,7 @@ impl<'a> Judge<'a> {
         self.judge(ours, &candidate)
     }
 
-    /// Closes the case: what was not observed is missing.
+    /// Ends the judgement: entries that were not observed are missing.
     pub fn finish(self) -> SetJudgement {
         let Self { golden, precision, expectation, index, mut judged, unexpected, .. } = self;
         let mut expected: Vec<usize> = index.into_values().collect();
@@ -256,7 +257,7 @@ impl<'a> Judge<'a> {
         SetJudgement { set: golden.manifest().name.clone(), precision, expectation, entries, unexpected }
     }
 
-    /// The golden record for a name; `None` if there is none, or it was judged already.
+    /// The golden record for a name; `None` if the set has no such name, or the entry was judged already.
     fn expected(&self, name: &str) -> Result<Option<Recorded<'a>>, SetError> {
         match self.index.get(name) {
             Some(&index) if self.judged[index].is_none() => {
@@ -294,7 +295,7 @@ impl<'a> Judge<'a> {
         Ok(self.judged[index].insert(judgement))
     }
 
-    /// Dtype and shape agree: are the values right?
+    /// Judges the values, after dtype and shape agreed.
     fn judge_values(
         &mut self,
         judgement: &mut EntryJudgement,
@@ -334,7 +335,8 @@ impl<'a> Judge<'a> {
         } else if matches!(golden.entry.stage, Stage::Init | Stage::Data) {
             rule::seeded(golden, &(candidate.stats)())
         } else if self.precision == Precision::Truth {
-            // Only where the same bits are expected: there is nothing to excuse other ones.
+            // `Judge::new` accepts the truth only if the same bits are expected, so `conclude` makes other bits a
+            // failure.
             Ok(rule::Verdict::Within { checks: Vec::new() })
         } else {
             let borrowed = self.borrowed(index)?;
@@ -356,7 +358,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// The truth's record of an entry, if it was recorded.
+    /// The truth's record of an entry; `None` if the truth was not recorded.
     fn truth(&self, index: usize) -> Result<Option<Recorded<'a>>, SetError> {
         let entry = &self.golden.manifest().entries[index];
         match entry.records.get(Precision::Truth) {
@@ -371,8 +373,8 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Judges all that `candidate` recorded at `precision`; see [`Judge`]. Whether the recipes agree is for the caller to ask
-/// first ([`crate::check_same_recipe`]).
+/// Judges all entries that `candidate` recorded at `precision`; see [`Judge`]. The caller must first check that the
+/// recipes agree ([`crate::check_same_recipe`]).
 ///
 /// # Errors
 /// As [`Judge::new`] and [`Judge::observe_recorded`].

@@ -1,16 +1,16 @@
 //! Golden sets of DINOv3: the format, its reader and writer, the comparison metrics, and the rule that tells rounding
 //! from a defect.
 //!
-//! A set is a folder with `manifest.json`, one `*.safetensors` file a recorded precision, and `SHA256SUMS`. It holds
-//! the tensors that the reference computes, in execution order, once in float64 (the *truth*) and once in each precision
-//! that a run may use. Reading maps the files into memory and never collects a tensor, so a set larger than memory
-//! compares.
+//! A set is a folder with `manifest.json`, one `*.safetensors` file for each recorded precision, and `SHA256SUMS`. It
+//! holds the tensors that the reference computes, in execution order, once in float64 (the *truth*) and once in each
+//! precision that a run may use. The reader maps the files into memory and never copies a whole tensor, so sets larger
+//! than memory can be compared.
 //!
 //! * [`GoldenSet`] reads a set, [`verify`](fn@verify) checks every byte of one, [`SetWriter`] writes one.
 //! * [`compare`] measures two tensors, [`digest`](fn@digest) summarises one.
 //! * [`Judge`] applies the rule of [`tolerance`] to a candidate and names the first divergence.
 //!
-//! This crate knows nothing of libtorch: a tensor is a dtype, a shape and little-endian bytes ([`TensorView`]).
+//! This crate does not use libtorch: a tensor is a dtype, a shape and little-endian bytes ([`TensorView`]).
 
 pub mod digest;
 pub mod fingerprint;

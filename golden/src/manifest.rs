@@ -19,7 +19,7 @@ pub const INPUTS: &str = "inputs.safetensors";
 /// File name of the state that a run starts from, within a set whose recipe asks for one.
 pub const STATE: &str = "state.safetensors";
 
-/// All that a set says of itself.
+/// The manifest of a set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -27,15 +27,15 @@ pub struct Manifest {
     pub schema_version: u64,
     /// Name of the set, and of its folder.
     pub name: String,
-    /// One line for a person.
+    /// One line of description for a reader.
     pub description: String,
-    /// Which run profile replays it: `quick` or `full` (`full` runs both).
+    /// The run profile that replays the set: `quick` or `full` (`full` replays both kinds).
     pub profile: Profile,
-    /// Whose code was run.
+    /// The repository and commit of the recorded code.
     pub reference: Reference,
-    /// With what it was recorded.
+    /// The recording program and the versions of its software.
     pub recorder: Recorder,
-    /// All that a replay needs to know.
+    /// The recipe that a replay follows.
     pub recipe: Recipe,
     /// Tensors with more elements than this are sampled; `None`: everything is stored in full.
     #[serde(deserialize_with = "required")]
@@ -71,17 +71,17 @@ where
     Option::deserialize(deserializer)
 }
 
-/// Which run profile replays a set.
+/// The run profile that replays a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// Replayed by both profiles.
     Quick,
-    /// Replayed by `full` alone.
+    /// Replayed only by `full`.
     Full,
 }
 
-/// Whose code was run.
+/// The repository and commit of the recorded code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
@@ -91,7 +91,7 @@ pub struct Reference {
     pub commit: String,
 }
 
-/// What recorded a set.
+/// The program that recorded a set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recorder {
     /// Version of the recording program.
@@ -101,63 +101,63 @@ pub struct Recorder {
     pub software: Map<String, Value>,
 }
 
-/// What a replay needs to know.
+/// The recipe of a set: everything that a replay must repeat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// The reference's YAML, relative to its checkout; `None`: its defaults.
+    /// The reference's YAML file, relative to its checkout; `None`: its defaults.
     #[serde(deserialize_with = "required")]
     pub config_file: Option<String>,
-    /// `key=value` pairs on top of it.
+    /// `key=value` overrides of the file.
     pub overrides: Vec<String>,
     /// Seed of weights, data and draws.
     pub seed: u64,
     /// Number of ranks.
     pub world_size: u32,
-    /// Images a rank.
+    /// Images per rank.
     pub batch_size: usize,
-    /// Standard deviation of the noise added to the weights; 0: as initialised.
+    /// Standard deviation of the noise added to the initial weights; 0: no noise.
     pub warm: f64,
-    /// Stages recorded.
+    /// The recorded stages.
     pub stages: Vec<Stage>,
     /// The photographs that the inputs were cut from, in order.
     pub photographs: Vec<Photograph>,
-    /// How `get_intermediate_layers` was called; `None`: it was not.
+    /// The call of `get_intermediate_layers`; `None`: it was not called.
     #[serde(deserialize_with = "required")]
     pub intermediate: Option<Intermediate>,
-    /// The training steps taken; `None`: none, the forward pass alone.
+    /// The training steps; `None`: only the forward pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Training>,
-    /// Version of the battery of loss functions that was run; `None`: it was not.
+    /// Version of the battery of loss functions; `None`: it was not run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_battery: Option<u32>,
-    /// Version of the battery of random streams, masks, samplers, pixels and tables that was recorded; `None`: it was not.
+    /// Version of the battery of random streams, masks, samplers, pixels and tables; `None`: it was not recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_battery: Option<u32>,
     /// The full merged config.
     pub config: Value,
 }
 
-/// Which training steps were taken, and from where.
+/// The training steps of a set, and their start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// Index into the schedules of the first step.
+    /// Index of the first step in the schedules.
     pub iteration: usize,
-    /// How many steps, one after another.
+    /// Number of consecutive steps.
     pub steps: usize,
-    /// Distinct batches among the inputs; iteration i of rank r takes number (i · ranks + r) mod this.
+    /// Number of distinct batches among the inputs; iteration i of rank r takes batch (i · ranks + r) mod this number.
     pub batches: usize,
     /// Whether the first step starts from [`STATE`]; otherwise from the seed.
     pub state: bool,
-    /// Optimizer steps that the state has behind it; 0 without one.
+    /// Number of optimizer steps taken before the state; 0 without a state.
     pub updates: u64,
     /// The merged config of a distillation's teacher.
     #[serde(deserialize_with = "required")]
     pub teacher_config: Option<Value>,
 }
 
-/// A photograph that the inputs were cut from.
+/// A photograph from which the inputs were cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Photograph {
@@ -167,7 +167,7 @@ pub struct Photograph {
     pub sha256: String,
 }
 
-/// How `get_intermediate_layers` was called.
+/// The arguments of `get_intermediate_layers`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Intermediate {
@@ -185,13 +185,13 @@ pub struct Intermediate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerPrecision<T> {
-    /// The one of the float64 truth.
+    /// The value of the float64 truth.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub truth: Option<T>,
-    /// The one of float32.
+    /// The value of float32.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub fp32: Option<T>,
-    /// The one of mixed precision.
+    /// The value of mixed precision.
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub bf16: Option<T>,
 }
@@ -207,7 +207,7 @@ impl<T> Default for PerPrecision<T> {
 }
 
 impl<T> PerPrecision<T> {
-    /// The one of `precision`, if recorded.
+    /// The value of `precision`, if recorded.
     pub fn get(&self, precision: Precision) -> Option<&T> {
         match precision {
             Precision::Truth => self.truth.as_ref(),
@@ -225,13 +225,13 @@ impl<T> PerPrecision<T> {
         }
     }
 
-    /// Those that are recorded, in order.
+    /// The recorded precisions and their values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Precision, &T)> {
         Precision::ALL.iter().filter_map(|&precision| Some((precision, self.get(precision)?)))
     }
 }
 
-/// The file of one precision and how it came about.
+/// The file of one precision and the circumstances of its recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrecisionFile {
@@ -249,7 +249,7 @@ pub struct Entry {
     pub name: EntryName,
     /// Part of the training step.
     pub stage: Stage,
-    /// What was recorded at each precision.
+    /// The record of each precision.
     pub records: PerPrecision<Record>,
 }
 
@@ -257,11 +257,11 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// Element type of the whole tensor and of what is stored.
+    /// Element type of the whole tensor and of its stored part.
     pub dtype: Dtype,
     /// Shape of the whole tensor.
     pub shape: Vec<usize>,
-    /// How much is stored.
+    /// The stored part of the tensor.
     pub storage: Storage,
     /// Key in the precision's file; absent for [`Storage::Digest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,14 +270,14 @@ pub struct Record {
     pub stats: Stats,
     /// Hash of the whole tensor's little-endian contiguous bytes, in hex.
     pub sha256: String,
-    /// How far from the truth the reference came when it was run again with operands moved by an ulp; absent where that was
-    /// not tried.
+    /// The reference's largest distance from the truth in further runs with operands moved by an ulp; absent if there
+    /// were no further runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<Spread>,
 }
 
-/// The largest error of several runs of the reference, each with every weight and pixel moved by one ulp at random: what
-/// rounding can do to a value, where the recorded run alone is one sample of it.
+/// The largest error of several runs of the reference, each with every weight and pixel moved by one ulp at random. The
+/// spread estimates the effect of rounding on a value; the recorded run is only one sample of that effect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spread {
@@ -296,14 +296,14 @@ impl Record {
     }
 }
 
-/// How much of a tensor is stored.
+/// The stored part of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Storage {
-    /// All of it, in its shape.
+    /// All elements, in the tensor's shape.
     Full,
     /// Flat elements 0, s, 2s, … ([`crate::stride`]), one-dimensional.
     Sample,
-    /// Nothing but statistics and hash.
+    /// No elements, only statistics and hash.
     Digest,
 }

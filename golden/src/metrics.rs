@@ -1,4 +1,4 @@
-//! How far a candidate is from a reference.
+//! The distance of a candidate from a reference.
 
 use dinov3_ground::{Hint, Hints};
 
@@ -9,9 +9,9 @@ use crate::ulp::max_ulp;
 
 /// Distance of a candidate from a reference, over the elements that are finite on both sides.
 ///
-/// All sums are taken in float64 in an order that depends on the elements' positions alone. Two NaN count as equal, and
-/// so do two infinities of one sign; every other pair with a NaN or an infinity is counted in `non_finite` and left out
-/// of the rest.
+/// All sums are taken in float64 in an order that depends only on the elements' positions. Two NaN count as equal, and
+/// so do two infinities of one sign; every other pair with a NaN or an infinity is counted in `non_finite`. The other
+/// metrics skip every pair with a NaN or an infinity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metrics {
     /// Number of elements.
@@ -27,7 +27,7 @@ pub struct Metrics {
     /// Largest distance in representable values of the candidate's dtype, from the reference rounded to that dtype.
     /// Integers and booleans: largest absolute difference.
     pub max_ulp: u64,
-    /// Positions where one side alone is NaN or infinite, or where they are so in different ways.
+    /// Number of positions where only one side is NaN or infinite, or where both sides are but differ in kind or sign.
     pub non_finite: u64,
     /// Same dtype and same bits everywhere.
     pub identical: bool,
@@ -47,7 +47,7 @@ impl Metrics {
     }
 }
 
-/// Two tensors that cannot be compared.
+/// The reason why two tensors cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompareError {
     /// The shapes differ.
@@ -58,7 +58,7 @@ pub enum CompareError {
         /// Shape of the reference.
         reference: Vec<usize>,
     },
-    /// One is floating-point and the other is not, or they are different integers.
+    /// Only one tensor is floating-point, or the integer dtypes differ.
     #[error("a tensor of dtype {candidate} cannot be compared with one of dtype {reference}")]
     Dtype {
         /// Element type of the candidate.
@@ -81,7 +81,7 @@ impl Hint for CompareError {
 /// Measures `candidate` against `reference`, streaming: needs a few KiB besides the tensors' own bytes.
 ///
 /// # Errors
-/// If the shapes differ, or the dtypes do and are not both floating-point.
+/// If the shapes differ, or if the dtypes differ and are not both floating-point.
 pub fn compare(candidate: TensorView<'_>, reference: TensorView<'_>) -> Result<Metrics, CompareError> {
     if candidate.shape() != reference.shape() {
         return Err(CompareError::Shape {
@@ -96,7 +96,8 @@ pub fn compare(candidate: TensorView<'_>, reference: TensorView<'_>) -> Result<M
     Ok(measured(candidate, reference))
 }
 
-/// With the widest registers there are. The sums are the same to the bit: lanes are fixed, and Rust fuses no operations.
+/// Measures with the widest registers of the processor. The sums have the same bits with any registers: lanes are
+/// fixed, and Rust fuses no operations.
 fn measured(candidate: TensorView<'_>, reference: TensorView<'_>) -> Metrics {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
@@ -179,7 +180,7 @@ impl Sums {
         }
     }
 
-    /// The rare path: keeps the pairs that are finite, and counts the others.
+    /// The rare path: keeps the finite pairs and counts the others.
     #[cold]
     fn add_mixed(&mut self, a: &[f64], b: &[f64]) {
         let (mut finite_a, mut finite_b) = ([0.0; CHUNK], [0.0; CHUNK]);
@@ -248,7 +249,7 @@ impl Sums {
     }
 }
 
-/// 0 if nothing is wrong, infinite if something is and there is nothing to relate it to.
+/// `error / size`; 0 if the error is zero, infinite if only the size is zero.
 fn ratio(error: f64, size: f64) -> f64 {
     if error == 0.0 { 0.0 } else { error / size }
 }

@@ -5,9 +5,9 @@ use dinov3_names::named;
 pub use dinov3_names::{EntryName, EntryNameError, Keep, Kind, Stage, UnknownName, compose};
 
 named! {
-    /// At which precision a value was recorded.
+    /// The precision at which a value was recorded.
     Precision, "precision", {
-        /// The reference's code run in float64: what the errors are measured against.
+        /// The reference's code run in float64. Errors are measured against its values.
         Truth = "truth",
         /// Everything in float32.
         Fp32 = "fp32",
@@ -39,7 +39,7 @@ named! {
 }
 
 impl Dtype {
-    /// Bytes an element.
+    /// Bytes per element.
     pub const fn size(self) -> usize {
         match self {
             Self::F64 | Self::I64 => 8,
@@ -49,7 +49,7 @@ impl Dtype {
         }
     }
 
-    /// Whether elements are floating-point numbers, and so may carry rounding errors.
+    /// Whether elements are floating-point numbers, which may carry rounding errors.
     pub const fn is_float(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::Bf16)
     }

@@ -1,9 +1,10 @@
-//! A promise of bits, for tests.
+//! The variable with which a machine promises the bits of the committed sets, for tests.
 //!
-//! A test that compares bits where the fingerprints match compares nothing on another machine, and passes. Where a machine promises to
-//! give the recording's bits, such a test must fail: a fingerprint that is read wrongly would else turn all of them green.
+//! A test that compares bits only if the fingerprints match compares nothing on another machine, and passes. On a
+//! machine that promises the recording's bits, such a test must fail; otherwise a wrongly read fingerprint would turn
+//! all of these tests green.
 
-/// The variable by which a machine promises to give the bits of the committed sets: 1 promises. `cargo ci test` sets it.
+/// The variable's name. The value 1 promises the bits of the committed sets. `cargo ci test` sets it.
 pub const VARIABLE: &str = "DINOV3_PROMISE_BITS";
 
 /// Whether this machine promises bits. No verdict of a suite depends on it.

@@ -1,4 +1,4 @@
-//! Whether two sets were recorded from the same recipe.
+//! The comparison of the recipes of two sets.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::manifest::{Intermediate, Manifest, Training};
 
-/// Paths within the merged config that say where a run takes place, not what it computes.
+/// Paths within the merged config that describe the place of a run and do not change its computation.
 const PLACE: &[&str] = &["train.output_dir", "MODEL.DEVICE", "device"];
 
-/// One field in which two recipes differ.
+/// A field with different values in two recipes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Path of the field within the manifest.
@@ -21,12 +21,12 @@ pub struct Difference {
     pub candidate: String,
 }
 
-/// A candidate that was recorded from another recipe, so that comparing values would mean nothing.
+/// The candidate was recorded from another recipe, so its values cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipeMismatch {
     /// Name of the golden set.
     pub golden: String,
-    /// Every field that differs; never empty.
+    /// Every differing field; never empty.
     pub differences: Vec<Difference>,
 }
 
@@ -48,12 +48,12 @@ impl Hint for RecipeMismatch {
 
 impl std::error::Error for RecipeMismatch {}
 
-/// Checks that `candidate` was recorded from `golden`'s recipe: seed, ranks, batch, noise, photographs, training steps, merged configs,
-/// and (unless it stores everything in full) sample limit. Where it ran, which stages it recorded, and how the config was
-/// written down (file and overrides, as against what they merge to) may differ.
+/// Checks that `candidate` was recorded from `golden`'s recipe: seed, ranks, batch, noise, photographs, training steps,
+/// merged configs, and (unless it stores everything in full) sample limit. The place of the run, the recorded stages,
+/// and the notation of the config (file and overrides) may differ.
 ///
 /// # Errors
-/// Every field that differs.
+/// [`RecipeMismatch`] with every differing field.
 pub fn check_same_recipe(golden: &Manifest, candidate: &Manifest) -> Result<(), RecipeMismatch> {
     let mut found = Differences(Vec::new());
     let (g, c) = (&golden.recipe, &candidate.recipe);
@@ -63,7 +63,7 @@ pub fn check_same_recipe(golden: &Manifest, candidate: &Manifest) -> Result<(), 
     found.unless_equal("recipe.warm", g.warm, c.warm);
     found.unless_equal("recipe.photographs.length", g.photographs.len(), c.photographs.len());
     for (index, (ours, theirs)) in g.photographs.iter().zip(&c.photographs).enumerate() {
-        // The content counts: a copy under another name is the same photograph.
+        // The hash decides: a copy under another name is the same photograph.
         found.unless_equal(&format!("recipe.photographs.{index}.sha256"), &ours.sha256, &theirs.sha256);
     }
     found.unless_equal("recipe.intermediate", describe(&g.intermediate), describe(&c.intermediate));
@@ -115,7 +115,7 @@ impl Differences {
         self.config(root, "", &or_null(teacher_config), &or_null(&c.teacher_config));
     }
 
-    /// Walks two configs together; `root` is where they stand in the manifest. Numbers compare by value: YAML's `0` and `0.0`
+    /// Compares two configs; `root` is their path in the manifest. Numbers compare by value: YAML's `0` and `0.0`
     /// configure the same run.
     fn config(&mut self, root: &str, path: &str, golden: &Value, candidate: &Value) {
         let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };

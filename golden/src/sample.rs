@@ -1,10 +1,11 @@
-//! Which elements of a large tensor are stored.
+//! The choice of the stored elements of a large tensor.
 
 use crate::tensor::TensorView;
 
-/// Distance between the stored elements of a tensor with `numel` elements: `ceil(numel / limit)`, one more if that is
-/// even. An even stride would visit only some channels of a width that is a power of two; of other widths an odd one may skip
-/// some too (every third of 384, say), where the statistics and the hash over all elements stand in. 1 if nothing is left out.
+/// Distance between the stored elements of a tensor with `numel` elements: `ceil(numel / limit)`, plus one if that is
+/// even; 1 if all elements are stored. An even stride would visit only some channels of a width that is a power of two.
+/// An odd stride may skip channels of other widths (it may visit every third of 384, say); statistics and hash over all
+/// elements cover those.
 ///
 /// A limit of 0 is read as 1.
 pub fn stride(numel: usize, limit: usize) -> usize {

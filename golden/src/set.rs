@@ -47,7 +47,7 @@ pub struct GoldenSet {
     state: OnceLock<TensorFile>,
 }
 
-/// What a set recorded of one entry at one precision.
+/// The record of one entry at one precision, with the stored part of its tensor.
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
     /// Name and stage.
@@ -56,13 +56,13 @@ pub struct Recorded<'a> {
     pub record: &'a Record,
     /// The stored part: the whole tensor, or its sample as a one-dimensional tensor; `None` for a digest.
     pub stored: Option<TensorView<'a>>,
-    /// The set's sample limit, which says what elements a sample holds.
+    /// The set's sample limit. It determines the elements of a sample.
     pub sample_limit: Option<usize>,
 }
 
 impl GoldenSet {
-    /// Opens the set in the folder `dir`: reads the manifest and checks that the files it names are there.
-    /// Reads no tensor and checks no hash: that is [`GoldenSet::verify`].
+    /// Opens the set in the folder `dir`: reads the manifest and checks that the files it names exist.
+    /// [`GoldenSet::verify`] checks tensors and hashes.
     ///
     /// # Errors
     /// The [`SetError`] that says what is missing or malformed.
@@ -91,7 +91,7 @@ impl GoldenSet {
         &self.dir
     }
 
-    /// What the set says of itself.
+    /// The manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -108,8 +108,8 @@ impl GoldenSet {
         opened(&self.inputs, &path).map(Some)
     }
 
-    /// The state that the recorded steps start from, by name: parameters, moments, random stream. `None` if they start from
-    /// the seed.
+    /// The state that the recorded steps start from, by name: parameters, moments, random stream. `None` if they start
+    /// from the seed.
     ///
     /// # Errors
     /// If its file is malformed.
@@ -131,10 +131,10 @@ impl GoldenSet {
         }
     }
 
-    /// The record of `entry` (one of this set's) at `precision`, with what is stored of the tensor.
+    /// The record of this set's `entry` at `precision`, with the stored part of the tensor.
     ///
     /// # Errors
-    /// If there is no such record, or the stored tensor is missing or is not what the record says.
+    /// If there is no such record, or the stored tensor is missing or does not fit the record.
     pub fn recorded<'a>(&'a self, entry: &'a Entry, precision: Precision) -> Result<Recorded<'a>, SetError> {
         let record = entry
             .records
@@ -187,7 +187,7 @@ impl GoldenSet {
     /// Checks every byte of the set; see [`fn@crate::verify`].
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All problems of the set.
     pub fn verify(&self) -> Result<Verified, Problems> {
         crate::verify::verify(&self.dir)
     }
@@ -198,11 +198,11 @@ fn opened<'a>(cell: &'a OnceLock<TensorFile>, path: &Path) -> Result<&'a TensorF
         return Ok(file);
     }
     let file = TensorFile::open(path)?;
-    // Where two threads come here at once, the first one's map is kept.
+    // If two threads map the file at once, the map of the first thread is kept.
     Ok(cell.get_or_init(|| file))
 }
 
-/// Reads and parses a manifest; the version is looked at before anything else.
+/// Reads and parses a manifest, the version first.
 fn read_manifest(path: &Path) -> Result<Manifest, SetError> {
     let text = std::fs::read(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => SetError::NoManifest { path: path.to_owned() },
@@ -237,7 +237,7 @@ fn starts_from_state(manifest: &Manifest) -> bool {
     manifest.recipe.training.as_ref().is_some_and(|training| training.state)
 }
 
-/// What serde cannot check.
+/// Checks of a manifest beyond serde's.
 fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
     let invalid = |field: String, problem: &str| SetError::ManifestInvalid {
         path: dir.join(MANIFEST),
@@ -290,10 +290,10 @@ fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
     Ok(())
 }
 
-/// The folders of all sets at or below `root`, sorted. Hidden folders are not looked into.
+/// The folders of all sets at or below `root`, sorted, without hidden folders.
 ///
 /// # Errors
-/// [`SetError::MissingFolder`] if `root` is no folder, [`SetError::Io`] if one cannot be listed.
+/// [`SetError::MissingFolder`] if `root` is not a folder, [`SetError::Io`] if a folder cannot be listed.
 pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
     if !root.is_dir() {
         return Err(SetError::MissingFolder { path: root.to_owned() });
@@ -301,7 +301,7 @@ pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
     let mut found = Vec::new();
     let mut pending = vec![root.to_owned()];
     while let Some(dir) = pending.pop() {
-        // Either file makes it a set: one whose manifest was lost is damaged, not gone.
+        // Either file marks a set: a set that lost its manifest is damaged and must be reported.
         if dir.join(MANIFEST).is_file() || dir.join(SUMS).is_file() {
             found.push(dir);
             continue;

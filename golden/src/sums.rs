@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 /// File name within a set.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// A `SHA256SUMS` that is not written as the format asks.
+/// A `SHA256SUMS` that violates its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct SumsError {
     /// Counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The problem of the line.
     pub problem: &'static str,
 }
 
@@ -20,7 +20,7 @@ pub struct SumsError {
 /// Strict, so that no byte of the file can change unnoticed: `<64 lower-case hex>  <name>\n` a line, sorted by name.
 ///
 /// # Errors
-/// At the first line that is otherwise.
+/// The first line that violates this format.
 pub fn parse(text: &[u8]) -> Result<BTreeMap<String, String>, SumsError> {
     let mut sums: BTreeMap<String, String> = BTreeMap::new();
     let mut rest = text;

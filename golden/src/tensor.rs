@@ -16,7 +16,7 @@ pub struct TensorView<'a> {
     bytes: &'a [u8],
 }
 
-/// Bytes that do not hold a tensor of the shape given.
+/// The number of bytes does not fit the tensor's dtype and shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{bytes} bytes cannot be a {dtype} tensor of shape {shape:?}")]
 pub struct TensorError {
@@ -38,7 +38,7 @@ impl<'a> TensorView<'a> {
     /// Views `bytes` as a tensor.
     ///
     /// # Errors
-    /// If their number is not that of `shape`'s elements.
+    /// If the number of bytes does not fit `shape` and `dtype`.
     pub fn new(dtype: Dtype, shape: &'a [usize], bytes: &'a [u8]) -> Result<Self, TensorError> {
         let expected = shape.iter().try_fold(dtype.size(), |product, &extent| product.checked_mul(extent));
         if expected == Some(bytes.len()) {
@@ -68,8 +68,8 @@ impl<'a> TensorView<'a> {
         self.bytes.len() / self.dtype.size()
     }
 
-    /// The coarsest type that holds every element: bfloat16 for float32 values that were all rounded to it, or else the
-    /// tensor's own.
+    /// The coarsest dtype that holds every element: bfloat16 for a float32 tensor whose values are all bfloat16
+    /// numbers, otherwise the tensor's own dtype.
     pub fn resolution(&self) -> Dtype {
         if self.dtype != Dtype::F32 {
             return self.dtype;
@@ -79,7 +79,7 @@ impl<'a> TensorView<'a> {
         if self.bytes.chunks(4 * CHUNK).all(coarse) { Dtype::Bf16 } else { Dtype::F32 }
     }
 
-    /// Calls `each` with all elements in order as float64, a few hundred at a time (I64 beyond 2^53 is rounded).
+    /// Calls `each` with all elements in order as float64, a few hundred per call (I64 beyond 2^53 is rounded).
     pub fn for_each_chunk(&self, mut each: impl FnMut(&[f64])) {
         let mut buffer = [0.0; CHUNK];
         for bytes in self.bytes.chunks(CHUNK * self.dtype.size()) {
@@ -119,7 +119,7 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [f64], convert: impl Fn([u8; N])
     }
 }
 
-/// `value` rounded to bfloat16, to nearest even. `half` looks at the upper 32 bits alone and so misses near ties.
+/// `value` rounded to bfloat16, to nearest even. `half` reads only the upper 32 bits and so misses near ties.
 #[inline(always)]
 pub(crate) fn bf16_bits(value: f64) -> u16 {
     let odd = rounded_to_odd(value).to_bits();
@@ -127,8 +127,8 @@ pub(crate) fn bf16_bits(value: f64) -> u16 {
     (odd.wrapping_add(round) >> 16) as u16
 }
 
-/// `value` rounded to the nearest float32, or if it lies between two, to the one whose last bit is set. Rounding this to a
-/// narrower type is exact, where rounding to nearest twice is not.
+/// `value` rounded to odd float32: an exact value stays, any other becomes the neighbour whose last bit is set.
+/// Rounding the result to a narrower type gives the correctly rounded value; rounding to nearest twice does not.
 #[inline(always)]
 pub(crate) fn rounded_to_odd(value: f64) -> f32 {
     let nearest = value as f32;

@@ -47,7 +47,7 @@ impl TensorFile {
         Ok(Self { path: path.to_owned(), map, tensors })
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -64,7 +64,7 @@ impl TensorFile {
     }
 }
 
-/// Where each tensor lies, checked against the length of the file.
+/// The place of each tensor, checked against the length of the file.
 fn places(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Place>, SetError> {
     let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|source| malformed(path, bytes, source))?;
     let start = size_of::<u64>() + header;
@@ -80,7 +80,7 @@ fn places(path: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Place>, SetError
     Ok(places)
 }
 
-/// A file that ends before its header says is truncated; anything else was never right.
+/// A file that ends before its header says is truncated; any other file is not safetensors.
 fn malformed(path: &Path, bytes: &[u8], source: SafeTensorError) -> SetError {
     let path = path.to_owned();
     let announced = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));

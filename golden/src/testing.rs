@@ -1,4 +1,4 @@
-//! What the unit tests of this crate share.
+//! Helpers of this crate's unit tests.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub fn bytes_f64(values: &[f64]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// That of the reference recordings.
+/// The fingerprint of the reference recordings.
 pub fn fingerprint() -> Fingerprint {
     Fingerprint {
         torch: "2.8.0".into(),
@@ -80,7 +80,7 @@ pub fn from_state() -> Training {
     Training { iteration: 10, steps: 1, batches: 8, state: true, updates: 10, teacher_config: None }
 }
 
-/// One entry of a set made for a test: the truth, and what float32 made of it.
+/// One entry of a set made for a test: the truth and the float32 value.
 #[derive(Debug, Clone)]
 pub struct Value {
     pub name: &'static str,
@@ -122,7 +122,7 @@ pub fn write_set(dir: &Path, sample_limit: Option<usize>, values: &[Value]) {
 pub struct Noise(pub u64);
 
 impl Noise {
-    /// The next one: mean 0, standard deviation 1, never beyond 6.
+    /// The next number: mean 0, standard deviation 1, never beyond 6.
     pub fn draw(&mut self) -> f64 {
         let mut uniform = || {
             self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -131,7 +131,7 @@ impl Noise {
         (0..12).map(|_| uniform()).sum::<f64>() - 6.0
     }
 
-    /// As many as asked for.
+    /// The next `count` numbers.
     pub fn take(&mut self, count: usize) -> Vec<f64> {
         (0..count).map(|_| self.draw()).collect()
     }

@@ -1,5 +1,5 @@
-//! The one table of tolerances. No other number in the project decides a verdict; what a reduction over ranks may be off by is a theorem
-//! without any, which the suite `reduce-op` states.
+//! The table of tolerances. No other number in the project decides a verdict. The error limit of a reduction over ranks
+//! is a theorem without a tuned number; the suite `reduce-op` states it.
 //!
 //! The rule, for each metric of an entry:
 //!
@@ -7,50 +7,52 @@
 //! error(candidate) <= k * error(reference at that precision) + floor * eps * scale + flush
 //! ```
 //!
-//! Errors are measured against the float64 truth on the stored elements, so the reference's own rounding is the yardstick.
-//! `eps` is that of the candidate's dtype, or of bfloat16 where reference and candidate are float32 tensors whose every value
-//! is a bfloat16 (the reference rotates q and k in bfloat16 and widens them again): there a rounding error far below float32's eps
-//! decides now and then which way a value falls, and one that falls the other way is off by eps of bfloat16. `scale` is the size of the truth in the metric's unit ([`Metric`] says which).
-//! `flush` is the smallest normal number of the dtype, an element: hardware that flushes subnormals is not wrong.
+//! Errors are measured against the float64 truth on the stored elements, so the reference's own rounding is the
+//! yardstick. `eps` belongs to the candidate's dtype. It belongs to bfloat16 if reference and candidate are float32
+//! tensors and every value is a bfloat16 number (the reference rotates q and k in bfloat16 and widens them again): a
+//! rounding error far below float32's eps then decides now and then how a value rounds, and a value that rounds the
+//! other way is off by eps of bfloat16. `scale` is the size of the truth in the metric's unit (see [`Metric`]). `flush`
+//! is the smallest normal number of the dtype for each element, because hardware may flush subnormals.
 //!
-//! The recorded run is one sample of a random quantity, and a lucky one may be far too small: where q and k pass through
-//! bfloat16, one value in thousands falls the other way, and attention carries that on, in one block and not in the next. The
-//! reference's own error is therefore the largest of several runs: the recorded one, and those whose weights and pixels were
-//! moved by one ulp ([`crate::Spread`]). The rules that a suite hands to the judge name the entries of blocks where an fp32 run's
-//! error is rare and large ([`crate::RareError`]). Each of them is given the largest relative error at the same place of any block
-//! of any network, since one block's few runs may all be lucky. An entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error of the
-//! nearest earlier entry of its stage that is larger and not exact, if it is greater still.
+//! The recorded run is one sample of a random quantity, and a lucky sample may be far too small: q and k pass through
+//! bfloat16, one value in thousands rounds the other way, and attention spreads the difference, in one block and not in
+//! the next. The reference's own error is therefore the largest error of several runs: the recorded run, and runs with
+//! weights and pixels moved by one ulp ([`crate::Spread`]). The rules that a suite hands to the judge name the entries
+//! of blocks where an fp32 run's error is rare and large ([`crate::RareError`]). Such an entry gets the largest
+//! relative error at the same place of any block of any network, since the few runs of one block may all be lucky. An
+//! entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error
+//! of the nearest earlier entry of its stage that has more elements and is not exact, if the borrowed error is greater.
 //!
-//! Mixed precision has no such runs beside it. It takes those of float32, which it cannot outdo: initial weights differ by an
-//! ulp or two between instruction sets, which shows in a float32 weight that the step has hardly moved, and which the truth, of
-//! the same draws, does not know.
+//! A bf16 entry without a spread of its own takes the spread of float32, since mixed precision cannot be more accurate
+//! than float32. Initial weights differ by an ulp or two between instruction sets. The difference shows in a float32
+//! weight that the step has hardly moved, and the truth, made from the same draws, does not contain it.
 //!
 //! A norm of gradients borrows from the gradients.
 //!
-//! Adam divides a gradient's mean by its size. In a first step the quotient is the gradient's sign, and where the gradient is
-//! zero but for rounding, so is its sign rounding: two correct runs step in opposite directions there, by twice the learning rate,
-//! which is thousands of times the rounding of the parameter. One run in a hundred has such an element, so neither the recorded
-//! run's own error nor the spread can be relied on to have seen it. A parameter after the step, and an average of it, is therefore
-//! judged on those elements alone whose first moment is larger than the largest error that it may itself have; its norm and mean
-//! over all elements are not, since between the stored elements such steps cannot be told. What may be wrong with the others shows
-//! in the moments, of which every element is judged.
+//! Adam divides a gradient's mean by its size. In a first step the quotient is the gradient's sign. If the gradient is
+//! zero except for rounding, its sign is rounding too: two correct runs step in opposite directions and end twice the
+//! learning rate apart, thousands of times the rounding of the parameter. One run in a hundred has such an element, so
+//! the recorded run's own error and the spread may both miss it. A parameter after the step, and an average of it, is
+//! therefore judged only on the elements whose first moment is larger than the largest error that this moment may have.
+//! Norm and mean over all elements are not judged, since such steps cannot be found outside the stored elements. An
+//! error in the other elements shows in the moments: the judge checks every element of a moment.
 //!
-//! Numbers that the reference computes in Python (schedules, multipliers, weights of losses) are float64 in a run of any
-//! precision; they have no truth beside them, and are held against the recording itself by the rows of the stage `schedule`.
+//! Numbers that the reference computes in Python (schedules, multipliers, weights of losses) are float64 in a run of
+//! any precision. They have no truth; the rows of the stage `schedule` compare them with the recording itself.
 //!
-//! Runs of several steps (stage `trajectory`) have no tolerance. Where the same bits are expected, nothing else passes; elsewhere
-//! nothing can be said of them, since rounding grows from step to step until two correct runs have nothing in common, except
-//! that numbers must be finite. What meters make of recorded values (`metric:`) is one float64 sum after another, and must
-//! be the same bits everywhere.
+//! Runs of several steps (stage `trajectory`) have no tolerance. If the same bits are expected, other bits fail.
+//! Otherwise the judge requires only finite numbers, since rounding grows from step to step until two correct runs have
+//! nothing in common. A meter's output for recorded values (`metric:`) is a series of float64 sums and must have the
+//! same bits everywhere.
 //!
-//! Integers and booleans, whatever the stage, have no rounding: they must be equal. NaN and infinities must stand where
-//! the truth has them.
+//! Integers and booleans have no rounding and must be equal in every stage. NaN and infinities must be at the same
+//! positions as in the truth.
 
 use std::fmt;
 
 use crate::names::Stage;
 
-/// What a tolerance limits.
+/// The quantity that a tolerance limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Metric {
     /// ‖candidate - truth‖ over the stored elements; scale: ‖truth‖, and the largest element for the floor.
@@ -85,35 +87,38 @@ impl fmt::Display for Metric {
 pub struct Tolerance {
     /// Part of the training step.
     pub stage: Stage,
-    /// What is limited.
+    /// The limited quantity.
     pub metric: Metric,
-    /// How many times the reference's own error a candidate may have.
+    /// The candidate's error limit as a multiple of the reference's own error.
     pub k: f64,
-    /// What is allowed where the reference happens to be exact, in eps of the candidate's dtype relative to the scale.
+    /// The error allowed even if the reference is exact, in eps of the candidate's dtype relative to the scale.
     pub floor: f64,
-    /// Why these numbers.
+    /// The reason for the numbers.
     pub why: &'static str,
 }
 
-/// Below this many stored elements an entry borrows its yardstick.
+/// An entry with fewer stored elements borrows its yardstick.
 ///
-/// Of two independent errors of the same size, over n elements, one is four times the other by luck with a probability of
-/// 16 % at n = 1, 1 % at n = 4, and under 1e-20 at n = 64; errors within a tensor are correlated, hence not less than 64.
+/// Two independent errors of the same size over n elements differ by a factor of four by luck with a probability of 16%
+/// at n = 1, 1% at n = 4, and under 1e-20 at n = 64. Errors within a tensor are correlated, so the number is not below
+/// 64.
 pub const SMALL: usize = 64;
 
-/// How far the mean and norm in a record may be from those computed again, relative to the norm: both sum in float64, in
-/// different orders, over at most 1e9 elements. A record that is wrong is wrong by far more.
+/// The largest difference between a record's mean or norm and the recomputed value, relative to the norm. Both sum in
+/// float64, in different orders, over at most 1e9 elements. A wrong record is off by far more.
 pub const STATISTICS_AGREEMENT: f64 = 1e-10;
 
-/// How far apart, relatively, the losses of a first training step may be of two programs whose speed is compared: ours and the
-/// reference's on one machine, with one version of libtorch, one instruction set and one number of threads.
+/// The largest relative difference between the losses of a first training step in two programs whose speed is compared:
+/// ours and the reference's on one machine, with one version of libtorch, one instruction set and one number of
+/// threads.
 ///
-/// There they have the same bits, unless the two libtorchs were built in different ways or take different kernels of MKL. Then each
-/// of some thousand float32 operations rounds anew, which moves a loss by some 1e-6 of itself. A wrong op, config or batch moves it by
-/// more than 1e-3.
+/// The two losses have the same bits, unless the two libtorchs were built in different ways or take different kernels
+/// of MKL. Then each of some thousand float32 operations rounds differently and moves a loss by a relative 1e-6 or so.
+/// A wrong op, config or batch moves it by more than 1e-3.
 const SAME_LOSS: f64 = 1e-4;
 
-/// Whether two programs compute the same loss in a first training step, so that their speed may be compared. A NaN is a difference.
+/// Whether two programs compute the same loss in a first training step, so that their speed may be compared. A NaN is a
+/// difference.
 pub fn same_loss(ours: f64, reference: f64) -> bool {
     (ours - reference).abs() <= SAME_LOSS * reference.abs()
 }
@@ -177,7 +182,7 @@ const PYTHON: &str = "No yardstick: the reference computes schedules, multiplier
      difference of such values), and a wrong formula, an epoch's length or an off-by-one is wrong by thousands of millions of them. \
      Sums over all elements may besides be taken in another order.";
 
-/// Every tolerance there is.
+/// All tolerances.
 pub fn table() -> &'static [Tolerance] {
     const TABLE: &[Tolerance] = &[
         seeded(Stage::Init, Metric::Norm),
@@ -219,8 +224,8 @@ const fn seeded(stage: Stage, metric: Metric) -> Tolerance {
     Tolerance { stage, metric, k: 0.0, floor: 8.0, why: SEEDED }
 }
 
-/// A row whose yardstick is the reference's own rounding. The factors and floors are the same in all stages, since their reasons
-/// are: what is rounded, and how often, is in the yardstick.
+/// A row with the reference's own rounding as its yardstick. Factors and floors are the same in all stages: the
+/// yardstick already contains the kind and the number of roundings.
 const fn rounding(stage: Stage, metric: Metric, why: &'static str) -> Tolerance {
     let (k, floor) = match metric {
         Metric::MaxAbs => (8.0, 1.0),
@@ -233,7 +238,7 @@ const fn python(metric: Metric) -> Tolerance {
     Tolerance { stage: Stage::Schedule, metric, k: 0.0, floor: 4.0, why: PYTHON }
 }
 
-/// The row for `metric` in `stage`; `None` where nothing of the kind is judged.
+/// The row for `metric` in `stage`; `None` if the stage does not judge this metric.
 pub fn tolerance(stage: Stage, metric: Metric) -> Option<&'static Tolerance> {
     table().iter().find(|row| row.stage == stage && row.metric == metric)
 }

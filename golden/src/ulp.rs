@@ -1,4 +1,4 @@
-//! Distance between two values in representable numbers of one dtype.
+//! Distance between two values, counted in representable numbers of one dtype.
 
 use half::f16;
 
@@ -6,8 +6,9 @@ use crate::names::Dtype;
 use crate::tensor::{bf16_bits, rounded_to_odd};
 
 /// The largest distance over a chunk, counted in representable values of `dtype`, between each candidate element and
-/// the reference rounded to `dtype`. Both must be finite, and the candidate's elements be values of `dtype`; `exact` says
-/// that the reference's are, too. Integers and booleans: the largest absolute difference.
+/// the reference rounded to `dtype`. All elements must be finite, and the candidate's elements must be values of
+/// `dtype`; `exact` says that the reference's elements are values of `dtype` too. For integers and booleans: the
+/// largest absolute difference.
 #[inline(always)]
 pub(crate) fn max_ulp(dtype: Dtype, exact: bool, candidate: &[f64], reference: &[f64]) -> u64 {
     let bf16_exactly = |value: f64| key16(((value as f32).to_bits() >> 16) as u16);
@@ -57,7 +58,7 @@ fn fold<K: Copy, D: Copy + Ord + Default>(
     most.into_iter().max().unwrap_or_default()
 }
 
-/// Sign and magnitude to a number that counts representable values; both zeros become 0.
+/// Converts sign and magnitude to a number that counts representable values; both zeros become 0.
 fn key64(bits: u64) -> i64 {
     let sign = bits as i64 >> 63;
     ((bits as i64 & i64::MAX) ^ sign) - sign

@@ -1,4 +1,4 @@
-//! Checking every byte of a set.
+//! The check of every byte of a set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,23 +16,23 @@ use crate::set::{GoldenSet, Recorded, SetError};
 use crate::sums::{self, SUMS};
 use crate::tolerance::STATISTICS_AGREEMENT;
 
-/// What was checked and found right.
+/// The counts of a successful check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Files hashed, `SHA256SUMS` not counted.
+    /// Number of hashed files, without `SHA256SUMS`.
     pub files: usize,
-    /// Their bytes.
+    /// Number of hashed bytes.
     pub bytes: u64,
-    /// Records checked against their tensors.
+    /// Number of records checked against their tensors.
     pub records: usize,
 }
 
-/// Everything that is wrong with a set; never empty.
+/// All problems of a set; never empty.
 #[derive(Debug)]
 pub struct Problems(Vec<SetError>);
 
 impl Problems {
-    /// The problems in the order found.
+    /// The problems in the order of the checks.
     pub fn iter(&self) -> impl Iterator<Item = &SetError> {
         self.0.iter()
     }
@@ -57,12 +57,12 @@ impl Hint for Problems {
 }
 
 /// Checks every byte of the set in `dir`: that `SHA256SUMS` lists each file and nothing else, that each has the hash
-/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in full, extremes
-/// where a sample is).
+/// listed, and that manifest and tensors agree (shapes, dtypes, keys; hash and statistics where a tensor is stored in
+/// full, extremes where a sample is).
 ///
 /// # Errors
-/// All that is wrong, not the first thing alone. Contents are looked into only where every hash is right, since a wrong hash
-/// explains whatever else is wrong.
+/// All problems of the set. Contents are checked only if every hash is right, since a wrong hash explains the other
+/// problems.
 pub fn verify(dir: &Path) -> Result<Verified, Problems> {
     let mut problems = Vec::new();
     let (files, bytes) = check_files(dir, &mut problems);
@@ -180,7 +180,7 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
     let Recorded { entry, record, stored, .. } = recorded;
     let wrong = |problem: String| SetError::RecordWrong { entry: entry.name.to_string(), precision, problem };
     if let Some((other, _)) = entry.records.iter().find(|(_, other)| other.shape != record.shape) {
-        return Err(wrong(format!("its shape is not the one at {other}")));
+        return Err(wrong(format!("its shape differs from the shape at {other}")));
     }
     let Some(stored) = stored else { return Ok(()) };
     if record.storage == Storage::Sample {
@@ -195,18 +195,18 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
         return Err(wrong(format!("its SHA-256 is {}, the record says {}", digest.sha256, record.sha256)));
     }
     match statistic_off(&digest.stats, record, stored.numel()) {
-        Some(name) => Err(wrong(format!("`{name}` in the record is not that of the tensor"))),
+        Some(name) => Err(wrong(format!("`{name}` in the record differs from the tensor's"))),
         None => Ok(()),
     }
 }
 
-/// What a sample has that its whole tensor, of which the record has the statistics, cannot have. Nothing is rounded: both are
-/// extremes of the same elements.
+/// The first contradiction between a sample and the recorded statistics of the whole tensor: the extremes and the
+/// non-finite count of a sample lie within those of the tensor. Both are exact, so no rounding is allowed for.
 fn beyond_extremes(sample: &Stats, record: &Stats) -> Option<String> {
     if sample.non_finite > record.non_finite {
         let (ours, theirs) = (sample.non_finite, record.non_finite);
         return Some(format!(
-            "of its stored elements {ours} are NaN or infinite, `non_finite` in the record is {theirs}"
+            "{ours} of its stored elements are NaN or infinite, `non_finite` in the record is {theirs}"
         ));
     }
     let theirs = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:?}"));

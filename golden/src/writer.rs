@@ -1,4 +1,4 @@
-//! Writing a golden set, so that a run of our own can be a candidate elsewhere.
+//! The writer of golden sets. A run of our own that is written as a set can be a candidate elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -23,8 +23,8 @@ pub use error::WriteError;
 
 use spool::Spool;
 
-/// Writes a set. Tensors go to disk as they come; nothing is kept of them but their records. The folder appears, complete, in
-/// [`SetWriter::finish`]; a writer that is dropped leaves nothing behind.
+/// Writes a set. Each tensor goes to disk at once; only its record stays in memory. [`SetWriter::finish`] makes the
+/// complete folder appear; a dropped writer leaves no files.
 #[derive(Debug)]
 pub struct SetWriter {
     target: PathBuf,
@@ -33,18 +33,19 @@ pub struct SetWriter {
     manifest: Manifest,
     index: HashMap<String, usize>,
     spools: PerPrecision<Spool>,
-    /// Where the entry last recorded at each precision stands.
+    /// Index of the last recorded entry of each precision.
     last: PerPrecision<usize>,
     inputs: Spool,
     state: Spool,
 }
 
 impl SetWriter {
-    /// Begins the set that shall become the folder `dir`. `header` is its manifest without entries; its `precisions` list what
-    /// will be recorded.
+    /// Begins the set for the folder `dir`. `header` is the manifest without entries; its `precisions` list the
+    /// precisions to record.
     ///
     /// # Errors
-    /// If `dir` exists and `existing` does not allow it, the header is unusable, or nothing can be written beside `dir`.
+    /// If `dir` exists and `existing` does not allow it, the header is unusable, or nothing can be written beside
+    /// `dir`.
     pub fn create(dir: &Path, header: Manifest, existing: Existing) -> Result<Self, WriteError> {
         check_header(&header)?;
         refuse_existing(dir, existing)?;
@@ -91,11 +92,13 @@ impl SetWriter {
         stored.map_err(|source| self.io(STATE, source))?.then_some(()).ok_or_else(duplicate)
     }
 
-    /// Records a value. Values of one precision come in execution order; names new to the set are placed after the one
-    /// recorded before them. How much is stored is for the table of kinds to say ([`crate::Kind::keep`]).
+    /// Records a value. The caller records the values of one precision in execution order; a name new to the set is
+    /// placed after the previously recorded name. The table of kinds decides how much is stored
+    /// ([`crate::Kind::keep`]).
     ///
     /// # Errors
-    /// If the name is no entry name, belongs to another stage, or was recorded before at this precision; or the disk is full.
+    /// If the name is not an entry name, belongs to another stage, or was recorded before at this precision; or the
+    /// disk is full.
     pub fn record(
         &mut self,
         precision: Precision,
@@ -139,7 +142,7 @@ impl SetWriter {
         Ok(())
     }
 
-    /// Refuses a name that was recorded before at this precision, or in another stage.
+    /// Refuses a name that was already recorded at this precision, or in another stage.
     fn check(&self, precision: Precision, name: &EntryName, stage: Stage) -> Result<(), WriteError> {
         let Some(&place) = self.index.get(name.as_str()) else { return Ok(()) };
         let entry = &self.manifest.entries[place];
@@ -152,7 +155,7 @@ impl SetWriter {
         Ok(())
     }
 
-    /// Index of the entry `name`, made if it is new.
+    /// Index of the entry `name`; adds the entry if it is new.
     fn place(&mut self, precision: Precision, name: EntryName, stage: Stage) -> usize {
         let known = self.index.get(name.as_str()).copied();
         let place = known.unwrap_or_else(|| {
@@ -173,7 +176,7 @@ impl SetWriter {
         place
     }
 
-    /// Stores bytes unless an earlier entry's are the same; returns the key under which they lie.
+    /// Stores bytes unless an earlier entry stored the same bytes; returns the key of the stored bytes.
     fn store(
         &mut self,
         precision: Precision,
@@ -190,10 +193,10 @@ impl SetWriter {
         stored.map_err(|source| WriteError::Io { path: self.target.clone(), source })
     }
 
-    /// Writes everything out and gives the folder its name. Returns the manifest written.
+    /// Writes all files and gives the folder its name. Returns the written manifest.
     ///
     /// # Errors
-    /// If a set has appeared there meanwhile and must not be replaced, or the disk is full.
+    /// If a set appeared at `dir` meanwhile and must not be replaced, or the disk is full.
     pub fn finish(mut self) -> Result<Manifest, WriteError> {
         for (precision, named) in self.manifest.precisions.iter() {
             if let Some(spool) = self.spools.slot(precision) {

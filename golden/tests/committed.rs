@@ -23,7 +23,7 @@ fn every_set_verifies() {
     }
 }
 
-/// Whatever the recording, it is identical to itself.
+/// Every recording is identical to itself.
 #[test]
 fn every_set_passes_as_its_own_candidate() {
     for dir in sets() {
@@ -41,7 +41,8 @@ fn every_set_passes_as_its_own_candidate() {
     }
 }
 
-/// Every entry's name is made of its parts, belongs to a stage of its kind, and is stored as the table of kinds says.
+/// Every entry's name composes from its parts, its stage belongs to its kind, and its storage follows the table of
+/// kinds.
 #[test]
 fn every_name_is_of_a_kind_and_every_kind_is_used() {
     let mut counts: BTreeMap<(Stage, Kind), usize> = BTreeMap::new();

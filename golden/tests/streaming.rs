@@ -1,4 +1,4 @@
-//! A set larger than memory compares: however large a tensor, the heap stays small.
+//! The judge can compare a set larger than memory: the heap stays small for any size of tensor.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
@@ -9,13 +9,13 @@ use dinov3_golden::{
     judge_set, verify,
 };
 
-/// Counts what is allocated, and remembers the most that ever was.
+/// An allocator that counts allocated bytes and keeps the maximum.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: hands everything through to the system's allocator.
+// SAFETY: passes every call to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         MOST.fetch_max(NOW.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
@@ -31,7 +31,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most that `work` has allocated at once, beyond what was there before.
+/// The largest number of bytes that `work` has allocated at once, beyond the bytes allocated before.
 fn heap_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.load(Relaxed);
     MOST.store(before, Relaxed);

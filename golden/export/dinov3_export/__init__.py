@@ -1,4 +1,4 @@
-"""Records golden sets from a checkout of the reference; `golden/README.md` tells the story."""
+"""Records golden sets from a checkout of the reference. `golden/README.md` describes the sets."""
 
 EXPORTER_VERSION = 1
 SCHEMA_VERSION = 1
@@ -10,7 +10,7 @@ FAILED, USAGE, ENVIRONMENT = 1, 2, 3
 
 
 class ExportError(Exception):
-    """What went wrong, what to do about it, and the exit code that says which kind it is."""
+    """An error with its message, a hint for the user, and the exit code of its kind."""
 
     def __init__(self, message: str, hint: str = "", code: int = USAGE):
         super().__init__(message)

@@ -24,7 +24,7 @@ EVERYTHING = {
 def _variants(reference: Path) -> list[tuple[str, str, dict]]:
     """(label, builder, options beyond the constructor's defaults)."""
     student = load(reference, PRETRAIN_7B, []).student
-    # What the reference's build_model hands to a builder, under the constructor's names.
+    # The arguments that the reference's build_model passes to a builder, under the constructor's names.
     options_7b = {
         "pos_embed_rope_base": student.pos_embed_rope_base,
         "pos_embed_rope_rescale_coords": student.pos_embed_rope_rescale_coords,
@@ -72,7 +72,7 @@ def _describe(label: str, builder: str, options: dict) -> dict:
 
 
 def write(reference: Path, target: Path) -> None:
-    """Writes the list as compact JSON, one architecture a line."""
+    """Writes the list as compact JSON, one architecture per line."""
     lines = [
         json.dumps(_describe(*variant), separators=(",", ":"), allow_nan=False) for variant in _variants(reference)
     ]

@@ -1,4 +1,4 @@
-"""The set `losses`: every loss function of the reference by itself, options that no training set has among them."""
+"""The set `losses`: every loss function of the reference by itself, including options that no training set uses."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -16,16 +16,17 @@ from .names import named
 from .replicas import moved
 from .spread import Spread
 
-# Prototypes of the DINO and iBOT cases; the teacher's temperature where it centres by a mean.
+# Prototypes of the DINO and iBOT cases; the teacher's temperature in the cases that centre by a mean.
 K, TEMPERATURE = 64, 0.07
 GRID, STUDENT_GRID = 8, 4
 
 
 @dataclass
 class Case:
-    """`run` gets the tensors drawn in these shapes and the batch's float type, and returns what is recorded: the case's
-    value under the empty name, more under others. `gradient`: that of the value's sum by the first tensor is too.
-    `bfloat16`: whether torch computes it on the host in that type."""
+    """`run` takes the tensors drawn in these shapes and the batch's float type, and returns the recorded values: the
+    case's value under the empty name, further values under other names. `gradient`: whether the gradient of the value's
+    sum with respect to the first tensor is recorded. `bfloat16`: whether torch computes the case on the host in that
+    type."""
 
     name: str
     shapes: tuple[tuple[int, ...], ...]
@@ -35,7 +36,7 @@ class Case:
 
 
 class Battery:
-    """The cases in their order, at one float type. Modules hold float32 unless that is wider."""
+    """The cases in their order, at one float type. Modules hold float32 unless the float type is wider."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
@@ -46,7 +47,7 @@ class Battery:
         return module.double() if self._dtype == torch.float64 else module
 
     def cases(self) -> Iterator[Case]:
-        """All of them; their numbers decide their seeds."""
+        """All cases. The number of a case decides its seed."""
         yield from self._clusters()
         yield from self._koleo()
         yield from self._gram()
@@ -122,7 +123,8 @@ class Battery:
 
 
 def resized(patches: torch.Tensor, mode: str, antialias: bool) -> torch.Tensor:
-    """[n, 8 · 8, D] -> [n, 4 · 4, D] by the reference's own method, on an object with no more than what that reads."""
+    """[n, 8 · 8, D] -> [n, 4 · 4, D] by the reference's own method, called on an object with only the attributes that
+    it reads."""
     from dinov3.train.ssl_meta_arch import SSLMetaArch
 
     side = 2
@@ -141,7 +143,8 @@ def resized(patches: torch.Tensor, mode: str, antialias: bool) -> torch.Tensor:
 
 
 def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = None) -> list[str]:
-    """Runs every case; `moving` moves what was drawn by one ulp first. Returns what torch does not compute in this type."""
+    """Runs every case; `moving` first moves the drawn tensors by one ulp. Returns the entries that torch does not
+    compute in this type."""
     absent = []
     for number, case in enumerate(Battery(dtype).cases()):
         if dtype == torch.bfloat16 and not case.bfloat16:
@@ -163,7 +166,7 @@ def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = No
 
 
 def record(session, out: Path) -> None:
-    """Fills the session's store, and in float32 measures the spread against the truth in `out`."""
+    """Fills the session's store. In float32 it also measures the spread against the truth in `out`."""
     recipe, replicas = session.recipe, session.job["replicas"]
     with widened_casts(session.job["precision"] == "truth"), on_device(session.job["device"]):
         session.absent = run(recipe["seed"], session.dtype, session.store.add)

@@ -1,7 +1,8 @@
-"""The reference's side of a benchmark: what the programs in `suites/perf/reference/` share. The crate `dinov3-perf` starts them.
+"""The reference's side of a benchmark: the code shared by the programs in `suites/perf/reference/`. The crate
+`dinov3-perf` starts the programs.
 
-Nothing here imports torch before the environment is as it should be, and nothing that an old Python cannot read comes before
-its version is known."""
+The module imports torch only after it has set the environment, and it checks Python's version before any code that an
+old Python cannot parse."""
 
 import sys
 
@@ -19,10 +20,10 @@ from . import FAILED, ExportError, checkout, pins  # noqa: E402
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The options that all of them have; the benchmark's program gives them."""
+    """The options that all programs have. The benchmark's program gives them."""
     p = argparse.ArgumentParser(description=description.splitlines()[0])
     p.add_argument("--reference", type=Path, required=True, help="checkout of the reference at the pinned commit")
-    p.add_argument("--check", action="store_true", help="look whether the reference can be run, and stop")
+    p.add_argument("--check", action="store_true", help="check whether the reference can be run, and stop")
     return p
 
 
@@ -31,14 +32,14 @@ def main(
     measure: Callable[[argparse.Namespace, Path], dict],
     environment: dict[str, str] | None = None,
 ) -> int:
-    """Prints the figures of `measure`, which gets the arguments and the checkout, as one line of JSON on standard output;
-    errors with their hints go to standard error. Returns the exit code.
+    """Prints the figures of `measure`, which takes the arguments and the checkout, as one line of JSON on standard
+    output. Errors and their hints go to standard error. Returns the exit code.
 
-    The pins of whoever called are taken away, then `environment` is set: both before NumPy and torch read them."""
+    The caller's pins are removed and `environment` is set before NumPy and torch read them."""
     for name in pins.PINS:
         os.environ.pop(name, None)
     os.environ.update(environment or {})
-    # What libraries print on standard output is not ours to hand on.
+    # Standard output carries only the figures, so the output of libraries goes elsewhere.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:

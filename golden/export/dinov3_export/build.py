@@ -8,13 +8,13 @@ from torch import nn
 from . import FAILED, ExportError
 from .sharding import full, local, put, sharding_on
 
-# What `gram.ckpt` says where the Gram teacher is drawn from a seed instead of read from a file.
+# The value of `gram.ckpt` for a Gram teacher that is drawn from a seed instead of read from a file.
 GRAM_FROM_SEED = "seed"
 
 
 def add_micro_architectures() -> None:
-    """Adds `vit_micro`, one more entry beside the reference's seven, small enough to be stored in full, and
-    `vit_micro_wide`, which it can learn from."""
+    """Adds two architectures beside the reference's seven: `vit_micro`, small enough to be stored in full, and
+    `vit_micro_wide`, its teacher in distillation."""
     from dinov3.models import vision_transformer as vits
 
     def vit_micro(patch_size: int = 16, **options) -> nn.Module:
@@ -31,7 +31,8 @@ def add_micro_architectures() -> None:
 
 
 def parts(model: nn.Module) -> dict[str, nn.Module]:
-    """The networks of a model, each once: student, model_ema, and where they are others, teacher and gram_teacher."""
+    """The networks of a model, each once: student, model_ema, and, if they are separate networks, teacher and
+    gram_teacher."""
     found = {"student": model.student, "model_ema": model.model_ema}
     if model.teacher is not model.model_ema:
         found["teacher"] = model.teacher
@@ -51,7 +52,8 @@ def _meta_architecture(cfg) -> type[nn.Module]:
 
 
 def _allocate(cfg, shard: bool, device: str) -> nn.Module:
-    """The model with memory, every floating number in it NaN, in training mode (the teachers in evaluation mode)."""
+    """The model with allocated memory and every floating-point number NaN, in training mode (the teachers in evaluation
+    mode)."""
     with torch.device("meta"):
         model = _meta_architecture(cfg)(cfg)
     if shard:
@@ -68,14 +70,15 @@ def _allocate(cfg, shard: bool, device: str) -> nn.Module:
 
 @contextmanager
 def _no_checkpoint():
-    """While this is open, the reference's reader of checkpoints reads nothing: a Gram teacher stays as it is."""
+    """A context in which the reference's reader of checkpoints reads nothing, so that a Gram teacher stays
+    unchanged."""
     from dinov3.train import ssl_meta_arch
 
     reader = ssl_meta_arch.init_fsdp_model_from_checkpoint
 
     def nothing(_model, path, **_options) -> None:
         if path != GRAM_FROM_SEED:
-            raise ExportError(f"a recording reads no checkpoint, and the config names {path}",
+            raise ExportError(f"a recording reads no checkpoint, but the config names {path}",
                               f"gram.ckpt={GRAM_FROM_SEED} draws the Gram teacher; distillation.checkpoint_path=ignore")
 
     ssl_meta_arch.init_fsdp_model_from_checkpoint = nothing
@@ -102,7 +105,8 @@ def _add_noise(network: nn.Module, scale: float) -> None:
 
 
 def _warm(model: nn.Module, seed: int, warm: float) -> None:
-    """Adds noise to every parameter, since fresh biases are zero and LayerScale is 1e-5, which hides faults behind them."""
+    """Adds noise to every parameter. Without noise, biases are zero and LayerScale is 1e-5, and both hide defects in
+    earlier layers."""
     torch.manual_seed(seed + 1)
     _add_noise(model.student, warm)
     if model.teacher is not model.model_ema:
@@ -111,7 +115,7 @@ def _warm(model: nn.Module, seed: int, warm: float) -> None:
 
 
 def _draw_gram_teacher(model: nn.Module, seed: int, warm: float) -> None:
-    """Stands in for the checkpoint that a Gram teacher of its own is read from."""
+    """Initialises a separate Gram teacher in place of reading its checkpoint."""
     torch.manual_seed(seed + 3)
     model.gram_teacher.backbone.init_weights()
     if warm > 0:
@@ -131,9 +135,9 @@ def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None
     """The model ready for its forward at a precision: `truth` in float64, `fp32` as it is, `bf16` under the
     reference's own FSDP2 mixed precision.
 
-    Weights are drawn on the host whatever the device. `on_init` sees the model between initialisation and warming.
-    `via_host` (by default: not on the CPU) has the sharded model take its weights from a plain one on the host; `shard`
-    (by default: bf16 alone) shards it.
+    Weights are drawn on the host on every device. `on_init` is called with the model between initialisation and warming.
+    `via_host` (by default: true except on the CPU) copies the sharded model's weights from a plain model on the host.
+    `shard` (by default: true only for bf16) shards the model.
     """
     shard = precision == "bf16" if shard is None else shard
     via_host = device != "cpu" if via_host is None else via_host

@@ -1,4 +1,4 @@
-"""Accepts a checkout of the reference only when its code is exactly the pinned commit's."""
+"""Accepts a checkout of the reference only if its code is exactly the pinned commit's."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ WANTED = f"give the path of a git checkout of {REPOSITORY} at commit {COMMIT}"
 
 
 def _git(path: Path, *arguments: str) -> str:
-    # A GIT_DIR left by a hook would make git speak about another repository.
+    # A GIT_DIR left by a hook would make git read another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
@@ -20,7 +20,7 @@ def _git(path: Path, *arguments: str) -> str:
         raise ExportError("git is not installed", "it is needed to check the reference's commit", ENVIRONMENT) from None
     if done.returncode != 0:
         reason = done.stderr.strip().splitlines()
-        raise ExportError(f"{path} is no usable git checkout: {reason[0] if reason else 'git failed'}", WANTED)
+        raise ExportError(f"{path} is not a usable git checkout: {reason[0] if reason else 'git failed'}", WANTED)
     return done.stdout
 
 

@@ -1,4 +1,4 @@
-"""The command line: which sets, on which device, into which folder. Imports no torch; the recording processes do."""
+"""The command line of the exporter. Imports no torch; the recording processes do."""
 
 import argparse
 import contextlib
@@ -21,7 +21,7 @@ PHOTOGRAPHS = GOLDEN / "photographs"
 
 
 def parser() -> argparse.ArgumentParser:
-    """All options."""
+    """The parser of all options."""
     p = argparse.ArgumentParser(prog="record.py", description="Records golden sets from a checkout of the reference.")
     p.add_argument("--reference", type=Path, metavar="PATH", help="checkout of the reference at the pinned commit")
     p.add_argument("words", nargs="*", metavar="NAME|key=value",
@@ -30,35 +30,44 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--architectures", action="store_true", help="write architectures.json instead of sets")
     p.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     where = p.add_argument_group("where and how")
-    where.add_argument("--out", type=Path, metavar="DIR", default=GOLDEN / "sets", help="default: golden/sets")
+    where.add_argument("--out", type=Path, metavar="DIR", default=GOLDEN / "sets",
+                       help="folder for the sets (default: golden/sets)")
     where.add_argument("--device", choices=("cpu", "cuda", "npu"), default="cpu")
-    where.add_argument("--precision", action="append", choices=PRECISIONS, help="record only these (repeat the option)")
-    where.add_argument("--inputs-from", type=Path, metavar="SET", help="take crops and masks from this recorded set")
-    where.add_argument("--threads", type=int, default=2, help="default: 2, as in the committed sets")
+    where.add_argument("--precision", action="append", choices=PRECISIONS,
+                       help="record only this precision (repeatable)")
+    where.add_argument("--inputs-from", type=Path, metavar="SET",
+                       help="take crops, masks and state from this recorded set")
+    where.add_argument("--threads", type=int, default=2,
+                       help="number of threads (default: 2, as in the committed sets)")
     where.add_argument("--no-pins", action="store_true", help="use this machine's own instruction set")
     where.add_argument("--yes", action="store_true", help="replace an existing set without asking")
     adhoc = p.add_argument_group("a set that is not in sets.toml")
-    adhoc.add_argument("--name", help="its name")
+    adhoc.add_argument("--name", help="name of the set")
     adhoc.add_argument("--config-file", metavar="FILE", help="YAML inside the reference's checkout (default: none)")
     adhoc.add_argument("--seed", type=int, default=0)
     adhoc.add_argument("--batch-size", type=int, default=2)
-    adhoc.add_argument("--warm", type=float, default=0.0, help="standard deviation of noise on the fresh weights")
+    adhoc.add_argument("--warm", type=float, default=0.0,
+                       help="standard deviation of the noise added to the initial weights")
     adhoc.add_argument("--stages", metavar="A,B,…", help=f"default: {','.join(FORWARD_STAGES)}; with --steps, "
                        f"{','.join(TRAINING_STAGES)}")
-    adhoc.add_argument("--steps", type=int, metavar="N", help="record training steps, N of them, instead of a forward")
-    adhoc.add_argument("--iteration", type=int, default=0, metavar="N", help="place of the first step in the schedules")
-    adhoc.add_argument("--batches", type=int, default=1, metavar="N", help="distinct batches, taken in turn")
-    adhoc.add_argument("--updates", type=int, default=0, metavar="N", help="steps taken from the seed before the first")
-    adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="ranks, a process each")
-    adhoc.add_argument("--sample-limit", type=int, default=4096, help="elements kept of a tensor; 0 keeps all")
-    adhoc.add_argument("--replicas", type=int, default=8, metavar="N", help="runs for the spread of fp32; 0 for none")
+    adhoc.add_argument("--steps", type=int, metavar="N", help="record N training steps instead of a forward pass")
+    adhoc.add_argument("--iteration", type=int, default=0, metavar="N", help="index of the first step in the schedules")
+    adhoc.add_argument("--batches", type=int, default=1, metavar="N", help="number of distinct batches, taken in turn")
+    adhoc.add_argument("--updates", type=int, default=0, metavar="N",
+                       help="number of steps from the seed before the first recorded step")
+    adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="number of ranks, one process each")
+    adhoc.add_argument("--sample-limit", type=int, default=4096,
+                       help="largest number of stored elements of a tensor; 0 stores all")
+    adhoc.add_argument("--replicas", type=int, default=8, metavar="N",
+                       help="number of further runs for the spread; 0 for none")
     adhoc.add_argument("--profile", choices=PROFILES, default="full")
-    adhoc.add_argument("--photograph", action="append", metavar="FILE", help="of golden/photographs (default: all)")
+    adhoc.add_argument("--photograph", action="append", metavar="FILE",
+                       help="file of golden/photographs (default: all)")
     return p
 
 
 def recipes(arguments: argparse.Namespace) -> list[Recipe]:
-    """What is to be recorded, from names of sets or from the options that describe one."""
+    """The recipes to record, from names of sets or from the options that describe a set."""
     if arguments.name:
         files = arguments.photograph or sorted(path.name for path in PHOTOGRAPHS.glob("*.jpg"))
         training = None if arguments.steps is None else {
@@ -88,14 +97,14 @@ def _machine_paths(reference: Path, out: Path) -> list[str]:
 
 
 def run_worker(job: dict, work: Path, pinned: bool, ranks: int = 1) -> None:
-    """Runs one recording, a process a rank, to its end. Where one of them fails, the others are ended."""
+    """Runs one recording to its end, with one process per rank. If a process fails, the others are ended."""
     running: list[subprocess.Popen] = []
     try:
         for rank in range(ranks):
             file = work / f"job.{rank}.json"
             file.write_text(json.dumps({**job, "rank": rank}), encoding="utf-8")
             command = [sys.executable, str(EXPORT / "record.py"), "--worker", str(file)]
-            # Progress goes to stderr; what libraries print on stdout is not ours to hand on.
+            # Progress goes to stderr; the output of libraries on stdout is discarded.
             running.append(subprocess.Popen(command, env=pins.worker_environment(pinned), stdout=subprocess.DEVNULL))
         while any(process.poll() is None for process in running):
             if any(process.poll() for process in running):
@@ -115,7 +124,7 @@ def run_worker(job: dict, work: Path, pinned: bool, ranks: int = 1) -> None:
 
 
 def work_as_worker(file: Path) -> int:
-    """The other side of `run_worker`."""
+    """Runs the job of a process that `run_worker` started."""
     job = json.loads(file.read_text(encoding="utf-8"))
     if job["task"] == "architectures":
         from . import architectures, worker
@@ -130,34 +139,35 @@ def work_as_worker(file: Path) -> int:
 
 
 def _may_replace(target: Path, finished: Path, yes: bool) -> bool:
-    """Shows how the new set differs from the recorded one, and asks."""
+    """Shows the difference between the new set and the recorded set, and asks."""
     from . import score  # It needs NumPy, whose absence is to be reported, not raised, at the start.
 
     if score.same_bytes(target, finished):
-        print("every byte as recorded before; ", end="")
+        print("every byte is as recorded before; ", end="")
         return False
     print(score.report(target, finished))
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ExportError(f"the set {target.name} exists and differs", "look at the difference, then give --yes")
+        raise ExportError(f"the set {target.name} exists and differs", "read the difference, then give --yes")
     return input(f"replace the recorded set {target.name}? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pinned: bool) -> None:
-    """Puts the state that a set starts from into `work`: the one of `source`, or that of a float32 run from the seed."""
+    """Puts the initial state of a set into `work`: the state of `source`, or the state after a float32 run from the
+    seed."""
     if source is None:
         run_worker({**job, "task": f"running {recipe.name} to its state", "mode": "state", "precision": "fp32",
                     "replicas": 0, "all_steps": False}, work, pinned, recipe.world_size)
     elif (source / writer.STATE).is_file():
         shutil.copyfile(source / writer.STATE, work / writer.STATE)
     else:
-        raise ExportError(f"--inputs-from {source}: it holds no {writer.STATE}, and {recipe.name} starts from one",
+        raise ExportError(f"--inputs-from {source}: it holds no {writer.STATE}, but {recipe.name} starts from a state",
                           f"give a recording of {recipe.name}")
 
 
 def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> None:
-    """Records one set into a folder beside its place, and moves it there."""
+    """Records one set into a temporary folder beside its final one, and moves it there."""
     precisions = recipe.ordered_precisions(arguments.precision)
     source = arguments.inputs_from.resolve() if arguments.inputs_from else None
     pictures = [] if recipe.loss_battery else photographs.hashes(PHOTOGRAPHS, list(recipe.photographs), source)
@@ -181,7 +191,7 @@ def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> No
         finished = writer.collect(work, precisions, recipe, pictures, machine_paths)
         target = out / recipe.name
         if target.exists() and not _may_replace(target, finished, arguments.yes):
-            print(f"{recipe.name}: nothing replaced")
+            print(f"{recipe.name}: nothing was replaced")
             return
         writer.install(finished, target)
         size = sum(path.stat().st_size for path in target.iterdir())
@@ -225,5 +235,5 @@ def main(argv: list[str]) -> int:
             print(f"hint: {error.hint}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print("interrupted, nothing replaced", file=sys.stderr)
+        print("interrupted; nothing was replaced", file=sys.stderr)
         return 130

@@ -1,16 +1,16 @@
-"""The reference's configuration, merged the way its own training program merges it."""
+"""The reference's configuration, merged as the reference's training program merges it."""
 
 from pathlib import Path
 
 from . import ExportError
 
-# What a recipe calls the config of a distillation's teacher, which is written where it is recorded.
+# The name of a distillation teacher's config in a recipe. The file is written in the working folder of the recording.
 TEACHER = "teacher.yaml"
 
 
 def load(reference: Path, config_file: str | None, overrides: list[str]):
-    """Default config, then the YAML, then `key=value` overrides (not in struct mode, as train.py does).
-    No output folder is given, so no path of this machine gets in."""
+    """Merges the default config, the YAML and the `key=value` overrides (not in struct mode, as train.py does). No
+    output folder is given, so that the config holds no path of this machine."""
     from dinov3.configs import DinoV3SetupArgs, get_cfg_from_args, get_default_config
     from omegaconf import OmegaConf
 
@@ -31,8 +31,8 @@ def as_json(cfg) -> dict:
 
 
 def distillation(cfg, overrides: list[str], path: Path) -> dict | None:
-    """Where the config distils from a teacher: writes the teacher's YAML, made of these overrides, to `path`, has the
-    config point there, and returns the teacher's merged config as the reference merges it."""
+    """If the config distils from a teacher: writes the teacher's YAML, made of these overrides, to `path`, sets the
+    path in the config, and returns the teacher's config as the reference merges it."""
     if not cfg.distillation.enabled:
         if overrides:
             raise ExportError("teacher_overrides are given, but distillation.enabled is not set")

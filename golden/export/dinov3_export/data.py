@@ -1,5 +1,5 @@
-"""The set `data`: the reference's random streams, parameters, masks, samplers, pixels, crops and tables by themselves, and
-the batches that its loader makes of all of them."""
+"""The set `data`: the reference's random streams, parameters, masks, samplers, pixels, crops and tables by themselves,
+and batches of its loader."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from .names import named
 
 
 def made_inputs(photographs: Path, names: list[str]) -> dict[str, torch.Tensor]:
-    """What a replay reads: encoded images as `file.<name>` U8 [bytes], trees and their labels as `tables.<…>` and
+    """The inputs of a replay: encoded images as `file.<name>` U8 [bytes], trees and their labels as `tables.<…>` and
     `loader.<…>` U8 [bytes], and the operands of the cases `pixels` as `pixels.<…>`."""
     return {
         **data_pixels.files(photographs, names),

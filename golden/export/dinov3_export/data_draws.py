@@ -9,9 +9,9 @@ import torch
 from .data_streams import float_bits
 from .inputs import mask_generator
 
-# Width and height of the images whose crops are drawn, in turn: photographs, then those whose crops are hard to fit.
+# Width and height of the images, used in turn: photographs, then images in which crops are hard to place.
 SIZES = ((500, 375), (375, 500), (640, 427), (64, 64), (33, 200), (300, 30), (7, 5), (1, 1))
-# Case -> what it overrides, and on how many images.
+# Case -> its overrides, and its number of images.
 PARAMETERS = {
     "default": ((), 10000),
     "shared": (("crops.share_color_jitter=true",), 2000),
@@ -32,14 +32,14 @@ MASKS = {
 
 
 def augmentation(cfg):
-    """The reference's augmentation as its model builds it; building reads nothing of the model."""
+    """The reference's augmentation, built by the model's own method, which reads no attribute of the model."""
     from dinov3.train.ssl_meta_arch import SSLMetaArch
 
     return SSLMetaArch.build_data_augmentation_dino(SimpleNamespace(), cfg)
 
 
 class Notes:
-    """What an augmentation draws for one image: a row for the colour of the whole image, then one a crop."""
+    """The draws of an augmentation for one image: a row for the colour of the whole image, then one row per crop."""
 
     def __init__(self) -> None:
         self.rows: list[dict] = [{}]
@@ -51,12 +51,12 @@ class Notes:
         self.rows, self._bases = [{}], []
 
     def note(self, **values: int) -> None:
-        """Adds to the row of the crop that is being made."""
+        """Adds to the row of the current crop."""
         self.rows[-1].update(values)
 
     def watch(self, made, subset: bool) -> None:
-        """Has an augmentation begin a row for each crop: where it is cut, or, `subset`, where its colours are changed, for then
-        the local crops are cut last, from one of the global crops."""
+        """Makes an augmentation begin a row for each crop: when it cuts the crop or, in `subset`, when it changes the
+        crop's colours, since the local crops are then cut last, from one of the global crops."""
         cut_global, cut_local = made.geometric_augmentation_global, made.geometric_augmentation_local
         change_local = made.local_transfo
 
@@ -79,7 +79,7 @@ class Notes:
             made.local_transfo = within
 
     def table(self, offsets) -> list[list[int]]:
-        """The rows [3 + local crops, 14]; `offsets` are those of local crops within their global ones."""
+        """The rows [3 + local crops, 14]; `offsets` are the offsets of local crops within their global crops."""
         for row, (top, left) in zip(self.rows[3:], offsets):
             row.update(top=int(top), left=int(left))
         return [[row.get(column, 0) for column in COLUMNS] for row in self.rows]
@@ -87,7 +87,7 @@ class Notes:
 
 @contextmanager
 def replaced(owner, name: str, value):
-    """While this is open, an attribute of a class is `value`."""
+    """A context in which an attribute of a class is `value`."""
     original = getattr(owner, name)
     setattr(owner, name, value)
     try:
@@ -98,8 +98,8 @@ def replaced(owner, name: str, value):
 
 @contextmanager
 def noted(notes: Notes):
-    """While this is open, torchvision's random transforms note their parameters and leave the pixels alone. A crop becomes one
-    pixel, another object each time; nothing that is drawn later looks at it."""
+    """A context in which torchvision's random transforms record their parameters and leave the pixels unchanged. A crop
+    becomes one pixel, a new object each time; no later draw depends on it."""
     from PIL import Image
     from torchvision.transforms import v2
 

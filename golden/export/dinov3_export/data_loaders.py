@@ -1,4 +1,4 @@
-"""Batches of the reference's own loader, worker processes and all, from a small ImageNet of the photographs."""
+"""Batches of the reference's own loader, with its worker processes, from a small ImageNet of the photographs."""
 
 import contextlib
 import itertools
@@ -16,11 +16,11 @@ from .data_pixels import as_bytes
 from .data_streams import integers
 
 FOLDERS = ("n01000000", "n01000001", "n01000002")
-# Of each class; fewer than ten, so that the names sort as the numbers do.
+# Images of each class: fewer than ten, so that names and numbers sort alike.
 IMAGES = 5
 TREE = tuple(f"train/{folder}/{folder}_{image}.JPEG" for folder in FOLDERS for image in range(1, IMAGES + 1))
 LABELS = "".join(f"{folder},class {number}\n" for number, folder in enumerate(FOLDERS)).encode()
-# Relative to where the tree is made: the reference splits this text at colons and equals signs, which a path may have.
+# Relative to the working folder: the reference splits this text at colons and equals signs, which a path may have.
 DATASET = "ImageNet:split=TRAIN:root=root:extra=extra"
 SMALL = (
     f"train.dataset_path={DATASET}", "train.batch_size_per_gpu=3", "train.num_workers=2", "train.cache_dataset=false",
@@ -31,14 +31,14 @@ RESOLUTIONS = (
     "train.num_workers=1", "crops.global_crops_size=[32,48]", "crops.local_crops_size=[16,24]",
     "crops.gram_teacher_crops_size=[64,48]", "crops.global_local_crop_pairs_ratios=[0.6,0.4]",
 )
-# Case -> what it overrides of SMALL, the iteration that training starts at, batches, loaders.
+# Case -> its overrides of SMALL, the first iteration, number of batches, number of loaders.
 CASES = {
     "plain": ((), 0, 5, 1),
     "resumed": (("train.num_workers=3",), 3, 5, 1),
     "sharded": (("train.cache_dataset=true",), 0, 5, 1),
     "resolutions": (RESOLUTIONS, 0, 6, 2),
 }
-# What is recorded of a batch: name -> the reference's key.
+# The recorded parts of a batch: name -> the reference's key.
 PARTS = {
     "global": "collated_global_crops",
     "local": "collated_local_crops",
@@ -54,7 +54,8 @@ def inputs() -> dict[str, torch.Tensor]:
 
 
 def _plant(stored: dict[str, torch.Tensor], names: list[str], root: Path) -> int:
-    """Makes the tree: its file k is photograph k modulo their number. Returns how many files there are."""
+    """Makes the tree: file k is a copy of photograph k modulo the number of photographs. Returns the number of
+    files."""
     lines = stored["loader.tree"].numpy().tobytes().decode().split("\n")
     for line, name in zip(lines, itertools.cycle(names)):
         (root / line).parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +65,7 @@ def _plant(stored: dict[str, torch.Tensor], names: list[str], root: Path) -> int
 
 
 def _batches(cfg, start: int, count: int) -> list[dict]:
-    """The first batches of the reference's loader, copied out of the memory that its workers share."""
+    """The first batches of the reference's loader, copied out of the shared memory of its workers."""
     from dinov3.train.train import build_multi_resolution_data_loader_from_cfg
 
     model = SimpleNamespace(build_data_augmentation_dino=augmentation)
@@ -76,8 +77,8 @@ def _batches(cfg, start: int, count: int) -> list[dict]:
 
 
 def _one_draw_a_loader(loaders: int, seed: Callable[[], None], take: Callable[[], list[dict]]) -> list[dict]:
-    """What `take` returns after `seed`. It may have drawn one number a loader from torch's stream, the seed of that loader's
-    workers, and no other: so a replay needs no more of that stream."""
+    """The result of `take` after `seed`. `take` may draw only one number per loader from torch's stream, the seed of
+    that loader's workers, so that a replay needs no other draws of that stream."""
     seed()
     for _ in range(loaders):
         torch.empty((), dtype=torch.int64).random_()
@@ -92,7 +93,8 @@ def _one_draw_a_loader(loaders: int, seed: Callable[[], None], take: Callable[[]
 
 @contextlib.contextmanager
 def _in_imagenet(stored: dict[str, torch.Tensor], names: list[str], out: Path):
-    """While this is open, the working folder has a small ImageNet with its tables, and the reference takes its length."""
+    """A context in which the working folder has a small ImageNet with its tables, and the reference accepts its
+    length."""
     from dinov3.data.datasets import ImageNet
 
     with tempfile.TemporaryDirectory(dir=out) as folder, contextlib.chdir(folder), warnings.catch_warnings():
@@ -108,8 +110,8 @@ def _in_imagenet(stored: dict[str, torch.Tensor], names: list[str], out: Path):
 def batches(
     seed: int, stored: dict[str, torch.Tensor], names: list[str], config: Callable, out: Path
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields of each case and batch `loader.<case>.<batch>.<global|local|gram|masks|indices>`, and where there are several
-    sizes `loader.<case>.order` I64 [batches]: the side of each batch's global crops."""
+    """Yields `loader.<case>.<batch>.<global|local|gram|masks|indices>` for each case and batch. A case with several
+    sizes also has `loader.<case>.order` I64 [batches]: the side of each batch's global crops."""
     from dinov3.utils import fix_random_seeds
 
     for number, (case, (overrides, start, count, loaders)) in enumerate(CASES.items()):

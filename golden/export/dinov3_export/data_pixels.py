@@ -1,4 +1,4 @@
-"""Encoded images of every kind that ImageNet has, what each operation makes of pixels, and whole crops."""
+"""Encoded images of every kind that ImageNet has, the results of each operation on pixels, and whole crops."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -22,10 +22,10 @@ FACTORS = {
     "hue": (-0.1, 0.05, 0.1, -0.5),
 }
 SIGMAS = (0.1, 0.5, 1.3, 2.0)
-# Height and width of what the operations on colours are shown on.
+# Height and width of the image for the operations on colours.
 SHOWN = (83, 97)
 SMALL = ("crops.global_crops_size=96", "crops.local_crops_size=48")
-# Case -> overrides; those without sizes are of the published ones.
+# Case -> overrides; a case without sizes has the published sizes.
 CROPS = {
     "default": (),
     "shared": ("crops.share_color_jitter=true",),
@@ -48,7 +48,7 @@ def _encoded(image, kind: str, **options) -> bytes:
 
 
 def _odd(image) -> dict[str, bytes]:
-    """Files of the kinds that are rare in ImageNet, made of parts of a photograph that is 400 wide and 300 high or more."""
+    """Files of kinds that are rare in ImageNet, made from parts of a photograph at least 400 wide and 300 high."""
     import numpy as np
     from PIL import Image
 
@@ -78,7 +78,7 @@ def _odd(image) -> dict[str, bytes]:
 
 
 def files(photographs: Path, names: list[str]) -> dict[str, torch.Tensor]:
-    """`file.<name>` of the photographs, as they are, and of the odd ones."""
+    """`file.<name>` of the unchanged photographs and of the rare kinds."""
     found = {name: (photographs / name).read_bytes() for name in names}
     found.update(_odd(_decoded(as_bytes(found["chelsea.jpg"]))))
     return {f"file.{name}": as_bytes(data) for name, data in found.items()}
@@ -112,8 +112,8 @@ def _resized(image, top: int, left: int, height: int, width: int, size: list[int
 
 
 def pixels(stored: dict[str, torch.Tensor], cfg) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields (name, U8 [H, W, 3]) of what is decoded, cropped and changed in colour, and F32 of what is blurred (pixel values,
-    [H, W, 3]) and normalised ([3, H, W])."""
+    """Yields (name, tensor): U8 [H, W, 3] for decoded, cropped and recoloured images, F32 for blurred images (pixel
+    values, [H, W, 3]) and normalised images ([3, H, W])."""
     images = {key.removeprefix("file."): _decoded(data) for key, data in stored.items() if key.startswith("file.")}
     for name, image in images.items():
         yield f"pixels.decode.{name}", _pixels(image)
@@ -140,8 +140,8 @@ def _changed(image, stored: dict[str, torch.Tensor], cfg) -> Iterator[tuple[str,
 
 
 def crops(seed: int, stored: dict[str, torch.Tensor], names: list[str], config: Callable) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yields of each case and photograph the crops as the model receives them, F32: `.global` [2, 3, S, S], `.local`
-    [L, 3, s, s], and `.gram` [2, 3, g, g] where there are some."""
+    """Yields the crops of each case and photograph as the model receives them, F32: `.global` [2, 3, S, S], `.local`
+    [L, 3, s, s], and, if the case has Gram teacher crops, `.gram` [2, 3, g, g]."""
     from dinov3.utils import fix_random_seeds
 
     images = [(Path(name).stem, _decoded(stored[f"file.{name}"])) for name in names]

@@ -1,4 +1,4 @@
-"""Draws from torch's, Python's and NumPy's generators as the reference seeds them, and what its samplers yield."""
+"""Draws from torch's, Python's and NumPy's generators, seeded by the reference, and the indices of its samplers."""
 
 import itertools
 import random
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-# Draws of each stream, and indices of each sampler.
+# Number of draws of each stream, and of indices of each sampler.
 DRAWS = 10000
 WORKERS = 4
 
@@ -37,7 +37,7 @@ def _shuffled(times: int) -> np.ndarray:
 
 
 def _cases() -> dict[str, Callable[[], np.ndarray]]:
-    """Every stream of one process: what its draws are, in order."""
+    """Every stream of one process: name -> draws, in order."""
 
     def each(draw):
         return [draw(i) for i in range(DRAWS)]
@@ -78,7 +78,7 @@ def _of_workers() -> tuple[torch.Tensor, torch.Tensor]:
         warnings.filterwarnings("ignore", message="This DataLoader will create")
         loader = torch.utils.data.DataLoader(FirstDraws(), batch_size=1, num_workers=WORKERS, collate_fn=lambda items: items[0])
         iterator = iter(loader)
-    # With one item a batch, worker w makes item w and no other.
+    # With one item per batch, worker w makes only item w.
     return integers(list(iterator)), integers([iterator._base_seed])
 
 
@@ -96,7 +96,7 @@ def streams(seed: int) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 class Numbered:
-    """A loader that yields its number without end."""
+    """A loader that yields its number forever."""
 
     batch_size = 1
 

@@ -1,4 +1,4 @@
-"""The tables that the reference writes of ImageNet, for a small tree with awkward names."""
+"""The tables that the reference writes for ImageNet, made for a small tree with unusual names."""
 
 import tempfile
 from collections.abc import Iterator

@@ -12,31 +12,31 @@ CURVES = ("lr", "weight_decay", "momentum", "teacher_temp", "last_layer_lr")
 
 
 class Observer:
-    """Sees what a step leaves behind at each of its ends. This one looks away."""
+    """An observer of a step. This one ignores everything."""
 
     def watching(self, _model):
-        """Open while losses and gradients are computed."""
+        """A context around the computation of losses and gradients."""
         return nothing_watched()
 
     def backward(self) -> None:
-        """Gradients are there, not yet clipped."""
+        """Called with the gradients, before they are clipped."""
 
     def optimizer(self, norms: dict[str, torch.Tensor]) -> None:
-        """The optimizer has stepped; these are the norms by which the gradients were clipped, by submodule."""
+        """Called after the optimizer's step with the norms by which the gradients were clipped, by submodule."""
 
     def ema(self, gram: bool) -> None:
-        """The teachers are updated; `gram`: the Gram teacher too, in this step."""
+        """Called after the update of the teachers; `gram`: whether this step also updated the Gram teacher."""
 
 
 @contextmanager
 def nothing_watched():
-    """An observer's `watching` where there is nothing to see."""
+    """An observer's `watching` without an effect."""
     yield
 
 
 @contextmanager
 def on_device(device: str):
-    """While this is open, `.cuda()` means the device that is recorded on."""
+    """A context in which `.cuda()` moves to the recording's device."""
     original = torch.Tensor.cuda
     if device != "cuda":
         torch.Tensor.cuda = lambda tensor, *_, **__: tensor.to(device)
@@ -54,7 +54,7 @@ def scaled(cfg):
 
 
 class Schedules:
-    """The five curves, and those of loss weights where the model has them."""
+    """The five curves, and the curves of loss weights if the model has them."""
 
     def __init__(self, cfg, model) -> None:
         from dinov3.train.train import build_schedulers
@@ -67,7 +67,7 @@ class Schedules:
         }
 
     def at(self, iteration: int) -> list[float]:
-        """The five values of an iteration."""
+        """The values of the five curves at an iteration."""
         return [self._curves[name][iteration] for name in CURVES]
 
     def tables(self):
@@ -78,7 +78,8 @@ class Schedules:
 
 
 class Trainer:
-    """A model with its optimizer and schedules. `sum_gradients` adds the gradients up over the ranks, where no FSDP does."""
+    """A model with its optimizer and schedules. `sum_gradients` sums the gradients over the ranks, for a model without
+    FSDP."""
 
     def __init__(self, cfg, model, sum_gradients: bool = False) -> None:
         from dinov3.train.train import build_optimizer
@@ -90,8 +91,8 @@ class Trainer:
         self._gram_updates: int | None = None
 
     def step(self, it: int, data: dict, observer: Observer) -> tuple[torch.Tensor, dict]:
-        """The step of one iteration. Returns what the training program logs of it: the loss and the metrics, averaged
-        over the ranks."""
+        """The step of one iteration. Returns the logged values of the training program: the loss and the metrics,
+        averaged over the ranks."""
         from dinov3.train.train import apply_optim_scheduler
 
         model = self.model
@@ -116,7 +117,7 @@ class Trainer:
         return logged
 
     def _clip(self) -> dict[str, torch.Tensor]:
-        """Clips each submodule by itself; the norms before."""
+        """Clips each submodule by itself; returns the norms before clipping."""
         norms = {}
         if self.cfg.optim.clip_grad:
             for name, module in self.model.student.items():
@@ -126,7 +127,8 @@ class Trainer:
 
     @staticmethod
     def _over_ranks(total_loss: torch.Tensor, metrics: dict) -> tuple[torch.Tensor, dict]:
-        """The mean over the ranks. Gloo gathers no tensor without dimensions, and has no mean of its own: a sum, divided."""
+        """The mean over the ranks, computed as a sum and a division. Gloo has no mean, and cannot gather a tensor
+        without dimensions."""
         from dinov3 import distributed
 
         size, group = distributed.get_subgroup_size(), distributed.get_process_subgroup()
@@ -161,7 +163,7 @@ class Trainer:
 
 
 def parameter_groups(model) -> list[dict]:
-    """One group a student parameter, before they are fused."""
+    """One group per student parameter, before the groups are fused."""
     optim = model.cfg.optim
     fused, optim.multi_tensor_optim = optim.multi_tensor_optim, False
     try:
@@ -178,7 +180,7 @@ def meter(values: list[float], device: str) -> list[float]:
     helpers = sys.modules["dinov3.logging.helpers"]
 
     class OnDevice:
-        """`torch`, but a tensor that is asked for on "cuda" is made where the recording takes place."""
+        """A wrapper of `torch` that makes tensors requested on "cuda" on the recording's device."""
 
         def __getattr__(self, name):
             return getattr(torch, name)

@@ -53,19 +53,19 @@ def statistics(tensor: torch.Tensor) -> dict:
 
 
 def stored_part(tensor: torch.Tensor, sample_limit: int) -> torch.Tensor:
-    """What is stored of a contiguous tensor: all of it in its shape, or a flat sample."""
+    """The stored part of a contiguous tensor: all of it in its shape, or a flat sample."""
     step = stride(tensor.numel(), sample_limit)
     return tensor if step == 1 else tensor.reshape(-1)[::step].contiguous()
 
 
 def seen(name: str, tensor: torch.Tensor, sample_limit: int, spread: Spread) -> None:
-    """Shows a spread what would be stored of a tensor."""
+    """Passes the part of a tensor that would be stored to a spread."""
     stored = stored_part(tensor.detach().to("cpu").contiguous(), sample_limit)
     spread.see(name, DTYPES[stored.dtype], stored.reshape(-1).to(torch.float64).numpy())
 
 
 class Store:
-    """Collects the entries of one precision, and what of them is written to its file."""
+    """Collects the entries of one precision, and the tensors for its file."""
 
     def __init__(self, sample_limit: int) -> None:
         self.sample_limit = sample_limit
@@ -74,7 +74,7 @@ class Store:
         self._known: dict[tuple, str] = {}
 
     def add(self, name: str, stage: str, tensor: torch.Tensor) -> None:
-        """Records one tensor. How much of it is stored is for the table of kinds to say."""
+        """Records one tensor. The table of kinds decides how much is stored."""
         keep = kept(name, stage)
         value = tensor.detach().to("cpu").contiguous()
         view = _bytes(value)
@@ -88,13 +88,14 @@ class Store:
         self.entries.append({"name": name, "stage": stage, "record": record})
 
     def add_spread(self, spread: Spread) -> None:
-        """Puts the spread beside each entry of floating numbers that has one."""
+        """Adds the spread to each floating-point entry that has one."""
         for entry in self.entries:
             if has_spread(entry["stage"], entry["name"]) and (found := spread.of(entry["name"])):
                 entry["record"]["spread"] = found
 
     def _keep(self, name: str, stored: torch.Tensor) -> str:
-        """The name under which these elements are stored: an earlier one where the same were stored before."""
+        """The name under which these elements are stored: the name of an earlier entry if that stored the same
+        elements."""
         key = (stored.dtype, tuple(stored.shape), hashlib.sha256(_bytes(stored)).digest())
         if key not in self._known:
             self._known[key] = name

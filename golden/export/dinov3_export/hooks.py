@@ -1,4 +1,4 @@
-"""Watches the reference's own modules from outside, in execution order. None of its code is changed."""
+"""Watches the reference's own modules from outside, in execution order, without changing their code."""
 
 from contextlib import contextmanager
 
@@ -7,7 +7,7 @@ from torch import nn
 
 from .names import OUTPUT, Names, ports
 
-# Modules whose input is recorded too: there the input is no other module's output.
+# Modules whose input is recorded too, because no other module outputs it.
 INPUTS = ("norm1", "norm2", "attn.proj", "mlp.w3", "last_layer")
 
 
@@ -20,7 +20,7 @@ def _output_types() -> tuple[type, ...]:
 
 
 class Taps:
-    """Hooks on student and teacher that hand `(name, tensor)` to `sink`."""
+    """Hooks on student and teacher that pass `(name, tensor)` to `sink`."""
 
     def __init__(self, model: nn.Module, sink) -> None:
         self._model = model
@@ -29,7 +29,7 @@ class Taps:
         self._block: list[str] = []
 
     def restart(self, sink) -> None:
-        """Hands what another run of the model records to another sink, the calls counted from the first again."""
+        """Sends the records of another run of the model to another sink, and counts the calls from the first again."""
         self._sink = sink
         self._names = Names()
 
@@ -39,7 +39,7 @@ class Taps:
             self._sink(self._names.next(path, inner if port is None else port, kind), tensor)
 
     def attach(self) -> None:
-        """Puts every hook on. They stay on: a recording process ends when its set is recorded."""
+        """Registers every hook. The hooks are never removed: a recording process ends when its set is recorded."""
         from dinov3.layers import SelfAttentionBlock
         from dinov3.models.vision_transformer import DinoVisionTransformer
 
@@ -69,7 +69,7 @@ class Taps:
         return hook
 
     def _follow_block(self, path: str, block: nn.Module) -> None:
-        """Remembers which block runs, so that a random draw can be named after it."""
+        """Remembers the running block, so that a random draw can be named after it."""
 
         def entered(_module, _inputs) -> None:
             self._block.append(path)
@@ -81,7 +81,7 @@ class Taps:
         block.register_forward_hook(left)
 
     def _wrap(self, owner: nn.Module, method: str, path: str, select) -> None:
-        """An instance attribute that shadows a method, calls it and records its result."""
+        """Shadows a method with an instance attribute that calls the method and records its result."""
         original = getattr(owner, method)
 
         def watched(*arguments, **options):
@@ -92,7 +92,7 @@ class Taps:
         setattr(owner, method, watched)
 
     def random_draws(self, device: str):
-        """Records `torch.randperm`, and draws on the host whatever the device."""
+        """Records `torch.randperm`, and draws on the host on every device."""
 
         def drawn(permutation: torch.Tensor) -> None:
             if self._block:
@@ -103,7 +103,8 @@ class Taps:
 
 @contextmanager
 def host_draws(device: str, drawn=lambda permutation: None):
-    """Draws on the host whatever the device, so that every device sees one stream; `drawn` sees each permutation."""
+    """Draws on the host on every device, so that every device uses the same stream; `drawn` receives each
+    permutation."""
     randperm, uniform = torch.randperm, torch.Tensor.uniform_
 
     def drawn_permutation(n, *arguments, device=None, **options):
@@ -128,7 +129,7 @@ def host_draws(device: str, drawn=lambda permutation: None):
 
 @contextmanager
 def widened_casts(active: bool):
-    """While the truth is computed, a cast that the reference writes as `.float()` goes to float64."""
+    """A context for the truth: a cast that the reference writes as `.float()` goes to float64."""
     original = torch.Tensor.float
     if active:
         torch.Tensor.float = lambda tensor, *_, **__: tensor.double()

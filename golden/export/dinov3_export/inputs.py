@@ -1,4 +1,4 @@
-"""Photographs through the reference's own augmentation, kept as the 8-bit crops that it normalises."""
+"""Crops of photographs by the reference's own augmentation, stored as 8-bit pixels before their normalisation."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def normalise(pixels: torch.Tensor, mean, std) -> torch.Tensor:
 
 
 def _pixels(crops: torch.Tensor, mean, std) -> torch.Tensor | None:
-    """The uint8 pixels behind normalised crops; None where normalising them does not give the same bits."""
+    """The uint8 pixels behind normalised crops; None if normalising them does not give the same bits."""
     mean64 = torch.tensor(list(mean), dtype=torch.float64).view(-1, 1, 1)
     std64 = torch.tensor(list(std), dtype=torch.float64).view(-1, 1, 1)
     pixels = ((crops.double() * std64 + mean64) * 255).round().clamp(0, 255).to(torch.uint8)
@@ -25,7 +25,7 @@ def _pixels(crops: torch.Tensor, mean, std) -> torch.Tensor | None:
 
 
 def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
-    """The uint8 pixels behind normalised crops; raises where there are none."""
+    """The uint8 pixels behind normalised crops; raises if there are none."""
     pixels = _pixels(crops, mean, std)
     if pixels is None:
         raise ExportError("the crops are not 8-bit pixels, normalised", "an augmentation that resizes after normalising "
@@ -34,12 +34,13 @@ def quantise(crops: torch.Tensor, mean, std) -> torch.Tensor:
 
 
 def mask_generator(cfg):
-    """The reference's generator of masks as its training program makes it for a config, and its patches an image."""
+    """The reference's generator of masks, made as in its training program for a config, and its number of patches per
+    image."""
     from dinov3.data import MaskingGenerator
 
     size, patch = cfg.crops.global_crops_size, cfg.student.patch_size
     side = size // patch
-    # The largest block: half the side in whole patches, times the whole side, both rounded down on the way.
+    # The largest block: half the side in whole patches, times the whole side, rounded down at both steps.
     largest = ((0.5 * size) // patch * size) // patch
     return MaskingGenerator(input_size=(side, side), max_num_patches=largest), side * side
 
@@ -90,9 +91,10 @@ def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, se
 
 
 def batches(cfg, model, photographs: Path, recipe: dict) -> dict[str, torch.Tensor]:
-    """The batches of training steps: of batch b, cut with the seed plus 100 plus b, image i is photograph b · B + i modulo
-    their number. Returns what `augment` does under `<b>.<name>`, and `gram_teacher_crops` [2B, 3, h, w] where the recipe
-    has some. Crops that are no 8-bit pixels, being resized after they were normalised, are kept as they are, F32."""
+    """The batches of training steps. The seed of batch b is the seed plus 100 plus b, and its image i is photograph b ·
+    B + i modulo the number of photographs. Returns the results of `augment` under `<b>.<name>`, and
+    `gram_teacher_crops` [2B, 3, h, w] if the recipe has them. Crops resized after their normalisation are not 8-bit
+    pixels and are stored unchanged, F32."""
     images, size = _open(photographs, recipe["photographs"]), recipe["batch_size"]
     mean, std = cfg.crops.rgb_mean, cfg.crops.rgb_std
     kept = {}

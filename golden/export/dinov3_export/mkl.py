@@ -1,8 +1,9 @@
-"""Has MKL take, on processors of other makers, the kernels that it takes on Intel's. Nothing here imports torch: the library that
-does it must be loaded before.
+"""Makes MKL take Intel's kernels on processors of other makers. Nothing here imports torch: the library must be loaded before
+torch.
 
-On a processor that is not Intel's MKL takes generic kernels and holds to no `MKL_CBWR`, so that a pinned recording would have other
-bits there although the instructions are the same. It asks a function of its own whose processor this is; `mkl.c` answers first."""
+On another maker's processor MKL takes generic kernels and ignores `MKL_CBWR`, so a pinned recording would have other bits
+although the instructions are the same. MKL asks a function of its own for the processor's maker; `mkl.c` replaces this
+function."""
 
 import atexit
 import ctypes
@@ -23,7 +24,7 @@ PRELOAD = "LD_PRELOAD"
 
 
 def cpu_vendor(cpuinfo: str = "/proc/cpuinfo") -> str | None:
-    """The maker of the processor as it names itself (`GenuineIntel`, `AuthenticAMD`)."""
+    """The maker of the processor, by the processor's own name for it (`GenuineIntel`, `AuthenticAMD`)."""
     try:
         with open(cpuinfo, encoding="utf-8") as lines:
             for line in lines:
@@ -35,13 +36,14 @@ def cpu_vendor(cpuinfo: str = "/proc/cpuinfo") -> str | None:
 
 
 def needs_telling() -> bool:
-    """Whether MKL would treat this processor as a stranger's: an x86-64 one of another maker."""
+    """Whether MKL would take generic kernels: on an x86-64 processor of another maker than Intel."""
     return sys.platform == "linux" and platform.machine() == "x86_64" and cpu_vendor() != INTEL
 
 
 @functools.cache
 def library() -> Path:
-    """The compiled `mkl.c`, in a folder that goes when this process ends. Fails with exit code 3 where nothing compiles it."""
+    """The compiled `mkl.c`, in a temporary folder that is deleted when this process ends. Fails with exit code 3 if no
+    compiler compiles it."""
     folder = Path(tempfile.mkdtemp(prefix="dinov3-mkl."))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     compiled = folder / "libdinov3mkl.so"
@@ -59,7 +61,7 @@ def library() -> Path:
 
 
 def preloaded(environment: dict[str, str]) -> dict[str, str]:
-    """What to add to an environment so that MKL takes Intel's kernels: nothing where it does so by itself."""
+    """The variables that make MKL take Intel's kernels; empty if MKL takes them by itself."""
     if not needs_telling():
         return {}
     others = environment.get(PRELOAD)
@@ -67,7 +69,7 @@ def preloaded(environment: dict[str, str]) -> dict[str, str]:
 
 
 def was_told() -> bool:
-    """Whether MKL has asked the preloaded library, as it does at its first product."""
+    """Whether MKL has asked the preloaded library. MKL asks at its first product."""
     try:
         return ctypes.c_int.in_dll(ctypes.CDLL(None), "dinov3_mkl_asked").value != 0
     except (ValueError, OSError, TypeError):
@@ -75,5 +77,5 @@ def was_told() -> bool:
 
 
 def vendor_seen() -> str | None:
-    """The processor's maker as MKL sees it. True only after its first product."""
+    """The processor's maker as MKL sees it. Correct only after MKL's first product."""
     return INTEL if was_told() else cpu_vendor()

@@ -1,7 +1,7 @@
 """Names of recorded tensors: `[kind:]path[#call][:port]`.
 
-`golden/names` holds the table of kinds, which this module reads, and names taken apart, which its tests go through. The crate
-beside them reads and writes the same names in Rust."""
+`golden/names` holds the table of kinds, which this module reads, and parsed names, which its tests compare. The crate in the
+same folder reads and writes the same names in Rust."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from pathlib import Path
 from . import FAILED, ExportError
 
 TABLES = Path(__file__).parents[2] / "names"
-# Each kind's row: its prefix, whether it has calls and ports, and how much is stored of it in each stage.
+# The row of each kind: its prefix, whether it has calls and ports, and how much is stored in each stage.
 KINDS: dict[str, dict] = {row["kind"]: row for row in json.loads((TABLES / "kinds.json").read_text(encoding="utf-8"))}
-# What a module computes: the kind without a prefix.
+# The kind of a module's output. It has no prefix.
 OUTPUT = "output"
 
 # `stats_only/masked_gram_loss` is a name of the reference's, `class-ids-VAL.npy` that of a file it writes.
@@ -24,7 +24,7 @@ CALL = r"[1-9][0-9]*"
 
 @dataclass(frozen=True)
 class Name:
-    """A name taken apart; `call` counts from 0, which is not written."""
+    """The parts of a name; `call` counts from 0, and call 0 is not written."""
 
     kind: str
     path: str
@@ -38,7 +38,7 @@ class Name:
 
 
 def split(text: str) -> Name:
-    """Takes a name apart; an ExportError says what is wrong with one that is none."""
+    """Parses a name. An ExportError describes the problem of an invalid name."""
     kind, rest = OUTPUT, text
     word, colon, after = text.partition(":")
     # A word before the first colon is a kind unless it is a path with parts, or has a call number.
@@ -50,7 +50,7 @@ def split(text: str) -> Name:
     _require(path != "", text, "the path is missing")
     _require(re.fullmatch(PATH, path), text, f"the path `{path}` must match {PATH}")
     if hash_:
-        _require(re.fullmatch(CALL, call), text, f"`#{call}` is no call number; the second call is `#1`, and the first call "
+        _require(re.fullmatch(CALL, call), text, f"`#{call}` is not a call number; the second call is `#1`, and the first call "
                  "has no number")
         _require(KINDS[kind]["calls"], text, f"entries of kind `{kind}` have no call number")
     if colon:
@@ -61,11 +61,11 @@ def split(text: str) -> Name:
 
 def _require(holds, text: str, problem: str) -> None:
     if not holds:
-        raise ExportError(f"`{text}` is no entry name: {problem}", "", FAILED)
+        raise ExportError(f"`{text}` is not an entry name: {problem}", "", FAILED)
 
 
 def named(kind: str, path: str, call: int = 0, port: str | None = None) -> str:
-    """The name of these parts, checked."""
+    """Composes a name from its parts and checks it."""
     if kind not in KINDS:
         raise ExportError(f"there is no kind of entry `{kind}`", "", FAILED)
     text = str(Name(kind, path, call, port))
@@ -80,7 +80,7 @@ def path_in(kind: str, text: str) -> str | None:
 
 
 def kept(text: str, stage: str) -> str:
-    """How much is stored of an entry: `digest` (statistics and hash alone), `sample` (as many elements as the limit allows)
+    """The stored part of an entry: `digest` (only statistics and hash), `sample` (as many elements as the limit allows)
     or `full`."""
     kind = split(text).kind
     if stage not in KINDS[kind]["stages"]:
@@ -95,7 +95,7 @@ class Names:
         self._calls: dict[tuple[str, str, str | None], int] = {}
 
     def next(self, path: str, port: str | None = None, kind: str = OUTPUT) -> str:
-        """The name of the next tensor at this place; the first has no call number."""
+        """The name of the next tensor at this place. The first has no call number."""
         key = (kind, path, port)
         call = self._calls.get(key, 0)
         self._calls[key] = call + 1
@@ -103,8 +103,8 @@ class Names:
 
 
 def ports(output) -> list[tuple[str | None, object]]:
-    """The tensors of a module's output with their ports: none for a bare tensor, `0`, `1` for a list,
-    `0.key` for a list of dictionaries, `key` for a dictionary. `masks` is an input handed through, and is left out."""
+    """The tensors of a module's output with their ports: none for a bare tensor, `0`, `1` for a list, `0.key` for a
+    list of dictionaries, `key` for a dictionary. `masks` is an unchanged input and is left out."""
     if output is None or isinstance(output, (int, float, bool, str)):
         return []
     if isinstance(output, dict):

@@ -1,4 +1,4 @@
-"""What is to be recorded: a set of `sets.toml`, or one described on the command line."""
+"""Recipes: a set of `sets.toml`, or a set described on the command line."""
 
 import re
 import tomllib
@@ -16,11 +16,12 @@ NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a set's values, apart from the machine. `sample_limit` 0 stores every tensor in full.
-    `replicas` is how often a precision is run again for the spread; it stands in each spread, not in the manifest's recipe.
+    `replicas` is the number of further runs of a precision for the spread. Each spread records it; the manifest's recipe
+    does not.
 
-    `training` is what steps are taken (`iteration`, `steps`, `batches`, and `updates` where they start from a state that
-    many updates after the seed); `trajectory` the precisions at which all of them are, elsewhere only the first;
-    `teacher_overrides` the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
+    `training` describes the steps (`iteration`, `steps`, `batches`, and, if they start from a state, `updates`: the number of
+    updates between the seed and the state). `trajectory` lists the precisions that take all steps; the others take only the
+    first. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
 
     name: str
     description: str
@@ -92,22 +93,23 @@ class Recipe:
 
     @property
     def updates(self) -> int:
-        """How many optimizer steps the state has behind it that the first step starts from; 0: it starts from the seed."""
+        """The number of optimizer steps taken before the initial state; 0 if the first step starts from the seed."""
         return (self.training or {}).get("updates", 0)
 
     def records_trajectory(self, precision: str) -> bool:
-        """Whether all steps are taken at a precision, not the first alone."""
+        """Whether a precision records all steps instead of only the first."""
         return "trajectory" in self.stages and precision in self.trajectory
 
     def replicas_of(self, precision: str, recorded: list[str]) -> int:
-        """How many replicas a precision is run for, where `recorded` are the precisions of this recording: float32, and mixed
-        precision where it takes a step (the nearest neighbours of KoLeo tie in bfloat16), each only beside its truth."""
+        """The number of replicas at a precision; `recorded` are the precisions of this recording. Float32 has replicas,
+        and so has mixed precision if the recipe takes a step (the nearest neighbours of KoLeo tie in bfloat16). Both
+        need the truth in the same recording."""
         moved = precision == "fp32" or (precision == "bf16" and self.training is not None)
         wanted = moved and "truth" in recorded and any(stage in SPREAD for stage in self.stages)
         return self.replicas if wanted else 0
 
     def ordered_precisions(self, subset: list[str] | None) -> list[str]:
-        """The recipe's precisions, or those of them that `subset` names, in recording order."""
+        """The recipe's precisions in recording order, restricted to `subset` if given."""
         for precision in subset or []:
             _require(precision in self.precisions, f"{self.name} is not recorded at `{precision}`",
                      f"it has {', '.join(self.precisions)}")
@@ -120,8 +122,8 @@ def _require(holds: bool, message: str, hint: str) -> None:
 
 
 def load_sets(path: Path) -> dict[str, Recipe]:
-    """All sets of a TOML file, by name. `like` names an earlier set whose values hold where no others are given, and whose
-    overrides come first. An unknown key is an error: it would silently not be recorded."""
+    """All sets of a TOML file, by name. `like` names an earlier set: its values are the defaults, and its overrides
+    come first. An unknown key is an error, because it would silently not be recorded."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Records what a training step computes: losses, gradients, the optimizer's state, the teachers."""
+"""Records the values of a training step: losses, gradients, the optimizer's state, the teachers."""
 
 from contextlib import contextmanager
 
@@ -11,22 +11,23 @@ from .sharding import full
 
 
 def scalar(value) -> torch.Tensor:
-    """A loss as it is, or a Python float as F64 []."""
+    """A loss unchanged, or a Python float as F64 []."""
     return value if isinstance(value, torch.Tensor) else torch.tensor(float(value), dtype=torch.float64)
 
 
 def moments(trainer: Trainer):
-    """Yields (name, parameter, exp_avg, exp_avg_sq) of each student parameter in order; None where it was never updated."""
+    """Yields (name, parameter, exp_avg, exp_avg_sq) of each student parameter in order; the moments are None if it was
+    never updated."""
     for name, parameter in trainer.model.student.named_parameters():
         state = trainer.optimizer.state.get(parameter, {})
         yield name, parameter, state.get("exp_avg"), state.get("exp_avg_sq")
 
 
 class Recorder(Observer):
-    """Hands `(name, stage, tensor)` of a step to `sink`, in the format's order.
+    """Passes `(name, stage, tensor)` of a step to `sink`, in the format's order.
 
-    `order` names the parameters in backward order where autograd cannot be asked, since the model is sharded; where it is
-    None the order is that in which the gradients are accumulated."""
+    `order` lists the parameters in backward order for a sharded model, where autograd does not reveal the order. If it is
+    None, the recorder uses the order in which autograd accumulates the gradients."""
 
     def __init__(self, trainer: Trainer, stages, sink, order: list[str] | None) -> None:
         self._trainer, self._stages, self._sink = trainer, stages, sink
@@ -38,7 +39,7 @@ class Recorder(Observer):
             self._sink(name, stage, tensor)
 
     def tables(self) -> None:
-        """What stands before any step: the parameter groups and the schedules."""
+        """Records the values that exist before any step: the parameter groups and the schedules."""
         groups = parameter_groups(self._trainer.model)
         for name, dtype in (("lr_multiplier", torch.float64), ("wd_multiplier", torch.float64), ("is_last_layer", torch.bool)):
             self._emit(named("groups", name), "optimizer", torch.tensor([group[name] for group in groups], dtype=dtype))
@@ -47,7 +48,7 @@ class Recorder(Observer):
 
     @contextmanager
     def watching(self, model):
-        """Shadows `compute_losses`, and listens for gradients."""
+        """Shadows `compute_losses`, and observes gradients."""
         compute = model.compute_losses
         self._accumulated = []
 
@@ -79,12 +80,12 @@ class Recorder(Observer):
         self._emit(named("loss", "total_loss"), "loss", total)
 
     def backward(self) -> None:
-        """The gradients of this rank's and every other's batch, in backward order."""
+        """The gradients over the batches of all ranks, in backward order."""
         gradients = {n: p.grad for n, p in self._trainer.model.student.named_parameters() if p.grad is not None}
         order = self._accumulated if self._order is None else self._order
         if sorted(order) != sorted(gradients):
             odd = sorted(set(order) ^ set(gradients))
-            raise ExportError(f"the gradients are not those of the backward order, see {', '.join(odd[:3])}", "", FAILED)
+            raise ExportError(f"the gradients differ from the backward order, see {', '.join(odd[:3])}", "", FAILED)
         for name in order:
             self._emit(named("grad", f"student.{name}"), "backward", full(gradients[name]))
 
@@ -99,7 +100,7 @@ class Recorder(Observer):
             self._emit(named("param", f"student.{name}"), "optimizer", full(parameter))
 
     def ema(self, gram: bool) -> None:
-        """The teacher, and the Gram teacher where this step loaded or updated it."""
+        """The teacher, and the Gram teacher if this step loaded or updated it."""
         model = self._trainer.model
         for name, parameter in model.model_ema.named_parameters():
             self._emit(named("param", f"teacher.{name}"), "ema", full(parameter))
@@ -108,13 +109,13 @@ class Recorder(Observer):
 
 
 class Trajectory:
-    """Collects what is logged over all steps."""
+    """Collects the logged values of all steps."""
 
     def __init__(self) -> None:
         self._values: dict[str, list[torch.Tensor]] = {}
 
     def log(self, total_loss: torch.Tensor, metrics: dict) -> None:
-        """What one step logs. Every step must log the same names."""
+        """Adds the logged values of one step. Every step must log the same names."""
         logged = {"total_loss": total_loss, **metrics}
         if self._values and list(self._values) != list(logged):
             raise ExportError("two steps log different names", "", FAILED)

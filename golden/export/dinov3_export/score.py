@@ -1,4 +1,4 @@
-"""How far a new recording is from the one that it would replace. Needs no torch."""
+"""The difference between a new recording and the set that it would replace. Needs no torch."""
 
 import json
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ ONLY_HASHES = "values differ, only hashes are stored"
 
 @dataclass
 class Change:
-    """One record that is not the same. `rel_l2` is over the stored elements; None where nothing is stored or the
-    shapes differ."""
+    """A record that differs. `rel_l2` is over the stored elements; None if no elements are stored or the shapes
+    differ."""
 
     stage: str
     name: str
@@ -35,8 +35,8 @@ class GoldenFolder:
         try:
             self.manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ExportError(f"{folder.name} is no readable golden set: {error}", "move it away, or record elsewhere "
-                              "with --out") from error
+            raise ExportError(f"{folder.name} is not a readable golden set: {error}",
+                              "move it away, or record elsewhere with --out") from error
         self.folder = folder
         self._files: dict[str, TensorFile] = {}
 
@@ -96,20 +96,20 @@ def compare(old: GoldenFolder, new: GoldenFolder) -> tuple[list[tuple], list[Cha
             rel_l2, note = _difference(old, new, key[1], key[2], before[key], after[key])
             changes.append(Change(stage, key[1], key[2], rel_l2, note))
         rows.append((stage, len(theirs), len(theirs) - len(shared), len(ours) - len(shared), identical))
-    # A stage may have entries before and after those of another: the optimizer's tables come first, its moments late.
+    # A stage may have entries before and after another stage's: the optimizer's tables come first, its moments late.
     place = {key: index for index, key in enumerate(after)}
     changes.sort(key=lambda change: place[change.stage, change.name, change.precision])
     return rows, changes
 
 
 def changed_spreads(old: GoldenFolder, new: GoldenFolder) -> int:
-    """How many records that both sets have carry another spread, or have gained or lost one."""
+    """The number of records in both sets whose spread differs, or exists in only one set."""
     before = dict(old.records())
     return sum(key in before and before[key].get("spread") != record.get("spread") for key, record in new.records())
 
 
 def changed_files(old: Path, new: Path) -> list[tuple[str, str]]:
-    """What happened to the files that no record speaks of: inputs, and the state that steps start from."""
+    """The changes of the files without records: inputs, and the state that steps start from."""
     found = []
     for name in (INPUTS, STATE):
         had, has = (old / name).exists(), (new / name).exists()
@@ -145,7 +145,7 @@ def _shown(change: Change) -> str:
 
 
 def report(old_folder: Path, new_folder: Path) -> str:
-    """The scored difference as text: what changed in the manifest, a line a stage, the worst records."""
+    """The scored difference as text: changes of the manifest, one line per stage, the worst records."""
     old, new = GoldenFolder(old_folder), GoldenFolder(new_folder)
     rows, changes = compare(old, new)
     lines = [f"{new.manifest['name']}: the new recording against the recorded set"]

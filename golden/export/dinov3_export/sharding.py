@@ -12,8 +12,7 @@ BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl", "npu": "cpu:gloo,npu:hc
 
 
 def start_group(device: str, rank: int = 0, world_size: int = 1, meeting: Path | None = None) -> None:
-    """The group of all ranks, which meet through a file: iBOT's centring reduces over a group whether or not there are
-    other ranks."""
+    """The group of all ranks, which meet through a file. iBOT's centring reduces over a group even with one rank."""
     from dinov3.distributed import torch_distributed_wrapper as wrapper
 
     store = dist.HashStore() if world_size == 1 else dist.FileStore(str(meeting), world_size)
@@ -22,19 +21,19 @@ def start_group(device: str, rank: int = 0, world_size: int = 1, meeting: Path |
 
 
 def local(tensor: torch.Tensor) -> torch.Tensor:
-    """This process's part of a parameter: with one rank, all of it."""
+    """This process's part of a parameter; with one rank, the whole parameter."""
     from torch.distributed.tensor import DTensor
 
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def full(tensor: torch.Tensor) -> torch.Tensor:
-    """All of a parameter, gathered from every rank where it is sharded: every rank must ask."""
+    """The whole of a parameter, gathered from all ranks if it is sharded. Collective: every rank must call it."""
     return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 def put(target: torch.Tensor, value: torch.Tensor) -> None:
-    """Writes all of a tensor, which each rank knows, into a parameter: where that is sharded, this rank's part."""
+    """Writes a tensor that each rank knows as a whole into a parameter; into a sharded parameter, this rank's part."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     with torch.no_grad():
@@ -45,11 +44,11 @@ def put(target: torch.Tensor, value: torch.Tensor) -> None:
 
 @contextmanager
 def sharding_on(device: str, cast_inputs: bool):
-    """The reference names "cuda" where it shards; while this is open, the device asked for is meant instead.
+    """A context in which the reference's sharding code, which names "cuda", uses the recording's device.
 
-    FSDP2 casts whatever enters a block to the type of the parameters. In bf16 nothing else would do. In float32 it would
-    widen the tables of RoPE, which are bf16, and so compute another rotation than the plain modules of every other float32
-    recording, and of the truth, do: there `cast_inputs` is off."""
+    FSDP2 casts the inputs of a block to the type of the parameters. bf16 needs this cast. In float32 the cast would widen
+    RoPE's bf16 tables, and the rotation would differ from the plain modules of every other float32 recording and of the
+    truth, so `cast_inputs` is off there."""
     import dinov3.fsdp.ac_compile_parallelize  # noqa: F401
 
     module = sys.modules["dinov3.fsdp.ac_compile_parallelize"]

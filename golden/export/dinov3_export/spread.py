@@ -1,5 +1,5 @@
-"""How far from the truth the reference's float32 comes when it is run several times, each number of its input moved by one
-ulp: the largest error of each entry. Needs no torch."""
+"""The spread: the largest distance of each entry from the truth when the reference's float32 runs several times with
+every input number moved by one ulp. Needs no torch."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,8 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 def errors(values: np.ndarray, truth: np.ndarray) -> tuple[float, float] | None:
-    """(‖values - truth‖ / ‖truth‖, max |values - truth| / rms(truth)) of flat float64 arrays; None where that says
-    nothing: no element, a truth of norm zero, a number that is not finite."""
+    """(‖values - truth‖ / ‖truth‖, max |values - truth| / rms(truth)) of flat float64 arrays; None if there is no
+    element, the truth has norm zero, or a number is not finite."""
     norm = float(np.sqrt(np.square(truth).sum()))
     if values.size == 0 or norm == 0.0 or not np.isfinite(norm) or not np.isfinite(values).all():
         return None
@@ -24,8 +24,8 @@ def errors(values: np.ndarray, truth: np.ndarray) -> tuple[float, float] | None:
 
 
 class Spread:
-    """Compares the entries of each run, in order, with the truth that was recorded just before, and keeps the largest
-    error of each."""
+    """Compares the entries of each run, in order, with the truth recorded just before, and keeps the largest error of
+    each entry."""
 
     def __init__(self, folder: Path) -> None:
         recorded = json.loads((folder / "truth.json").read_text(encoding="utf-8"))["entries"]
@@ -46,7 +46,7 @@ class Spread:
         if values.shape != truth.shape:
             raise ExportError(f"{name} has {values.size} stored elements but {truth.size} in the truth", "", FAILED)
         if dtype not in FLOATS:
-            # A random draw. Another one would make the run another experiment.
+            # A random draw must be the same, or the run would be another experiment.
             if not np.array_equal(values, truth):
                 raise ExportError(f"run {self.runs + 1} of the spread drew another {name}", "", FAILED)
             return
@@ -58,7 +58,7 @@ class Spread:
         self._worst[name] = (max(before[0], found[0]), max(before[1], found[1]))
 
     def end_run(self) -> None:
-        """Called after each run: the next one starts at the first entry again."""
+        """Called after each run; the next run starts at the first entry again."""
         if self._next != len(self._truth):
             raise ExportError(f"run {self.runs + 1} of the spread has {self._next} entries, the truth {len(self._truth)}",
                               "", FAILED)
@@ -66,7 +66,7 @@ class Spread:
         self.runs += 1
 
     def of(self, name: str) -> dict | None:
-        """The manifest's `spread` of an entry; None where a run could not be compared."""
+        """The manifest's `spread` of an entry; None if a run could not be compared."""
         if name not in self._worst or name in self._silent:
             return None
         rel_l2, rel_max = self._worst[name]

@@ -1,4 +1,4 @@
-"""The stages of a recording, and which of them go together. Needs no torch."""
+"""The stages of a recording, and their valid combinations. Needs no torch."""
 
 from . import ExportError
 from .names import path_in
@@ -8,17 +8,19 @@ TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajecto
 BATTERY_STAGES = ("loss", "backward")
 DATA_STAGES = ("data",)
 STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
-# Stages whose float32 is run again for the spread.
+# Stages with a spread: their float32 runs again.
 SPREAD = ("forward", "loss", "backward", "optimizer", "ema")
 
 
 def has_spread(stage: str, name: str) -> bool:
-    """Whether an entry's float32 is run again: what rounding decides, not the table of parameter groups."""
+    """Whether an entry's float32 is run again: true for values that rounding changes, false for the table of parameter
+    groups."""
     return stage in SPREAD and path_in("groups", name) is None
 
 
 def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False, data: bool = False) -> None:
-    """Refuses stages that this recipe cannot record: unknown, out of order, or those of the other kind of set."""
+    """Refuses stages that this recipe cannot record: unknown stages, a wrong order, or stages of another kind of
+    set."""
     for stage in stages:
         _require(stage in STAGES, f"unknown stage `{stage}`", f"any of {', '.join(STAGES)}")
     _require(tuple(s for s in STAGES if s in stages) == tuple(stages), "stages are out of order or repeated",
@@ -35,7 +37,7 @@ def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool 
         if training:
             raise ExportError(f"a set of training steps has no stage `{stage}`",
                               f"it has {', '.join(known)}; record {', '.join(FORWARD_STAGES)} as a set of their own")
-        raise ExportError(f"stage `{stage}` belongs to a training step, and the recipe takes none",
+        raise ExportError(f"stage `{stage}` belongs to a training step, but the recipe takes none",
                           "give --steps N, or `training` in sets.toml")
 
 

@@ -13,7 +13,7 @@ RNG = "rng"
 
 
 def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
-    """Everything that the next step depends on, F32 [...], and the host's random stream, U8 [5056]."""
+    """All values that the next step depends on, F32 [...], and the host's random stream, U8 [5056]."""
     found = {}
     for prefix, network in (("student", trainer.model.student), ("teacher", trainer.model.model_ema)):
         for name, parameter in network.named_parameters():
@@ -31,7 +31,7 @@ def load(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     if not path.is_file():
-        raise ExportError(f"{path.parent.name} holds no {path.name}", "give a set that starts from a state", USAGE)
+        raise ExportError(f"{path.parent.name} has no {path.name}", "give a set that starts from a state", USAGE)
     return load_file(path)
 
 
@@ -49,7 +49,7 @@ def restore(trainer: Trainer, state: dict[str, torch.Tensor], updates: int, weig
         for kind in ("exp_avg", "exp_avg_sq"):
             slots[kind] = torch.zeros_like(parameter, memory_format=torch.preserve_format).requires_grad_(False)
             put(slots[kind], state[f"{kind}.student.{name}"])
-        # The fused optimizer counts where the parameter is, the other one on the host; both in float32.
+        # The fused optimizer counts on the parameter's device, the other one on the host; both in float32.
         place = parameter.device if id(parameter) in fused else "cpu"
         trainer.optimizer.state[parameter] = {"step": torch.tensor(float(updates), device=place), **slots}
     torch.set_rng_state(state[RNG])

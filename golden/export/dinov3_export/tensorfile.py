@@ -12,7 +12,7 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8"
 
 
 class TensorFile:
-    """A safetensors file opened for reading; tensors come out flat, as float64."""
+    """A safetensors file opened for reading. It returns tensors flat, as float64."""
 
     def __init__(self, path: Path) -> None:
         try:

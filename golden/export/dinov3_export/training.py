@@ -1,4 +1,4 @@
-"""Records one precision of a set of training steps, in a process of its own; with several ranks, in as many."""
+"""Records one precision of a set of training steps, in a separate process for each rank."""
 
 import json
 from contextlib import contextmanager
@@ -20,14 +20,14 @@ from .writer import INPUTS, MANIFEST, STATE
 
 
 def _backward_order(out: Path, inputs_from: str | None) -> list[str]:
-    """The student's parameters in backward order, as another precision of this recording saw it, or the golden set."""
+    """The student's parameters in backward order, from another precision of this recording or from the golden set."""
     for precision in ("truth", "fp32"):
         if (recorded := out / f"{precision}.json").is_file():
             found = json.loads(recorded.read_text(encoding="utf-8"))["entries"]
             break
     else:
         if inputs_from is None:
-            raise ExportError("a sharded model does not tell its backward order",
+            raise ExportError("a sharded model does not reveal its backward order",
                               "record truth or fp32 along with bf16, or give --inputs-from SET", USAGE)
         found = json.loads((Path(inputs_from) / MANIFEST).read_text(encoding="utf-8"))["entries"]
     gradients = [path for entry in found if (path := path_in("grad", entry["name"])) is not None]
@@ -53,7 +53,8 @@ class Run:
         session.say("weights ready")
 
     def trainer(self, weights: bool = True) -> Trainer:
-        """A new optimizer on the model, and the random stream, as they are before the first step; `weights`: those too."""
+        """A new optimizer on the model, and the random stream, in their state before the first step; `weights`: the
+        weights too."""
         trainer = Trainer(self.session.cfg, self.model, sum_gradients=self.ranks > 1 and not self.sharded)
         if self.state is not None:
             state.restore(trainer, self.state, self.updates, weights)
@@ -62,7 +63,7 @@ class Run:
         return trainer
 
     def batch(self, it: int) -> dict[str, torch.Tensor]:
-        """What this rank's model receives at an iteration."""
+        """The inputs of this rank's model at an iteration."""
         number = (it * self.ranks + self.rank) % self.training["batches"]
         if f"{number}.masks" not in self.stored:
             raise ExportError(f"the inputs hold no batch {number}", "--inputs-from needs a recording of the same set", USAGE)
@@ -81,7 +82,7 @@ class Run:
         data = {f"collated_{name}": tensor for name, tensor in fed.items()}
         data |= {
             "mask_indices_list": indices, "masks_weight": weights, "upperbound": indices.numel(),
-            # A tensor of its own for each step: the reference sums it up over the ranks in place.
+            # A new tensor for each step, because the reference sums it over the ranks in place.
             "n_masked_patches": torch.full((1,), indices.numel(), dtype=torch.long),
             "global_batch_size": self.recipe["batch_size"] * self.ranks,
         }
@@ -90,14 +91,14 @@ class Run:
 
 @contextmanager
 def _as_recorded(session):
-    """The reference's code on this device, and at this precision."""
+    """A context for the reference's code on this device and at this precision."""
     device = session.job["device"]
     with on_device(device), host_draws(device), widened_casts(session.job["precision"] == "truth"):
         yield
 
 
 def _steps(run: Run) -> None:
-    """The first step with everything on, then the others, if this precision records them."""
+    """Records the first step in full, then the other steps if this precision records them."""
     session, recipe = run.session, run.recipe
     first, store = run.training["iteration"], session.store
     order = _backward_order(run.out, session.job["inputs_from"]) if run.sharded else None
@@ -115,7 +116,7 @@ def _steps(run: Run) -> None:
         session.say(f"{run.training['steps']} steps taken")
         _record_trajectory(session, trainer, trajectory)
     if again is not None:
-        # The moments of the steps taken go before those of another run come.
+        # The moments of the taken steps are freed before another run allocates its own.
         del trainer, recorder
         _spread(run, order, again)
 
@@ -132,8 +133,8 @@ def _record_trajectory(session, trainer: Trainer, trajectory: Trajectory) -> Non
 
 
 def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
-    """Takes the first step again and again, every weight and pixel moved by one rounding, and records how far from the truth
-    each entry got. The moments that a state brings are not moved."""
+    """Repeats the first step, each time with every weight and pixel moved by one rounding, and records the largest
+    distance of each entry from the truth. The moments of a state are not moved."""
     session, first = run.session, run.training["iteration"]
     spread = Spread(run.out) if run.rank == 0 else None
 
@@ -144,7 +145,7 @@ def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
     for fed in again.runs(run.batch(first)):
         trainer = run.trainer(weights=False)
         run.step(trainer, first, fed, Recorder(trainer, run.recipe["stages"], see, order))
-        # Before the next one makes moments of its own.
+        # Freed before the next run allocates its own moments.
         del trainer
         if spread is not None:
             spread.end_run()
@@ -154,7 +155,7 @@ def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
 
 
 def _run_to_state(run: Run) -> None:
-    """From the seed to the state that the set starts from."""
+    """Runs from the seed to the initial state of the set."""
     from safetensors.torch import save_file
 
     first, trainer = run.training["iteration"], run.trainer()

@@ -1,4 +1,4 @@
-"""Records one precision of one set, in a process of its own: the patches that it needs on torch end with it."""
+"""Records one precision of one set in a separate process, so that its patches of torch end with the process."""
 
 import json
 import platform
@@ -21,27 +21,28 @@ from .spread import Spread
 
 
 def prepare(reference: Path, device: str, threads: int) -> None:
-    """Makes the reference importable and quiet: no compilation, the thread count asked for, the device's plugin."""
+    """Prepares the process: makes the reference importable, turns compilation off, sets the thread count, loads the
+    device's plugin."""
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(reference))
     if device == "npu":
         import torch_npu  # noqa: F401
-    # With one process a local draw is the draw.
+    # With one process, a local draw equals the global draw.
     warnings.filterwarnings("ignore", message="DTensor random operators may not have complete support")
     torch.set_num_threads(threads)
     torch._dynamo.config.disable = True
     import dinov3.train.ssl_meta_arch  # noqa: F401
 
     # The reference's training program turns TF32 on as it is imported. A float32 recording is judged by float32's own
-    # rounding, so it is off here; the matrix products of mixed precision are bf16 and do not care.
+    # rounding, so TF32 is off here; it does not affect the bf16 matrix products of mixed precision.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     add_micro_architectures()
 
 
 def fingerprint(device: str) -> dict:
-    """What decides whether a replay may expect the same bits."""
-    # A recording need not have had one, and at its first product MKL asks whose processor this is.
+    """The fingerprint, which decides whether a replay may expect the same bits."""
+    # MKL asks for the processor's maker at its first product, and a recording may not have computed one yet.
     torch.ones(8, 8).mm(torch.ones(8, 8))
     return {
         "torch": torch.__version__.split("+")[0],
@@ -76,7 +77,7 @@ def read_inputs(folder: Path) -> dict[str, torch.Tensor]:
 
 
 class Session:
-    """One recording: the job, the merged config, the store that fills up."""
+    """One recording: the job, the merged config, and the store of its entries."""
 
     def __init__(self, job: dict, out: Path) -> None:
         self.job = job
@@ -90,13 +91,13 @@ class Session:
         self.dtype = {"truth": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}[job["precision"]]
         if job["precision"] != "bf16":
             self.cfg.compute_precision.param_dtype = "fp32"
-        # Entries that other precisions have and this one cannot.
+        # Entries that other precisions have and this precision cannot compute.
         self.absent: list[str] = []
         self._started = time.monotonic()
         self._run = ""
 
     def say(self, what: str) -> None:
-        """One line of progress on the terminal; of several ranks the first one speaks."""
+        """Prints one line of progress on the terminal, on the first rank only."""
         if self.job["rank"]:
             return
         passed = time.monotonic() - self._started
@@ -117,7 +118,8 @@ class Session:
             self.store.add(named("param", f"student.{name}"), "init", value)
 
     def stored_inputs(self, make) -> dict[str, torch.Tensor]:
-        """What no seed reproduces on another machine: the pixels and masks, made here or taken from a recorded set."""
+        """The inputs that no seed reproduces on another machine: pixels and masks, made here or taken from a recorded
+        set."""
         stored = read_inputs(Path(self.job["inputs_from"])) if self.job["inputs_from"] else make()
         return {name: tensor.contiguous() for name, tensor in stored.items()}
 
@@ -149,15 +151,15 @@ class Session:
         return {name: tensor.to(self.job["device"]) for name, tensor in fed.items()}
 
     def forward(self, model, fed: dict[str, torch.Tensor]) -> Taps:
-        """Teacher, student, intermediate layers: with every tap on. Returns the taps, which stay on."""
+        """Runs teacher, student and intermediate layers with all taps. Returns the taps, which stay registered."""
         taps = Taps(model, lambda name, tensor: self.store.add(name, "forward", tensor))
         taps.attach()
         self._forward_once(model, fed, taps)
         return taps
 
     def spread(self, model, fed: dict[str, torch.Tensor], taps: Taps, truth: Path, count: int) -> None:
-        """Runs the forward again `count` times, every weight and pixel moved by one ulp, and records how far from the
-        truth in the folder `truth` each entry got."""
+        """Repeats the forward pass `count` times, each time with every weight and pixel moved by one ulp, and records
+        the largest distance of each entry from the truth in the folder `truth`."""
         spread = Spread(truth)
 
         def see(name: str, tensor: torch.Tensor) -> None:
@@ -231,7 +233,7 @@ def _record_forward(session: Session, out: Path) -> None:
 
 def record(job: dict, out: Path) -> None:
     """Runs a job; writes `<precision>.safetensors`, `<precision>.inputs.safetensors` and `<precision>.json` to `out`.
-    Where the job asks for replicas, `out` holds the truth already. With several ranks the first one writes."""
+    If the job requests replicas, `out` must hold the truth already. With several ranks only the first one writes."""
     from safetensors.torch import save_file
 
     recipe, precision, rank = job["recipe"], job["precision"], job["rank"]

@@ -1,4 +1,4 @@
-"""Puts the recorded precisions together into a set's folder. Needs no torch."""
+"""Assembles the recorded precisions in a set's folder. Needs no torch."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ LAST = "trajectory"
 
 
 def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
-    """What each recording process wrote, in recording order."""
+    """The output of each recording process, in recording order."""
     return {p: json.loads((folder / f"{p}.json").read_text(encoding="utf-8")) for p in precisions}
 
 
 def merge_entries(results: dict[str, dict]) -> list[dict]:
-    """One list of entries with a record for each precision; the lists must agree in names, stages and order. Two kinds of
-    entry may be missing at a precision: those that it says it cannot record, and the stage trajectory, which comes last,
-    altogether."""
+    """One list of entries with a record for each precision. The lists of the precisions must agree in names, stages and
+    order. A precision may lack two kinds of entries: the entries that its recording process declares absent, and the
+    whole stage trajectory, which comes last."""
     absent = {p: set(result.get("absent", ())) for p, result in results.items()}
     steps = _merge({p: [e for e in r["entries"] if e["stage"] != LAST] for p, r in results.items()}, absent)
     last = {p: found for p, r in results.items() if (found := [e for e in r["entries"] if e["stage"] == LAST])}
@@ -48,7 +48,7 @@ def _merge(lists: dict[str, list[dict]], absent: dict[str, set[str]]) -> list[di
 
 
 def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) -> dict:
-    """The manifest, its keys in the order that the format fixes."""
+    """The manifest, with its keys in the order of the format."""
     first = next(iter(results.values()))
     for name in ("config", "versions", "teacher_config"):
         if any(result.get(name) != first.get(name) for result in results.values()):
@@ -98,7 +98,8 @@ def _training(recipe: Recipe, result: dict) -> dict:
 
 
 def check_paths(value, machine_paths: list[str], where: str = "manifest") -> None:
-    """Raises where a text in the manifest holds a path of this machine: a set must not depend on where it was made."""
+    """Raises if a text in the manifest holds a path of this machine: a set must not depend on the place of its
+    recording."""
     if isinstance(value, dict):
         for key, item in value.items():
             check_paths(item, machine_paths, f"{where}.{key}")
@@ -107,7 +108,7 @@ def check_paths(value, machine_paths: list[str], where: str = "manifest") -> Non
             check_paths(item, machine_paths, f"{where}[{index}]")
     elif isinstance(value, str):
         for path in machine_paths:
-            # A path of one short component (`/`, `/home`) would match texts that are no paths of this machine.
+            # A path of one short component (`/`, `/home`) would match texts that are not paths of this machine.
             if len(path) > 5 and path in value:
                 raise ExportError(f"a path of this machine got into {where}: {value}", "give relative paths")
 
@@ -141,7 +142,7 @@ def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list
     if recipe.updates:
         shutil.copyfile(work / STATE, folder / STATE)
     for precision in precisions:
-        # A copy, not a move: the library makes its files readable by their owner alone.
+        # A copy, not a move: the library makes its files readable only by their owner.
         shutil.copyfile(work / f"{precision}.safetensors", folder / f"{precision}.safetensors")
     content = manifest(recipe, results, photographs)
     check_paths(content, machine_paths)

@@ -65,7 +65,7 @@ class CheckoutTest(unittest.TestCase):
         with self.assertRaisesRegex(ExportError, "does not exist"):
             checkout.check(self.path / "nowhere", self.commit)
         with tempfile.TemporaryDirectory() as plain:
-            with self.assertRaisesRegex(ExportError, "no usable git checkout"):
+            with self.assertRaisesRegex(ExportError, "not a usable git checkout"):
                 checkout.check(Path(plain), self.commit)
 
 

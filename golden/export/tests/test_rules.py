@@ -41,7 +41,7 @@ class NamesTest(unittest.TestCase):
         for text, reason in examples["refused"].items():
             with self.assertRaises(ExportError) as caught:
                 names.split(text)
-            self.assertEqual(str(caught.exception), f"`{text}` is no entry name: {reason}")
+            self.assertEqual(str(caught.exception), f"`{text}` is not an entry name: {reason}")
 
     def test_grammar(self):
         for name in ("student.backbone.blocks.3.attn.qkv", "a.norm1#2:in", "param:student.x", "rng:s.b.0.randperm#1",

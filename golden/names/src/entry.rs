@@ -1,4 +1,4 @@
-//! The name of an entry, taken apart and put together.
+//! The name of an entry: parser and composer.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,51 +9,51 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Kind;
 
-/// The name of an entry: `[kind:]path[#call][:port]`. `Display` gives the text that `FromStr` took.
+/// The name of an entry: `[kind:]path[#call][:port]`. `Display` gives the text that `FromStr` parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EntryName {
     text: String,
     kind: Kind,
-    /// Where in the text the path is.
+    /// The range of the path in the text.
     path: Range<usize>,
     call: u32,
-    /// Where in the text the port begins.
+    /// The index in the text where the port begins.
     port: Option<usize>,
 }
 
-/// What is wrong with the name of an entry.
+/// The error of a text that is not the name of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no entry name: {problem}")]
+#[error("`{name}` is not an entry name: {problem}")]
 pub struct EntryNameError {
-    /// The whole name as given.
+    /// The whole text as given.
     pub name: String,
-    /// The part that is wrong.
+    /// The wrong part.
     pub problem: EntryNameProblem,
 }
 
-/// The part of a name that is wrong.
+/// The wrong part of a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EntryNameProblem {
-    /// The word before the first colon is no kind.
+    /// The word before the first colon is not a kind.
     #[error("there is no kind `{0}`")]
     Kind(String),
     /// The path is empty.
     #[error("the path is missing")]
     NoPath,
-    /// The path has a character out of place.
+    /// The path has a forbidden character.
     #[error("the path `{0}` must match [a-z_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.]+)?")]
     Path(String),
-    /// What follows the path is no call number.
-    #[error("`#{0}` is no call number; the second call is `#1`, and the first call has no number")]
+    /// The text after `#` is not a call number.
+    #[error("`#{0}` is not a call number; the second call is `#1`, and the first call has no number")]
     Call(String),
-    /// A call number at a kind that has none.
+    /// A call number with a kind that allows none.
     #[error("entries of kind `{0}` have no call number")]
     NoCalls(Kind),
-    /// The port is empty or has a character out of place.
+    /// The port is empty or has a forbidden character.
     #[error("the port `{0}` must match [A-Za-z0-9_.]+")]
     Port(String),
-    /// A port at a kind that has none.
+    /// A port with a kind that allows none.
     #[error("entries of kind `{0}` have no port")]
     NoPorts(Kind),
 }
@@ -72,10 +72,10 @@ impl Hint for EntryNameError {
 }
 
 impl EntryName {
-    /// The name of these parts; `call` counts from 0, which is not written.
+    /// Composes a name from its parts; `call` counts from 0, and call 0 is not written.
     ///
     /// # Errors
-    /// When the text that the parts make is no entry name.
+    /// If the composed text is not an entry name.
     pub fn new(kind: Kind, path: &str, call: u32, port: Option<&str>) -> Result<Self, EntryNameError> {
         compose(kind, path, call, port).parse()
     }
@@ -85,12 +85,12 @@ impl EntryName {
         &self.text
     }
 
-    /// What the entry is.
+    /// The kind of the entry.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The path: the module's in the reference, or the name of what is no module's.
+    /// The path: the module's path in the reference, or the value's name if it belongs to no module.
     pub fn path(&self) -> &str {
         &self.text[self.path.clone()]
     }
@@ -99,17 +99,17 @@ impl EntryName {
         self.path.clone()
     }
 
-    /// The parts of the path, between its dots.
+    /// The parts of the path, split at its dots.
     pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.path().split('.')
     }
 
-    /// Which call of the place this is, from 0.
+    /// The number of the call of this place, from 0.
     pub fn call(&self) -> u32 {
         self.call
     }
 
-    /// Which of the place's tensors this is: `in`, `0`, `x_norm_clstoken`.
+    /// The port: the name of one of the place's tensors, such as `in`, `0`, `x_norm_clstoken`.
     pub fn port(&self) -> Option<&str> {
         self.port.map(|start| &self.text[start..])
     }
@@ -120,7 +120,7 @@ impl EntryName {
     }
 }
 
-/// The text of a name. The parts are not checked; `call` counts from 0, which is not written.
+/// Composes the text of a name without checks; `call` counts from 0, and call 0 is not written.
 pub fn compose(kind: Kind, path: impl fmt::Display, call: u32, port: Option<&str>) -> String {
     let place = kind.of(path);
     let (colon, port) = port.map_or(("", ""), |port| (":", port));
@@ -168,8 +168,8 @@ fn parsed(text: &str) -> Result<EntryName, EntryNameProblem> {
     Ok(EntryName { text: text.to_owned(), kind, path: start..start + path.len(), call, port })
 }
 
-/// The kind, and where what follows it begins. A word before the first colon is a kind unless it is a path with parts, or has
-/// a call number.
+/// The kind, and the index in the text after its colon. A word before the first colon is a kind unless it is a path
+/// with parts, or has a call number.
 fn kind_of(text: &str) -> Result<(Kind, usize), EntryNameProblem> {
     match text.split_once(':') {
         Some((word, _)) if !word.contains(['.', '#']) => match Kind::of_prefix(word) {
@@ -196,7 +196,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
 }
 
-/// A number from 1 on, written without leading zero or sign.
+/// Parses a number of at least 1, written without leading zero or sign.
 fn call_number(text: &str) -> Option<u32> {
     let number: u32 = text.parse().ok()?;
     (number > 0 && number.to_string() == text).then_some(number)

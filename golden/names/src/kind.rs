@@ -5,11 +5,11 @@ use std::fmt;
 use crate::named;
 
 named! {
-    /// To which part of a training step an entry belongs.
+    /// The part of a training step that an entry belongs to.
     Stage, "stage", {
         /// Parameters and buffers after initialisation.
         Init = "init",
-        /// What the model receives.
+        /// The model's inputs.
         Data = "data",
         /// Activations.
         Forward = "forward",
@@ -29,19 +29,19 @@ named! {
 }
 
 named! {
-    /// How much a set stores of a value.
+    /// The part of a value that a set stores.
     Keep, "amount of storage", {
-        /// Statistics and hash alone.
+        /// Only statistics and hash.
         Digest = "digest",
-        /// As much as the sample limit allows.
+        /// As many elements as the sample limit allows.
         Limited = "sample",
-        /// All of it, whatever the limit: short tables whose every element counts.
+        /// All elements, regardless of the limit: for short tables in which every element counts.
         Full = "full",
     }
 }
 
 named! {
-    /// What an entry is. Every kind but [`Kind::Output`] stands before its path with a colon.
+    /// The kind of an entry. Every kind except [`Kind::Output`] is written before the path, with a colon.
     Kind, "kind of entry", {
         /// An output or input of a module. The kind has no prefix, and no other kind has ports.
         Output = "output",
@@ -71,25 +71,25 @@ named! {
         ExpAvgSq = "exp_avg_sq",
         /// A logged value, step by step.
         Trajectory = "trajectory",
-        /// What a meter makes of a logged value.
+        /// A meter's figures for a logged value.
         Metric = "metric",
         /// A parameter or moment after the last step.
         Final = "final",
     }
 }
 
-/// What there is to know of a kind.
+/// A row of the table of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// The kind.
     pub kind: Kind,
-    /// Whether an entry may have a call number: the place is computed several times a step.
+    /// Whether an entry may have a call number, because the place is computed several times in a step.
     pub calls: bool,
-    /// Whether an entry may have a port: the place has several tensors.
+    /// Whether an entry may have a port, because the place has several tensors.
     pub ports: bool,
-    /// The stages that have entries of this kind, and how much a set stores of them.
+    /// The stages that have entries of this kind, and the part that a set stores in each stage.
     pub stages: &'static [(Stage, Keep)],
-    /// What the tensor is, in one line.
+    /// A description of the tensor, in one line.
     pub what: &'static str,
 }
 
@@ -151,29 +151,29 @@ impl Kind {
         &table()[self as usize]
     }
 
-    /// How much a set stores of this kind's entries in `stage`; `None` where the stage has no entry of this kind.
+    /// The part that a set stores of this kind's entries in `stage`; `None` if the stage has no entry of this kind.
     pub fn keep(self, stage: Stage) -> Option<Keep> {
         self.row().stages.iter().find(|(own, _)| *own == stage).map(|(_, keep)| *keep)
     }
 
-    /// The path in `name` if that is the name of an entry of this kind.
+    /// The path in `name`; `None` if `name` is not the name of an entry of this kind.
     pub fn path_in(self, name: &str) -> Option<&str> {
         let parsed: crate::EntryName = name.parse().ok()?;
         (parsed.kind() == self).then(|| &name[parsed.path_range()])
     }
 
-    /// `kind:path`, written when it is shown: the name of an entry without call and port. The path is not checked.
+    /// `kind:path`, the name of an entry without call and port, formatted on display. The path is not checked.
     pub const fn of<P: fmt::Display>(self, path: P) -> Named<P> {
         Named { kind: self, path }
     }
 
-    /// `kind:path` as a text. The path is not checked.
+    /// `kind:path` as a `String`. The path is not checked.
     pub fn name(self, path: impl fmt::Display) -> String {
         self.of(path).to_string()
     }
 }
 
-/// The name of an entry without call and port, not yet a text; see [`Kind::of`].
+/// The name of an entry without call and port, formatted on display; see [`Kind::of`].
 #[derive(Debug, Clone, Copy)]
 pub struct Named<P> {
     kind: Kind,

@@ -1,11 +1,12 @@
-//! Names of the tensors that a training step shows.
+//! Names of the tensors of a training step.
 //!
 //! A name is `[kind:]path[#call][:port]`: `student.backbone.blocks.3.attn.qkv#1:in`, `grad:student.backbone.cls_token`.
-//! The trainer composes names, golden sets store them, the judge and the suites take them apart. This crate holds the one
-//! grammar ([`EntryName`]) and the one table of kinds ([`Kind`], [`table`]).
+//! The trainer composes names, golden sets store them, and the judge and the suites parse them. This crate holds the
+//! only grammar ([`EntryName`]) and the only table of kinds ([`Kind`], [`table`]).
 //!
-//! The exporter of golden sets is a Python program. It reads `kinds.json`, which lies beside this crate's sources and equals
-//! [`table`]. Both languages take the names in `examples.json` apart, and must agree on parts and refusals.
+//! The exporter of golden sets is a Python program. It reads `kinds.json` in this crate's folder, and a test requires
+//! that the file equals [`table`]. Both languages parse the names in `examples.json` and must agree on parts and
+//! refusals.
 
 // `named!` names this crate by its own name, here too.
 extern crate self as dinov3_names;
@@ -18,7 +19,7 @@ pub use entry::{EntryName, EntryNameError, EntryNameProblem, compose};
 pub use kind::{Keep, Kind, Named, Row, Stage, table};
 pub use vocabulary::UnknownName;
 
-/// What [`named!`] needs of other crates.
+/// Dependencies of [`named!`].
 #[doc(hidden)]
 pub mod private {
     pub use serde;

@@ -1,16 +1,16 @@
-//! Closed vocabularies: enums whose members have one word each.
+//! Closed vocabularies: enums with one word for each member.
 
 use dinov3_ground::{Hint, Hints};
 
-/// A word that is none of the names expected.
+/// The error of an unknown word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not a {what}")]
 pub struct UnknownName {
-    /// What was expected, e.g. `precision`.
+    /// The name of the vocabulary, such as `precision`.
     pub what: &'static str,
-    /// The word given.
+    /// The given word.
     pub given: String,
-    /// The words understood, comma separated.
+    /// The known words, separated by commas.
     pub expected: String,
 }
 
@@ -20,7 +20,7 @@ impl Hint for UnknownName {
     }
 }
 
-/// Declares an enum whose variants have one name each, shared by `Display`, `FromStr` and serde.
+/// Declares an enum with one name for each variant, shared by `Display`, `FromStr` and serde.
 #[macro_export]
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $what:literal, { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {

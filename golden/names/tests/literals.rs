@@ -1,13 +1,13 @@
-//! No Rust source but this crate's puts names together or takes them apart by a text: `Kind::Loss.name(term)` stands in place of
-//! `format!("loss:{term}")`, and `Kind::Grad.path_in(name)` in place of `name.strip_prefix("grad:")`. A whole name may stand in a
-//! source, as in a table of cases, and must be one.
+//! Only this crate composes and parses names by text. Other Rust sources write `Kind::Loss.name(term)`, not
+//! `format!("loss:{term}")`, and `Kind::Grad.path_in(name)`, not `name.strip_prefix("grad:")`. A whole name may appear
+//! in a source, as in a table of cases, and must be valid.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use dinov3_names::{EntryName, Kind};
 
-/// The sources that may name entries, but for tests, benches and examples.
+/// The sources that may name entries, without tests, benches and examples.
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut pending: Vec<PathBuf> =
@@ -27,7 +27,7 @@ fn sources() -> Vec<PathBuf> {
     found
 }
 
-/// The lines before the unit tests, with their numbers, but for comments.
+/// The lines before the unit tests, with their numbers, without comments.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))

@@ -1,5 +1,5 @@
-//! Parameters after Adam's division, whose result for a gradient near zero is the gradient's sign. The reason is in
-//! [`crate::tolerance`].
+//! Parameters after Adam's division: for a gradient near zero, the quotient is the gradient's sign.
+//! [`crate::tolerance`] gives the reason for the rule.
 
 use crate::metrics::Metrics;
 use crate::set::Recorded;
@@ -8,12 +8,12 @@ use crate::tensor::TensorView;
 use super::rule::{self, Yardstick};
 use super::{Judge, JudgeError};
 
-/// Which of a parameter's stored elements took a step whose direction rounding cannot turn.
+/// The stored elements of a parameter that took a step in a direction that rounding cannot turn.
 #[derive(Debug, Clone)]
 pub(super) struct Decided(Vec<bool>);
 
 impl Decided {
-    /// The bytes of these elements of a tensor, one after another.
+    /// The bytes of the selected elements of a tensor, one after another.
     fn of(&self, view: TensorView<'_>) -> Vec<u8> {
         let elements = view.bytes().chunks_exact(view.dtype().size());
         elements.zip(&self.0).filter(|(_, decided)| **decided).flat_map(|(bytes, _)| bytes.iter().copied()).collect()
@@ -21,7 +21,8 @@ impl Decided {
 }
 
 impl<'a> Judge<'a> {
-    /// Measures `candidate` against `reference`, both stored parts of the entry `index`: on the elements that can be judged.
+    /// Measures `candidate` against `reference`, both stored parts of the entry `index`, on the elements that can be
+    /// judged.
     pub(super) fn measured(
         &mut self,
         index: usize,
@@ -34,13 +35,13 @@ impl<'a> Judge<'a> {
         let view = |dtype, bytes| TensorView::new(dtype, &shape, bytes);
         match (view(candidate.dtype(), &ours), view(reference.dtype(), &theirs)) {
             (Ok(ours), Ok(theirs)) => self.compared(index, ours, theirs),
-            // Not the moment's shape: all of it, then.
+            // The shape differs from the moment's shape: measure all elements.
             _ => self.compared(index, candidate, reference),
         }
     }
 
-    /// For a parameter that Adam moved, or an average of it, the elements whose step rounding cannot turn; `None` for any other
-    /// entry.
+    /// The elements of a parameter that Adam moved, or of an average of it, with a step that rounding cannot turn;
+    /// `None` for any other entry.
     pub(super) fn decided(&mut self, index: usize) -> Result<Option<Decided>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
         let moment = self.rules.moment_of(&entry.name, entry.stage);
@@ -55,7 +56,8 @@ impl<'a> Judge<'a> {
         Ok(decided)
     }
 
-    /// The elements of a first moment that are larger than any error that it may have; `None` if that is not known.
+    /// The elements of a first moment that are larger than the largest error allowed for it; `None` if that error is
+    /// unknown.
     fn beyond_rounding(&mut self, moment: usize) -> Result<Option<Decided>, JudgeError> {
         let reference = self.reference_error(moment)?;
         let borrowed = self.borrowed(moment)?;

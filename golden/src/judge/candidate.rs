@@ -1,4 +1,4 @@
-//! A candidate's value, in whatever form it came.
+//! A candidate's value, from a tensor or from a record.
 
 use crate::digest::Stats;
 use crate::manifest::Storage;
@@ -14,13 +14,13 @@ pub(super) struct Candidate<'c> {
     pub(super) dtype: Dtype,
     pub(super) shape: &'c [usize],
     pub(super) sha256: &'c str,
-    /// A function because most values need none: they are identical, or stored in full.
+    /// A function, because most values need no statistics: they are identical, or stored in full.
     pub(super) stats: &'c dyn Fn() -> Stats,
-    /// The elements that the golden record stores; `None` if it stores none.
+    /// The elements that the golden record stores; `None` if the record stores no elements.
     pub(super) stored: Option<TensorView<'c>>,
 }
 
-/// The coarsest type that holds the values of both; see [`crate::tolerance`].
+/// The coarsest dtype that holds the values of both tensors; see [`crate::tolerance`].
 pub(super) fn resolution(golden: Recorded<'_>, candidate: &Candidate<'_>) -> Dtype {
     match (golden.stored, candidate.stored) {
         (Some(ours), Some(theirs)) if ours.resolution() == theirs.resolution() => ours.resolution(),
@@ -28,8 +28,8 @@ pub(super) fn resolution(golden: Recorded<'_>, candidate: &Candidate<'_>) -> Dty
     }
 }
 
-/// The part of a candidate's record that corresponds to what the golden record stores. Both records have one shape and
-/// dtype. `sampled` holds the elements where they had to be picked.
+/// The part of a candidate's record that corresponds to the stored part of the golden record. Both records have the
+/// same shape and dtype. `sampled` holds the elements if they had to be sampled from a full tensor.
 pub(super) fn matching_part<'b>(
     ours: Recorded<'b>,
     theirs: Recorded<'b>,

@@ -1,4 +1,4 @@
-//! Values that no yardstick measures: the reference's own Python, and runs of several steps.
+//! Values without a yardstick: numbers from the reference's own Python, and runs of several steps.
 
 use crate::manifest::{Entry, Storage};
 use crate::names::{Dtype, Kind, Precision, Stage};
@@ -10,21 +10,21 @@ use super::rule::Verdict;
 use super::{EntryJudgement, Expectation, Judge, Outcome};
 
 impl Judge<'_> {
-    /// Whether a value is the reference's own Python, which computes in float64 whatever the precision of the run.
+    /// Whether the reference's own Python computes the value, in float64 at every precision.
     pub(super) fn is_computed(&self, golden: Recorded<'_>) -> bool {
         self.precision != Precision::Truth
             && golden.record.dtype == Dtype::F64
             && golden.entry.stage != Stage::Trajectory
     }
 
-    /// What is to be said of other bits in a run of several steps.
+    /// The verdict on other bits in a run of several steps.
     pub(super) fn free_run(&self, golden: Recorded<'_>, candidate: &Candidate<'_>) -> Verdict {
         let (theirs, ours) = ((candidate.stats)().non_finite, golden.record.stats.non_finite);
         if theirs != ours {
             return Verdict::NonFinite { reason: Reason::NonFiniteInAFreeRun { found: theirs, expected: ours } };
         }
         if self.expectation == Expectation::Identical {
-            // `Judgement::conclude` knows what that means here.
+            // `EntryJudgement::conclude` turns this into a failure, because the same bits were expected.
             return Verdict::Within { checks: Vec::new() };
         }
         match golden.entry.name.path_of(Kind::Metric) {
@@ -38,14 +38,14 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether the values that the meter `name` sums up have been observed and were others than the reference's.
+    /// Whether the input values of the meter `name` were observed and differ from the reference's.
     fn has_another_trajectory(&self, name: &str) -> bool {
         let trajectory = self.index.get(Kind::Trajectory.name(name).as_str());
         trajectory.and_then(|&index| self.judged[index].as_ref()).is_some_and(|judgement| !judgement.identical)
     }
 }
 
-/// An entry that the candidate did not show: wrong, unless nothing could have been said of it anyway.
+/// The judgement on an entry that the candidate did not show: missing, unless the entry cannot be judged anyway.
 pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectation) -> EntryJudgement {
     let free_run = entry.stage == Stage::Trajectory && entry.name.kind() != Kind::Metric;
     let (outcome, reason) = match expectation {
@@ -59,7 +59,8 @@ pub(super) fn never_observed(index: usize, entry: &Entry, expectation: &Expectat
     }
 }
 
-/// The first stored element that is not the same bits on both sides; `None` where a part alone is stored, or all are the same.
+/// The index of the first stored element with different bits; `None` if only a part is stored, or all elements are the
+/// same.
 pub(super) fn first_difference(golden: Recorded<'_>, candidate: &Candidate<'_>) -> Option<usize> {
     let (ours, theirs) = golden.stored.zip(candidate.stored)?;
     if golden.record.storage != Storage::Full {

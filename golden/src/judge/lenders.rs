@@ -1,5 +1,5 @@
-//! The yardstick of an entry: the reference's own error there, and what other entries lend. The reasons are in
-//! [`crate::tolerance`].
+//! The yardstick of an entry: the reference's own error at the entry, and errors borrowed from other entries. The
+//! reasons are in [`crate::tolerance`].
 
 use crate::manifest::{Entry, Spread};
 use crate::metrics::Metrics;
@@ -10,7 +10,7 @@ use super::rule::Borrowed;
 use super::{Judge, JudgeError};
 
 impl Judge<'_> {
-    /// The reference's own error at this precision; `None` where nothing is stored or no truth was recorded.
+    /// The reference's own error at this precision; `None` if no elements are stored or no truth was recorded.
     pub(super) fn reference_error(&mut self, index: usize) -> Result<Option<Metrics>, JudgeError> {
         if let Some(known) = self.reference.get(&index) {
             return Ok(*known);
@@ -24,7 +24,7 @@ impl Judge<'_> {
         Ok(error)
     }
 
-    /// What counts beside the recorded run's error at an entry: see [`crate::tolerance`].
+    /// The yardstick in addition to the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
         let rare = self.precision == Precision::Fp32 && self.rules.is_rare(entry.stage, &entry.name);
@@ -36,14 +36,14 @@ impl Judge<'_> {
         Ok(own.into_iter().chain(lender).reduce(Borrowed::at_least))
     }
 
-    /// Stored elements from which an entry needs no other's error, and lends its own.
+    /// The number of stored elements from which an entry needs no borrowed error, and lends its own.
     fn enough(&self) -> u64 {
         let most = self.golden.manifest().sample_limit.unwrap_or(usize::MAX);
-        // The stride of a sample is rounded up, so that less than its limit is stored, but not less than half.
+        // The stride of a sample is rounded up, so a sample holds less than its limit, but not less than half of it.
         SMALL.min(most / 2) as u64
     }
 
-    /// The largest error of the recorded run and those beside it.
+    /// The largest error of the recorded run and the runs of the spread.
     fn of_all_runs(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
         let error = self.reference_error(index)?;
@@ -68,7 +68,7 @@ impl Judge<'_> {
         Ok(worst)
     }
 
-    /// The nearest entry before `index`, of its kind, that has elements enough and is not exact.
+    /// The nearest entry before `index` of the same kind that has enough elements and is not exact.
     fn nearest_larger(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entries = &self.golden.manifest().entries;
         for lender in (0..index).rev() {
@@ -88,8 +88,8 @@ impl Judge<'_> {
     }
 }
 
-/// Whether two entries are of one kind: of one stage, and among the optimizer's both moments or both parameters. The norms of
-/// the gradients are made of the gradients.
+/// Whether `lender` may lend its error: both entries are in the same stage, and in stage `optimizer` also of the same
+/// kind. A norm of gradients borrows from the gradients.
 fn lends_to(lender: &Entry, borrower: &Entry) -> bool {
     match borrower.stage {
         Stage::Optimizer if borrower.name.kind() == Kind::GradNorm => lender.stage == Stage::Backward,
@@ -98,7 +98,8 @@ fn lends_to(lender: &Entry, borrower: &Entry) -> bool {
     }
 }
 
-/// Mixed precision keeps weights and moments in float32, from the same draws: it comes no closer to the truth than float32 does.
+/// The spread of an entry. A bf16 entry without a spread takes that of float32: mixed precision keeps weights and
+/// moments in float32, from the same draws, so it is no closer to the truth than float32.
 fn spread(entry: &Entry, precision: Precision) -> Option<&Spread> {
     let of = |precision| entry.records.get(precision).and_then(|record| record.spread.as_ref());
     match precision {

@@ -1,10 +1,10 @@
-//! Why an entry is wrong, or is not judged.
+//! The reasons why an entry fails, or is not judged.
 
 use crate::names::Dtype;
 
 use super::result::Check;
 
-/// Why an entry is wrong, or is not judged: data, which whoever reports turns into a sentence.
+/// The reason why an entry fails, or is not judged. It is data; a renderer turns it into a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// A metric is beyond its limit.
@@ -13,58 +13,58 @@ pub enum Reason {
     BitsExpected,
     /// Integers or booleans differ.
     WholeNumbers {
-        /// The largest difference, where elements were compared.
+        /// The largest difference; `None` if no elements were compared.
         largest: Option<f64>,
     },
-    /// Stored elements are NaN or infinite, unlike the truth's.
+    /// Stored elements are NaN or infinite, unlike in the truth.
     NonFiniteElements {
-        /// How many.
+        /// The number of these elements.
         count: u64,
     },
-    /// Of all elements, not as many are NaN or infinite as should be.
+    /// The number of NaN and infinite elements is wrong.
     NonFiniteCount {
-        /// How many are.
+        /// The number found.
         found: u64,
-        /// How many should be.
+        /// The expected number.
         expected: u64,
     },
-    /// The same in a run of several steps, of which chaos is no explanation.
+    /// The number of NaN and infinite elements is wrong in a run of several steps. Chaos does not explain it.
     NonFiniteInAFreeRun {
-        /// How many are.
+        /// The number found.
         found: u64,
-        /// How many should be.
+        /// The expected number.
         expected: u64,
     },
     /// The bits differ, and no truth was recorded to measure rounding against.
     NoTruth,
-    /// The golden set stores elements, and there was nothing to compare them with.
+    /// The golden set stores elements, but the candidate gave none to compare.
     NotCompared,
     /// Meters add up the same numbers in float64 on every machine.
     Meter,
-    /// A meter that sums up another series than the recorded one.
+    /// The meter sums up another series than the recorded one.
     OtherSeries {
         /// The entry of the series.
         trajectory: String,
     },
-    /// A free run on other hardware parts by chaos.
+    /// A free run on other hardware diverges by chaos.
     FreeRun,
-    /// Another dtype.
+    /// The dtype differs.
     Dtype {
-        /// The golden set's.
+        /// In the golden set.
         golden: Dtype,
-        /// The candidate's.
+        /// In the candidate.
         candidate: Dtype,
     },
-    /// Another shape.
+    /// The shape differs.
     Shape {
-        /// The golden set's.
+        /// In the golden set.
         golden: Vec<usize>,
-        /// The candidate's.
+        /// In the candidate.
         candidate: Vec<usize>,
     },
-    /// The candidate did not show it.
+    /// The candidate did not show the entry.
     NeverObserved,
-    /// The candidate showed it a second time.
+    /// The candidate showed the entry a second time.
     Twice,
     /// The golden set has no such entry at this precision.
     NoSuchEntry,

@@ -1,4 +1,4 @@
-//! What a judge says.
+//! The results of a judge.
 
 use crate::metrics::Metrics;
 use crate::names::{Dtype, Precision, Stage};
@@ -8,24 +8,24 @@ use super::Expectation;
 use super::reason::Reason;
 use super::rule::Verdict;
 
-/// What became of one entry.
+/// The outcome for one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The same bits. Passes.
+    /// The bits are the same. Passes.
     Identical,
-    /// Other bits, explained by rounding, where the same could not be expected. Passes.
+    /// Rounding explains the difference, and the same bits could not be expected. Passes.
     WithinYardstick,
-    /// Other bits, explained by rounding, where the fingerprints match and the same were expected. Fails.
+    /// Rounding explains the difference, but the fingerprints match and the same bits were expected. Fails.
     NotIdentical,
-    /// Other bits, of which nothing can be said here. Neither passes nor fails.
+    /// The bits differ, and no rule judges the difference. Neither passes nor fails.
     NotJudged,
-    /// Further from the truth than rounding explains. Fails.
+    /// The value is further from the truth than rounding explains. Fails.
     Beyond,
-    /// NaN or infinities where the truth has none, or the other way round. Fails.
+    /// The value is NaN or infinite at a position where the truth is finite, or the other way round. Fails.
     NonFinite,
-    /// Another shape. Fails.
+    /// The shape differs. Fails.
     ShapeDiffers,
-    /// Another dtype. Fails.
+    /// The dtype differs. Fails.
     DtypeDiffers,
     /// The candidate has no such value. Fails.
     Missing,
@@ -34,40 +34,41 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the entry may stand.
+    /// Whether the entry passes.
     pub fn passes(self) -> bool {
         matches!(self, Self::Identical | Self::WithinYardstick)
     }
 
-    /// Whether the entry is wrong. One that is not judged is neither right nor wrong.
+    /// Whether the entry fails. An entry that is not judged neither passes nor fails.
     pub fn fails(self) -> bool {
         !self.passes() && self != Self::NotJudged
     }
 }
 
-/// One metric held against its limit. All three figures are relative to the metric's scale ([`Metric`]), or in the unit of the
-/// values where that scale is zero.
+/// One metric and its limit. All three figures are relative to the metric's scale ([`Metric`]), or in the unit of the
+/// values if that scale is zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Check {
-    /// What was measured.
+    /// The metric.
     pub metric: Metric,
     /// Error of the candidate.
     pub error: f64,
-    /// The reference's own error at this precision: the largest of the recorded run and those beside it, or a borrowed one.
+    /// The reference's own error at this precision: the largest error of the recorded run and the runs of the spread,
+    /// or a borrowed error.
     pub yardstick: f64,
-    /// How many yardsticks the table lets pass.
+    /// The factor of the yardstick in the table.
     pub k: f64,
     /// Largest error that passes.
     pub limit: f64,
 }
 
 impl Check {
-    /// Whether the limit is kept. A NaN never is.
+    /// Whether the error is within the limit. A NaN is not.
     pub fn passes(&self) -> bool {
         self.error <= self.limit
     }
 
-    /// The part of the limit that is used up: at most 1 where the check passes, infinite for a NaN.
+    /// The error over the limit: at most 1 if the check passes, infinite for a NaN.
     pub fn share(&self) -> f64 {
         match (self.passes(), self.limit > 0.0) {
             (true, true) => self.error / self.limit,
@@ -78,36 +79,38 @@ impl Check {
     }
 }
 
-/// What became of one entry, and the figures.
+/// The judgement on one entry: outcome and figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntryJudgement {
     /// Name of the entry.
     pub name: String,
     /// Part of the training step; `None` if the golden set does not know the name.
     pub stage: Option<Stage>,
-    /// Index in the golden manifest's entries; `None` if it is not there, or was shown twice.
+    /// Index in the golden manifest's entries; `None` if the manifest lacks the entry, or the candidate showed it
+    /// twice.
     pub index: Option<usize>,
     /// The verdict.
     pub outcome: Outcome,
     /// Whether the bits of the whole tensor are the reference's.
     pub identical: bool,
-    /// Candidate against truth (integers, and what has no truth: against the reference), on the stored elements; of a parameter
-    /// that Adam moved, on those whose gradient is not within rounding of zero.
+    /// Candidate against truth, on the stored elements; integers and entries without truth are measured against the
+    /// reference. For a parameter that Adam moved: on the elements whose gradient is not within rounding of zero.
     pub metrics: Option<Metrics>,
     /// Reference at this precision against truth, on the stored elements.
     pub reference: Option<Metrics>,
-    /// Error norm of the candidate over the yardstick, which is the reference's largest in several runs; `None` where that is
-    /// zero or unknown.
+    /// Error norm of the candidate over the yardstick, the reference's largest error norm in several runs; `None` if
+    /// the yardstick is zero or unknown.
     pub ratio: Option<f64>,
-    /// The metrics held against their limits; empty where the bits or something else decided.
+    /// The metrics with their limits; empty if no metric decided the outcome.
     pub checks: Vec<Check>,
-    /// The type whose eps the floors are in; `None` where no floor was needed.
+    /// The dtype whose eps is the unit of the floors; `None` if no floor was needed.
     pub resolution: Option<Dtype>,
-    /// The larger entry whose yardstick this one borrowed, having too few elements for its own.
+    /// The larger entry that lent its yardstick, if this entry has too few elements.
     pub borrowed_from: Option<String>,
-    /// The first element that is not the recording's, in a series of several steps that was recorded in full.
+    /// The index of the first element that differs from the recording, in a series of several steps that was recorded
+    /// in full.
     pub first_difference: Option<usize>,
-    /// Why it fails, or is not judged.
+    /// The reason why the entry fails, or is not judged.
     pub reason: Option<Reason>,
 }
 
@@ -136,7 +139,7 @@ impl EntryJudgement {
         self.reason = Some(reason);
     }
 
-    /// Turns what the figures say into an outcome, given what was expected.
+    /// Turns a verdict on the figures into an outcome, given the expectation.
     pub(super) fn conclude(&mut self, verdict: Verdict, expectation: &Expectation) {
         match verdict {
             Verdict::Within { checks } => {
@@ -157,39 +160,39 @@ impl EntryJudgement {
         }
     }
 
-    /// Whether the entry may stand.
+    /// Whether the entry passes.
     pub fn passes(&self) -> bool {
         self.outcome.passes()
     }
 
-    /// Whether the entry is wrong.
+    /// Whether the entry fails.
     pub fn fails(&self) -> bool {
         self.outcome.fails()
     }
 
-    /// The largest part of a limit that is used up; `None` where nothing was held against one.
+    /// The largest error over its limit; `None` if no metric has a limit.
     pub fn share(&self) -> Option<f64> {
         self.checks.iter().map(Check::share).reduce(f64::max)
     }
 }
 
-/// What became of a candidate.
+/// The judgement on a candidate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SetJudgement {
     /// Name of the golden set.
     pub set: String,
     /// The precision judged.
     pub precision: Precision,
-    /// What was expected.
+    /// The requirement on the candidate's bits.
     pub expectation: Expectation,
     /// Every entry recorded at this precision, in execution order.
     pub entries: Vec<EntryJudgement>,
-    /// What the golden set does not have, in the order observed.
+    /// Observed entries that the golden set does not have, in the order observed.
     pub unexpected: Vec<EntryJudgement>,
 }
 
 impl SetJudgement {
-    /// Whether no entry is wrong and nothing was unexpected. Where no entry passes, nothing is proved, and that is no pass.
+    /// Whether at least one entry passes, no entry fails, and no observed entry was unexpected.
     pub fn passes(&self) -> bool {
         let proved = self.entries.iter().any(EntryJudgement::passes);
         proved && self.unexpected.is_empty() && !self.entries.iter().any(EntryJudgement::fails)
@@ -200,12 +203,13 @@ impl SetJudgement {
         self.entries.iter().find(|entry| entry.fails())
     }
 
-    /// The first that fails though it was observed: where to look when a candidate recorded only some of the entries.
+    /// The first observed entry that fails: the place to look if a candidate recorded only some of the entries.
     pub fn first_wrong(&self) -> Option<&EntryJudgement> {
         self.entries.iter().find(|entry| entry.fails() && entry.outcome != Outcome::Missing)
     }
 
-    /// The last entry that passes before the first divergence, or of all where there is none.
+    /// The last entry that passes before the first divergence, or the last of all passing entries if there is no
+    /// divergence.
     pub fn last_agreeing(&self) -> Option<&EntryJudgement> {
         self.entries.iter().take_while(|entry| !entry.fails()).filter(|entry| entry.passes()).last()
     }
@@ -215,18 +219,19 @@ impl SetJudgement {
         worst(&self.entries)
     }
 
-    /// How many entries have this outcome.
+    /// The number of entries with this outcome.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.entries.iter().filter(|entry| entry.outcome == outcome).count()
     }
 
-    /// How many entries have the reference's bits.
+    /// The number of entries with the reference's bits.
     pub fn identical(&self) -> usize {
         self.entries.iter().filter(|entry| entry.identical).count()
     }
 }
 
-/// The entry with the largest ratio to its yardstick, a NaN being the largest of all; the first of several equal ones.
+/// The entry with the largest ratio to its yardstick. A NaN counts as the largest; the first of several equal entries
+/// wins.
 pub fn worst<'a>(entries: impl IntoIterator<Item = &'a EntryJudgement>) -> Option<&'a EntryJudgement> {
     let rank = |entry: &EntryJudgement| entry.ratio.map(|ratio| if ratio.is_nan() { f64::INFINITY } else { ratio });
     let known = entries.into_iter().filter(|entry| entry.ratio.is_some());

@@ -1,4 +1,4 @@
-//! The rule itself, one function a kind of value. The numbers are in [`crate::tolerance`].
+//! The rule, one function for each kind of value. The numbers are in [`crate::tolerance`].
 
 use crate::digest::Stats;
 use crate::manifest::{Spread, Storage};
@@ -11,16 +11,16 @@ use crate::tolerance::{Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
 use super::reason::Reason;
 use super::result::Check;
 
-/// What the figures say, whatever was expected.
+/// The verdict on the figures, independent of the expectation.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Nothing that rounding would not explain.
+    /// Rounding explains the difference.
     Within { checks: Vec<Check> },
-    /// Something beyond.
+    /// Rounding does not explain the difference.
     Beyond { checks: Vec<Check>, reason: Reason },
-    /// NaN or infinities where there should be none, or none where there should be.
+    /// Values are NaN or infinite at wrong positions, or finite instead of NaN or infinite.
     NonFinite { reason: Reason },
-    /// Nothing can be said.
+    /// No rule judges the difference.
     Unknown { reason: Reason },
 }
 
@@ -34,8 +34,8 @@ pub(super) struct Borrowed {
 }
 
 impl Borrowed {
-    /// What the entry `from` lends, given the reference's error there and in runs beside the recorded one; nothing where the
-    /// reference is exact in all of them.
+    /// The error that the entry `from` lends, given the reference's error there and its spread; `None` if the reference
+    /// is exact in all runs.
     pub(super) fn of(from: &str, error: &Metrics, spread: Option<&Spread>) -> Option<Self> {
         let own = Self { from: from.to_owned(), rel_l2: error.rel_l2, rel_max: error.rel_max() };
         let spread = spread.map(|it| Self { from: from.to_owned(), rel_l2: it.rel_l2, rel_max: it.rel_max });
@@ -43,7 +43,7 @@ impl Borrowed {
         (worst.rel_l2 > 0.0 && error.reference_l2 > 0.0).then_some(worst)
     }
 
-    /// The larger of each figure, named after the entry with the larger norm.
+    /// The larger of each figure, with the name of the entry with the larger norm.
     pub(super) fn at_least(self, other: Self) -> Self {
         let rel_max = self.rel_max.max(other.rel_max);
         let larger = if other.rel_l2 > self.rel_l2 { other } else { self };
@@ -51,16 +51,16 @@ impl Borrowed {
     }
 }
 
-/// All that is known of an entry before a candidate comes.
+/// The facts about an entry that do not depend on a candidate.
 pub(super) struct Yardstick<'a> {
     pub(super) golden: Recorded<'a>,
     pub(super) truth: Option<Recorded<'a>>,
     /// Error of the reference on the stored elements.
     pub(super) reference: Option<Metrics>,
     pub(super) borrowed: Option<Borrowed>,
-    /// The type that the values have been rounded to, narrower perhaps than the one that holds them.
+    /// The dtype that the values were rounded to; it may be narrower than the tensor's dtype.
     pub(super) resolution: Dtype,
-    /// Whether a part of the elements alone can be judged, so that statistics over all of them say nothing.
+    /// Whether only a part of the elements can be judged, so that statistics over all elements cannot be used.
     pub(super) in_part: bool,
 }
 
@@ -88,13 +88,13 @@ impl Yardstick<'_> {
     }
 }
 
-/// Integers and booleans that are not the same: there is no such thing as rounding.
+/// Judges integers and booleans that differ: they have no rounding.
 pub(super) fn whole_numbers(metrics: Option<&Metrics>) -> Verdict {
     let reason = Reason::WholeNumbers { largest: metrics.map(|it| it.max_abs) };
     Verdict::Beyond { checks: Vec::new(), reason }
 }
 
-/// Initial weights and data that are not the same bits: their statistics must be. `Err` names a missing tolerance.
+/// Judges initial weights and data with other bits: their statistics must agree. `Err` names a missing tolerance.
 pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict, Metric> {
     let expected = &golden.record.stats;
     if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
@@ -116,7 +116,7 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     Ok(concluded(checks))
 }
 
-/// Numbers of the reference's own Python, in float64, that are not the same bits. `Err` names a missing tolerance.
+/// Judges float64 numbers of the reference's own Python with other bits. `Err` names a missing tolerance.
 pub(super) fn computed(golden: Recorded<'_>, metrics: Option<&Metrics>, candidate: &Stats) -> Result<Verdict, Metric> {
     let expected = &golden.record.stats;
     if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
@@ -143,7 +143,7 @@ pub(super) fn computed(golden: Recorded<'_>, metrics: Option<&Metrics>, candidat
     Ok(concluded(checks))
 }
 
-/// Values that went through the model. `Err` names a missing tolerance.
+/// Judges values that went through the model. `Err` names a missing tolerance.
 pub(super) fn rounding(
     yardstick: &Yardstick<'_>,
     metrics: Option<&Metrics>,
@@ -174,7 +174,7 @@ pub(super) fn rounding(
     Ok(concluded(checks))
 }
 
-/// The largest error that any element may have; `None` where nothing is known of it.
+/// The largest error allowed for any element; `None` if it is unknown.
 pub(super) fn largest_error(yardstick: &Yardstick<'_>) -> Option<f64> {
     let reference = yardstick.reference?;
     let row = tolerance(yardstick.golden.entry.stage, Metric::MaxAbs)?;
@@ -203,7 +203,7 @@ fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[C
     Ok([check(place, Metric::RelL2, norm)?, check(place, Metric::MaxAbs, largest)?])
 }
 
-/// Norm and mean over the whole tensor, of which a sample alone is stored.
+/// Checks norm and mean over the whole tensor if only a sample is stored.
 fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) -> Result<Vec<Check>, Metric> {
     let golden = yardstick.golden;
     let reference = &golden.record.stats;
@@ -211,7 +211,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     let norm = truth.l2.unwrap_or(0.0);
     let largest = extent(truth);
     let expected = yardstick.rel_l2() * norm;
-    // How far the reference itself is off, over all elements: more than the sample shows, perhaps.
+    // The reference's own error over all elements may be larger than the sample shows.
     let own = |ours: Option<f64>, theirs: Option<f64>| match (ours, theirs) {
         (Some(ours), Some(theirs)) => (ours - theirs).abs(),
         _ => 0.0,
@@ -232,7 +232,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     Ok(checks)
 }
 
-/// `None` where neither side has the statistic; where one side alone has it, an error that no limit allows.
+/// `None` if neither side has the statistic; infinite if only one side has it.
 fn statistic(
     place: (Recorded<'_>, Dtype),
     metric: Metric,
@@ -254,13 +254,14 @@ struct Figures {
     error: f64,
     yardstick: f64,
     scale: f64,
-    /// The largest element, where one that is off by a whole step may outweigh all others; else zero.
+    /// The largest element, for a metric in which one element that is off by a whole step may outweigh all others;
+    /// otherwise zero.
     largest: f64,
-    /// How many subnormals' worth hardware may flush, in this metric.
+    /// The factor of `flush` in this metric.
     flushes: f64,
 }
 
-/// The rule of the table, in the unit of the scale where there is one.
+/// Applies the rule of the table, in the unit of the scale if the scale is not zero.
 fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figures) -> Result<Check, Metric> {
     let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
     let Figures { error, yardstick, scale, largest, flushes } = figures;

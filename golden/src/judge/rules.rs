@@ -1,34 +1,34 @@
-//! What the names of one model's tensors mean. A suite hands these rules to the judge.
+//! The meaning of the names of one model's tensors. A suite hands these rules to the judge.
 
 use crate::names::{EntryName, Kind, Stage, compose};
 
-/// What a judge is told about the names of a model's tensors.
+/// Rules about the names of a model's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameRules {
-    /// The part of a path that stands before the number of a repeated block.
+    /// The part of a path before the number of a repeated block.
     pub block: &'static str,
     /// The first part of the paths in the network that the optimizer trains.
     pub trained: &'static str,
     /// The first parts of the paths in the networks that are averages of the trained one.
     pub averages: &'static [&'static str],
-    /// Where the error of one block says too little.
+    /// The entries whose error in one block is too small a sample.
     pub rare: &'static [RareError],
 }
 
-/// Entries of blocks at which the error of an fp32 run is rare and large rather than steady and small. The few runs of one block
-/// may all miss it, so each block is given the largest error at the same place of any block.
+/// Entries of blocks at which the error of an fp32 run is rare and large rather than steady and small. The few runs of
+/// one block may all miss it, so each block is given the largest error at the same place of any block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RareError {
     /// The stages of the entries.
     pub stages: &'static [Stage],
-    /// The parts of a path of which the entries have one; `None` stands for every entry of a block.
+    /// The entries have one of these parts in their path; `None` means every entry of a block.
     pub parts: Option<&'static [&'static str]>,
-    /// Why the error is rare and large.
+    /// The reason why the error is rare and large.
     pub why: &'static str,
 }
 
 impl NameRules {
-    /// Rules for a model without blocks, whose networks are not told apart.
+    /// Rules for a model without blocks and without a distinction between networks.
     pub const NONE: Self = Self { block: "", trained: "", averages: &[], rare: &[] };
 
     /// Whether the entry's error is rare and large, see [`RareError`].
@@ -38,13 +38,13 @@ impl NameRules {
         self.rare.iter().any(is_of) && self.in_block(name)
     }
 
-    /// Whether the path leads through a block to something within it.
+    /// Whether the path leads to a module within a block.
     fn in_block(&self, name: &EntryName) -> bool {
         name.parts().skip(1).zip(name.parts().skip(2)).any(|(part, _)| part == self.block)
     }
 
-    /// The place within a block or head that an entry's value comes from: its name without the network, the number of the
-    /// block, and the number of the call. `student.backbone.blocks.3.attn.proj#1:in` is `backbone.blocks.*.attn.proj:in`, where
+    /// The place of an entry within a block or head: its name without the network, the number of the block, and the
+    /// number of the call. `student.backbone.blocks.3.attn.proj#1:in` becomes `backbone.blocks.*.attn.proj:in` if
     /// `student` is a network and `blocks` the part before a block's number. The kind stays.
     pub(super) fn role(&self, name: &EntryName) -> String {
         let is_network = |part: &str| part == self.trained || self.averages.contains(&part);
@@ -59,7 +59,8 @@ impl NameRules {
         compose(name.kind(), &place, 0, name.port())
     }
 
-    /// The first moment that moved a parameter, or the parameter that an average is of; `None` for any other entry.
+    /// The name of the first moment that moved a parameter, or moved the parameter behind an average; `None` for any
+    /// other entry.
     pub(super) fn moment_of(&self, name: &EntryName, stage: Stage) -> Option<String> {
         let (network, key) = name.path_of(Kind::Param)?.split_once('.')?;
         let moved = match stage {

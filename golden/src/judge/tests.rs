@@ -231,8 +231,9 @@ fn shape_and_dtype_are_compared_first() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Two correct implementations are not told apart, however the errors fall. An entry with few elements borrows from the one before it,
-    /// whose errors are of the same size, as those of neighbours are: of twice the size, one in tens of thousands would not pass.
+    /// Two correct implementations are not told apart, however the errors fall. An entry with few elements borrows from
+    /// the one before it, whose errors are of the same size, as those of neighbours are: of twice the size, one in tens
+    /// of thousands would not pass.
     #[test]
     fn correct_implementations_pass(seed: u64, size in 1usize..600, limit in prop::option::of(100usize..700)) {
         let case = Case::with_levels(limit, &[("large", 500), ("any", size)], seed, |_| 6.0);

@@ -1,4 +1,4 @@
-//! What can be wrong with a set on disk.
+//! Errors of a set on disk.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::manifest::SCHEMA_VERSION;
 use crate::names::{Dtype, Precision};
 use crate::sums::SumsError;
 
-/// What can be wrong with a set on disk. The message says what; [`SetError::hint`] what to do.
+/// An error of a set on disk. The message states the problem; the hints state the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetError {
@@ -22,7 +22,7 @@ pub enum SetError {
     /// The folder has no manifest.
     #[error("there is no {}", path.display())]
     NoManifest {
-        /// Where the manifest should be.
+        /// The expected path of the manifest.
         path: PathBuf,
     },
     /// The manifest is not JSON.
@@ -40,7 +40,7 @@ pub enum SetError {
         path: PathBuf,
         /// Path of the field within the manifest.
         field: String,
-        /// What is wrong with it.
+        /// The problem of the field.
         problem: String,
     },
     /// The manifest has another schema version.
@@ -57,7 +57,7 @@ pub enum SetError {
         /// The file.
         path: PathBuf,
     },
-    /// A safetensors file ends too early.
+    /// A safetensors file ends before its header says.
     #[error("{} is truncated: it ends after {bytes} bytes, before its header says", path.display())]
     Truncated {
         /// The file.
@@ -65,7 +65,7 @@ pub enum SetError {
         /// Its length.
         bytes: u64,
     },
-    /// A file is not safetensors, though not for being short.
+    /// A file is not safetensors, for another reason than its length.
     #[error("{} is not a valid safetensors file: {problem}", path.display())]
     NotSafetensors {
         /// The file.
@@ -73,7 +73,7 @@ pub enum SetError {
         /// The parser's message.
         problem: String,
     },
-    /// A file's bytes are not those that `SHA256SUMS` lists.
+    /// A file's hash differs from the hash in `SHA256SUMS`.
     #[error("{} has SHA-256 {found}, SHA256SUMS says {listed}", path.display())]
     HashMismatch {
         /// The file.
@@ -88,7 +88,7 @@ pub enum SetError {
     SumsMalformed {
         /// The file.
         path: PathBuf,
-        /// Where and how.
+        /// The line and the problem.
         source: SumsError,
     },
     /// The folder holds something that `SHA256SUMS` does not list.
@@ -115,7 +115,7 @@ pub enum SetError {
         /// The tensor's key.
         tensor: String,
     },
-    /// A stored tensor's shape is not what its record says.
+    /// A stored tensor's shape differs from its record.
     #[error("`{entry}` is stored with shape {stored:?}, its record asks for {recorded:?}")]
     ShapeDiffers {
         /// The entry.
@@ -125,7 +125,7 @@ pub enum SetError {
         /// Shape in the file.
         stored: Vec<usize>,
     },
-    /// A stored tensor's dtype is not what its record says.
+    /// A stored tensor's dtype differs from its record.
     #[error("`{entry}` is stored as {stored}, its record says {recorded}")]
     DtypeDiffers {
         /// The entry.
@@ -135,7 +135,7 @@ pub enum SetError {
         /// Dtype in the file.
         stored: Dtype,
     },
-    /// A record's statistics or hash are not those of its tensor.
+    /// A record's statistics or hash do not fit its tensor.
     #[error("the record of `{entry}` at {precision} does not describe its tensor: {problem}")]
     RecordWrong {
         /// The entry.
@@ -167,7 +167,7 @@ pub enum SetError {
         /// The precision.
         precision: Precision,
     },
-    /// The operating system would not let us.
+    /// The operating system refused to read a file or folder.
     #[error("cannot read {}: {source}", path.display())]
     Io {
         /// The file or folder.

@@ -11,7 +11,7 @@ fn tiny(dir: &Path) {
     write_set(dir, Some(4), &[Value::forward("full", vec![1.0, 2.5]), sampled]);
 }
 
-/// Hashes every file anew, as someone would who changed a set and meant to hide it.
+/// Hashes every file again, like a user who changes a set and hides the change.
 fn sum_again(dir: &Path) {
     let names = fs::read_dir(dir).unwrap().map(|item| item.unwrap().file_name().into_string().unwrap());
     let hashes = names.filter(|name| name != SUMS).map(|name| {
@@ -142,8 +142,8 @@ fn tensors_are_checked_against_the_records() {
     assert!(message.contains("inputs.safetensors is"), "{message}");
 }
 
-/// A sample is a part of the tensor, so its elements are within the record's extremes. Seen to fail before samples were looked at:
-/// `verify` called the set sound with 1e308 among elements of at most 8.
+/// A sample is a part of the tensor, so its elements are within the record's extremes. Seen to fail before samples were
+/// looked at: `verify` called the set sound with 1e308 among elements of at most 8.
 #[test]
 fn samples_are_checked_against_the_extremes() {
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Why a set could not be written.
+//! The reasons why a set could not be written.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use dinov3_ground::{Hint, Hints};
 
 use crate::names::{EntryNameError, Kind, Precision, Stage};
 
-/// Why a set could not be written.
+/// The reasons why a set could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// There is a set already.
+    /// A set exists already.
     #[error("{} exists already", path.display())]
     Exists {
         /// The folder.
         path: PathBuf,
     },
-    /// The header is not one that a set can begin with.
+    /// The header cannot begin a set.
     #[error("the header is unusable: {problem}")]
     Header {
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// A name was recorded twice at one precision, or given to two inputs.
@@ -39,7 +39,7 @@ pub enum WriteError {
         /// Stage now.
         second: Stage,
     },
-    /// A name is none.
+    /// A name is not an entry name.
     #[error(transparent)]
     Name(#[from] EntryNameError),
     /// A name was recorded in a stage that has no entries of its kind.
@@ -58,7 +58,7 @@ pub enum WriteError {
         /// The precision.
         precision: Precision,
     },
-    /// The operating system would not let us.
+    /// The operating system refused to write a file or folder.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file or folder.

@@ -1,4 +1,4 @@
-//! Tensors on their way into one safetensors file, whose header comes first and is known last.
+//! A temporary file for the tensors of one safetensors file: the header comes first in the file and is known last.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,13 +10,13 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::names::Dtype;
 
-/// An unnamed file that holds the tensors one after another; it vanishes with this value.
+/// An unnamed file that holds the tensors one after another; dropping the value deletes it.
 #[derive(Debug)]
 pub(super) struct Spool {
     file: BufWriter<File>,
     end: usize,
     tensors: HashMap<String, Stored>,
-    /// Keys by what is stored under them.
+    /// Keys of the stored tensors, by dtype, shape and hash.
     keys: HashMap<(String, Dtype, Vec<usize>), String>,
 }
 
@@ -50,7 +50,8 @@ impl Spool {
         Ok(true)
     }
 
-    /// Stores a tensor unless the same dtype, shape and bytes (by their hash) are there; returns the key that has them.
+    /// Stores a tensor unless the same dtype, shape and bytes (by their hash) are stored already; returns the key of
+    /// the stored tensor.
     pub(super) fn store_once(
         &mut self,
         name: &str,
@@ -71,7 +72,8 @@ impl Spool {
     /// Writes the safetensors file `path`: by descending alignment, then by name, as the format's own library does.
     pub(super) fn write_safetensors(&mut self, path: &Path) -> io::Result<()> {
         self.file.flush()?;
-        // SAFETY: the file has no name, this spool alone has it open, and it is not written to until the map is dropped.
+        // SAFETY: the file has no name, this spool alone has it open, and it is not written to until the map is
+        // dropped.
         let spooled = unsafe { Mmap::map(self.file.get_ref()) }?;
         let mut tensors: Vec<_> = self.tensors.iter().collect();
         tensors.sort_by(|(a_name, a), (b_name, b)| {

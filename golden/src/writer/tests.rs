@@ -127,7 +127,7 @@ fn a_set_is_replaced_only_when_told_and_only_when_complete() {
     crate::verify(&dir).unwrap();
     assert_eq!(listing(root.path()), ["tiny"]);
 
-    // One that appears while another is being written is not overwritten either.
+    // A set that appears while another is being written is not overwritten either.
     let late = root.path().join("late");
     let writer = SetWriter::create(&late, header("tiny"), Existing::Refuse).unwrap();
     write_set(&late, None, &value(3.0));

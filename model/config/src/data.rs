@@ -1,11 +1,11 @@
-//! The options of the data (`build_data_loader_from_cfg`, `dinov3/train/train.py`), as the loader and the trainer read them.
+//! The options of the data (`build_data_loader_from_cfg`, `dinov3/train/train.py`) for the loader and the trainer.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::ConfigError;
 
-/// What a merged config says of images, crops and masks. Field names are the config's keys.
+/// The options of images, crops and masks in a merged config. Field names are the config's keys.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct DataOptions {
     /// `train.*`.
@@ -20,16 +20,16 @@ pub struct DataOptions {
     pub multidistillation: MultiDistillation,
 }
 
-/// `train.*`, as far as it is about images.
+/// The part of `train.*` about images.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TrainData {
     /// The dataset string.
     pub dataset_path: String,
-    /// Images of a batch on each rank.
+    /// Images per batch on each rank.
     pub batch_size_per_gpu: usize,
-    /// Workers, each with random streams of its own.
+    /// Number of workers. Each worker has its own random streams.
     pub num_workers: usize,
-    /// Of the samplers.
+    /// Seed of the samplers.
     pub seed: u64,
     /// Whether samples are drawn from a shard.
     pub cache_dataset: bool,
@@ -40,9 +40,9 @@ pub struct TrainData {
 pub struct Crops {
     /// The smallest and the largest share of an image in a global crop.
     pub global_crops_scale: (f64, f64),
-    /// The same of a local crop.
+    /// The smallest and the largest share of an image in a local crop.
     pub local_crops_scale: (f64, f64),
-    /// Local crops of an image.
+    /// Local crops per image.
     pub local_crops_number: usize,
     /// Side of a global crop, for each resolution.
     pub global_crops_size: OneOrMany<usize>,
@@ -50,9 +50,9 @@ pub struct Crops {
     pub local_crops_size: OneOrMany<usize>,
     /// Share of the batches, for each resolution.
     pub global_local_crop_pairs_ratios: OneOrMany<f64>,
-    /// Side of a crop of the Gram teacher, for each resolution; none without such a teacher.
+    /// Side of a Gram teacher crop, for each resolution; `None` without a Gram teacher.
     pub gram_teacher_crops_size: OneOrMany<Option<usize>>,
-    /// Whether the Gram teacher's crops go without colour distortions.
+    /// Whether the Gram teacher's crops have no colour distortions.
     pub gram_teacher_no_distortions: bool,
     /// Whether local crops are cut from global crops.
     pub localcrops_subset_of_globalcrops: bool,
@@ -60,7 +60,7 @@ pub struct Crops {
     pub share_color_jitter: bool,
     /// Whether crops are mirrored at random.
     pub horizontal_flips: bool,
-    /// Mean of each channel, of values from 0 to 1.
+    /// Mean of each channel, for values from 0 to 1.
     pub rgb_mean: [f64; 3],
     /// Standard deviation of each channel.
     pub rgb_std: [f64; 3],
@@ -73,23 +73,23 @@ pub struct MaskOptions {
     pub mask_sample_probability: f64,
     /// The smallest and the largest share of patches that a mask hides.
     pub mask_ratio_min_max: (f64, f64),
-    /// Whether a mask is shifted around the edges at random.
+    /// Whether a mask is shifted at random, wrapping around the edges.
     pub mask_random_circular_shift: bool,
 }
 
 /// `student.patch_size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct PatchSize {
-    /// Pixels of a patch's side.
+    /// Side of a patch in pixels.
     pub patch_size: usize,
 }
 
-/// `multidistillation.*`, as far as it is about images.
+/// The part of `multidistillation.*` about images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct MultiDistillation {
     /// Whether several students are trained at once.
     pub enabled: bool,
-    /// Images of a batch over all ranks.
+    /// Images per batch over all ranks.
     pub global_batch_size: Option<usize>,
 }
 
@@ -97,9 +97,9 @@ pub struct MultiDistillation {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum OneOrMany<T> {
-    /// One for each.
+    /// One value for each resolution.
     Many(Vec<T>),
-    /// One for the only resolution.
+    /// The value for the only resolution.
     One(T),
 }
 

@@ -1,5 +1,5 @@
 //! The reference's default config as data: every key and value of `ssl_default_config.yaml` at commit `cb054165`, types
-//! included (`1` and `1.0` are two values), as OmegaConf loads it.
+//! included (`1` and `1.0` are different values), as OmegaConf loads it.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The dtypes that a config names.
+//! The dtypes of a config.
 
 use serde::Serialize;
 

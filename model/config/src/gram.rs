@@ -1,4 +1,4 @@
-//! `gram.*`, as `SSLMetaArch.__init__` reads and checks it.
+//! The section `gram`, read and checked as in `SSLMetaArch.__init__`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,33 +6,33 @@ use serde_json::Value;
 use super::training::Decay;
 use super::{ConfigError, GramLoss, Negatives, ResizeMethod, unsupported};
 
-/// Which patches the Gram loss compares.
+/// The patches that the Gram loss compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokensUsed {
-    /// All.
+    /// All patches.
     All,
-    /// Those that are masked for the student.
+    /// The patches that are masked for the student.
     Masked,
-    /// Those that are not.
+    /// The patches that are not masked for the student.
     Unmasked,
 }
 
-/// Whose patches are the target.
+/// The teacher of the Gram loss. Its patches are the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum GramTeacher {
-    /// The EMA teacher's (`gram.ema_teacher`).
+    /// The EMA teacher (`gram.ema_teacher`).
     Ema,
-    /// Those of a teacher of its own.
+    /// A separate Gram teacher.
     Own {
-        /// `gram.it_load_ema_teacher`: the iteration before which the EMA teacher's weights are loaded into it.
+        /// `gram.it_load_ema_teacher`: the iteration before which the Gram teacher loads the EMA teacher's weights.
         load_ema_at: Option<usize>,
-        /// `gram.rep_update`: it takes the EMA teacher's weights again and again.
+        /// `gram.rep_update`: the repeated updates of the Gram teacher with the EMA teacher's weights.
         updates: Option<GramUpdates>,
     },
 }
 
-/// When the Gram teacher takes the EMA teacher's weights.
+/// The iterations at which the Gram teacher takes the EMA teacher's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GramUpdates {
     /// `gram.it_first_update`.
@@ -44,20 +44,20 @@ pub struct GramUpdates {
 }
 
 impl GramUpdates {
-    /// How many updates the reference counts as done when training starts at iteration `it`, resumed or not: `do_train` computes the
-    /// number from the schedule, since nothing saves it. The reference's rounding is kept, which often counts one update too many, and so
-    /// is what it leaves out: the number may be above `max_updates`.
+    /// The number of updates that the reference counts as done when training starts at iteration `it`, resumed or not.
+    /// `do_train` computes the number from the schedule, because nothing saves it. The result keeps the reference's
+    /// rounding, which often counts one update too many, and may exceed `max_updates`, as in the reference.
     pub fn before(&self, it: usize) -> usize {
         if it > 0 && it >= self.first { (it + 1 - self.first).div_ceil(self.every) } else { 0 }
     }
 
-    /// Whether an update follows iteration `it`, after `done` of them.
+    /// Whether an update follows iteration `it`, after `done` earlier updates.
     pub fn follows(&self, it: usize, done: usize) -> bool {
         it + 1 >= self.first && (it + 1).is_multiple_of(self.every) && self.at_most.is_none_or(|most| done < most)
     }
 }
 
-/// `gram.*`.
+/// The section `gram`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GramConfig {
     /// Normalisation and negatives.
@@ -68,7 +68,7 @@ pub struct GramConfig {
     pub tokens_used: TokensUsed,
     /// `loss_weight`.
     pub weight: f64,
-    /// `loss_weight_schedule`, which overrides it.
+    /// `loss_weight_schedule`, which overrides `loss_weight`.
     pub weight_schedule: Option<Decay>,
     /// `compute_stats`.
     pub compute_stats: bool,
@@ -103,7 +103,7 @@ struct Raw {
 }
 
 impl GramConfig {
-    /// `None` without `gram.use_loss`.
+    /// Reads the section; `None` without `gram.use_loss`.
     pub(super) fn from_merged(config: &Value) -> Result<Option<Self>, ConfigError> {
         let raw = Raw::deserialize(config.get("gram").unwrap_or(&Value::Null))?;
         if !raw.use_loss {
@@ -154,15 +154,15 @@ impl Raw {
         if !has_crops {
             return Err(unsupported(
                 "crops.gram_teacher_crops_size",
-                "the reference demands it for a Gram teacher of its own",
+                "the reference requires it for a separate Gram teacher",
             ));
         }
         if self.ckpt.is_none() {
-            // The reference has a branch for `it_load_ema_teacher` alone, and raises before it is reached.
-            return Err(unsupported("gram.ckpt", "the reference demands it, even if the EMA teacher is loaded later"));
+            // The reference has a branch for `it_load_ema_teacher` only, but raises before it reaches this branch.
+            return Err(unsupported("gram.ckpt", "the reference requires it, even if the EMA teacher is loaded later"));
         }
         if self.update_frequency == 0 {
-            return Err(unsupported("gram.update_frequency", "it is divided by"));
+            return Err(unsupported("gram.update_frequency", "the reference divides by it"));
         }
         let updates =
             GramUpdates { first: self.it_first_update, every: self.update_frequency, at_most: self.max_updates };
@@ -176,7 +176,7 @@ impl Raw {
         let refused = if self.ckpt.is_some() {
             Some(("gram.ckpt", "the reference refuses it beside `gram.ema_teacher`"))
         } else if self.it_load_ema_teacher < 0 {
-            Some(("gram.it_load_ema_teacher", "without `gram.ckpt` the reference demands that it is not negative"))
+            Some(("gram.it_load_ema_teacher", "without `gram.ckpt` the reference requires that it is not negative"))
         } else if self.rep_update {
             Some(("gram.rep_update", "the reference asserts it false beside `gram.ema_teacher`"))
         } else if has_crops {
@@ -196,7 +196,7 @@ impl Raw {
             "bilinear" => Ok(ResizeMethod::Bilinear),
             _ => Err(unsupported(
                 "gram.global_teacher_resize_method",
-                "with `align_corners`, which the reference passes, PyTorch takes `bilinear` and `bicubic` alone",
+                "the reference passes `align_corners`, and PyTorch accepts it only with `bilinear` and `bicubic`",
             )),
         }
     }

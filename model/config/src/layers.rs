@@ -25,18 +25,18 @@ pub struct HeadConfig {
 pub enum FfnLayer {
     /// Two linear layers with GELU between.
     Mlp,
-    /// SwiGLU, hidden width aligned to 8.
+    /// SwiGLU, hidden width rounded up to a multiple of 8.
     SwiGlu,
-    /// SwiGLU, aligned to 32.
+    /// SwiGLU, hidden width rounded up to a multiple of 32.
     SwiGlu32,
-    /// SwiGLU, aligned to 64.
+    /// SwiGLU, hidden width rounded up to a multiple of 64.
     SwiGlu64,
-    /// SwiGLU, aligned to 128.
+    /// SwiGLU, hidden width rounded up to a multiple of 128.
     SwiGlu128,
 }
 
 impl FfnLayer {
-    /// The multiple that SwiGLU's hidden width is rounded up to; the MLP is not rounded.
+    /// SwiGLU's hidden width is rounded up to a multiple of this number. The MLP's width is not rounded.
     pub fn align_to(self) -> Option<i64> {
         match self {
             FfnLayer::Mlp => None,
@@ -70,44 +70,44 @@ impl NormLayer {
     }
 }
 
-/// By what the coordinates of patch centres are divided (`student.pos_embed_rope_normalize_coords`).
+/// The divisor of the coordinates of patch centres (`student.pos_embed_rope_normalize_coords`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NormalizeCoords {
-    /// Both by the longer side.
+    /// Both coordinates are divided by the longer side.
     Max,
-    /// Both by the shorter side.
+    /// Both coordinates are divided by the shorter side.
     Min,
-    /// Each by its own side.
+    /// Each coordinate is divided by its own side.
     Separate,
 }
 
-/// The wavelengths: a geometric series from 1 by a base, or between two periods.
+/// The wavelengths: a geometric series given by a base, or by its first and last period.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Periods {
     /// `pos_embed_rope_base`.
     Base(f64),
     /// `pos_embed_rope_min_period`, `pos_embed_rope_max_period`.
     Range {
-        /// The shortest.
+        /// The shortest period.
         min: f64,
-        /// The longest.
+        /// The longest period.
         max: f64,
     },
 }
 
-/// Everything that `student.pos_embed_rope_*` says.
+/// The options `student.pos_embed_rope_*`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RopeConfig {
     /// The wavelengths.
     pub periods: Periods,
     /// The normalisation of coordinates.
     pub normalize_coords: NormalizeCoords,
-    /// In training, both coordinates move by a uniform draw from ±this.
+    /// Largest shift of the coordinates in training: a uniform draw from ± this value for each coordinate.
     pub shift_coords: Option<f64>,
-    /// In training, each coordinate is multiplied by a log-uniform draw from [1/this, this].
+    /// Largest factor of one coordinate in training: a log-uniform draw from [1/value, value] for each coordinate.
     pub jitter_coords: Option<f64>,
-    /// In training, both coordinates are multiplied by one log-uniform draw from [1/this, this].
+    /// Largest factor of both coordinates in training: one log-uniform draw from [1/value, value].
     pub rescale_coords: Option<f64>,
     /// The dtype of the tables and of the rotation.
     pub dtype: Dtype,

@@ -1,5 +1,6 @@
-//! The part of the reference's config that shapes the networks, read from the merged config
-//! (`dinov3/configs/ssl_default_config.yaml`) and checked: what the reference refuses or never reads is said here.
+//! The reference's config: YAML, merge and typed options, with a check of every value. [`SslConfig`] holds the part of
+//! the merged config (`dinov3/configs/ssl_default_config.yaml`) that shapes the networks. Values that the reference
+//! refuses are refused here, and values that it never reads are reported.
 
 mod data;
 pub mod defaults;
@@ -27,31 +28,31 @@ use dinov3_ground::{Hint, Hints};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a config cannot be used.
+/// The reason why a config cannot be used.
 #[derive(Debug, Error)]
 pub enum ConfigError {
     /// A key is missing or has a value of the wrong kind.
     #[error("the config is not a merged DINOv3 config: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// `student.arch` is none of the builders.
+    /// `student.arch` is not the name of a builder.
     #[error("`student.arch` is `{given}`; known are {known}")]
     UnknownArch {
-        /// What the config says.
+        /// The value in the config.
         given: String,
         /// The names of all sizes.
         known: String,
     },
-    /// An option that this trainer or the reference cannot honour.
+    /// This trainer or the reference cannot honour an option.
     #[error("`{option}` cannot be used: {reason}")]
     Unsupported {
         /// The key.
         option: &'static str,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What to do depends on where the config comes from.
+/// Config errors have no hints of their own: the remedy depends on the source of the config, and the caller knows it.
 impl Hint for ConfigError {
     fn hints(&self) -> Hints {
         Hints::none()
@@ -62,12 +63,12 @@ fn unsupported(option: &'static str, reason: impl Into<String>) -> ConfigError {
     ConfigError::Unsupported { option, reason: reason.into() }
 }
 
-/// Everything that a vision transformer is built from: `DinoVisionTransformer.__init__`.
+/// All arguments of a vision transformer: `DinoVisionTransformer.__init__`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VitConfig {
     /// Width, depth, heads.
     pub size: VitSize,
-    /// Pixels of a patch's side.
+    /// Side of a patch in pixels.
     pub patch_size: i64,
     /// Position embedding.
     pub rope: RopeConfig,
@@ -79,30 +80,30 @@ pub struct VitConfig {
     pub ffn_bias: bool,
     /// Share of samples dropped by stochastic depth, the same in every block.
     pub drop_path_rate: f64,
-    /// Initial value of LayerScale; none or zero means no LayerScale.
+    /// Initial value of LayerScale; `None` or zero means no LayerScale.
     pub layerscale: Option<f64>,
-    /// The kind of all norms.
+    /// The norm layer of every norm.
     pub norm_layer: NormLayer,
     /// The kind of feed-forward network.
     pub ffn_layer: FfnLayer,
     /// Storage tokens (registers), R.
     pub n_storage_tokens: i64,
-    /// Whether keys go without a bias.
+    /// Whether the keys have no bias.
     pub mask_k_bias: bool,
-    /// A last norm of its own for CLS and storage tokens.
+    /// Whether CLS and storage tokens have a separate final norm.
     pub untie_cls_and_patch_norms: bool,
-    /// A last norm of its own for CLS and storage tokens of local crops in training.
+    /// Whether CLS and storage tokens of local crops have a separate final norm in training.
     pub untie_global_and_local_cls_norm: bool,
 }
 
 impl VitConfig {
-    /// The teacher's: the same without stochastic depth.
+    /// The teacher's backbone: the same without stochastic depth.
     pub fn teacher(&self) -> Self {
         Self { drop_path_rate: 0.0, ..self.clone() }
     }
 }
 
-/// The part of the merged config that `SSLMetaArch` builds its networks from.
+/// The part of the merged config from which `SSLMetaArch` builds its networks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SslConfig {
     /// The student's backbone.
@@ -111,7 +112,7 @@ pub struct SslConfig {
     pub dino_head: HeadConfig,
     /// iBOT's head.
     pub ibot_head: HeadConfig,
-    /// Weights to start from.
+    /// The files with initial weights.
     pub checkpoints: Checkpoints,
     /// `distillation.enabled`.
     pub distillation_enabled: bool,
@@ -125,12 +126,13 @@ pub struct SslConfig {
     pub rgb_mean: [f32; 3],
     /// `crops.rgb_std`.
     pub rgb_std: [f32; 3],
-    /// What the config asks for and the reference at this commit never reads, a sentence each: it has no effect there, and
+    /// Settings of the config that the reference at this commit never reads. They have no effect in the reference and
     /// none here.
+    #[serde(skip)]
     pub without_effect: Vec<WithoutEffect>,
 }
 
-/// The files that `init_weights` of the reference reads; an empty name counts as none.
+/// The files that the reference's `init_weights` reads. An empty name means no file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checkpoints {
     /// `student.resume_from_teacher_chkpt`.
@@ -158,7 +160,7 @@ impl Checkpoints {
 /// The networks of a frozen teacher: `SSLMetaArch._setup_distillation`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrozenTeacher {
-    /// Its backbone.
+    /// The backbone.
     pub backbone: VitConfig,
     /// DINO's head.
     pub dino_head: HeadConfig,
@@ -167,10 +169,10 @@ pub struct FrozenTeacher {
 }
 
 impl SslConfig {
-    /// The same, distilling from a frozen teacher of this merged config.
+    /// Adds a frozen teacher with this merged config for distillation.
     ///
     /// # Errors
-    /// As [`SslConfig::from_merged`], and when prototypes or patch sizes differ, which the reference asserts.
+    /// As [`SslConfig::from_merged`], and if prototypes or patch sizes differ, as the reference asserts.
     pub fn with_teacher(self, teacher: &serde_json::Value) -> Result<Self, ConfigError> {
         let Self { student: backbone, dino_head, ibot_head, .. } = Self::from_merged(teacher)?;
         let same = [
@@ -190,7 +192,7 @@ impl SslConfig {
         }
     }
 
-    /// Reads a merged config. One with `distillation.enabled` wants [`SslConfig::with_teacher`] as well.
+    /// Reads a merged config. A config with `distillation.enabled` also needs [`SslConfig::with_teacher`].
     ///
     /// # Errors
     /// When a key is missing, an architecture is unknown, or an option cannot be honoured.
@@ -302,7 +304,7 @@ impl RawStudent {
             (None, Some((min, max))) => Ok(Periods::Range { min, max }),
             (Some(_), Some(_)) | (None, None) => Err(unsupported(
                 "student.pos_embed_rope_base",
-                "give either it or both of pos_embed_rope_min_period and pos_embed_rope_max_period",
+                "give either this key or both pos_embed_rope_min_period and pos_embed_rope_max_period",
             )),
         }
     }

@@ -1,29 +1,30 @@
-//! The options of the losses: what the Gram loss compares, and whose neighbours KoLeo looks for.
+//! The options of the Gram loss and of KoLeo.
 
 use serde::Serialize;
 
-/// What becomes of negative similarities.
+/// The treatment of negative similarities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Negatives {
-    /// They count.
+    /// They are kept.
     Keep,
-    /// `gram.remove_neg`: zero on both sides.
+    /// `gram.remove_neg`: they become zero on both sides.
     Remove,
-    /// `gram.remove_only_teacher_neg`: zero on the teacher's side. On the student's too where both are negative, says the
-    /// reference, but by then the teacher's are zero and no pair is left: the student's stay.
+    /// `gram.remove_only_teacher_neg`: they become zero on the teacher's side. The reference's code also zeroes the
+    /// student's similarity if both are negative, but the teacher's similarities are already zero at that point, so the
+    /// student's stay.
     RemoveTeachers,
 }
 
 /// `GramLoss`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GramLoss {
-    /// `gram.normalized`: cosines rather than dot products.
+    /// `gram.normalized`: whether similarities are cosines instead of dot products.
     pub normalized: bool,
-    /// What becomes of negative similarities.
+    /// The treatment of negative similarities.
     pub negatives: Negatives,
 }
 
-/// `gram.global_teacher_resize_method`: those of `interpolate` that take two dimensions and `align_corners`.
+/// `gram.global_teacher_resize_method`: the modes of `interpolate` that accept two dimensions and `align_corners`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ResizeMethod {
     /// `bicubic`.
@@ -32,11 +33,12 @@ pub enum ResizeMethod {
     Bilinear,
 }
 
-/// `KoLeoLossDistributed`: whose neighbours count.
+/// The options of `KoLeoLossDistributed`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Distributed {
-    /// `dino.koleo_topk`: so many nearest neighbours.
+    /// `dino.koleo_topk`: the number of nearest neighbours.
     pub topk: i64,
-    /// `dino.koleo_distributed_loss_group_size`: images that are looked for neighbours in; `None`: those of all ranks.
+    /// `dino.koleo_distributed_loss_group_size`: the number of images among which neighbours are searched; `None`: the
+    /// images of all ranks.
     pub group_size: Option<i64>,
 }

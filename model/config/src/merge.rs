@@ -1,11 +1,11 @@
-//! The reference's merge: defaults, then a YAML file, then `key=value` overrides, each on top of the one before, as
-//! `dinov3/configs/config.py` does through OmegaConf. `train.py` merges without strictness, so a key that nobody knows is
-//! accepted; here it is reported as well.
+//! The reference's merge: defaults, then a YAML file, then `key=value` overrides, as `dinov3/configs/config.py` does
+//! with OmegaConf. Each layer replaces values of the layers before it. `train.py` merges without strictness and so
+//! accepts unknown keys; this merge accepts them too, but reports them.
 //!
-//! What differs from OmegaConf, each time towards a refusal: interpolations are resolved at once and not when they are
-//! read, so that a broken one is an error even where nothing reads it; resolvers (`${oc.env:X}`) are refused; an override
-//! whose key holds a backslash, an open bracket or text after a bracket is refused, because OmegaConf 2.3 and 2.4 read the
-//! first differently and drop the others silently; a file must be a mapping.
+//! The merge is stricter than OmegaConf in four points. It resolves interpolations at once and not when a value is
+//! read, so a broken interpolation is an error even if nothing reads it. It refuses resolvers (`${oc.env:X}`). It
+//! refuses an override whose key holds a backslash, an open bracket or text after a bracket, because OmegaConf 2.3 and
+//! 2.4 read a backslash differently and drop the others silently. A file must be a mapping.
 
 mod combine;
 mod dotlist;
@@ -27,25 +27,25 @@ use serde_json::{Map, Value};
 use super::defaults::defaults;
 use super::yaml;
 
-/// A merged config and what is worth saying of it.
+/// A merged config with remarks on its keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merged {
-    /// The config: a mapping of sections, every interpolation resolved. `???` stays where no value was given.
+    /// The config: a mapping of sections with every interpolation resolved. A key without a value keeps `???`.
     pub config: Value,
-    /// Keys that neither the defaults nor the reference's own code or configs have. They are part of `config`.
+    /// Keys that exist neither in the defaults nor in the reference's own code or configs. They are part of `config`.
     pub unknown: Vec<UnknownKey>,
-    /// Keys that the reference's published configs carry and nothing at this commit reads.
+    /// Keys that the reference's published configs contain but nothing at this commit reads.
     pub unread: Vec<String>,
     /// Keys whose value is still `???`, OmegaConf's mark for a value that must be given.
     pub missing: Vec<String>,
 }
 
-/// Defaults, then the file if there is one, then the overrides: `get_cfg_from_args` without its `train.output_dir`, which
-/// is the caller's to add as an override.
+/// Merges the defaults, the file if there is one, and the overrides: `get_cfg_from_args` without its
+/// `train.output_dir`. The caller adds `train.output_dir` as an override.
 ///
 /// # Errors
-/// For a file that cannot be read or is not YAML, an override that is malformed, a list merged with a mapping, and an
-/// interpolation that leads nowhere.
+/// If a file cannot be read or is not YAML, an override is malformed, a list is merged with a mapping, or an
+/// interpolation refers to nothing.
 pub fn merged(file: Option<&Path>, overrides: &[String]) -> Result<Merged, MergeError> {
     let mut layers = Vec::new();
     if let Some(file) = file {
@@ -54,11 +54,11 @@ pub fn merged(file: Option<&Path>, overrides: &[String]) -> Result<Merged, Merge
     merged_layers(layers, overrides)
 }
 
-/// The teacher's config of a distillation: defaults, then `distillation.full_cfg_path` of the student's merged config. A
-/// relative path is seen from the current folder, as in the reference.
+/// Merges a distillation's teacher config: defaults, then the file `distillation.full_cfg_path` of the student's merged
+/// config. A relative path is relative to the current folder, as in the reference.
 ///
 /// # Errors
-/// When no path is given, and as [`merged`].
+/// If no path is given, and as [`merged`].
 pub fn merged_teacher(config: &Value) -> Result<Merged, MergeError> {
     match config.pointer("/distillation/full_cfg_path").and_then(Value::as_str) {
         Some(path) if !path.is_empty() => merged(Some(Path::new(path)), &[]),
@@ -66,7 +66,7 @@ pub fn merged_teacher(config: &Value) -> Result<Merged, MergeError> {
     }
 }
 
-/// A YAML text and overrides on top of it, without the defaults: OmegaConf alone.
+/// Merges overrides into a YAML text, without the defaults, as OmegaConf alone does.
 ///
 /// # Errors
 /// As [`merged`].
@@ -75,7 +75,7 @@ pub fn combined(text: &str, overrides: &[String]) -> Result<Value, MergeError> {
     combine(Value::Object(Map::new()), vec![layer], overrides)
 }
 
-/// The layers on top of the defaults, the overrides on top of them.
+/// Merges the layers into the defaults, then the overrides.
 fn merged_layers(layers: Vec<Layer>, overrides: &[String]) -> Result<Merged, MergeError> {
     let config = combine(defaults(), layers, overrides)?;
     let (unknown, unread) = known::review(&config);
@@ -93,9 +93,9 @@ fn combine(mut root: Value, layers: Vec<Layer>, overrides: &[String]) -> Result<
     interpolation::resolve(&root).map_err(MergeError::Interpolation)
 }
 
-/// One file on its way into the merge.
+/// A file to merge.
 struct Layer {
-    /// As shown in messages.
+    /// The name in messages.
     name: String,
     mapping: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! A config of a network so small that a step takes milliseconds: what tests and the suite `reduce-op` train.
+//! The config of a network so small that a step takes milliseconds. Tests and the suite `reduce-op` train it.
 
 use serde_json::{Value, json};
 

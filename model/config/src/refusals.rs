@@ -1,4 +1,4 @@
-//! Options that are not what they seem: those that this trainer cannot honour, and those that nothing reads.
+//! Options that this trainer cannot honour, and options that nothing reads.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{ConfigError, unsupported};
 
-/// What the reference asserts, and what is not part of this trainer: key, the one value that is taken, why no other.
+/// Options with a single accepted value, because the reference asserts it or this trainer supports no other: key,
+/// accepted value, reason.
 fn required() -> [(&'static str, Value, &'static str); 5] {
     [
         ("ibot.separate_head", json!(true), "the reference asserts that it is true"),
@@ -21,7 +22,7 @@ fn required() -> [(&'static str, Value, &'static str); 5] {
     ]
 }
 
-/// What the config has and nothing in the reference at this commit reads: key, and the value that is always in effect.
+/// Options that nothing in the reference at this commit reads: key, and the value that is always in effect.
 fn never_read() -> [(&'static str, Value); 13] {
     [
         ("student.in_chans", json!(3)),
@@ -40,7 +41,7 @@ fn never_read() -> [(&'static str, Value); 13] {
     ]
 }
 
-/// Refuses a config that asks for what cannot be honoured.
+/// Refuses a config with an option that cannot be honoured.
 pub(super) fn refuse(config: &Value) -> Result<(), ConfigError> {
     for (key, only, reason) in required() {
         if at(config, key).is_some_and(|given| !same(given, &only)) {
@@ -56,7 +57,7 @@ pub(super) fn refuse(config: &Value) -> Result<(), ConfigError> {
     }
 }
 
-/// Shares of masked patches that the reference asserts.
+/// Checks the reference's assertions about the shares of masked patches.
 fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
     let number = |key| at(config, key).and_then(Value::as_f64);
     if number("ibot.mask_sample_probability").is_some_and(|p| !(0.0..=1.0).contains(&p)) {
@@ -71,33 +72,33 @@ fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
     }
 }
 
-/// An option that a config gives in vain.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// A setting of a config that has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WithoutEffect {
     /// The option.
     pub key: &'static str,
-    /// The value given, as JSON.
+    /// The given value, as JSON.
     pub given: String,
-    /// Why it has no effect.
+    /// The reason.
     pub why: NoEffect,
 }
 
-/// Why an option has no effect in the reference at this commit.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// The reason why an option has no effect in the reference at this commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoEffect {
     /// Nothing reads it.
     NeverRead {
-        /// What is used, as JSON.
+        /// The value in effect, as JSON.
         used: String,
     },
     /// Nothing reads it, and another option decides.
     DecidedBy {
-        /// That option.
+        /// The deciding option.
         option: &'static str,
     },
-    /// It is for parameters whose name within their head holds this, and there are none.
+    /// The option applies to parameters whose name within their head contains a word, and there are none.
     NoSuchParameter {
-        /// The part of a name.
+        /// The word.
         part: &'static str,
     },
 }
@@ -118,7 +119,7 @@ impl fmt::Display for WithoutEffect {
     }
 }
 
-/// What a config asks for in vain.
+/// The settings of a config that have no effect.
 pub(super) fn without_effect(config: &Value) -> Vec<WithoutEffect> {
     let unread = never_read().into_iter().filter_map(|(key, always)| {
         let given = at(config, key).filter(|given| !same(given, &always))?;
@@ -137,7 +138,7 @@ fn at<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
     key.split('.').try_fold(config, |value, part| value.get(part))
 }
 
-/// Whether two values are equal, 0 and 0.0 being so.
+/// Whether two values are equal; 0 and 0.0 are.
 fn same(a: &Value, b: &Value) -> bool {
     a == b || a.as_f64().is_some_and(|a| Some(a) == b.as_f64())
 }

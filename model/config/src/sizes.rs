@@ -11,7 +11,7 @@ pub struct VitSize {
     pub depth: usize,
     /// Attention heads.
     pub num_heads: i64,
-    /// Hidden width of the feed-forward network over D. `student.ffn_ratio` of the config is not read.
+    /// Hidden width of the feed-forward network divided by D. The config's `student.ffn_ratio` is not read.
     pub ffn_ratio: f64,
 }
 
@@ -19,8 +19,8 @@ const fn size(embed_dim: i64, depth: usize, num_heads: i64, ffn_ratio: f64) -> V
     VitSize { embed_dim, depth, num_heads, ffn_ratio }
 }
 
-/// `vit_micro` is ours: small enough for a test to hold every one of its tensors in full. So is `vit_micro_wide`, which it can
-/// learn from in distillation.
+/// `vit_micro` is our own and so small that a test can hold all its tensors in full. `vit_micro_wide` is our own too:
+/// the teacher of `vit_micro` in distillation.
 const TABLE: [(&str, VitSize); 9] = [
     ("vit_micro", size(64, 3, 2, 4.0)),
     ("vit_micro_wide", size(96, 2, 3, 4.0)),

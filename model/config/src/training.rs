@@ -1,4 +1,4 @@
-//! The part of the merged config that one training step is made of: losses, optimizer, schedules, precision.
+//! The options of a training step: losses, optimizer, schedules, precision.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,16 +8,16 @@ use super::{ConfigError, Distributed, Dtype, gram::GramConfig, unsupported};
 /// `optim.scaling_rule`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Scaling {
-    /// `linear_wrt_256`: times the global batch over 256.
+    /// `linear_wrt_256`: multiplies the learning rate by global batch / 256.
     Linear,
-    /// `sqrt_wrt_1024`: times four roots of the global batch over 1024.
+    /// `sqrt_wrt_1024`: multiplies the learning rate by 4 · sqrt(global batch / 1024).
     Sqrt,
-    /// Anything else: none, as in the reference.
+    /// Any other value: no scaling, as in the reference.
     None,
 }
 
 impl Scaling {
-    /// What `optim.scaling_rule` names.
+    /// The rule that `optim.scaling_rule` names.
     pub(super) fn named(name: &str) -> Self {
         match name {
             "linear_wrt_256" => Self::Linear,
@@ -26,7 +26,7 @@ impl Scaling {
         }
     }
 
-    /// A learning rate for `global_batch` images a step.
+    /// Scales a learning rate for `global_batch` images per step.
     pub fn apply(self, lr: f64, global_batch: f64) -> f64 {
         match self {
             Self::Linear => lr * (global_batch / 256.0),
@@ -39,15 +39,15 @@ impl Scaling {
 /// A version 2 schedule, or the schedule of a loss weight: linear, then a cosine, then constant.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Decay {
-    /// Before the warm-up.
+    /// Value before the warm-up.
     pub start: f64,
-    /// After it.
+    /// Value after the warm-up.
     pub peak: f64,
-    /// After the cosine.
+    /// Value after the cosine.
     pub end: f64,
     /// Epochs of warm-up.
     pub warmup_epochs: usize,
-    /// Epochs of the cosine; `None`: all that are left.
+    /// Epochs of the cosine; `None`: all remaining epochs.
     #[serde(default)]
     pub cosine_epochs: Option<usize>,
 }
@@ -85,7 +85,7 @@ pub struct V2 {
     pub teacher_temp: Decay,
 }
 
-/// Where the curves come from: a config with a section `schedules` uses version 2.
+/// The source of the curves. A config with a section `schedules` uses version 2.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Schedules {
     /// `optim.*` and `teacher.*`.
@@ -103,7 +103,7 @@ pub enum KoLeo {
     Distributed(Distributed),
 }
 
-/// AdamW and what decides the groups of parameters.
+/// The options of AdamW and of the parameter groups.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Optim {
     /// `adamw_beta1`, `adamw_beta2`.
@@ -114,7 +114,8 @@ pub struct Optim {
     pub patch_embed_lr_mult: f64,
     /// `dino_head_wd_multiplier`.
     pub dino_head_wd_multiplier: f64,
-    /// `multi_tensor_optim`: groups are fused and stepped by the fused kernel; else one parameter at a time.
+    /// `multi_tensor_optim`: whether groups are fused and stepped by the fused kernel. Otherwise the optimizer steps
+    /// one parameter at a time.
     pub multi_tensor: bool,
     /// `clip_grad`: the largest norm of a submodule's gradient. Zero means none.
     pub clip_grad: Option<f64>,
@@ -122,10 +123,10 @@ pub struct Optim {
     pub scaling: Scaling,
 }
 
-/// Everything that one step needs beside the networks.
+/// All options of one step besides the networks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingConfig {
-    /// `MultiDistillationMetaArch` in place of `SSLMetaArch`.
+    /// Whether the meta architecture is `MultiDistillationMetaArch` instead of `SSLMetaArch`.
     pub multi_distillation: bool,
     /// `train.batch_size_per_gpu`.
     pub batch_size_per_gpu: i64,
@@ -339,7 +340,7 @@ impl Raw {
             "bf16" => Ok(Dtype::BFloat16),
             _ => Err(unsupported(
                 "compute_precision.param_dtype",
-                "fp32 and bf16 are; fp16 would need loss scaling, which the reference lacks",
+                "fp32 and bf16 can; fp16 would need loss scaling, which the reference lacks",
             )),
         }
     }

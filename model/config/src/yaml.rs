@@ -1,14 +1,14 @@
-//! YAML as OmegaConf reads and writes it.
+//! YAML, read and written as OmegaConf does.
 //!
-//! OmegaConf stands on PyYAML, which is YAML 1.1: `yes` is a boolean, `010` is 8, `1:30` is 90; on top of it `1e-4` is a
-//! float and a date stays a string. The events come from `saphyr-parser`; everything that gives them meaning is here.
-//! Measured against OmegaConf 2.3.0 and 2.4.0: `tests/it/omegaconf.json` holds what they answered.
+//! OmegaConf uses PyYAML, which implements YAML 1.1: `yes` is a boolean, `010` is 8, `1:30` is 90. OmegaConf itself
+//! adds that `1e-4` is a float and that a date stays a string. `saphyr-parser` produces the events; this module gives
+//! them meaning. `tests/it/omegaconf.json` holds the answers of OmegaConf 2.3.0 and 2.4.0.
 //!
-//! Refused by name, because the reference's config has no use for it: keys that are no strings, tags other than
+//! The reader refuses by name what the reference's config never uses: keys that are not strings, tags other than
 //! `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!seq` and `!!map`, numbers that JSON cannot hold (`.inf`, `.nan`,
-//! integers beyond 64 bits), more than one document. The parser is YAML 1.2's: it also refuses a tab after a colon and a
-//! closing bracket that is not indented, and lets pass what libyaml does not: a tab before the first key, one anchor name
-//! given twice, `...` as a value.
+//! integers beyond 64 bits), more than one document. The parser implements YAML 1.2. Unlike libyaml, it refuses a tab
+//! after a colon and a closing bracket that is not indented, and it accepts a tab before the first key, an anchor name
+//! given twice, and `...` as a value.
 
 mod build;
 mod compose;
@@ -24,11 +24,12 @@ pub use error::{Place, YamlError, YamlProblem};
 
 use serde_json::Value;
 
-/// The value of a YAML text. Nothing at all is null. Strings such as `${a.b}` and `???` stay as they are: they get their
-/// meaning where configs are merged.
+/// Parses a YAML text. An empty text is null. Strings such as `${a.b}` and `???` stay unchanged; the merge of configs
+/// gives them their meaning.
 ///
 /// # Errors
-/// For a text that is not YAML, and for what cannot be part of a config; both say where. `source` names the text there.
+/// If the text is not YAML or holds something that cannot be part of a config. The error gives the place; `source` is
+/// the name of the text in it.
 pub fn parse(source: &str, text: &str) -> Result<Value, YamlError> {
     let problem = |(mark, problem)| YamlError::Text { place: Place::new(source, mark), problem };
     match compose::compose(text).map_err(problem)? {
@@ -37,10 +38,10 @@ pub fn parse(source: &str, text: &str) -> Result<Value, YamlError> {
     }
 }
 
-/// The value of a YAML file.
+/// Parses a YAML file.
 ///
 /// # Errors
-/// As [`parse`], and for a file that cannot be read or is not UTF-8.
+/// As [`parse`], and if the file cannot be read or is not UTF-8.
 pub fn load(path: &Path) -> Result<Value, YamlError> {
     let source = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| YamlError::Read { path: source.clone(), error })?;

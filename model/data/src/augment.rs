@@ -1,8 +1,9 @@
 //! Multi-crop augmentation (`DataAugmentationDINO`, `dinov3/data/augmentations.py`).
 //!
-//! In two halves. [`Augmentation::draw`] takes an image's parameters from the random streams, in the reference's order, and needs no
-//! more of the image than its size. [`Augmentation::apply`] makes the crops, and draws nothing. So one thread can draw for all
-//! images in order while many make crops in any order, with the same crops as one thread.
+//! The augmentation has two halves. [`Augmentation::draw`] takes an image's parameters from the random streams, in the
+//! reference's order; it needs only the size of the image. [`Augmentation::apply`] makes the crops and draws no random
+//! numbers. One thread can therefore draw for all images in order while many threads make crops in any order, and the
+//! crops are the same as with one thread.
 
 mod apply;
 mod draw;
@@ -10,30 +11,30 @@ mod draw;
 pub use apply::{Crop, Crops};
 pub use draw::{Colour, Distortion, Jitter, Local, Parameters, View};
 
-/// How an augmentation treats images; a field is an argument of the reference's.
+/// The settings of an augmentation. Each field is an argument of the reference's class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Augmentation {
-    /// Least and greatest part of the image's area in a global crop.
+    /// Smallest and largest share of the image's area in a global crop.
     pub global_crops_scale: (f64, f64),
-    /// Least and greatest part of the image's area in a local crop.
+    /// Smallest and largest share of the image's area in a local crop.
     pub local_crops_scale: (f64, f64),
-    /// Local crops of an image.
+    /// Number of local crops per image.
     pub local_crops_number: usize,
     /// Side of a global crop in pixels.
     pub global_crops_size: usize,
     /// Side of a local crop in pixels.
     pub local_crops_size: usize,
-    /// Crops for the Gram teacher: the same views as the global crops.
+    /// Crops for the Gram teacher, with the same views as the global crops; `None` without them.
     pub gram_teacher: Option<GramTeacherCrops>,
-    /// Local crops are cut from the global ones, at whole patches.
+    /// Whether local crops are cut from the global crops, at whole patches.
     pub local_crops_subset_of_global_crops: bool,
     /// Side of a patch in pixels.
     pub patch_size: usize,
-    /// Colours are jittered once for the whole image, not for each crop.
+    /// Whether colours are jittered once for the whole image instead of for each crop.
     pub share_color_jitter: bool,
-    /// Half of the views are mirrored.
+    /// Whether half of the views are mirrored.
     pub horizontal_flips: bool,
-    /// Mean of red, green and blue, of 0 to 1.
+    /// Mean of red, green and blue, for values from 0 to 1.
     pub mean: [f64; 3],
     /// Standard deviation of red, green and blue.
     pub std: [f64; 3],
@@ -44,12 +45,12 @@ pub struct Augmentation {
 pub struct GramTeacherCrops {
     /// Side in pixels.
     pub size: usize,
-    /// Without jitter, blur and solarisation.
+    /// Whether the crops have no jitter, blur and solarisation.
     pub no_distortions: bool,
 }
 
 impl Augmentation {
-    /// Side of the views that global crops and Gram teacher crops are both made of.
+    /// Side of the views from which global crops and Gram teacher crops are made.
     pub fn view_size(&self) -> usize {
         self.gram_teacher.map_or(self.global_crops_size, |gram| gram.size.max(self.global_crops_size))
     }

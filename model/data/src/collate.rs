@@ -5,17 +5,17 @@ use crate::image::Image;
 use crate::masking::{Masking, Masks};
 use crate::random::Streams;
 
-/// How images become a batch.
+/// The settings that make a batch from images.
 #[derive(Clone, Debug)]
 pub struct Collation {
     /// Makes the crops of an image.
     pub augmentation: Augmentation,
-    /// Chooses what is masked of the global crops.
+    /// Chooses the masked patches of the global crops.
     pub masking: Masking,
 }
 
 impl Collation {
-    /// A batch as one of the reference's workers makes it: images one after another, then masks.
+    /// Makes a batch as one of the reference's workers does: images one after another, then masks.
     pub fn batch(&self, images: &[&Image], streams: &mut Streams) -> Batch {
         let crops = |image: &&Image| {
             let parameters = self.augmentation.draw(image.width(), image.height(), streams);
@@ -33,14 +33,14 @@ pub struct Batch {
     pub global_crops: Vec<Crop>,
     /// n B crops `[3, s, s]`: first crops of all images, then second ones, and so on.
     pub local_crops: Vec<Crop>,
-    /// 2 B crops `[3, G, G]`, where the Gram teacher has its own.
+    /// 2 B crops `[3, G, G]`, if the Gram teacher has its own crops.
     pub gram_teacher_crops: Option<Vec<Crop>>,
-    /// What is masked.
+    /// The masks of the global crops.
     pub masks: Masks,
 }
 
 impl Batch {
-    /// Puts the crops of images together.
+    /// Joins the crops of images.
     pub fn new(images: Vec<Crops>, masks: Masks) -> Self {
         let (mut global, mut local, mut gram) = (Vec::new(), Vec::new(), Vec::new());
         for image in images {
@@ -53,7 +53,7 @@ impl Batch {
     }
 }
 
-/// The first item of each, then the second of each, and so on.
+/// The first item of each list, then the second item of each, and so on.
 fn in_turn<I: Iterator>(mut each: Vec<I>) -> Vec<I::Item> {
     let mut all = Vec::new();
     loop {

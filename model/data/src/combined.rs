@@ -1,11 +1,12 @@
-//! Which of several loaders a batch comes from (`dinov3/data/meta_loaders.py`).
+//! The choice of a loader for each batch (`dinov3/data/meta_loaders.py`).
 
 use crate::random::{NumpyGenerator, ProbabilityError, cumulative};
 
-/// The seed that the trainer gives it.
+/// The seed that the reference's trainer passes.
 pub const SEED: u64 = 65537;
 
-/// The choices of `CombinedDataLoader` in its mode `GLOBAL_HOMOGENEOUS`: for each batch a loader, the same on all ranks.
+/// The choices of `CombinedDataLoader` in its mode `GLOBAL_HOMOGENEOUS`: for each batch a loader, the same on all
+/// ranks.
 ///
 /// Never ends. The other mode, `LOCAL_HOMOGENEOUS`, has no seed and cannot be reproduced.
 #[derive(Clone, Debug)]
@@ -15,10 +16,10 @@ pub struct CombinedChoice {
 }
 
 impl CombinedChoice {
-    /// Choices among as many loaders as there are `ratios`.
+    /// Choices among loaders with these `ratios`.
     ///
     /// # Errors
-    /// When the ratios are no probabilities that sum to 1.
+    /// If the ratios are not probabilities that sum to 1.
     pub fn new(ratios: &[f64], seed: u64) -> Result<Self, ProbabilityError> {
         Ok(Self { generator: NumpyGenerator::new(seed.into()), cumulative: cumulative(ratios)? })
     }

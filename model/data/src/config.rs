@@ -1,4 +1,4 @@
-//! What a merged config says of the data (`build_data_loader_from_cfg`, `dinov3/train/train.py`).
+//! The data of a run, read from a merged config (`build_data_loader_from_cfg`, `dinov3/train/train.py`).
 
 use dinov3_config::DataOptions;
 use dinov3_ground::{Hint, Hints};
@@ -8,10 +8,10 @@ use crate::augment::{Augmentation, GramTeacherCrops};
 use crate::collate::Collation;
 use crate::masking::{Masking, MaskingError};
 
-/// Why a config's data cannot be built.
+/// The reason why a config's data cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A key is missing, has a value of the wrong kind, or one that cannot be honoured.
+    /// A key is missing, or its value has the wrong kind or cannot be honoured.
     #[error(transparent)]
     Config(#[from] dinov3_config::ConfigError),
     /// `ibot.mask_sample_probability` or `ibot.mask_ratio_min_max` out of bounds.
@@ -30,40 +30,40 @@ impl Hint for ConfigError {
 pub struct DataConfig {
     /// `train.dataset_path`.
     pub dataset: String,
-    /// `train.num_workers`: how many random streams there are.
+    /// `train.num_workers`: the number of random streams.
     pub workers: usize,
-    /// `train.cache_dataset`: samples are drawn from a shard, not from all.
+    /// `train.cache_dataset`: whether each rank draws samples from its shard instead of from all samples.
     pub sharded: bool,
-    /// Images of a batch that one rank loads.
+    /// Images per batch that one rank loads.
     pub batch_size: usize,
-    /// The sizes of crops, each with a loader of its own.
+    /// The sizes of crops. Each size has its own loader.
     pub resolutions: Vec<Resolution>,
 }
 
 /// Crops of one size.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// How many of a hundred batches are of this size, over a hundred.
+    /// The share of batches with this size, from 0 to 1.
     pub ratio: f64,
-    /// How images become batches.
+    /// The settings that make batches from images.
     pub collation: Collation,
-    /// What the sampler is seeded with, and advanced by, when training starts at iteration 0; see [`Resolution::sampler_seed`].
+    /// The sampler's seed without the start iteration; see [`Resolution::sampler_seed`].
     seed: u64,
 }
 
 impl Resolution {
-    /// The sampler's seed of a run that starts at `iteration`.
+    /// The sampler's seed for a run that starts at `iteration`.
     pub fn sampler_seed(&self, iteration: u64) -> u64 {
         self.seed + iteration + 1
     }
 }
 
-/// How the ranks share multi-distillation's batch.
+/// The sharing of multi-distillation's batch among ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranks {
-    /// All of them.
+    /// The number of all ranks.
     pub world: usize,
-    /// Those that train the same student.
+    /// The number of ranks that train the same student.
     pub subgroup: usize,
 }
 
@@ -99,7 +99,7 @@ impl DataConfig {
     }
 }
 
-/// Images that a rank loads, and those of its student where that is another number.
+/// The number of images that a rank loads, and the number for its student if it differs.
 fn batch_sizes(options: &DataOptions, ranks: Ranks) -> Result<(usize, Option<usize>), ConfigError> {
     if !options.multidistillation.enabled {
         return Ok((options.train.batch_size_per_gpu, None));

@@ -1,4 +1,4 @@
-//! What a loader reads from: numbered samples, each the bytes of one encoded image.
+//! Datasets: numbered samples, each the bytes of one encoded image.
 
 mod spec;
 
@@ -9,55 +9,55 @@ use dinov3_ground::{Hint, Hints};
 
 pub use spec::{DatasetSpec, SpecError};
 
-/// Samples in a fixed order, read in any order and by many threads at once.
+/// Samples in a fixed order. Many threads can read them at once and in any order.
 ///
-/// The reading half of `dinov3/data/datasets/extended.py`; decoding is not a dataset's business here.
+/// The reading half of `dinov3/data/datasets/extended.py`. A dataset here does not decode.
 pub trait Dataset: Send + Sync {
-    /// How many samples there are.
+    /// The number of samples.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Whether there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The encoded image of sample `index`, as it stands in the file.
+    /// The bytes of the file of sample `index`.
     ///
     /// # Errors
-    /// When there is no such sample, or its file cannot be read; the error names the file.
+    /// If there is no such sample, or its file cannot be read. The error names the file.
     fn read(&self, index: usize) -> Result<Vec<u8>, ReadError>;
 
-    /// What to call sample `index` in a message: its file, or its number where there is no such sample.
+    /// The name of sample `index` for a message: its file, or its number if there is no such sample.
     fn name_of(&self, index: usize) -> String;
 }
 
-/// Why a sample could not be read.
+/// The reason why a sample cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// An index beyond the end.
     #[error("there is no sample {index}: the dataset has {len}, counted from 0")]
     OutOfRange {
-        /// The index asked for.
+        /// The index.
         index: usize,
-        /// How many samples there are.
+        /// The number of samples.
         len: usize,
     },
-    /// What the system says of its file.
+    /// The system cannot read the sample's file.
     #[error("sample {index} cannot be read from {}: {error}", path.display())]
     File {
         /// The sample.
         index: usize,
         /// Its file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// An entry from which no path can be made.
+    /// The sample's entry gives no path.
     #[error("sample {index} has no file: {problem}")]
     Entry {
         /// The sample.
         index: usize,
-        /// What is wrong with its entry.
+        /// The problem of the entry.
         problem: String,
     },
 }
@@ -69,7 +69,7 @@ impl Hint for ReadError {
             Self::File { error, .. } if error.kind() == io::ErrorKind::NotFound => {
                 "give the root that the tables were made from, or make them again with `data prepare`".into()
             }
-            Self::File { .. } => "see whether the file may be read, and whether the disk it lies on is sound".into(),
+            Self::File { .. } => "check that the file may be read and that its disk is sound".into(),
             Self::Entry { .. } => "make the tables again with `data prepare --force`".into(),
         };
         hint.into()

@@ -1,4 +1,4 @@
-//! From the bytes of a file to pixels, as `PIL.Image.open(…).convert("RGB")` has them.
+//! Decodes the bytes of an image file to pixels, as `PIL.Image.open(…).convert("RGB")` does.
 
 mod error;
 mod jpeg;
@@ -9,13 +9,13 @@ pub use error::DecodeError;
 
 use crate::image::Image;
 
-/// More pixels than this are refused, as Pillow refuses them: a small file may claim any size.
+/// The largest number of pixels, as in Pillow: a small file may claim any size.
 pub const MOST_PIXELS: u64 = 2 * 89_478_485;
 
-/// The width and height of the image in `bytes`, from its header alone. No EXIF orientation is applied.
+/// The width and height of the image in `bytes`, read from its header only. EXIF orientation is not applied.
 ///
 /// # Errors
-/// When this is no JPEG or PNG file, its header is broken, or it claims more than [`MOST_PIXELS`].
+/// If `bytes` is not a JPEG or PNG file, its header is broken, or it claims more than [`MOST_PIXELS`].
 pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
     let (width, height) = match Format::of(bytes)? {
         Format::Jpeg => {
@@ -27,10 +27,10 @@ pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
     bounded(width, height)
 }
 
-/// The pixels of the image in `bytes`: a JPEG or PNG file of any kind, made RGB. The name of the file does not matter.
+/// The RGB pixels of the image in `bytes`, a JPEG or PNG file of any kind. The name of the file does not matter.
 ///
 /// # Errors
-/// As [`dimensions`], and when the pixels are truncated or cannot be decoded. Damage that Pillow decodes over is no error.
+/// As [`dimensions`], and if the pixels are truncated or cannot be decoded. Damage that Pillow ignores is not an error.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     match Format::of(bytes)? {
         Format::Jpeg => {
@@ -53,7 +53,7 @@ fn bounded(width: usize, height: usize) -> Result<(usize, usize), DecodeError> {
     Ok((width, height))
 }
 
-/// What the first bytes say that the rest is.
+/// The format that the first bytes announce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Jpeg,

@@ -9,21 +9,21 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image of these pixels: rows from the top, each pixel its red, green and blue.
+    /// An image of these pixels: rows from the top, three bytes (red, green, blue) per pixel.
     ///
     /// # Panics
-    /// When there are not `3 · width · height` bytes.
+    /// If the number of bytes is not `3 · width · height`.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Self {
         assert_eq!(pixels.len(), 3 * width * height, "an image of {width}x{height} pixels");
         Self { width, height, pixels }
     }
 
-    /// Pixels in a row.
+    /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }

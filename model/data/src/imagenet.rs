@@ -1,4 +1,4 @@
-//! ImageNet as a dataset: the tables say which images there are, the files below the root are read one by one.
+//! ImageNet as a dataset. Tables list the images; the files below the root are read one by one.
 
 mod split;
 
@@ -11,12 +11,12 @@ pub use split::{Split, UnknownSplit};
 use crate::dataset::{Dataset, DatasetSpec, ReadError};
 use crate::tables::{Entries, TableError, entries_file};
 
-/// Which number of images is accepted.
+/// The accepted number of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// That of the official ImageNet, as the reference insists.
+    /// The number of the official ImageNet, as the reference requires.
     Official,
-    /// Any but none.
+    /// Any number above 0.
     Any,
 }
 
@@ -28,26 +28,26 @@ pub struct ImageNet {
     entries: Entries,
 }
 
-/// Why there is no dataset.
+/// The reason why a dataset cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Its table cannot be read.
+    /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// It has another number of images than the official ImageNet.
+    /// The number of images differs from the official ImageNet.
     #[error("{split} has {found} images in {}, and officially {official}", path.display(), official = split.official_len())]
     Length {
-        /// Which part.
+        /// The split.
         split: Split,
         /// The table.
         path: PathBuf,
-        /// Its rows.
+        /// The number of its rows.
         found: usize,
     },
-    /// A table without rows.
+    /// The table has no rows.
     #[error("{} holds no image", .0.display())]
     Empty(PathBuf),
-    /// The folder of its images is not there.
+    /// The folder of the images does not exist.
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
 }
@@ -65,7 +65,7 @@ impl Hint for OpenError {
 }
 
 impl ImageNet {
-    /// Maps the split's entries. Of the images nothing is looked at but that their folder is there.
+    /// Maps the split's entries and checks that the folder of the images exists. No image is read.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -87,17 +87,18 @@ impl ImageNet {
         Ok(Self { split, root, entries })
     }
 
-    /// Which part it is.
+    /// The split.
     pub fn split(&self) -> Split {
         self.split
     }
 
-    /// How many images the official ImageNet has, if this has another number: a report should say so.
+    /// The number of images of the official ImageNet, if this dataset has another number. A report should state the
+    /// difference.
     pub fn official_len_if_other(&self) -> Option<usize> {
         Some(self.split.official_len()).filter(|official| *official != self.entries.len())
     }
 
-    /// Its table.
+    /// The table.
     pub fn entries(&self) -> &Entries {
         &self.entries
     }
@@ -105,13 +106,13 @@ impl ImageNet {
     /// The file of image `index`.
     ///
     /// # Errors
-    /// When there is no such image, or its entry holds no text.
+    /// If there is no such image, or its entry holds no text.
     pub fn path(&self, index: usize) -> Result<PathBuf, TableError> {
         let class_id = if self.split.has_classes() { self.entries.class_id(index)? } else { String::new() };
         Ok(self.root.join(self.split.image_path(self.entries.actual_index(index)?, &class_id)))
     }
 
-    /// The class of image `index`, from 0; `None` in a split without classes, and where there is no such image.
+    /// The class of image `index`, from 0; `None` in a split without classes, or if there is no such image.
     pub fn target(&self, index: usize) -> Option<u32> {
         self.entries.class_index(index).ok().filter(|_| self.split.has_classes())
     }

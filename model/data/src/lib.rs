@@ -1,16 +1,17 @@
 //! DINOv3's data, from ImageNet on disk to collated batches.
 //!
-//! What `dinov3/data` does at the pinned commit, without Python: the same random streams, so the same crops and masks for the same
-//! seed, and the same pixels. This crate knows nothing of libtorch: a batch is plain memory that the trainer turns into tensors.
+//! The crate does the work of `dinov3/data` at the pinned commit without Python. It draws from the same random streams,
+//! so the same seed gives the same crops, masks and pixels. The crate does not use libtorch: a batch is plain memory,
+//! and the trainer turns it into tensors.
 //!
-//! * [`config`]: what a run's config says of its data.
-//! * [`tables`], [`imagenet`], [`dataset`]: which images there are, and their files.
+//! * [`config`]: the data of a run, read from its config.
+//! * [`tables`], [`imagenet`], [`dataset`]: the list of images and their files.
 //! * [`decode`]: JPEG and PNG files to RGB pixels, as Pillow decodes them.
 //! * [`augment`]: multi-crop augmentation: parameters from the streams, crops from the parameters.
 //! * [`pixels`]: crops, flips, colour, blur and normalisation, as torchvision does them on PIL images.
-//! * [`masking`]: what iBOT masks.
+//! * [`masking`]: masks for iBOT.
 //! * [`collate`]: crops and masks of a batch; [`loader`]: batches made ahead by threads.
-//! * [`samplers`], [`combined`]: in which order images come, and from which loader a batch.
+//! * [`samplers`], [`combined`]: the order of the images, and the choice of a loader for each batch.
 //! * [`random`]: the generators of torch, Python and NumPy, bit for bit.
 
 pub mod augment;

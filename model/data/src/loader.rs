@@ -1,13 +1,14 @@
-//! Batches, made ahead of the trainer by threads.
+//! The loader: threads make batches ahead of the trainer.
 //!
-//! The reference's loader has worker processes, each with random streams of its own, that make whole batches in turn: batch b is
-//! worker b mod W's. What a batch holds thus depends on how many workers there are. Here W *streams* take their place, as many as
-//! the config says, and any number of threads does the work: one thread draws parameters, batch after batch, from the stream whose
-//! turn it is, and needs no more of an image than its size; the others read files, decode and make crops in any order. So batches are
-//! the reference's, and the same for every number of threads.
+//! The reference's loader has W worker processes, each with its own random streams, and worker b mod W makes the whole
+//! batch b. The content of a batch thus depends on the number of workers. This loader replaces the workers with W
+//! *streams*, W being the number in the config, and any number of threads does the work. One thread draws the
+//! parameters of batch b from stream b mod W; it needs only the size of each image. The other threads read files,
+//! decode and make crops in any order. The batches therefore equal the reference's, for every number of threads.
 //!
-//! An image that cannot be read or decoded is replaced by the next one of the dataset, counted, and told to the caller ([`Unusable`]);
-//! too many of them end the run. (The reference ends at the first.) What replaces an image depends on nothing but the dataset.
+//! The loader replaces an image that cannot be read or decoded with the next image of the dataset, counts it, and
+//! reports it to the caller ([`Unusable`]). Too many unusable images end the run; the reference ends at the first. The
+//! replacement of an image depends only on the dataset.
 
 mod conductor;
 mod pool;
@@ -30,29 +31,29 @@ use pool::Pool;
 pub use position::Position;
 pub use run::{LoaderAt, RunAt, RunLoader, RunPosition, Start, StartError};
 
-/// How batches are made.
+/// The settings of a loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Images of a batch.
+    /// Images per batch.
     pub batch_size: usize,
-    /// Random streams: the reference's number of workers (`train.num_workers`).
+    /// Number of random streams: the reference's number of workers (`train.num_workers`).
     pub streams: usize,
-    /// What the streams are seeded from: the reference's loader draws it from torch's global generator when it starts.
+    /// The seed of the streams. The reference's loader draws it from torch's global generator when it starts.
     pub base_seed: u64,
-    /// Threads that read, decode and make crops.
+    /// Number of threads that read, decode and make crops.
     pub threads: usize,
-    /// Batches that are begun, or finished and not taken, at any time.
+    /// Number of batches that are begun, or finished and not yet taken, at any time.
     pub prefetch: usize,
-    /// How many images of the dataset may be unusable before the run ends.
+    /// Number of images of the dataset that may be unusable before the run ends.
     pub broken_limit: usize,
 }
 
-/// An image that cannot be read or decoded. The next one of the dataset takes its place.
+/// An image that cannot be read or decoded. The next image of the dataset replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
     /// The image's name in its dataset, such as the path of its file.
     pub image: String,
-    /// Why it cannot be used.
+    /// The reason why the image cannot be used.
     pub reason: String,
 }
 
@@ -62,42 +63,43 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Who is told of unusable images: of each once a loader, by a thread of the loader's, before the batch in which it was to be.
+/// The callback for unusable images. A thread of the loader calls it once for each image, before the batch of that
+/// image.
 pub type OnUnusable = Arc<dyn Fn(Unusable) + Send + Sync>;
 
-/// Why there are no more batches.
+/// The reason why there are no more batches.
 #[derive(Debug, thiserror::Error)]
 pub enum LoaderError {
     /// A setting that cannot be honoured.
     #[error("{setting} cannot be {given}")]
     Setting {
-        /// Which.
+        /// The setting.
         setting: &'static str,
         /// Its value.
         given: usize,
-        /// What to do.
+        /// The remedy.
         hint: &'static str,
     },
-    /// Unusable images are no exception any more.
+    /// There are too many unusable images.
     #[error("{broken} images cannot be used, more than the {limit} allowed; the last one: {last}")]
     TooManyBroken {
-        /// How many different ones.
+        /// Number of different unusable images.
         broken: usize,
-        /// How many are allowed.
+        /// Number of allowed unusable images.
         limit: usize,
-        /// Name and reason.
+        /// Name of the last image, and the reason.
         last: String,
     },
     /// No image of the dataset can be used.
     #[error("no image of the dataset can be used; the last one: {last}")]
     NoneUsable {
-        /// Name and reason.
+        /// Name of the last image, and the reason.
         last: String,
     },
-    /// A mistake of this program.
+    /// A defect of this program.
     #[error("a thread of the loader panicked: {0}")]
     Panicked(String),
-    /// The system gives no threads.
+    /// The system cannot start a thread.
     #[error("no thread can be started: {0}")]
     Threads(#[from] std::io::Error),
 }
@@ -132,9 +134,10 @@ impl Settings {
     }
 }
 
-/// Batches in order, as long as the sampler goes on; a last one that is not full is dropped. After an error there are none.
+/// Batches in order, until the sampler ends. An incomplete last batch is dropped. After an error there are no more
+/// batches.
 ///
-/// Dropping it ends its threads, after the images at hand.
+/// Dropping the loader ends its threads as soon as they finish their current images.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -145,7 +148,7 @@ impl Settings {
 /// use dinov3_data::loader::{Loader, OnUnusable, Settings};
 /// use dinov3_data::masking::Masking;
 ///
-/// /// One photograph, again and again.
+/// /// A dataset that repeats one photograph.
 /// struct Album(Vec<u8>);
 ///
 /// impl Dataset for Album {
@@ -187,12 +190,12 @@ impl Settings {
 ///     local_batch_size: None,
 /// };
 /// let settings = Settings { batch_size: 3, streams: 2, base_seed: 0, threads: 2, prefetch: 2, broken_limit: 0 };
-/// // Whoever is told of images that cannot be used.
+/// // The callback for images that cannot be used.
 /// let unusable: OnUnusable = Arc::new(|image| eprintln!("{image}"));
 /// let collation = Arc::new(Collation { augmentation, masking });
 /// let loader = Loader::start(dataset, Box::new(0..8), collation, &settings, unusable)?;
 ///
-/// // Two whole batches; the last two images make none.
+/// // Two complete batches; the last two images are dropped.
 /// let batches = loader.collect::<Result<Vec<_>, _>>()?;
 /// assert_eq!(batches.len(), 2);
 /// assert_eq!((batches[0].global_crops.len(), batches[0].local_crops.len()), (2 * 3, 4 * 3));
@@ -208,11 +211,11 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Starts making batches of `dataset`, in the order of `sampler`. From now on the process keeps the memory that it frees
-    /// ([`memory::keep_freed`]). `unusable` is told of every image that cannot be used.
+    /// Starts a loader of `dataset` in the order of `sampler`. From now on the process keeps the memory that it frees
+    /// ([`memory::keep_freed`]). The loader calls `unusable` for every image that cannot be used.
     ///
     /// # Errors
-    /// When a setting is zero that may not be, or there are no threads to be had.
+    /// If a setting is zero that must not be, or the system cannot start the threads.
     pub fn start(
         dataset: Arc<dyn Dataset>,
         sampler: Box<dyn Iterator<Item = usize> + Send>,
@@ -224,8 +227,8 @@ impl Loader {
         Self::start_at(dataset, sampler, collation, settings, unusable, position)
     }
 
-    /// The same at the `position` of another loader of the same dataset and settings, from which `sampler` has given that loader's samples
-    /// already: the batches are those that come next there. `base_seed` does not count.
+    /// The same at the `position` of another loader of the same dataset and settings, from which `sampler` has given
+    /// that loader's samples already: the batches are those that come next there. `base_seed` does not count.
     ///
     /// # Errors
     /// As [`Loader::start`], and when the position is one of another number of streams.
@@ -260,7 +263,7 @@ impl Loader {
         &self.position
     }
 
-    /// How many different images have been unusable so far.
+    /// Number of different unusable images so far.
     pub fn broken(&self) -> usize {
         self.broken.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Masks for iBOT: which patches of which global crops the student does not see (`dinov3/data/masking.py`, and the half of
-//! `dinov3/data/collate.py` that has to do with masks).
+//! Masks for iBOT: the patches of global crops that the student does not see (`dinov3/data/masking.py`, and the part of
+//! `dinov3/data/collate.py` about masks).
 
 use dinov3_ground::{Hint, Hints};
 
@@ -10,28 +10,28 @@ use crate::random::{PythonRandom, Streams};
 pub use generator::MaskingGenerator;
 pub use masks::{Masks, SubsetError};
 
-/// Global crops of an image.
+/// Number of global crops per image.
 const GLOBAL_CROPS: usize = 2;
 
-/// How the global crops of a batch are masked.
+/// The settings of the masks of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Masking {
-    /// Patches along a side of a global crop.
+    /// Number of patches along a side of a global crop.
     pub side: usize,
-    /// The fraction of crops that are masked at all (`ibot.mask_sample_probability`).
+    /// The share of crops that have a mask (`ibot.mask_sample_probability`).
     pub probability: f64,
-    /// What fraction of the patches of such a crop are masked: it grows from one crop to the next, from just above the first of
-    /// these to the second (`ibot.mask_ratio_min_max`).
+    /// The range of the share of masked patches in a masked crop (`ibot.mask_ratio_min_max`). The share grows from one
+    /// masked crop to the next, from just above the first value to the second.
     pub ratio: (f64, f64),
-    /// Whether a mask is moved around the crop's edges (`ibot.mask_random_circular_shift`).
+    /// Whether a mask is shifted at random, wrapping around the crop's edges (`ibot.mask_random_circular_shift`).
     pub random_circular_shift: bool,
-    /// The most patches that one block masks; see [`Masking::largest_block`].
+    /// The largest number of patches that one block masks; see [`Masking::largest_block`].
     pub max_num_patches: f64,
-    /// Images to make masks for, where it is not the number that is loaded (multi-distillation).
+    /// Number of images to make masks for, if it differs from the number of loaded images (multi-distillation).
     pub local_batch_size: Option<usize>,
 }
 
-/// A number that masks cannot be drawn with.
+/// A setting is out of bounds.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{name} cannot be {given}")]
 pub struct MaskingError {
@@ -49,9 +49,11 @@ impl Hint for MaskingError {
 }
 
 impl Masking {
-    /// The most patches that one block masks, as the trainer has it for crops of `size` pixels and patches of `patch_size`.
+    /// The largest number of patches that one block masks, by the reference trainer's formula for crops of `size`
+    /// pixels and patches of `patch_size` pixels.
     ///
-    /// That is half the crop's patches, or somewhat less: `0.5 * size // patch_size * size // patch_size`, from left to right.
+    /// The result is half the crop's patches, or somewhat less: `0.5 * size // patch_size * size // patch_size`, from
+    /// left to right.
     ///
     /// # Panics
     /// When `patch_size` is 0.
@@ -59,10 +61,10 @@ impl Masking {
         (size / (2 * patch_size) * size / patch_size) as f64
     }
 
-    /// Whether masks can be drawn.
+    /// Checks the settings.
     ///
     /// # Errors
-    /// The first number that is out of bounds.
+    /// The first setting that is out of bounds.
     pub fn check(&self) -> Result<(), MaskingError> {
         let fraction = |name, given| (name, given, (0.0..=1.0).contains(&given), "a number from 0 to 1");
         for (name, given, fine, expected) in [
@@ -79,11 +81,11 @@ impl Masking {
         Ok(())
     }
 
-    /// The masks of a batch of `images` images, as `collate_data_and_cast` draws them from Python's and NumPy's stream: two of each
-    /// image, in no order.
+    /// Draws the masks of a batch of `images` images from Python's and NumPy's streams, as `collate_data_and_cast`
+    /// does: two masks per image, in random order.
     ///
     /// # Panics
-    /// When there are to be more masked patches than patches, which [`Masking::check`] would have told.
+    /// If there would be more masked patches than patches. [`Masking::check`] reports this case.
     pub fn draw(&self, images: usize, streams: &mut Streams) -> Masks {
         let patches = self.side * self.side;
         let crops = GLOBAL_CROPS * self.local_batch_size.unwrap_or(images);
@@ -104,7 +106,7 @@ impl Masking {
         Masks::new(masks.concat(), patches, upperbound)
     }
 
-    /// `mask` `[side, side]`, moved down and right by random numbers of patches; what leaves at one edge comes in at the other.
+    /// Shifts `mask` `[side, side]` down and right by random numbers of patches, wrapping around the edges.
     fn shifted(&self, mask: &[bool], python: &mut PythonRandom) -> Vec<bool> {
         let last = self.side as i64 - 1;
         let mut shifted = mask.to_vec();
@@ -115,9 +117,9 @@ impl Masking {
     }
 }
 
-/// `torch.linspace(start, end, steps)` in float32, of two steps or more; with one it is the start.
+/// `torch.linspace(start, end, steps)` in float32, for two steps or more; `start` for one step.
 ///
-/// From both ends inwards, rounded once, as torch's kernels for AVX2, AVX-512 and aarch64 do.
+/// Computed from both ends inwards and rounded once, as in torch's kernels for AVX2, AVX-512 and aarch64.
 fn linspace((start, end): (f64, f64), steps: usize) -> impl Iterator<Item = f32> {
     let (start, end) = (start as f32, end as f32);
     let step = (end - start) / (steps as f32 - 1.0);

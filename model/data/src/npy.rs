@@ -1,6 +1,7 @@
-//! NumPy's `.npy` files of one dimension: their header, written as NumPy writes it and read as NumPy reads it.
+//! NumPy's `.npy` files of one dimension: the header, read and written as NumPy does.
 //!
-//! Tables that are to be the same bytes as the reference's need NumPy's own text, spaces and all; no crate writes that.
+//! Tables with the same bytes as the reference's need NumPy's exact header text, including its spaces, and no crate
+//! writes it.
 
 mod literal;
 
@@ -8,19 +9,19 @@ use std::fmt;
 
 use literal::{Literal, parse};
 
-/// Begins every file.
+/// The first bytes of every file.
 const MAGIC: &[u8] = b"\x93NUMPY";
-/// The elements begin at a multiple of this many bytes.
+/// The elements begin at a multiple of this number of bytes.
 const ALIGNMENT: usize = 64;
-/// For how many digits of the length NumPy leaves room, so that a file can grow in place.
+/// The number of digits for which NumPy leaves room in the length, so that a file can grow in place.
 const LENGTH_DIGITS: usize = 21;
-/// A longer header than this is none that a table has; NumPy's own limit is the same.
+/// The largest accepted length of a header, as in NumPy.
 const LONGEST: usize = 10_000;
 
-/// The elements' type, in NumPy's notation.
+/// The type of the elements, in NumPy's notation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Descr {
-    /// One value an element, such as `<U9`.
+    /// One value per element, such as `<U9`.
     Plain(String),
     /// Named columns one after another, each with its type.
     Columns(Vec<(String, String)>),
@@ -38,33 +39,33 @@ impl fmt::Display for Descr {
     }
 }
 
-/// What a file says of its elements.
+/// The header of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Their type.
+    /// The type of the elements.
     pub descr: Descr,
-    /// How many there are.
+    /// The number of elements.
     pub len: u64,
-    /// Where the first begins, in bytes.
+    /// The offset of the first element in bytes.
     pub offset: usize,
 }
 
-/// Why bytes are not the beginning of a `.npy` file that can be read here.
+/// The reason why a header cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NpyError {
-    /// Another kind of file.
+    /// The file is not a `.npy` file.
     #[error("it does not begin as a `.npy` file does")]
     Magic,
-    /// A version that NumPy had not when this was written.
-    #[error("it is a `.npy` file of version {0}.{1}, and 1.0, 2.0 and 3.0 are known")]
+    /// The version is unknown.
+    #[error("its `.npy` version is {0}.{1}; known are 1.0, 2.0 and 3.0")]
     Version(u8, u8),
-    /// It ends within its header.
+    /// The file ends within its header.
     #[error("it ends within its header")]
     Cut,
-    /// A header that is no such dictionary.
+    /// The header is not the expected dictionary.
     #[error("its header is damaged: {0}")]
     Header(String),
-    /// Not one dimension.
+    /// The array does not have one dimension.
     #[error("it has the shape {0}, and one dimension is expected")]
     Shape(String),
 }
@@ -101,14 +102,14 @@ pub fn parse_header(bytes: &[u8]) -> Result<Header, NpyError> {
         return Err(NpyError::Header(format!("it would have {length} bytes")));
     }
     let text = rest.get(..length).ok_or(NpyError::Cut)?;
-    let text = std::str::from_utf8(text).map_err(|_| NpyError::Header("it is no text".to_owned()))?;
+    let text = std::str::from_utf8(text).map_err(|_| NpyError::Header("it is not text".to_owned()))?;
     let (descr, len) = fields(&parse(text).map_err(NpyError::Header)?)?;
     Ok(Header { descr, len, offset: bytes.len() - rest.len() + length })
 }
 
-/// The three keys of the dictionary. The order of elements means nothing in one dimension.
+/// Checks the three keys of the dictionary. `fortran_order` has no meaning in one dimension.
 fn fields(header: &Literal) -> Result<(Descr, u64), NpyError> {
-    let Literal::Dict(pairs) = header else { return Err(NpyError::Header("it is no dictionary".to_owned())) };
+    let Literal::Dict(pairs) = header else { return Err(NpyError::Header("it is not a dictionary".to_owned())) };
     let value = |key: &str| {
         let found = pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value);
         found.ok_or_else(|| NpyError::Header(format!("it has no `{key}`")))
@@ -217,9 +218,9 @@ mod tests {
             of(&" ".repeat(LONGEST + 1)),
         ].join("\n"), @"
         it does not begin as a `.npy` file does
-        it is a `.npy` file of version 4.0, and 1.0, 2.0 and 3.0 are known
+        its `.npy` version is 4.0; known are 1.0, 2.0 and 3.0
         its header is damaged: it has no `fortran_order`
-        its header is damaged: it is no dictionary
+        its header is damaged: it is not a dictionary
         its header is damaged: it ends too early
         it has the shape (2, 3), and one dimension is expected
         it has the shape (), and one dimension is expected

@@ -1,7 +1,7 @@
-//! What the augmentation does to pixels: parameters in, pixels out, nothing random.
+//! The pixel operations of the augmentation. They take parameters and draw no random numbers.
 //!
-//! Each operation gives the bytes that torchvision 0.23's v2 transforms give on a PIL image, with Pillow 13.0 beneath them:
-//! the same fixed-point or floating-point arithmetic, in the same order.
+//! Each operation gives the same bytes as torchvision 0.23's v2 transforms on a PIL image with Pillow 13.0: the same
+//! fixed-point or floating-point arithmetic, in the same order.
 
 mod blur;
 mod jitter;

@@ -1,16 +1,16 @@
-//! The generators that the reference draws from, bit for bit.
+//! The random generators of the reference, bit for bit.
 //!
-//! All but one turn the words of a Mersenne Twister (MT19937) into numbers, each library in a way of its own. A generator's
-//! state is the Twister's and nothing else: torch and NumPy also keep the second half of a normal pair, but nothing that
-//! `dinov3/data` draws reads or writes it.
+//! All generators except one turn the words of a Mersenne Twister (MT19937) into numbers, and each library does it in
+//! its own way. The state of a generator is the state of the Twister: torch and NumPy also keep the second half of a
+//! normal pair, but no draw of `dinov3/data` reads or writes it.
 //!
 //! * [`TorchGenerator`]: torch's on the CPU.
 //! * [`PythonRandom`]: Python's `random`.
-//! * [`NumpyRandom`]: NumPy's global one, `numpy.random.seed` and so on.
-//! * [`NumpyGenerator`]: `numpy.random.default_rng`, which is PCG64. Only one with a seed can be had.
-//! * [`Streams`]: the first three of a process, or of a worker of torch's `DataLoader`.
+//! * [`NumpyRandom`]: NumPy's global generator (`numpy.random.seed`).
+//! * [`NumpyGenerator`]: `numpy.random.default_rng`, which is PCG64. It always has a seed.
+//! * [`Streams`]: the first three generators of a process, or of a worker of torch's `DataLoader`.
 //!
-//! An argument that Python would raise an exception on, such as an empty range, panics.
+//! An argument for which Python raises an exception, such as an empty range, panics.
 
 mod generator;
 mod numpy;

@@ -1,11 +1,11 @@
-//! In which order a rank sees the images (`dinov3/data/samplers.py`).
+//! Samplers: the order in which a rank sees the images (`dinov3/data/samplers.py`).
 //!
-//! * [`InfiniteSampler`]: all ranks share a permutation; the trainer's choice.
-//! * [`ShardedInfiniteSampler`]: each rank permutes a part of its own; the trainer's choice for a dataset that is cached.
-//! * [`EpochSampler`]: a pass of a given length, another in each epoch.
+//! * [`InfiniteSampler`]: all ranks share a permutation. The trainer's default.
+//! * [`ShardedInfiniteSampler`]: each rank permutes its own part. The trainer uses it for a cached dataset.
+//! * [`EpochSampler`]: a pass of a given length, with another order in each epoch.
 //!
-//! Indices are those that the reference yields, and come from the same random streams. torch's `DistributedSampler`, which the
-//! reference's trainer never uses, is not here.
+//! The samplers yield the reference's indices and draw from the same random streams. torch's `DistributedSampler` is
+//! missing here, since the reference's trainer never uses it.
 
 use dinov3_ground::{Hint, Hints};
 
@@ -17,49 +17,49 @@ pub use epoch::EpochSampler;
 pub use infinite::InfiniteSampler;
 pub use sharded::ShardedInfiniteSampler;
 
-/// What a sampler is made of, in the reference's names.
+/// The arguments of a sampler, with the reference's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SamplerSettings {
-    /// Samples of the dataset.
+    /// Number of samples in the dataset.
     pub sample_count: usize,
-    /// Whether they come in random order.
+    /// Whether the order is random.
     pub shuffle: bool,
-    /// The seed of that order.
+    /// The seed of the order.
     pub seed: u64,
     /// The rank.
     pub start: usize,
-    /// How many ranks there are.
+    /// The number of ranks.
     pub step: usize,
 }
 
-/// Arguments that make no sampler.
+/// The reason why arguments make no sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SamplerError {
-    /// One that has to be 1 or more.
+    /// An argument is 0 that must be at least 1.
     #[error("{0} is 0")]
     Zero(&'static str),
-    /// A rank of another world.
+    /// The rank does not exist.
     #[error("start is {start}, and step {step}: there is no such rank")]
     Rank {
         /// The rank.
         start: usize,
-        /// How many ranks there are.
+        /// The number of ranks.
         step: usize,
     },
-    /// The rank would wait for ever.
-    #[error("sample_count is {sample_count}: none are for rank {start} of {step}")]
+    /// The rank has no samples and would wait forever.
+    #[error("sample_count is {sample_count}: rank {start} of {step} gets no sample")]
     TooFew {
-        /// Samples of the dataset.
+        /// Number of samples in the dataset.
         sample_count: usize,
         /// The rank.
         start: usize,
-        /// How many ranks there are.
+        /// The number of ranks.
         step: usize,
     },
-    /// An order is kept as 32-bit numbers.
+    /// An argument is too large: the order is kept as 32-bit numbers.
     #[error("{argument} is {given}, more than the 2^32 - 1 that can be put in order")]
     TooMany {
-        /// Which.
+        /// The argument.
         argument: &'static str,
         /// Its value.
         given: usize,
@@ -94,7 +94,7 @@ impl SamplerSettings {
         fits("sample_count", sample_count)
     }
 
-    /// Samples that the rank has of each pass over the dataset.
+    /// Number of the rank's samples in each pass over the dataset.
     fn per_pass(&self) -> Result<usize, SamplerError> {
         let Self { sample_count, start, step, .. } = *self;
         if start >= sample_count { Err(self.too_few()) } else { Ok((sample_count - start).div_ceil(step)) }
@@ -110,7 +110,7 @@ fn fits(argument: &'static str, given: usize) -> Result<(), SamplerError> {
     if u32::try_from(given).is_err() { Err(SamplerError::TooMany { argument, given }) } else { Ok(()) }
 }
 
-/// `range(sample_count)` from `start` on, each `step`-th, over and over.
+/// `range(start, sample_count, step)`, repeated forever.
 #[derive(Clone, Debug)]
 struct InOrder {
     settings: SamplerSettings,

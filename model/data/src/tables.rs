@@ -1,8 +1,8 @@
-//! ImageNet's tables: which images there are, and of which classes, without looking at a million files again.
+//! ImageNet's tables: the list of images and classes, so that a run need not scan a million files.
 //!
-//! Seven `.npy` files in one folder: `entries-{TRAIN,VAL,TEST}`, `class-ids-{TRAIN,VAL}` and `class-names-{TRAIN,VAL}`.
-//! [`prepare()`] writes the bytes that `ImageNet.dump_extra` of the reference's `dinov3/data/datasets/image_net.py` writes;
-//! [`Entries`] and [`Texts`] read them, the reference's own too.
+//! The tables are seven `.npy` files in one folder: `entries-{TRAIN,VAL,TEST}`, `class-ids-{TRAIN,VAL}` and
+//! `class-names-{TRAIN,VAL}`. [`prepare()`] writes the same bytes as `ImageNet.dump_extra` of the reference's
+//! `dinov3/data/datasets/image_net.py`; [`Entries`] and [`Texts`] read our tables and the reference's.
 
 mod error;
 mod folder;
@@ -24,18 +24,18 @@ pub use prepare::{Done, Options, Prepared, Remarks, Steps, prepare};
 
 use crate::imagenet::Split;
 
-/// The file of the table with a row an image: a struct of `actual_index` and `class_index` (`<u4`), `class_id` and
+/// The name of the table with one row per image: a struct of `actual_index` and `class_index` (`<u4`), `class_id` and
 /// `class_name` (`<U`, as wide as needed).
 pub fn entries_file(split: Split) -> String {
     format!("entries-{split}.npy")
 }
 
-/// The file of the table with the id of each class, such as `n01440764`; a split without classes has none.
+/// The name of the table with the id of each class, such as `n01440764`. A split without classes has no such table.
 pub fn class_ids_file(split: Split) -> String {
     format!("class-ids-{split}.npy")
 }
 
-/// The file of the table with the name of each class, such as `tench`; a split without classes has none.
+/// The name of the table with the name of each class, such as `tench`. A split without classes has no such table.
 pub fn class_names_file(split: Split) -> String {
     format!("class-names-{split}.npy")
 }

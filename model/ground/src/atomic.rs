@@ -1,11 +1,11 @@
-//! Files and folders that appear whole or not at all.
+//! Atomic writes of files and folders: a new file or folder appears complete or not at all.
 //!
-//! Both are written under a temporary name beside their own, synced, renamed, and the folder that they lie in is synced. A write
-//! that fails leaves what was there. So does one that is interrupted, by a signal or a loss of power. What others may do with a file
-//! or folder, the umask says, as for any new one.
+//! A write goes to a temporary name beside the final one, is synced and renamed, and the parent folder is synced. A
+//! failed write leaves the old file or folder unchanged, and so does a write interrupted by a signal or a loss of
+//! power. The umask decides the permissions, as for any new file or folder.
 //!
-//! A temporary name is `.NAME.xxxxxx.partial`. A file's is locked as long as somebody writes it; the next write of `NAME` removes
-//! those that nobody has locked: what killed processes have left.
+//! A temporary name is `.NAME.xxxxxx.partial`. A process locks its temporary file while it writes. The next write of
+//! `NAME` removes the unlocked temporary files, the leftovers of killed processes.
 
 mod file;
 mod folder;
@@ -19,17 +19,18 @@ pub use folder::{Existing, StagedFolder, put_folder};
 
 /// The end of every temporary name.
 const PARTIAL: &str = ".partial";
-/// How many random characters a temporary name has.
+/// The number of random characters in a temporary name.
 const RANDOM: usize = 6;
-/// How much of a name goes into the temporary one: with it, four bytes a character stay below the 255 that file systems allow.
+/// The number of a name's characters that go into the temporary name. With four bytes per character the temporary name
+/// stays below the 255 bytes that file systems allow.
 const LONGEST: usize = 50;
 
-/// The folder that `path` lies in.
+/// The parent folder of `path`.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What a temporary name of `path` begins with.
+/// The beginning of a temporary name of `path`.
 ///
 /// # Errors
 /// When `path` ends in no name (`/`, `..`).
@@ -40,9 +41,10 @@ fn prefix(path: &Path) -> io::Result<String> {
     Ok(format!(".{}.", name.to_string_lossy().chars().take(LONGEST).collect::<String>()))
 }
 
-/// Makes the names in a folder durable.
+/// Syncs a folder, so that the names in it are durable.
 ///
-/// Some systems do not open a folder, and some file systems do not sync one: there a name cannot be made more durable than it is.
+/// Some systems cannot open a folder, and some file systems cannot sync one. The function ignores both: the names
+/// cannot be made more durable there.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(error) if cannot_sync(error.kind()) => Ok(()),

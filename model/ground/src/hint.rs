@@ -1,7 +1,7 @@
-//! What to do about an error.
+//! Remedies for errors.
 //!
-//! An error's `Display` says what is wrong and nothing else. What a user can do about it is data of its own: [`Hint::hints`]. Whoever
-//! shows an error does so by [`show`], which decides where hints stand and what they look like.
+//! An error's `Display` states only the problem. [`Hint::hints`] returns the user's remedies as separate data. [`show`]
+//! shows an error and decides the place and the look of its hints.
 
 mod any;
 mod show;
@@ -16,37 +16,37 @@ pub use any::AnyError;
 pub use show::{show, show_hints, text};
 pub use words::Words;
 
-/// An error that knows what to do about it.
+/// An error with remedies.
 pub trait Hint: Error {
-    /// What to do, most specific first. An error that wraps another one passes on that one's hints.
+    /// The remedies, most specific first. An error that wraps another error passes on the hints of the wrapped error.
     fn hints(&self) -> Hints;
 }
 
-/// The system's own errors: what to do depends on what was tried.
+/// The system's own errors have no hints: the remedy depends on the failed operation.
 impl Hint for io::Error {
     fn hints(&self) -> Hints {
         Hints::none()
     }
 }
 
-/// A number that does not fit: no user gave it.
+/// A number that does not fit has no hints: no user gave it.
 impl Hint for std::num::TryFromIntError {
     fn hints(&self) -> Hints {
         Hints::none()
     }
 }
 
-/// Sentences that say what to do, each once, without the word `hint:`.
+/// Remedies, one sentence each, without duplicates and without the word `hint:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hints(Vec<Cow<'static, str>>);
 
 impl Hints {
-    /// Nothing can be said.
+    /// No hints.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// These, and then those of `others` that are not among them.
+    /// These hints, followed by the hints of `others` that are new.
     #[must_use]
     pub fn and(mut self, others: impl Into<Self>) -> Self {
         for hint in others.into().0 {
@@ -57,7 +57,7 @@ impl Hints {
         self
     }
 
-    /// Whether nothing can be said.
+    /// Whether there are no hints.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -80,7 +80,7 @@ impl From<String> for Hints {
     }
 }
 
-/// A hint a line.
+/// One hint per line.
 impl fmt::Display for Hints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))

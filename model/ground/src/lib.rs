@@ -1,12 +1,12 @@
-//! What every other crate needs and none should write again.
+//! Small tools that every other crate needs: files, lists, names and hints.
 //!
 //! * [`atomic`]: files and folders that appear whole or not at all.
 //! * [`list`]: `a, b and c`.
-//! * [`similar`]: the known name that somebody meant.
-//! * [`hint`]: what to do about an error, apart from what the error is.
+//! * [`similar`]: the known name that is most like a given one.
+//! * [`hint`]: the remedies for an error, kept apart from the error's message.
 //!
-//! The crate knows neither libtorch nor any other crate of the workspace, and takes seconds to build: `ci`, which builds before
-//! libtorch is there, uses it too.
+//! The crate depends neither on libtorch nor on any other crate of the workspace, and builds in seconds. `ci` uses it
+//! too, and `ci` builds before libtorch is installed.
 
 pub mod atomic;
 pub mod hint;

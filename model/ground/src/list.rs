@@ -1,13 +1,13 @@
-//! Words in a row, as a sentence takes them.
+//! Lists of words for sentences.
 
 use std::fmt::Display;
 
-/// `a`, `a and b`, `a, b and c`; the empty text for no item.
+/// Joins items with "and": `a`, `a and b`, `a, b and c`; the empty string for no items.
 pub fn and(items: impl IntoIterator<Item = impl Display>) -> String {
     joined(items, "and")
 }
 
-/// `a`, `a or b`, `a, b or c`; the empty text for no item.
+/// Joins items with "or": `a`, `a or b`, `a, b or c`; the empty string for no items.
 pub fn or(items: impl IntoIterator<Item = impl Display>) -> String {
     joined(items, "or")
 }

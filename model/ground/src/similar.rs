@@ -1,20 +1,21 @@
-//! Did you mean …?
+//! Suggestions for misspelt names.
 
-/// How alike two names must be (Jaro-Winkler, 1 for the same, without regard to case) before one is suggested for the other.
-/// 0.75 suggests `gelu-tanh` for `gelu_tan` and no known name for a word of its own.
+/// The least similarity (Jaro-Winkler, ignoring case, 1 for equal names) at which a name is suggested. 0.75 suggests
+/// `gelu-tanh` for `gelu_tan`, and suggests nothing for an unrelated word.
 const ALIKE: f64 = 0.75;
 
-/// How alike two names are: 1 for the same, 0 for names that share nothing. Case does not count.
+/// The similarity of two names, ignoring case: 1 for equal names, 0 for names without anything in common.
 pub fn likeness(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(&a.to_lowercase(), &b.to_lowercase())
 }
 
-/// The known name that is most like the given one, if any is like it at all; the first of several that are equally like it.
+/// The known name most similar to the given one, or `None` if no name is similar enough. The first of several equally
+/// similar names wins.
 pub fn most_like<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     most_like_by(given, known, |name| name)
 }
 
-/// As [`most_like`], of items of which `name` gives the part that is compared.
+/// As [`most_like`], for items of any type; `name` returns the name of an item.
 pub fn most_like_by<T>(
     given: &str,
     known: impl IntoIterator<Item = T>,

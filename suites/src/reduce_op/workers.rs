@@ -13,7 +13,7 @@ use dinov3_torch::{device, runtime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Ranks, Request, lead, patience, take_part};
+use super::{INFO, Ranks, Request, lead, patience, take_part};
 use crate::defects::NotPlanted;
 use crate::session::Word;
 use crate::{SuiteError, Worker};
@@ -133,15 +133,6 @@ impl From<Premul> for PremulSum {
     }
 }
 
-/// A line of rank 0.
-#[derive(Serialize, Deserialize)]
-enum Told {
-    Started { id: String, title: Message, steps: Option<u64> },
-    Progress(u64),
-    Finished(Check),
-    Sections(Vec<Section>),
-}
-
 /// How many ranks the suite starts at most: worlds of 1, 2, 4 and 8.
 const MOST: usize = 8;
 
@@ -201,17 +192,13 @@ impl Workers {
     }
 }
 
+/// Passes on an event of rank 0. The end of its suite brings the sections; whoever started the ranks tells of the rest.
 fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Section>>) -> Result<(), SuiteError> {
-    let event = match serde_json::from_str(line).map_err(RanksError::from)? {
-        Told::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
-        Told::Progress(done) => Event::Progress { done },
-        Told::Finished(check) => Event::CheckFinished { check },
-        Told::Sections(all) => {
-            *sections = Some(all);
-            return Ok(());
-        }
-    };
-    Ok(reporter.event(&event)?)
+    match serde_json::from_str(line).map_err(RanksError::from)? {
+        Event::SuiteFinished { sections: all, .. } => *sections = Some(all),
+        event => reporter.event(&event)?,
+    }
+    Ok(())
 }
 
 /// What a worker does: joins the others and does its part of what `asked`, its last argument, says. Rank 0 tells of it on `output`.
@@ -240,33 +227,15 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     }
     let mut teller = Teller(output);
     let sections = lead(&request, ranks, &mut teller)?;
-    Ok(teller.say(&Told::Sections(sections))?)
+    Ok(teller.event(&Event::SuiteFinished { suite: INFO.name.to_owned(), sections, seconds: 0.0 })?)
 }
 
-/// Tells of events as lines.
+/// Tells of events as lines of JSON.
 struct Teller<'a>(&'a mut dyn Write);
-
-impl Teller<'_> {
-    fn say(&mut self, told: &Told) -> io::Result<()> {
-        writeln!(self.0, "{SIGN}{}", serde_json::to_string(told)?)?;
-        self.0.flush()
-    }
-}
 
 impl Reporter for Teller<'_> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
-        match event {
-            Event::CheckStarted { id, title, steps } => {
-                self.say(&Told::Started { id: id.clone(), title: title.clone(), steps: *steps })
-            }
-            Event::Progress { done } => self.say(&Told::Progress(*done)),
-            Event::CheckFinished { check } => self.say(&Told::Finished(check.clone())),
-            // Whoever started the ranks tells of the rest.
-            Event::RunStarted { .. }
-            | Event::SuiteStarted { .. }
-            | Event::SuiteFinished { .. }
-            | Event::Note { .. }
-            | Event::RunFinished { .. } => Ok(()),
-        }
+        writeln!(self.0, "{SIGN}{}", serde_json::to_string(event)?)?;
+        self.0.flush()
     }
 }

@@ -36,15 +36,15 @@ fn what_is_no_name_is_refused_with_its_reason() {
     }
     let error = "lost:total_loss".parse::<EntryName>().unwrap_err();
     insta::assert_snapshot!(dinov3_ground::hint::text(&error), @r"
-    `lost:total_loss` is no entry name: there is no kind `lost`
+    `lost:total_loss` is not an entry name: there is no kind `lost`
     hint: use one of param, data, rng, groups, schedule, sinkhorn, gram, loss, grad, grad_norm, exp_avg, exp_avg_sq, trajectory, metric, final
     ");
     let error = serde_json::from_str::<EntryName>("\"a#0\"").unwrap_err();
-    assert!(error.to_string().starts_with("`a#0` is no entry name: `#0` is no call number"), "{error}");
+    assert!(error.to_string().starts_with("`a#0` is not an entry name: `#0` is not a call number"), "{error}");
 }
 
 proptest! {
-    /// Whatever is taken for a name is given back, and its parts make the same name.
+    /// `Display` returns every accepted text, and the parts of a name compose the same name.
     #[test]
     fn a_text_is_refused_or_comes_back(text in "[a-z_]{0,4}[:.#/a1 ]{0,3}[a-z.#:0-9]{0,8}") {
         if let Ok(name) = text.parse::<EntryName>() {

@@ -1,4 +1,4 @@
-//! What the rule must and must not see, one case each.
+//! The defects that the rule must find, and the differences that it must accept, one case each.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn an_exact_reference_leaves_one_more_rounding() {
     assert_eq!(off(4.0, 3).outcome, Outcome::Beyond);
 }
 
-/// As the reference's RoPE: computed in bfloat16 and widened, in the truth as well.
+/// A tensor like the reference's RoPE: computed in bfloat16 and widened, in the truth too.
 #[test]
 fn values_rounded_to_a_coarse_grid_may_fall_the_other_way() {
     let fine = Noise(8).take(2000);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::testing::bytes_f64;
 
-/// What a set records of one value: the truth (none for a trajectory), and the bytes at fp32.
+/// The record of one value: the truth (none for a trajectory), and the bytes at fp32.
 #[derive(Clone)]
 struct Recording {
     name: &'static str,
@@ -79,7 +79,7 @@ fn judged(set: &GoldenSet, expectation: Expectation, values: &[(&str, Number)]) 
     judge.finish()
 }
 
-/// One value, held against its recording on another machine.
+/// The judgement on one value against its recording on another machine.
 fn outcome(set: &GoldenSet, name: &str, value: Number) -> Outcome {
     let mut judge = Judge::new(set, Precision::Fp32, yardstick(), RULES).unwrap();
     value.observe(&mut judge, name).outcome
@@ -120,7 +120,7 @@ fn a_loss_borrows_from_the_assignments() {
     }
 }
 
-/// Of few runs of one block all may be lucky.
+/// The few runs of one block may all be lucky.
 #[test]
 fn a_gradient_of_a_block_borrows_from_the_same_one_of_other_blocks() {
     let gradient = |name, seed, level| rounded_by(name, Stage::Backward, Noise(seed).take(200), level);
@@ -202,7 +202,7 @@ fn a_free_run_elsewhere_is_not_judged() {
     assert!(judgement.passes() && !judgement.entries[2].passes() && !judgement.entries[2].fails());
     assert_eq!(judgement.last_agreeing().unwrap().name, "metric:total_loss");
     assert_eq!(judgement.entries[2].reason, Some(Reason::FreeRun));
-    // Where the fingerprints match, there is no chaos.
+    // If the fingerprints match, a trajectory must have the same bits.
     let judgement = judged(&set, Expectation::Identical, &values);
     assert_eq!(judgement.entries[2].outcome, Outcome::NotIdentical);
     assert_eq!(judgement.entries[0].metrics.unwrap().max_abs, 0.0, "against the recording, for want of a truth");
@@ -240,12 +240,13 @@ fn meters_of_the_recorded_values_must_be_the_same_bits_everywhere() {
             assert_eq!(judgement.first_wrong().unwrap().name, "metric:total_loss");
         }
     }
-    // Those of another trajectory sum up something else.
+    // A meter of another trajectory sums up other numbers.
     values[0].1 = Number::Single(vec![3.0, 2.0, 1.5]);
     assert_eq!(outcomes(&judged(&set, yardstick(), &values))[..2], [Outcome::NotJudged; 2]);
 }
 
-/// A weight that the step has not moved is exact in mixed precision too, and yet drawn an ulp apart on other processors.
+/// A weight that the step has not moved is exact in mixed precision too, and yet drawn an ulp apart on other
+/// processors.
 #[test]
 fn mixed_precision_is_allowed_what_float32_is() {
     let root = folder_in_memory();

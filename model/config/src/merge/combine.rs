@@ -1,4 +1,4 @@
-//! One mapping on top of another: mappings merge deep, everything else is replaced.
+//! The merge of two mappings: mappings merge recursively, all other values are replaced.
 
 use serde_json::{Map, Value};
 
@@ -20,10 +20,10 @@ fn merge_at(root: &mut Value, path: &mut Vec<String>, above: Map<String, Value>)
     Ok(())
 }
 
-/// Merges a value into what is at `path`, whose parent exists.
+/// Merges a value into the value at `path`. The parent of `path` must exist.
 pub(super) fn put(root: &mut Value, path: &mut Vec<String>, value: Value) -> Result<(), MergeProblem> {
     if let Some(container) = interpolation::container(root, path) {
-        // What is merged into a reference to a container is merged into a copy of it.
+        // A merge into a reference to a container merges into a copy of the container.
         set(root, path, container);
     }
     match (at(root, path), value) {
@@ -53,7 +53,7 @@ pub(super) fn at<'a>(root: &'a Value, path: &[String]) -> Option<&'a Value> {
     })
 }
 
-/// The same, to be changed.
+/// The mutable value at a path; lists are indexed by number.
 fn at_mut<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     path.iter().try_fold(root, |value, key| match value {
         Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?),
@@ -61,7 +61,7 @@ fn at_mut<'a>(root: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     })
 }
 
-/// Sets what is at a path whose parent is a mapping, or a list with that index; a key that is there keeps its place.
+/// Sets the value at a path. The parent must be a mapping, or a list with that index; an existing key keeps its place.
 pub(super) fn set(root: &mut Value, path: &[String], value: Value) {
     let Some((key, parent)) = path.split_last() else { return };
     match at_mut(root, parent) {

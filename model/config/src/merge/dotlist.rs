@@ -1,4 +1,4 @@
-//! `key=value` overrides as a config of their own: `OmegaConf.from_dotlist`.
+//! A config made of `key=value` overrides: `OmegaConf.from_dotlist`.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use super::error::{MergeError, MergeProblem};
 use super::interpolation;
 use crate::yaml::{self, YamlError};
 
-/// The overrides as one mapping, later ones on top. A key without `=` is null.
+/// The overrides as one mapping; a later override replaces an earlier one. A key without `=` is null.
 pub(super) fn from_dotlist(overrides: &[String]) -> Result<Map<String, Value>, MergeError> {
     let mut root = Value::Object(Map::new());
     for text in overrides {
@@ -40,7 +40,7 @@ fn value_of(text: &str, value: &str) -> Result<Value, MergeError> {
 fn split_key(key: &str) -> Result<Vec<String>, MergeProblem> {
     let wrong = |what| MergeProblem::Key { what };
     if key.contains('\\') {
-        return Err(wrong("a backslash cannot stand"));
+        return Err(wrong("a backslash is not allowed"));
     }
     let (head, mut rest) = key.split_at(key.find('[').unwrap_or(key.len()));
     let mut parts: Vec<String> = head.split('.').map(str::to_owned).collect();
@@ -63,7 +63,7 @@ fn split_key(key: &str) -> Result<Vec<String>, MergeProblem> {
     Ok(parts)
 }
 
-/// `OmegaConf.update`: what stands in the way of the path becomes a mapping, containers are merged into containers.
+/// `OmegaConf.update`: a value on the way of the path becomes a mapping, and containers are merged into containers.
 fn update(root: &mut Value, path: &[String], value: Value) -> Result<(), MergeProblem> {
     let mut place: Vec<String> = Vec::new();
     for key in &path[..path.len() - 1] {
@@ -85,7 +85,7 @@ fn update(root: &mut Value, path: &[String], value: Value) -> Result<(), MergePr
     Ok(())
 }
 
-/// One key further; in a list it must be an index, from the end if negative.
+/// Descends by one key. In a list the key must be an index; a negative index counts from the end.
 fn step(root: &Value, place: &mut Vec<String>, key: &str) -> Result<(), MergeProblem> {
     let mut key = key.to_owned();
     if let Some(Value::Array(items)) = at(root, place) {

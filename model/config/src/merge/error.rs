@@ -1,140 +1,140 @@
-//! Why there is no merged config.
+//! The reasons why a merge fails.
 
 use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
 use crate::yaml::{YamlError, YamlProblem};
 
-/// Why there is no merged config.
+/// The reasons why a merge fails.
 #[derive(Debug, Error)]
 pub enum MergeError {
     /// A file cannot be read, or is not YAML.
     #[error(transparent)]
     Yaml(#[from] YamlError),
-    /// A file that holds something else than sections.
-    #[error("{0} is no config: it holds no mapping of sections")]
+    /// A file does not hold a mapping of sections.
+    #[error("{0} is not a config: it holds no mapping of sections")]
     NotAMapping(String),
-    /// An override that cannot be read.
+    /// An override cannot be read.
     #[error("the override `{text}` cannot be used: {problem}")]
     Override {
-        /// As typed.
+        /// The text as typed.
         text: String,
-        /// Why.
+        /// The problem.
         problem: MergeProblem,
     },
-    /// An override whose value is not YAML, or no part of a config.
+    /// An override's value is not YAML or cannot be part of a config.
     #[error("the override `{text}` cannot be used: {problem}")]
     Value {
-        /// As typed.
+        /// The text as typed.
         text: String,
-        /// Why.
+        /// The problem.
         problem: YamlProblem,
     },
-    /// A file, or all overrides together, that do not fit what is below.
+    /// A file, or all overrides together, do not fit the layers below.
     #[error("{layer} cannot be merged: {problem}")]
     Layer {
-        /// Which.
+        /// The file or the overrides.
         layer: String,
-        /// Why.
+        /// The problem.
         problem: MergeProblem,
     },
-    /// An interpolation of the merged config.
+    /// An interpolation of the merged config cannot be resolved.
     #[error("the merged config cannot be resolved: {0}")]
     Interpolation(MergeProblem),
     /// The config names no teacher.
     #[error("`distillation.full_cfg_path` names no config")]
     NoTeacher,
-    /// A multi-distillation that cannot be set up.
+    /// A multi-distillation cannot be set up.
     #[error("{base} gives rank {rank} of {world_size} no student: {problem}")]
     Student {
         /// The base config.
         base: String,
-        /// Whose student.
+        /// The rank.
         rank: usize,
-        /// Of how many.
+        /// The number of ranks.
         world_size: usize,
-        /// Why.
+        /// The problem.
         problem: StudentProblem,
     },
-    /// A learning rate that the scaling rule cannot scale.
+    /// The scaling rule cannot scale the learning rate.
     #[error("`optim.scaling_rule: {rule}` cannot be applied: `{key}` is {value}")]
     Scaling {
         /// The rule.
         rule: String,
-        /// The key that is no number.
+        /// The key whose value is not a number.
         key: &'static str,
         /// Its value.
         value: String,
     },
 }
 
-/// What is wrong with one key.
+/// A problem with one key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MergeProblem {
-    /// A list on a mapping, or a mapping on a list.
+    /// A list would replace a mapping, or a mapping a list.
     #[error("`{key}` is a {below}, and a {above} cannot replace it")]
     Containers {
         /// The key.
         key: String,
-        /// What is there.
+        /// The kind of the existing value.
         below: &'static str,
-        /// What was given.
+        /// The kind of the new value.
         above: &'static str,
     },
-    /// A key that OmegaConf reads in part, or each version otherwise.
+    /// OmegaConf reads only a part of the key, or its versions read it differently.
     #[error("{what} in a key")]
     Key {
-        /// What the key holds.
+        /// The forbidden part of the key.
         what: &'static str,
     },
-    /// An index that is none, or beyond the list.
-    #[error("`{index}` is no index of `{list}`, whose length is {length}")]
+    /// An index is not a number, or is beyond the list.
+    #[error("`{index}` is not an index of `{list}`, whose length is {length}")]
     Index {
-        /// As typed.
+        /// The text as typed.
         index: String,
         /// The list's key.
         list: String,
-        /// Its items.
+        /// The number of items.
         length: usize,
     },
-    /// An override that reaches into an interpolation.
-    #[error("`{key}` is an interpolation, and OmegaConf's versions do not agree on what is then changed")]
+    /// An override sets a key below an interpolation.
+    #[error("`{key}` is an interpolation, and OmegaConf's versions disagree about the effect of the override")]
     Through {
         /// The key.
         key: String,
     },
-    /// `${…}` that is not closed or not a key.
-    #[error("`{key}` holds `{text}`, which is no interpolation")]
+    /// A `${…}` is not closed or not a key.
+    #[error("`{key}` holds `{text}`, which is not an interpolation")]
     Grammar {
         /// The key.
         key: String,
         /// Its value.
         text: String,
     },
-    /// `${name:…}`.
-    #[error("`{key}` calls the resolver `{name}`, and resolvers are not run here")]
+    /// A value calls a resolver, `${name:…}`.
+    #[error("`{key}` calls the resolver `{name}`, and resolvers are not supported")]
     Resolver {
         /// The key.
         key: String,
         /// The resolver.
         name: String,
     },
-    /// An interpolation that has no value.
+    /// An interpolation has no value.
     #[error("`{key}` takes the value of `{target}`, {why}")]
     Target {
         /// The key.
         key: String,
-        /// What it refers to.
+        /// The target.
         target: String,
-        /// What is wrong with that.
+        /// The problem with the target.
         why: &'static str,
     },
 }
 
-/// Why a rank has no student.
+/// The reason why a rank has no student.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StudentProblem {
-    /// A world without ranks.
+    /// The number of ranks is zero.
     #[error("a world has at least one rank")]
     NoRank,
     /// `multidistillation` itself cannot be resolved.
@@ -143,37 +143,37 @@ pub enum StudentProblem {
     /// The config lists no students.
     #[error("`multidistillation.enabled` is not true there")]
     NotEnabled,
-    /// The students are no list.
+    /// The students are not a list.
     #[error("`multidistillation.students` is no list")]
     NoList,
-    /// A key whose value is of another kind.
+    /// A value has the wrong kind.
     #[error("`{key}` is {value}")]
     Value {
         /// The key.
         key: String,
         /// Its value, as JSON.
         value: String,
-        /// What it is to be.
+        /// The expected kind.
         wanted: &'static str,
     },
-    /// A range of ranks that is empty.
+    /// A range of ranks is empty.
     #[error("`{key}` holds no rank")]
     EmptyRange {
         /// Its key.
         key: String,
     },
-    /// The rank is in no range.
-    #[error("no `ranks_range` holds it")]
+    /// No range contains the rank.
+    #[error("no `ranks_range` contains it")]
     NoRange {
         /// Each student and its ranks.
         ranges: String,
     },
-    /// A global batch that the student's ranks cannot share.
+    /// The student's ranks cannot share the global batch evenly.
     #[error("`multidistillation.global_batch_size: {batch}` cannot be shared by the {ranks} ranks of `{student}`")]
     Batch {
-        /// Images of all ranks.
+        /// Images over all ranks.
         batch: u64,
-        /// The student's ranks.
+        /// The number of the student's ranks.
         ranks: u64,
         /// The student's name.
         student: String,
@@ -202,12 +202,10 @@ impl Hint for MergeProblem {
             Self::Containers { below, .. } => containers_hint(below).into(),
             Self::Key { .. } => "write `a.b=value` or `a[b]=value`".into(),
             Self::Index { list, .. } => format!("the first item is 0; a list can be given whole: `{list}=[…]`").into(),
-            Self::Through { .. } => "override the key that it stands for".into(),
-            Self::Grammar { .. } => {
-                "write `${section.key}`; a `${` that is meant as text takes a backslash before it".into()
-            }
+            Self::Through { .. } => "override the key that the interpolation refers to".into(),
+            Self::Grammar { .. } => "write `${section.key}`; write `\\${` for the literal text `${`".into(),
             Self::Resolver { .. } => "write the value itself".into(),
-            Self::Target { key, .. } => format!("give `{key}` a value of its own, or mend the interpolation").into(),
+            Self::Target { key, .. } => format!("give `{key}` a value of its own, or correct the interpolation").into(),
         }
     }
 }

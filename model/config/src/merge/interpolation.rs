@@ -1,7 +1,7 @@
-//! `${a.b}`: where it leads, and what stands there.
+//! Interpolations (`${a.b}`): their targets and values.
 //!
-//! The grammar is OmegaConf's without resolvers: a path of names, in brackets or after dots, absolute or with leading dots
-//! for the containers above; names may themselves hold interpolations; `\${` is text.
+//! The grammar is OmegaConf's without resolvers: a path of names, in brackets or after dots, absolute or with leading
+//! dots for the containers above; names may themselves hold interpolations; `\${` is text.
 
 use serde_json::{Map, Value};
 
@@ -16,12 +16,12 @@ use grammar::{Name, Piece, Reference};
 
 type Path = Vec<String>;
 
-/// Whether a text holds an interpolation, or one that a backslash turns into text.
+/// Whether a text holds an interpolation, escaped or not.
 pub(super) fn is_one(text: &str) -> bool {
     text.contains("${")
 }
 
-/// Every interpolation of a mapping can be read.
+/// Checks the grammar of every interpolation of a mapping.
 pub(super) fn check(mapping: &Map<String, Value>) -> Result<(), MergeProblem> {
     fn walk(value: &Value, path: &mut Path) -> Result<(), MergeProblem> {
         let mut below = |key: String, value: &Value| {
@@ -40,12 +40,12 @@ pub(super) fn check(mapping: &Map<String, Value>) -> Result<(), MergeProblem> {
     mapping.iter().try_for_each(|(key, value)| walk(value, &mut vec![key.clone()]))
 }
 
-/// The config with a value in place of each interpolation.
+/// The config with every interpolation replaced by its value.
 pub(super) fn resolve(root: &Value) -> Result<Value, MergeProblem> {
     Resolver { root, open: Vec::new() }.value(&Vec::new())
 }
 
-/// The value at a path with a value in place of each interpolation; none if nothing is there.
+/// The value at a path with every interpolation replaced by its value; `None` if the path does not exist.
 pub(super) fn resolve_at(root: &Value, path: &[&str]) -> Result<Option<Value>, MergeProblem> {
     let path: Path = path.iter().map(|&key| key.to_owned()).collect();
     if at(root, &path).is_none() {
@@ -54,8 +54,8 @@ pub(super) fn resolve_at(root: &Value, path: &[&str]) -> Result<Option<Value>, M
     Resolver { root, open: Vec::new() }.value(&path).map(Some)
 }
 
-/// The container that the interpolation at a path leads to, as it stands. None where there is no interpolation, or where
-/// it leads to something else.
+/// The container that the interpolation at a path refers to, unresolved; `None` if the path holds no interpolation, or
+/// the interpolation refers to another kind of value.
 pub(super) fn container(root: &Value, path: &[String]) -> Option<Value> {
     at(root, path)?.as_str().filter(|text| is_one(text))?;
     match (Resolver { root, open: Vec::new() }).follow(&path.to_vec()).ok()? {
@@ -71,22 +71,22 @@ fn pieces(text: &str, path: &Path) -> Result<Vec<Piece>, MergeProblem> {
     })
 }
 
-/// What an interpolation comes to.
+/// The result of an interpolation.
 enum Found {
     /// A node of the config.
     At(Path),
-    /// A text put together.
+    /// A composed text.
     Made(Value),
 }
 
 struct Resolver<'a> {
     root: &'a Value,
-    /// The nodes whose value is being found, outermost first.
+    /// The nodes under resolution, outermost first.
     open: Vec<Path>,
 }
 
 impl Resolver<'_> {
-    /// The value of the node at a path, which exists.
+    /// The value of the node at a path. The path must exist.
     fn value(&mut self, path: &Path) -> Result<Value, MergeProblem> {
         let node = at(self.root, path).unwrap_or(&Value::Null);
         let below = |key: String| path.iter().cloned().chain([key]).collect::<Path>();
@@ -107,7 +107,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Where the interpolation at a path leads in the end.
+    /// The final target of the interpolation at a path.
     fn follow(&mut self, path: &Path) -> Result<Found, MergeProblem> {
         match at(self.root, path) {
             Some(Value::String(text)) if is_one(text) => self.within(path, |this| match this.evaluate(path, text)? {
@@ -118,7 +118,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Does something for the node at a path, unless it is already being done.
+    /// Calls a function for the node at a path, unless the node is already under resolution.
     fn within<T>(
         &mut self,
         path: &Path,
@@ -126,11 +126,7 @@ impl Resolver<'_> {
     ) -> Result<T, MergeProblem> {
         if self.open.contains(path) {
             let key = self.open[0].join(".");
-            return Err(MergeProblem::Target {
-                key,
-                target: path.join("."),
-                why: "which leads back to where it began",
-            });
+            return Err(MergeProblem::Target { key, target: path.join("."), why: "which refers back to itself" });
         }
         self.open.push(path.clone());
         let result = act(self);
@@ -138,7 +134,7 @@ impl Resolver<'_> {
         result
     }
 
-    /// What the text of the node at a path stands for.
+    /// The result of the text at a path.
     fn evaluate(&mut self, path: &Path, text: &str) -> Result<Found, MergeProblem> {
         let pieces = pieces(text, path)?;
         if let [Piece::Reference(reference)] = pieces.as_slice() {
@@ -158,7 +154,7 @@ impl Resolver<'_> {
                     whole.push_str(&as_text(&value).ok_or_else(|| MergeProblem::Target {
                         key: path.join("."),
                         target: target.join("."),
-                        why: "which is no part of a text: it is a list or a mapping",
+                        why: "which is a list or a mapping and cannot be part of a text",
                     })?);
                 }
             }
@@ -166,7 +162,7 @@ impl Resolver<'_> {
         Ok(whole)
     }
 
-    /// The node that a reference leads to, through other references if need be.
+    /// The node that a reference points to, following further references.
     fn target(&mut self, path: &Path, reference: &Reference) -> Result<Path, MergeProblem> {
         let names: Vec<String> =
             reference.names.iter().map(|name| self.name(path, name)).collect::<Result<_, MergeProblem>>()?;
@@ -175,19 +171,19 @@ impl Resolver<'_> {
         let mut place: Path = match reference.dots {
             0 => Vec::new(),
             dots if dots <= path.len() => path[..path.len() - dots].to_vec(),
-            _ => return Err(fail("which has more dots than there are sections above")),
+            _ => return Err(fail("which has more dots than the key has sections above it")),
         };
         for name in names {
             match self.follow(&place)? {
                 Found::At(found) => place = found,
-                Found::Made(_) => return Err(fail("which goes through a text")),
+                Found::Made(_) => return Err(fail("which leads through a text")),
             }
             match at(self.root, &place) {
                 Some(Value::Object(_) | Value::Array(_)) => place.push(name),
-                _ => return Err(fail("which goes through a value that is no section")),
+                _ => return Err(fail("which leads through a value that is not a section")),
             }
             if at(self.root, &place).is_none() {
-                return Err(fail("which is not there"));
+                return Err(fail("which does not exist"));
             }
         }
         match at(self.root, &place) {
@@ -201,7 +197,7 @@ impl Resolver<'_> {
     }
 }
 
-/// A value as Python's `str` writes it; none for a container.
+/// A value as Python's `str` writes it; `None` for a container.
 fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::Null => Some("None".to_owned()),

@@ -1,22 +1,22 @@
-//! Which keys mean something: those of the defaults, those that the reference reads where they are given, and those that
-//! only its published configs carry.
+//! The known keys: the keys of the defaults, optional keys that the reference reads, and keys that only the reference's
+//! published configs contain.
 
 use dinov3_ground::similar::{likeness, most_like_by};
 use serde_json::Value;
 
 use crate::defaults::defaults;
 
-/// A key that the reference knows nothing of.
+/// A key that is unknown to the reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
     /// Its dotted path.
     pub key: String,
-    /// The known key that is most like it, if one is like it at all.
+    /// The most similar known key; `None` if no key is similar enough.
     pub nearest: Option<String>,
 }
 
-/// Sections that the defaults lack and the reference reads where they are given, and the keys that it reads of each. `*`
-/// is any item of a list.
+/// Optional sections that the defaults lack, and the keys that the reference reads in each section. `*` matches any
+/// item of a list.
 const OPTIONAL: [(&str, &[&str]); 7] = [
     ("schedules.lr", &["start", "peak", "end", "warmup_epochs", "cosine_epochs", "freeze_last_layer_epochs"]),
     ("schedules.weight_decay", &["start", "peak", "end", "warmup_epochs", "cosine_epochs"]),
@@ -27,7 +27,7 @@ const OPTIONAL: [(&str, &[&str]); 7] = [
     ("multidistillation.students.*", &["name", "config_path", "ranks_range"]),
 ];
 
-/// Keys that the published configs carry and nothing at this commit reads.
+/// Keys that the published configs contain but nothing at this commit reads.
 const UNREAD: [(&str, &[&str]); 3] = [
     ("train", &["cell_augmentation", "cell_augmentation_type"]),
     (
@@ -64,7 +64,7 @@ const UNREAD: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// The keys of a merged config that are unknown, and those that nothing reads.
+/// The unknown keys of a merged config, and its keys that nothing reads.
 pub(super) fn review(config: &Value) -> (Vec<UnknownKey>, Vec<String>) {
     let defaults = defaults();
     let mut review =
@@ -81,19 +81,19 @@ pub(super) fn review(config: &Value) -> (Vec<UnknownKey>, Vec<String>) {
 }
 
 struct Review {
-    /// Every key that has a meaning, sections included.
+    /// Every known key, including sections.
     known: Vec<String>,
     unread_keys: Vec<String>,
-    /// Each with its pattern.
+    /// The keys, each with its pattern.
     unknown: Vec<(String, String)>,
     unread: Vec<String>,
 }
 
 impl Review {
-    /// Looks at what is below a key. `pattern` is the key with `*` for the index in a list.
+    /// Visits the keys below a key. `pattern` is the key with `*` in place of list indices.
     fn below(&mut self, value: &Value, default: Option<&Value>, key: &str, pattern: &str) {
         match (value, default) {
-            // What belongs below null, or in a list of the defaults, the defaults do not say.
+            // The defaults do not list the keys below a null value or in a list.
             (_, Some(Value::Null | Value::Array(_))) => {}
             (Value::Object(map), default) => {
                 for (name, value) in map {
@@ -165,8 +165,8 @@ fn nearest_to(key: &str, pattern: &str, known: &[String]) -> Option<String> {
     Some(parts.collect::<Vec<_>>().join("."))
 }
 
-/// The known key that was most likely meant: one of the same name elsewhere, then one of a like name in the same section,
-/// then one that is alike as a whole.
+/// The most likely intended key: first a key with the same name in another section, then a key with a similar name in
+/// the same section, then a key that is similar as a whole.
 fn nearest(key: &str, known: &[String]) -> Option<String> {
     let (section, name) = split(key);
     let named = || known.iter().filter(|known| known.contains('*') == key.contains('*'));

@@ -1,27 +1,28 @@
-//! The learning rate's scaling rules for schedules v1. Those of v2 are applied where the schedules are built.
+//! The learning rate's scaling rules for schedules v1. The rules for schedules v2 are applied when the schedules are
+//! built.
 
 use serde_json::Value;
 
 use super::{MergeError, is_missing};
 use crate::Scaling;
 
-/// What scaling did to `optim.lr`.
+/// The learning rate before and after scaling.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scaled {
-    /// As configured.
+    /// `optim.lr` of the config.
     pub from: f64,
-    /// As it will be used.
+    /// `optim.lr` after scaling.
     pub to: f64,
 }
 
 /// Scales `optim.lr` by `optim.scaling_rule` to the global batch of `train.batch_size_per_gpu` on `world_size` ranks:
-/// `apply_scaling_rules_to_cfg`, in its order of operations. Nothing happens, and none is given, for a config with
+/// `apply_scaling_rules_to_cfg`, in its order of operations. Returns `None` and changes nothing for a config with
 /// `schedules` and for any other rule than `linear_wrt_256` and `sqrt_wrt_1024`.
 ///
 /// # Errors
-/// When the learning rate or the batch is no number.
+/// If the learning rate or the batch is not a number.
 pub fn apply_scaling_rules(config: &mut Value, world_size: usize) -> Result<Option<Scaled>, MergeError> {
-    // OmegaConf counts a key as there when it is null, and not when it is `???`.
+    // For OmegaConf a key with the value null exists, and a key with the value `???` does not.
     if config.get("schedules").is_some_and(|schedules| !is_missing(schedules)) {
         return Ok(None);
     }

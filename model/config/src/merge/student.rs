@@ -14,20 +14,21 @@ pub struct Student {
     pub name: String,
     /// The ranks that train it.
     pub ranks: Range<usize>,
-    /// Its config: defaults, its own file, the base config, the overrides, and its share of the global batch as
-    /// `train.batch_size_per_gpu`.
+    /// The student's config: defaults, the student's own file, the base config, the overrides, and its share of the
+    /// global batch as `train.batch_size_per_gpu`.
     pub merged: Merged,
 }
 
-/// The config of the student that `rank` of `world_size` trains, from the base config that lists them all. With
-/// `output_dir`, `train.output_dir` becomes the student's folder in it. Relative paths are seen from the current folder.
+/// The config of the student that `rank` of `world_size` trains, from the base config with the list of students. With
+/// `output_dir`, `train.output_dir` becomes the student's folder in `output_dir`. Relative paths are relative to the
+/// current folder.
 ///
-/// Which student, and the global batch, come from the base config alone: overrides of them come too late, as in the
+/// The students and the global batch come only from the base config: overrides of them have no effect, as in the
 /// reference.
 ///
 /// # Errors
-/// Where the reference asserts: multi-distillation is not enabled, no student has this rank, the global batch cannot be
-/// shared by the student's ranks. And as [`super::merged`].
+/// If multi-distillation is not enabled, no student has this rank, or the student's ranks cannot share the global
+/// batch, as the reference asserts. And as [`super::merged`].
 pub fn merged_student(
     base: &Path,
     overrides: &[String],

@@ -1,4 +1,4 @@
-//! Merges whose answers OmegaConf gave are in `tests/it/yaml.rs`; here is what is ours.
+//! Tests of our own additions to the merge. `tests/it/yaml.rs` compares merges with OmegaConf's answers.
 
 use std::fs;
 

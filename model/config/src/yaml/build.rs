@@ -1,4 +1,4 @@
-//! From nodes to values: types, merge keys, duplicates.
+//! Builds values from nodes: types, merge keys, duplicates.
 
 use std::rc::Rc;
 
@@ -94,7 +94,8 @@ fn mapping(node: &Node, path: &mut Vec<String>) -> Result<Value, Problem> {
     Ok(Value::Object(map))
 }
 
-/// The pairs of a mapping: those that `<<` brings in and the mapping lacks, the last of them winning, then its own.
+/// The pairs of a mapping: first the pairs that `<<` adds and the mapping itself lacks (the last of equal keys wins),
+/// then its own pairs.
 fn flat(node: &Node) -> Result<Vec<(String, Rc<Node>)>, Problem> {
     let Kind::Mapping(pairs) = &node.kind else { return Err((node.mark, YamlProblem::MergeKey)) };
     let (merges, own): (Vec<&Pair>, Vec<&Pair>) = pairs.iter().partition(|(key, _)| is_merge(key));
@@ -110,7 +111,7 @@ fn flat(node: &Node) -> Result<Vec<(String, Rc<Node>)>, Problem> {
     }
     let mut merged: Vec<(String, Rc<Node>)> = Vec::new();
     for (_, value) in merges {
-        // Of a list of mappings the first wins.
+        // The first mapping of a list wins.
         let sources: Vec<&Rc<Node>> = match &value.kind {
             Kind::List(items) => items.iter().rev().collect(),
             _ => vec![value],

@@ -1,4 +1,4 @@
-//! From events to a tree of nodes that remember where they stood.
+//! Builds a tree of nodes with their places from the parser's events.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -9,19 +9,19 @@ use super::error::{Mark, YamlProblem};
 
 pub(super) type Problem = (Mark, YamlProblem);
 
-/// A config's depth is 3; this is where a stack is still safe.
+/// The largest depth of nesting. A config's depth is 3; a stack overflows only far beyond this limit.
 const MAX_DEPTH: usize = 100;
-/// OmegaConf 2.4's limit: nodes once every alias is written out.
+/// OmegaConf 2.4's limit on the number of nodes after the expansion of all aliases.
 const MAX_NODES: usize = 10_000;
 
-/// A piece of YAML without meaning yet.
+/// A node of YAML before its type is known.
 #[derive(Debug)]
 pub(super) struct Node {
     pub mark: Mark,
-    /// As `!!int` or `!name`; none for a lone `!`.
+    /// The tag, such as `!!int` or `!name`; `None` for a lone `!`.
     pub tag: Option<String>,
     pub kind: Kind,
-    /// With all below it.
+    /// The number of nodes, including all nodes below this one.
     size: usize,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Kind {
     Mapping(Vec<(Rc<Node>, Rc<Node>)>),
 }
 
-/// The one document of a text; none if the text has no document.
+/// The only document of a text; `None` if the text has no document.
 pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut composer = Composer {
@@ -63,7 +63,7 @@ struct Composer<'a> {
     chars: Vec<char>,
     anchors: HashMap<usize, Rc<Node>>,
     depth: usize,
-    /// Brackets and braces around this node.
+    /// The number of brackets and braces around this node.
     flow: usize,
 }
 
@@ -124,14 +124,14 @@ impl<'a> Composer<'a> {
         matches!(chars.peek(), Some('[' | '{'))
     }
 
-    /// Where YAML 1.2, which the parser knows, and 1.1 part.
+    /// Handles the differences between YAML 1.2, which the parser implements, and 1.1.
     fn scalar(&self, mut text: String, style: ScalarStyle, span: Span) -> Result<Kind, Problem> {
         let plain = style == ScalarStyle::Plain;
         if plain && self.flow > 0 && text.starts_with(['?', ':']) {
             let what = "within brackets a text that begins with `?` or `:` must be quoted";
             return Err((mark(span), YamlProblem::Syntax(what.to_owned())));
         }
-        // The last line of a block has the line break that the file gives it.
+        // The last line of a block keeps the line break of the file.
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
         let ends_the_text = span.end.index() >= self.chars.len() && self.chars.last() != Some(&'\n');
         if block && ends_the_text && text.ends_with('\n') {
@@ -174,7 +174,7 @@ fn syntax(error: &ScanError) -> Problem {
     ((at.line().max(1), at.col() + 1), YamlProblem::Syntax(error.info().to_owned()))
 }
 
-/// A tag as people write it.
+/// A tag in its short notation.
 fn tag_text(tag: &Tag) -> Option<String> {
     match (tag.handle.as_str(), tag.suffix.as_str()) {
         ("" | "!", "" | "!") => None,

@@ -1,7 +1,7 @@
 //! YAML in the layout of `OmegaConf.to_yaml`: block style, lists not indented below their key, keys in their order.
 //!
-//! What reads back otherwise than it was written is quoted. Unlike PyYAML, no line is folded at 80 columns, and a text of
-//! several lines stands on one, in double quotes.
+//! A string that would read back as another value is quoted. Unlike PyYAML, the writer folds no line at 80 columns and
+//! writes a string of several lines on one line in double quotes.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ fn indent(text: &mut String, depth: usize, inline: bool) {
     }
 }
 
-/// `inline`: the first line goes on after a dash.
+/// `inline`: whether the first line continues after a dash.
 fn mapping(text: &mut String, map: &serde_json::Map<String, Value>, depth: usize, inline: bool) {
     for (i, (key, value)) in map.iter().enumerate() {
         indent(text, depth, inline && i == 0);
@@ -88,7 +88,7 @@ pub(in super::super) fn python_float(value: f64) -> String {
     }
 }
 
-/// The same with the point without which YAML 1.1 reads a string.
+/// The float with a decimal point, since YAML 1.1 reads a float without one as a string.
 fn yaml_float(value: f64) -> String {
     let text = python_float(value);
     if text.contains('.') { text } else { text.replacen('e', ".0e", 1) }
@@ -126,8 +126,8 @@ fn double_quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether the text, unquoted, is that text again: for PyYAML as for us, and for Python's `int` and `float` too, which is
-/// what OmegaConf asks.
+/// Whether the unquoted text reads back as the same string, by PyYAML's rules and ours. Python's `int` and `float` must
+/// not accept the text either, since OmegaConf checks both.
 fn is_safe_plain(text: &str) -> bool {
     scalar::type_of(text) == Type::String
         && !matches!(text, "y" | "Y" | "n" | "N")
@@ -136,7 +136,7 @@ fn is_safe_plain(text: &str) -> bool {
         && !is_marked(text)
 }
 
-/// Whether YAML's marks stand where they have a meaning.
+/// Whether the text has YAML's marks at places where they have a meaning.
 fn is_marked(text: &str) -> bool {
     let bytes = text.as_bytes();
     let spaced = |i: usize| bytes.get(i).is_none_or(|&next| next == b' ');
@@ -163,7 +163,7 @@ fn looks_like_a_date(text: &str) -> bool {
         if year.len() == 4 && digits(year) && digits(month) && month.len() < 3 && day.starts_with(|char: char| char.is_ascii_digit()))
 }
 
-/// Whether Python's `int()` or `float()` takes the text. Quotes too many do no harm.
+/// Whether Python's `int()` or `float()` may accept the text. Unnecessary quotes do no harm.
 fn python_reads_number(text: &str) -> bool {
     let clean = text.trim().replace('_', "").to_lowercase();
     clean.parse::<f64>().is_ok() || !clean.is_empty() && clean.chars().all(char::is_numeric)

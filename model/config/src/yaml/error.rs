@@ -1,21 +1,21 @@
-//! What can be wrong with a YAML text.
+//! Errors of a YAML text.
 
 use std::fmt;
 
 use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
-/// Line and column, both from 1.
+/// Line and column, both counted from 1.
 pub(super) type Mark = (usize, usize);
 
-/// Where in which text.
+/// A place in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file, or the override.
     pub source: String,
-    /// From 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// From 1, in characters.
+    /// The column in characters, counted from 1.
     pub column: usize,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Why a text gives no value.
+/// The reason why a text cannot be parsed.
 #[derive(Debug, Error)]
 pub enum YamlError {
     /// The file cannot be read.
@@ -39,96 +39,96 @@ pub enum YamlError {
     Read {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The text is not YAML, or not a config.
+    /// The text is not YAML, or cannot be part of a config.
     #[error("{place}: {problem}")]
     Text {
-        /// Where.
+        /// The place.
         place: Place,
-        /// What.
+        /// The problem.
         problem: YamlProblem,
     },
 }
 
-/// What is wrong at one place.
+/// A problem at a place in a text.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum YamlProblem {
-    /// Bytes that are no text.
+    /// The bytes are not UTF-8.
     #[error("the file is not UTF-8")]
     NotUtf8,
-    /// What the parser says.
+    /// The parser's error.
     #[error("this is not YAML: {0}")]
     Syntax(String),
-    /// A key that stands in one mapping twice.
+    /// A mapping has a key twice.
     #[error("the key `{0}` is given twice")]
     Duplicate(String, usize),
-    /// A key that is no string.
+    /// A key is not a string.
     #[error("the key `{0}` is {1}, and keys are strings")]
     Key(String, &'static str),
-    /// A mapping or list as a key.
+    /// A key is a mapping or a list.
     #[error("a {0} cannot be a key")]
     ContainerKey(&'static str),
-    /// `.inf`, `.nan` or an overflow.
+    /// A number is infinite, not a number, or overflows.
     #[error("{key}`{text}` is not a finite number")]
     NotFinite {
-        /// The key and a colon, if there is one.
+        /// The key with a colon; empty at the root.
         key: KeyPath,
-        /// As written.
+        /// The text as written.
         text: String,
     },
-    /// An integer beyond 64 bits.
+    /// An integer does not fit in 64 bits.
     #[error("{key}`{text}` does not fit 64 bits")]
     TooLarge {
-        /// The key and a colon, if there is one.
+        /// The key with a colon; empty at the root.
         key: KeyPath,
-        /// As written.
+        /// The text as written.
         text: String,
     },
-    /// A tagged text that its tag cannot read.
-    #[error("{key}`{text}` is no {tag}")]
+    /// A text does not fit its tag.
+    #[error("{key}`{text}` is not a valid {tag}")]
     NotOfTag {
-        /// The key and a colon, if there is one.
+        /// The key with a colon; empty at the root.
         key: KeyPath,
-        /// As written.
+        /// The text as written.
         text: String,
-        /// Such as `!!int`.
+        /// The tag, such as `!!int`.
         tag: String,
     },
-    /// A tag that has no meaning in a config.
+    /// A tag has no meaning in a config.
     #[error("{key}the tag `{tag}` cannot be used in a config")]
     Tag {
-        /// The key and a colon, if there is one.
+        /// The key with a colon; empty at the root.
         key: KeyPath,
-        /// As written.
+        /// The text as written.
         tag: String,
-        /// Those that can be used.
+        /// The known tags.
         known: &'static str,
     },
-    /// A plain `=` or `<<` as a value.
+    /// A value is a plain `=` or `<<`.
     #[error("{key}a bare `{text}` has no value")]
     Bare {
-        /// The key and a colon, if there is one.
+        /// The key with a colon; empty at the root.
         key: KeyPath,
-        /// As written.
+        /// The text as written.
         text: String,
     },
-    /// `<<` with something that is no mapping.
+    /// The value of `<<` is not a mapping.
     #[error("`<<` takes a mapping or a list of mappings")]
     MergeKey,
-    /// An alias within what it stands for.
-    #[error("this alias stands within what it stands for")]
+    /// An alias is inside the node that it refers to.
+    #[error("this alias is inside the node that it refers to")]
     Recursive,
-    /// A second document.
+    /// The text has a second document.
     #[error("a second document begins here")]
     ManyDocuments,
-    /// Aliases of aliases, or a depth that no config has.
+    /// The nesting or the expansion of aliases is beyond a limit.
     #[error("the text grows beyond {0}")]
     TooMuch(&'static str),
 }
 
-/// The dotted key of a value, shown with a colon after it; the root shows as nothing.
+/// Displays the dotted key of a value with a colon; displays nothing for the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPath(pub String);
 
@@ -141,7 +141,7 @@ impl fmt::Display for KeyPath {
 impl Hint for YamlError {
     fn hints(&self) -> Hints {
         match self {
-            Self::Read { .. } => "give the path of a YAML file, seen from the current folder".into(),
+            Self::Read { .. } => "give the path of a YAML file, relative to the current folder".into(),
             Self::Text { problem, .. } => problem.hints(),
         }
     }
@@ -168,7 +168,7 @@ impl Hint for YamlProblem {
     }
 }
 
-/// What to do about a syntax error, as far as its text tells.
+/// The hint for a syntax error, chosen by the parser's message.
 fn syntax_hint(message: &str) -> &'static str {
     if message.contains("tab") || message.contains("whitespace") {
         "use spaces, not tabs"
@@ -181,6 +181,6 @@ fn syntax_hint(message: &str) -> &'static str {
     } else if message.contains("mapping values") {
         "quote a text that holds `: `"
     } else {
-        "see whether a bracket or quote is left open, and whether the lines are indented alike"
+        "look for an open bracket or quote, and for lines with different indentation"
     }
 }

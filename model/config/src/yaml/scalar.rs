@@ -1,4 +1,4 @@
-//! What a plain scalar is: YAML 1.1 as PyYAML knows it, with OmegaConf's floats and without its dates.
+//! The types of plain scalars: YAML 1.1 as in PyYAML, with OmegaConf's floats and without dates.
 
 /// The type of a plain scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Type {
     Value,
 }
 
-/// The type that a plain scalar's text gives it.
+/// The type of a plain scalar's text.
 pub(super) fn type_of(text: &str) -> Type {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Type::Null,
@@ -129,7 +129,8 @@ pub(super) fn is_float(text: &str) -> bool {
         (None, None) => false,
         (None, Some(power)) => strict_digits(whole) && exponent(power, false),
         (Some(fraction), None) => loose_digits(whole) && all(fraction, digit_or_line),
-        // PyYAML wants the exponent's sign where the digits are loose, OmegaConf wants strict digits where there is none.
+        // PyYAML allows loose digits but requires a sign in the exponent; OmegaConf allows an exponent without a sign
+        // but requires strict digits.
         (Some(fraction), Some(power)) => {
             all(fraction, digit_or_line)
                 && (loose_digits(whole) && exponent(power, true) || strict_digits(whole) && exponent(power, false))
@@ -142,7 +143,7 @@ fn exponent(text: &str, signed: bool) -> bool {
     (!signed || digits.len() < text.len()) && !digits.is_empty() && all(digits, |byte| byte.is_ascii_digit())
 }
 
-/// The value of what [`is_int`] takes. None where it does not fit, or has a prefix and no digit.
+/// The value of a text that [`is_int`] accepts; `None` if it does not fit, or has a prefix but no digit.
 pub(super) fn int(text: &str) -> Option<i128> {
     let clean = text.replace('_', "");
     let digits = unsigned(&clean);
@@ -160,7 +161,8 @@ pub(super) fn int(text: &str) -> Option<i128> {
     Some(if clean.starts_with('-') { -size } else { size })
 }
 
-/// The value of what [`is_float`] or [`is_int`] takes; none for anything else. Not finite where the text says so.
+/// The value of a text that [`is_float`] or [`is_int`] accepts; `None` for any other text. The value may be infinite or
+/// NaN.
 pub(super) fn float(text: &str) -> Option<f64> {
     let clean = text.replace('_', "").to_lowercase();
     let sign = if clean.starts_with('-') { -1.0 } else { 1.0 };

@@ -1,4 +1,4 @@
-//! Values, and what people read where there is none.
+//! Values of texts, and the messages for texts without a value.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ fn value(text: &str) -> Value {
     parse("c.yaml", text).unwrap_or_else(|error| panic!("{text:?}: {error}"))
 }
 
-/// Each text with its message.
+/// Each text and its message.
 fn refusals(texts: &[&str]) -> String {
     let shown = texts.iter().map(|text| match parse("c.yaml", text) {
         Ok(value) => panic!("{text:?} gives {value}"),
@@ -29,7 +29,7 @@ fn order_types_and_structure() {
 fn merge_keys_give_what_the_mapping_lacks() {
     let text = "b: &b {x: 1, y: 1}\nd: &d {x: 2, z: 2}\nc:\n  <<: [*b, *d]\n  y: 3\n";
     assert_eq!(value(text)["c"], json!({"x": 1, "z": 2, "y": 3}));
-    // Twice the same key through `<<` is no duplicate, quoted `<<` is a key.
+    // A key that `<<` brings in twice is not a duplicate; a quoted `<<` is an ordinary key.
     assert_eq!(value("'<<': 1"), json!({"<<": 1}));
     // Each level has a merge key of its own.
     let chain = "a: &a {x: 1}\nb: &b {<<: *a, x: 2, y: 2}\nc: {<<: *b}\n";
@@ -94,7 +94,7 @@ fn what_is_no_config_is_refused() {
     insta::assert_snapshot!(refusals(&texts));
 }
 
-/// A text of a few lines must not fill the memory, nor one of brackets the stack.
+/// A text of a few lines must not fill the memory, and a text of brackets must not overflow the stack.
 #[test]
 fn what_grows_without_end_is_refused() {
     let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
@@ -117,7 +117,7 @@ fn files_that_cannot_be_read() {
     std::fs::write(folder.path().join("latin.yaml"), b"a: 1\nb: caf\xe9\n").unwrap();
     insta::assert_snapshot!(shown("none.yaml"), @r"
     none.yaml cannot be read: No such file or directory (os error 2)
-    hint: give the path of a YAML file, seen from the current folder
+    hint: give the path of a YAML file, relative to the current folder
     ");
     insta::assert_snapshot!(shown("latin.yaml"), @r"
     latin.yaml:2:7: the file is not UTF-8

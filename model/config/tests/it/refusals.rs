@@ -87,7 +87,7 @@ fn what_the_reference_never_reads_is_said() {
 
 #[test]
 fn rope_takes_a_base_or_a_range_of_periods() {
-    insta::assert_snapshot!(refusal(&with_student("pos_embed_rope_base", Value::Null)), @"`student.pos_embed_rope_base` cannot be used: give either it or both of pos_embed_rope_min_period and pos_embed_rope_max_period");
+    insta::assert_snapshot!(refusal(&with_student("pos_embed_rope_base", Value::Null)), @"`student.pos_embed_rope_base` cannot be used: give either this key or both pos_embed_rope_min_period and pos_embed_rope_max_period");
     let mut both = with_student("pos_embed_rope_min_period", json!(0.5));
     both["student"]["pos_embed_rope_max_period"] = json!(50.0);
     assert!(SslConfig::from_merged(&both).is_err());

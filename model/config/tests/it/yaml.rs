@@ -1,13 +1,14 @@
-//! YAML and merges as OmegaConf does them: `omegaconf.json` holds texts and overrides of our own with OmegaConf's answers.
+//! YAML and merges as OmegaConf does them: `omegaconf.json` holds texts and overrides of our own with OmegaConf's
+//! answers.
 //!
 //! Recorded with OmegaConf 2.4.0 (PyYAML 6.0.3, libyaml), and 2.3.0 gave the same; to record a case anew:
 //! ```text
 //! config = OmegaConf.merge(OmegaConf.load(io.StringIO(yaml)), OmegaConf.from_cli(overrides))
 //! result = OmegaConf.to_container(config, resolve=True)        # or error = type(exception).__name__
 //! ```
-//! `refused` stands for an answer that we do not give on purpose, each with a message: keys that are no strings, numbers
-//! beyond JSON, other tags, resolvers, files that are no mapping, tabs after a colon, keys on which OmegaConf's versions
-//! disagree.
+//! `refused` stands for an answer that we do not give on purpose, each with a message: keys that are no strings,
+//! numbers beyond JSON, other tags, resolvers, files that are no mapping, tabs after a colon, keys on which OmegaConf's
+//! versions disagree.
 
 use dinov3_config::defaults::defaults;
 use dinov3_config::merge::{combined, merged};
@@ -78,7 +79,7 @@ fn types_are_told_apart() {
     assert!(!is_same(&Value::from("1"), &Value::from(1)));
 }
 
-/// What OmegaConf gave, written as YAML, is read as it was.
+/// OmegaConf's answers, written as YAML, read back unchanged.
 #[test]
 fn what_is_written_reads_back() {
     for Case { answer, .. } in cases() {

@@ -1,4 +1,4 @@
-//! An image's crops, made from its parameters.
+//! The crops of an image, made from its parameters.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::pixels;
 /// A crop as the model receives it: normalised, `[3, S, S]`.
 pub type Crop = Box<[f32]>;
 
-/// The reference inverts values from here on.
+/// Solarisation inverts values from this one on, as in the reference.
 const SOLARISE_FROM: u8 = 128;
 
 /// The crops of one image.
@@ -24,7 +24,7 @@ pub struct Crops {
 }
 
 impl Augmentation {
-    /// The crops of `image` that its parameters describe.
+    /// Makes the crops of `image` that `parameters` describe.
     pub fn apply(&self, image: &Image, parameters: &Parameters) -> Crops {
         let mut image = Cow::Borrowed(image);
         if parameters.shared != Colour::default() {
@@ -38,7 +38,7 @@ impl Augmentation {
         Crops { global: [first.0, second.0], local, gram_teacher }
     }
 
-    /// A global crop, and the Gram teacher's of the same view.
+    /// A global crop, and the Gram teacher's crop of the same view.
     fn global(&self, view: &Image, distortion: &Distortion) -> (Crop, Option<Crop>) {
         match self.gram_teacher {
             None => (self.distorted(view.clone(), distortion), None),
@@ -46,7 +46,7 @@ impl Augmentation {
                 let crop = self.distorted(resized(view, self.global_crops_size), distortion);
                 (crop, Some(self.normalised(&resized(view, gram.size))))
             }
-            // The reference distorts once, at full size, and resizes what it has normalised.
+            // The reference distorts once, at full size, and resizes the normalised values.
             Some(gram) => {
                 let full = self.distorted(view.clone(), distortion);
                 let at = |size| {
@@ -94,7 +94,7 @@ fn view(image: &Image, view: &View, size: usize) -> Image {
     pixels::crop_resized(image, view.crop, size, size, view.flipped)
 }
 
-/// A square image with another side.
+/// Resizes a square image.
 fn resized(image: &Image, size: usize) -> Image {
     if size == image.width() { image.clone() } else { pixels::resize_shorter(image, size) }
 }
@@ -115,7 +115,7 @@ fn recolour(image: &mut Image, colour: &Colour) {
     }
 }
 
-/// `[3, size, size]` of `[3, side, side]`, from this row and column on.
+/// Cuts `[3, size, size]` out of `[3, side, side]` from a row and a column on.
 fn part(whole: &[f32], side: usize, (top, left): (usize, usize), size: usize) -> Crop {
     let rows = (0..3).flat_map(|channel| (top..top + size).map(move |row| (channel * side + row) * side + left));
     rows.flat_map(|start| &whole[start..start + size]).copied().collect()

@@ -4,9 +4,9 @@ use super::Augmentation;
 use crate::pixels::Region;
 use crate::random::{Streams, TorchGenerator};
 
-/// Width over height of a random crop, least and greatest (torchvision's `RandomResizedCrop`).
+/// Smallest and largest ratio of width to height of a random crop (torchvision's `RandomResizedCrop`).
 const RATIO: (f64, f64) = (3.0 / 4.0, 4.0 / 3.0);
-/// How often a random crop is drawn before the centre is taken.
+/// Number of attempts to draw a random crop before the centre is taken.
 const ATTEMPTS: usize = 10;
 
 const JITTERED: f32 = 0.8;
@@ -25,16 +25,16 @@ const SOLARISED: f32 = 0.2;
 /// A part of an image, mirrored or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// Which part.
+    /// The part of the image.
     pub crop: Region,
-    /// Left and right exchanged.
+    /// Whether left and right are exchanged.
     pub flipped: bool,
 }
 
 /// Factors of torchvision's `ColorJitter`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter {
-    /// In which order they act: 0 brightness, 1 contrast, 2 saturation, 3 hue.
+    /// The order of the operations: 0 brightness, 1 contrast, 2 saturation, 3 hue.
     pub order: [u8; 4],
     /// Factor of brightness.
     pub brightness: f32,
@@ -42,47 +42,47 @@ pub struct Jitter {
     pub contrast: f32,
     /// Factor of saturation.
     pub saturation: f32,
-    /// Turn of the hue, of -0.5 to 0.5.
+    /// Turn of the hue, from -0.5 to 0.5.
     pub hue: f32,
 }
 
-/// What is done to colours.
+/// The changes of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Colour {
-    /// Jitter, first.
+    /// Jitter, applied first.
     pub jitter: Option<Jitter>,
-    /// Greyscale, then.
+    /// Whether the colours become greyscale, after the jitter.
     pub grey: bool,
 }
 
-/// What is done to a crop after it was cut and resized.
+/// The changes of a crop after it is cut and resized.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Distortion {
-    /// Colours, unless they were treated for the whole image.
+    /// Changes of colours; none if the whole image was changed.
     pub colour: Colour,
     /// Standard deviation of a Gaussian blur, in pixels.
     pub blur: Option<f32>,
-    /// Values of 128 and more are inverted.
+    /// Whether values of 128 and more are inverted.
     pub solarised: bool,
 }
 
 /// A local crop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Local {
-    /// Of the image.
+    /// A crop of the image.
     OfImage(View, Distortion),
-    /// Of the view of a global crop, before that was distorted.
+    /// A crop of the view of a global crop, before the distortions of the global crop.
     OfGlobal {
-        /// Which global crop.
+        /// The number of the global crop.
         global: usize,
         /// First row and column.
         offset: (usize, usize),
-        /// Of the whole view.
+        /// Distortions of the whole view.
         distortion: Distortion,
     },
 }
 
-/// All that is random about one image's crops.
+/// All random parameters of one image's crops.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameters {
     /// Colours of the whole image; unchanged unless jitter is shared.
@@ -119,7 +119,7 @@ impl Augmentation {
         Parameters { shared, global: [(first, of_first), (second, of_second)], local }
     }
 
-    /// Half of the local crops from each global one; all are distorted before any is placed.
+    /// Half of the local crops come from each global crop. All distortions are drawn before the places.
     fn subsets(&self, distortion: impl Fn(&mut TorchGenerator) -> Distortion, streams: &mut Streams) -> Vec<Local> {
         let half = self.local_crops_number / 2;
         let distortions: Vec<_> = (0..2 * half).map(|_| distortion(&mut streams.torch)).collect();
@@ -143,7 +143,7 @@ fn random_resized_crop(width: usize, height: usize, scale: (f64, f64), torch: &m
     let log_ratio = (f64::from(RATIO.0 as f32).ln() as f32, f64::from(RATIO.1 as f32).ln() as f32);
     for _ in 0..ATTEMPTS {
         let target = area * f64::from(torch.uniform(scale.0 as f32, scale.1 as f32));
-        // The reference's is a float32 exponential, which is the rounded one.
+        // The reference's exponential is float32, the rounded value.
         let aspect = f64::from(f64::from(torch.uniform(log_ratio.0, log_ratio.1)).exp() as f32);
         let side = |value: f64| value.sqrt().round_ties_even() as usize;
         let (w, h) = (side(target * aspect), side(target / aspect));

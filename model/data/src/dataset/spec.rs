@@ -9,20 +9,20 @@ use dinov3_ground::{Hint, Hints};
 
 use crate::imagenet::{Split, UnknownSplit};
 
-/// The one dataset that is built.
+/// The only supported dataset.
 const IMAGENET: &str = "ImageNet";
-/// Those that the reference has besides.
+/// The reference's other datasets.
 const NOT_BUILT: [&str; 3] = ["ImageNet22k", "ADE20K", "CocoCaptions"];
-/// What can be said of a dataset.
+/// The keys of a dataset string.
 const KEYS: [&str; 3] = ["split", "root", "extra"];
 
-/// Which dataset: what `_parse_dataset_str` of the reference's `dinov3/data/loaders.py` makes of a dataset string.
+/// A parsed dataset string (`_parse_dataset_str` of the reference's `dinov3/data/loaders.py`).
 ///
-/// Two things differ from it. A value may hold `=`, as a path may; the reference fails. A key given twice is refused;
-/// the reference takes the last.
+/// Two points differ from the reference. A value may hold `=`, since a path may; the reference fails. A key given twice
+/// is refused; the reference takes the last value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetSpec {
-    /// Which part of ImageNet.
+    /// The split of ImageNet.
     pub split: Split,
     /// The folder that holds `train`, `val` and `test`.
     pub root: PathBuf,
@@ -30,28 +30,28 @@ pub struct DatasetSpec {
     pub extra: PathBuf,
 }
 
-/// Why a text is no dataset string.
+/// The reason why a text is not a dataset string.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// A dataset that the reference has and we have not.
+    /// The reference supports this dataset, and this crate does not.
     #[error("the dataset `{0}` is not supported")]
     NotBuilt(String),
-    /// A dataset that nobody has.
+    /// The dataset is unknown.
     #[error("there is no dataset `{0}`")]
     Unknown(String),
-    /// A part without `=`.
-    #[error("`{0}` in the dataset string is no `key=value`")]
+    /// A part has no `=`.
+    #[error("`{0}` in the dataset string is not `key=value`")]
     NoValue(String),
-    /// A key that means nothing.
+    /// A key is unknown.
     #[error("a dataset has no `{0}`")]
     Key(String),
-    /// A key that stands there twice.
+    /// A key appears twice.
     #[error("the dataset string gives `{0}` twice")]
     Twice(&'static str),
-    /// A key that is left out or empty.
+    /// A key is missing or empty.
     #[error("the dataset string gives no `{0}`")]
     Missing(&'static str),
-    /// A word that names no split.
+    /// A word is not the name of a split.
     #[error(transparent)]
     Split(#[from] UnknownSplit),
 }
@@ -64,7 +64,7 @@ impl Hint for SpecError {
             None => format!("write it as {example}"),
         };
         let hint: String = match self {
-            Self::NotBuilt(_) => format!("of the reference's datasets this trainer reads ImageNet: {example}"),
+            Self::NotBuilt(_) => format!("this trainer reads only ImageNet of the reference's datasets: {example}"),
             Self::Unknown(given) => meant(given, &[IMAGENET]),
             Self::Key(given) => meant(given, &KEYS),
             Self::NoValue(_) => format!("write it as {example}; a path cannot hold a `:` here"),
@@ -101,8 +101,8 @@ impl DatasetSpec {
         Ok(Self { split: value(0)?.parse()?, root: value(1)?.into(), extra: value(2)?.into() })
     }
 
-    /// [`DatasetSpec::root`] with a leading `~` replaced by the user's home, as in the reference: no shell has looked at what
-    /// stands in the middle of a dataset string.
+    /// [`DatasetSpec::root`] with a leading `~` replaced by the user's home, as in the reference: a shell does not
+    /// expand a `~` in the middle of a dataset string.
     pub fn root_folder(&self) -> PathBuf {
         match (self.root.strip_prefix("~"), std::env::home_dir()) {
             (Ok(below), Some(home)) => home.join(below),

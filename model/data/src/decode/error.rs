@@ -1,42 +1,42 @@
-//! Why a file has no pixels.
+//! Errors of decoding.
 
 use dinov3_ground::{Hint, Hints};
 
-/// What is wrong with the bytes of a file. The file's name is the caller's to add.
+/// The reason why the bytes of a file cannot be decoded. The caller adds the name of the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// An image, but of a format that is not read here.
+    /// An image of an unsupported format.
     #[error("this is a {format} image")]
     Unsupported {
         /// The format's name.
         format: &'static str,
     },
-    /// No image, by its first bytes.
-    #[error("this is no image: its {length} bytes do not begin like one")]
+    /// The first bytes do not begin an image.
+    #[error("this is not an image: its {length} bytes do not begin like one")]
     Unknown {
         /// Bytes in the file.
         length: usize,
     },
     /// More pixels than Pillow would decode.
-    #[error("an image of {width}x{height} pixels is larger than any that is decoded")]
+    #[error("an image of {width}x{height} pixels is too large to decode")]
     TooLarge {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: usize,
-        /// Rows.
+        /// Height in pixels.
         height: usize,
     },
-    /// The file ends before its image does.
+    /// The file ends before the end of its image.
     #[error("the {format} image is truncated")]
     Truncated {
         /// The format's name.
         format: &'static str,
     },
-    /// The format's own rules are broken.
+    /// The file violates its format.
     #[error("the {format} image is broken: {why}")]
     Broken {
         /// The format's name.
         format: &'static str,
-        /// What the decoder says.
+        /// The decoder's message.
         why: String,
     },
 }

@@ -1,8 +1,8 @@
 //! JPEG files, by libjpeg.
 //!
-//! Of the photographs of a data set nearly all are of a plain kind: grey or YCbCr, with full, half or quarter chroma.
-//! For these libjpeg reads the coefficients, and what follows is done here, vectorised, with the bits of libjpeg-turbo. All
-//! others, and every file that is damaged in a way that libjpeg notices, go through libjpeg alone.
+//! Nearly all photographs of a data set are of a plain kind: grey or YCbCr, with full, half or quarter chroma. For the
+//! plain kind libjpeg reads the coefficients, and this module does the rest, vectorised, with the bits of
+//! libjpeg-turbo. libjpeg alone decodes all other files, and every file with damage that it notices.
 
 mod colour;
 mod idct;
@@ -23,10 +23,10 @@ impl From<Failure> for DecodeError {
     }
 }
 
-/// The pixels of `bytes`, whose header is `header`.
+/// The pixels of the JPEG file `bytes`; `header` is its header.
 ///
 /// # Errors
-/// When libjpeg meets the end of the file before the last row, or cannot go on. What libjpeg merely warns of is no error.
+/// If libjpeg meets the end of the file before the last row, or cannot continue. A warning of libjpeg is not an error.
 pub fn decode(bytes: &[u8], header: &Header) -> Result<Image, DecodeError> {
     if let Some(pixels) = plain(bytes, header) {
         return Ok(Image::new(header.width, header.height, pixels));
@@ -51,7 +51,8 @@ fn open<'a>(bytes: &'a [u8], header: &Header) -> Result<Decompressor<'a>, Decode
     Ok(decompressor)
 }
 
-/// The pixels of a whole file of the plain kind. `None` sends any other to libjpeg, which also says what is wrong with it.
+/// The pixels of an undamaged file of the plain kind; `None` for any other file. The caller passes such a file to
+/// libjpeg, which also reports the damage.
 fn plain(bytes: &[u8], header: &Header) -> Option<Vec<u8>> {
     if !header.huffman {
         return None;
@@ -61,7 +62,7 @@ fn plain(bytes: &[u8], header: &Header) -> Option<Vec<u8>> {
     Some(colour::rgb(&planes, header.width, header.height))
 }
 
-/// Pillow takes every CMYK JPEG for an inverted one, as Adobe writes them: 255 is no ink.
+/// Pillow treats every CMYK JPEG as inverted, as Adobe writes them: 255 is no ink.
 fn rgb_of_inverted_cmyk([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
     let white = u32::from(black);
     [cyan, magenta, yellow].map(|ink| {

@@ -1,20 +1,20 @@
-//! A JPEG file's header, walked as Pillow walks it before it hands the file to libjpeg.
+//! A JPEG file's header, parsed as Pillow parses it before it passes the file to libjpeg.
 //!
-//! Pillow judges the header itself, more leniently than libjpeg in some places and more strictly in others. What either refuses
-//! is refused here.
+//! Pillow judges the header itself, more leniently than libjpeg in some places and more strictly in others. This crate
+//! refuses a file that either of them refuses.
 
 use super::DecodeError;
 
-/// What Pillow learns from the header.
+/// The facts that Pillow reads from the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: usize,
-    /// Rows.
+    /// Height in pixels.
     pub height: usize,
-    /// Components: 1, 3 or 4.
+    /// Number of components: 1, 3 or 4.
     pub layers: usize,
-    /// Whether it is Huffman coded, sequential or progressive.
+    /// Whether the file is Huffman coded, sequential or progressive.
     pub huffman: bool,
 }
 
@@ -27,11 +27,11 @@ const TRUNCATED: DecodeError = DecodeError::Truncated { format: "JPEG" };
 /// Walks the markers of `bytes`, which begin with a start of image, up to the first scan.
 ///
 /// # Errors
-/// When the walk meets no frame, or a frame of another kind than 8-bit with 1, 3 or 4 components, or a broken segment.
+/// If there is no frame, or a frame of another kind than 8-bit with 1, 3 or 4 components, or a broken segment.
 pub fn read(bytes: &[u8]) -> Result<Header, DecodeError> {
     let mut rest = &bytes[2..];
     let mut frame = None;
-    // Whatever is between segments is skipped, fill bytes included.
+    // Bytes between segments, including fill bytes, are skipped.
     while let Some(start) = rest.iter().position(|byte| *byte == 0xff) {
         rest = &rest[start + 1..];
         let Some((&marker, after)) = rest.split_first() else { break };
@@ -60,11 +60,11 @@ pub fn read(bytes: &[u8]) -> Result<Header, DecodeError> {
             _ => return Err(broken(format!("0xff{marker:02x} is no marker"))),
         }
     }
-    // Pillow has no pixels to load where no scan was met.
+    // Without a scan Pillow has no pixels to load.
     Err(if frame.is_some() { TRUNCATED } else { broken("it has no frame") })
 }
 
-/// The content of the segment that begins with its length, and what is behind it.
+/// Splits the content of a segment, which begins with its length, from the bytes after it.
 fn segment(bytes: &[u8]) -> Result<(&[u8], &[u8]), DecodeError> {
     let (length, rest) = bytes.split_first_chunk().ok_or(TRUNCATED)?;
     let content = usize::from(u16::from_be_bytes(*length)).saturating_sub(2);

@@ -1,4 +1,4 @@
-//! PNG files: a few photographs of ImageNet are such, under the name `.JPEG`.
+//! PNG files. A few photographs of ImageNet are PNG files with the extension `.JPEG`.
 
 use std::io::Cursor;
 
@@ -20,12 +20,12 @@ impl From<DecodingError> for DecodeError {
 
 fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, DecodeError> {
     let mut options = DecodeOptions::default();
-    // As Pillow: a chunk with a wrong check sum is an error, even one that does not matter to the pixels.
+    // As in Pillow, a chunk with a wrong check sum is an error, even if it does not affect the pixels.
     options.set_skip_ancillary_crc_failures(false);
     options.set_ignore_text_chunk(true);
     options.set_ignore_iccp_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
-    // What an image may take is bounded by its number of pixels.
+    // The number of pixels bounds the memory of an image.
     decoder.set_limits(Limits { bytes: usize::MAX });
     decoder.set_transformations(Transformations::IDENTITY);
     Ok(decoder.read_info()?)
@@ -40,10 +40,10 @@ pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
     Ok((reader.info().width as usize, reader.info().height as usize))
 }
 
-/// The pixels. Transparency is dropped, not blended with anything.
+/// The pixels. Transparency is dropped without blending.
 ///
 /// # Errors
-/// When the file is truncated or broken. This is stricter than Pillow, which does not mind what is behind the last row.
+/// If the file is truncated or broken. This is stricter than Pillow, which ignores everything after the last row.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let mut reader = open(bytes)?;
     let broken = |why: &str| DecodeError::Broken { format: "PNG", why: why.to_owned() };
@@ -63,7 +63,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     Ok(Image::new(width, height, pixels))
 }
 
-/// The palette as Pillow has it: indices without an entry are black.
+/// The palette as in Pillow: indices without an entry are black.
 fn complete(palette: &[u8]) -> Vec<[u8; 3]> {
     let mut colours = vec![[0; 3]; 256];
     for (colour, given) in colours.iter_mut().zip(palette.as_chunks::<3>().0) {
@@ -86,7 +86,7 @@ fn extend_rgb(out: &mut Vec<u8>, row: &[u8], width: usize, kind: ColorType, dept
             let scale = 255 / ((1_u32 << depth as u32) - 1) as u8;
             out.extend(samples(row, depth, width).flat_map(|grey| [grey * scale; 3]));
         }
-        // Of the wide ones, the upper byte.
+        // The upper byte of a 16-bit sample.
         ColorType::Rgb if wide => out.extend(row.as_chunks::<6>().0.iter().flat_map(|&[r, _, g, _, b, _]| [r, g, b])),
         ColorType::Rgb => out.extend(row),
         ColorType::GrayscaleAlpha if wide => out.extend(row.as_chunks::<4>().0.iter().flat_map(|pixel| [pixel[0]; 3])),

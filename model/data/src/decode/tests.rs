@@ -107,8 +107,9 @@ fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// Of 300 damaged copies of each file Pillow decodes so many, namely these. Of the kinds that do not go through libjpeg's own
-/// transform the pixels are the same, too; in the others coefficients that overflow do so in another way.
+/// Pillow decodes this number of 300 damaged copies of each file, namely these copies. Of the kinds that do not go
+/// through libjpeg's own transform the pixels are the same, too; in the others coefficients that overflow do so in
+/// another way.
 #[test]
 fn damaged_files_fare_as_with_pillow() {
     for (name, decodable, which, pixels) in [
@@ -153,7 +154,7 @@ fn damaged_files_fare_as_with_pillow() {
     }
 }
 
-/// Pillow says so, too: libjpeg asks for what is behind the last row before it gives it out.
+/// Pillow reports it too: libjpeg reads the bytes after the last row before it returns that row.
 #[test]
 fn a_file_may_have_more_behind_its_end_but_not_less() {
     let whole = file("tests/images", "420.jpg");
@@ -170,7 +171,7 @@ fn a_file_may_have_more_behind_its_end_but_not_less() {
 #[test]
 fn no_damage_to_a_png_goes_unnoticed() {
     let whole = file("tests/images", "palette4.png");
-    // What follows the pixels is an end mark of 12 bytes, which nobody reads.
+    // An end mark of 12 bytes follows the pixels; no decoder reads it.
     for at in 8..whole.len() - 12 {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -231,11 +232,11 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     hint: convert it to JPEG or PNG; the name of the file does not matter
     ");
     insta::assert_snapshot!(text(decode(b"not an image").unwrap_err()), @r"
-    this is no image: its 12 bytes do not begin like one
+    this is not an image: its 12 bytes do not begin like one
     hint: remove the file from the data set, or fetch it again
     ");
     insta::assert_snapshot!(text(DecodeError::TooLarge { width: 65535, height: 65535 }), @r"
-    an image of 65535x65535 pixels is larger than any that is decoded
+    an image of 65535x65535 pixels is too large to decode
     hint: make it smaller: at most 178956970 pixels are decoded
     ");
     insta::assert_snapshot!(text(decode(&file("tests/images", "grey.jpg")[..600]).unwrap_err()), @r"

@@ -1,4 +1,4 @@
-//! The three parts of ImageNet, and where an image of each lies.
+//! The three splits of ImageNet, and the paths of their images.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use dinov3_ground::{Hint, Hints};
 /// A split of ImageNet: `ImageNet.Split` of the reference's `dinov3/data/datasets/image_net.py`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Split {
-    /// The images that are trained on, in a folder a class.
+    /// The training images, in one folder per class.
     Train,
-    /// The images that are validated on, in a folder a class.
+    /// The validation images, in one folder per class.
     Val,
-    /// The images without labels, all in one folder.
+    /// The test images, without labels, all in one folder.
     Test,
 }
 
-/// A word that names no split.
+/// A word is not the name of a split.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no split of ImageNet")]
+#[error("`{given}` is not a split of ImageNet")]
 pub struct UnknownSplit {
-    /// The word.
+    /// The given word.
     pub given: String,
 }
 
@@ -38,10 +38,10 @@ impl Hint for UnknownSplit {
 }
 
 impl Split {
-    /// All three.
+    /// All splits.
     pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
-    /// Its name in dataset strings and in the names of tables: `TRAIN`, `VAL` or `TEST`.
+    /// The name in dataset strings and in the names of tables: `TRAIN`, `VAL` or `TEST`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Train => "TRAIN",
@@ -50,7 +50,7 @@ impl Split {
         }
     }
 
-    /// Its folder below the root of ImageNet.
+    /// The folder below the root of ImageNet.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -59,7 +59,7 @@ impl Split {
         }
     }
 
-    /// How many images the official ImageNet has in it.
+    /// The number of images in the official ImageNet.
     pub const fn official_len(self) -> usize {
         match self {
             Self::Train => 1_281_167,
@@ -68,12 +68,12 @@ impl Split {
         }
     }
 
-    /// Whether its images have classes.
+    /// Whether the images have classes.
     pub const fn has_classes(self) -> bool {
         !matches!(self, Self::Test)
     }
 
-    /// The file of an image, below the root of ImageNet; a test image's class means nothing.
+    /// The file of an image, below the root of ImageNet. The class of a test image is ignored.
     pub fn image_path(self, actual_index: u32, class_id: &str) -> PathBuf {
         let mut path = PathBuf::from(self.folder());
         if self.has_classes() {
@@ -114,7 +114,7 @@ impl FromStr for Split {
 mod tests {
     use super::*;
 
-    /// What the reference's `get_image_relpath` gives.
+    /// The paths of the reference's `get_image_relpath`.
     #[test]
     fn images_lie_where_the_reference_looks() {
         for (split, index, class_id, path) in [

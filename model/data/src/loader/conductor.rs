@@ -1,4 +1,5 @@
-//! The one thread that decides: what is read, what is drawn, what replaces an unusable image, when a batch is whole.
+//! The conductor: the thread that decides which files are read, draws parameters, replaces unusable images, and
+//! completes batches.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,11 +16,11 @@ use crate::dataset::Dataset;
 use crate::masking::Masks;
 use crate::random::Streams;
 
-/// What the conductor is told.
+/// The events that the conductor receives.
 pub(super) enum Event {
-    /// A file was read, or why not.
+    /// A file was read, or could not be read.
     Read(Place, Result<File, String>),
-    /// Crops were made, or why the file could not be decoded.
+    /// Crops were made, or the file could not be decoded.
     Cut(Place, Result<Crops, String>),
     /// A thread of the pool panicked.
     Panicked(String),
@@ -29,20 +30,20 @@ pub(super) enum Event {
     Stop,
 }
 
-/// An image of a batch, on its way.
+/// An image of an unfinished batch.
 struct Sample {
-    /// Which of the dataset; another once it was replaced.
+    /// The index in the dataset; changes when the image is replaced.
     index: usize,
     file: Option<File>,
-    /// The stream as it stood before this image's parameters were drawn.
+    /// The state of the stream before the draw of this image's parameters.
     before: Option<Streams>,
     crops: Option<Crops>,
 }
 
-/// A batch on its way.
+/// An unfinished batch.
 struct Pending {
     samples: Vec<Sample>,
-    /// How many have had their parameters drawn.
+    /// Number of images with drawn parameters.
     drawn: usize,
     masks: Option<Masks>,
     /// The stream as it stood after the masks were drawn.
@@ -70,7 +71,7 @@ pub(super) struct Made {
     pub(super) broken: Vec<usize>,
 }
 
-/// The images that cannot be used, and who is told of them.
+/// The unusable images, and the callback for them.
 pub(super) struct Broken {
     images: HashSet<usize>,
     count: Arc<AtomicUsize>,
@@ -78,12 +79,12 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// Those of before, of which nobody is told again.
+    /// Starts with the unusable images of an earlier run. The callback is not called for them again.
     pub(super) fn new(before: &BTreeSet<usize>, told: OnUnusable) -> Self {
         Self { images: before.iter().copied().collect(), count: Arc::new(AtomicUsize::new(before.len())), told }
     }
 
-    /// How many there are, now and later.
+    /// The shared count of unusable images.
     pub(super) fn count(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.count)
     }
@@ -103,24 +104,24 @@ pub(super) struct Conductor {
     settings: Settings,
     pool: Pool,
     outbox: Sender<Result<Made, LoaderError>>,
-    /// Each worker's, in the reference's terms.
+    /// One stream for each of the reference's workers.
     streams: Vec<Streams>,
     pending: BTreeMap<u64, Pending>,
     /// Begun batches, those before the position that the loader was started at among them.
     begun: u64,
     /// Batches that the trainer has not taken yet.
     untaken: usize,
-    /// The batch whose parameters are drawn next.
+    /// The number of the batch whose parameters are drawn next.
     drawing: u64,
     broken: Broken,
-    /// How often an image of a place was replaced, for those where it was.
+    /// Number of replacements for each place whose image was replaced.
     replaced: HashMap<Place, usize>,
     ended: bool,
 }
 
-/// Why the conductor ends.
+/// The reason why the conductor ends.
 enum End {
-    /// Nobody wants more.
+    /// The loader was dropped.
     Stopped,
     Failed(LoaderError),
 }
@@ -153,7 +154,8 @@ impl Conductor {
         }
     }
 
-    /// Until the sampler's last batch is out, something fails, or the loader is dropped. Hangs up on both sides at the end.
+    /// Runs until the sampler's last batch is sent, an error occurs, or the loader is dropped. Closes the channels on
+    /// both sides at the end.
     pub(super) fn run(mut self, inbox: &Receiver<Event>) {
         let end = loop {
             self.begin();
@@ -166,7 +168,7 @@ impl Conductor {
             }
         };
         if let End::Failed(error) = end {
-            // If nobody listens, nobody misses it.
+            // A failed send means that the loader was dropped, and is ignored.
             let _ = self.outbox.send(Err(error));
         }
     }
@@ -193,7 +195,7 @@ impl Conductor {
         Ok(())
     }
 
-    /// Begins as many batches as there is room for.
+    /// Begins batches up to the allowed number.
     fn begin(&mut self) {
         while !self.ended && self.untaken < self.settings.prefetch {
             let indices: Vec<_> = self.sampler.by_ref().take(self.settings.batch_size).collect();
@@ -221,7 +223,7 @@ impl Conductor {
         &mut self.pending(place.batch).samples[place.image]
     }
 
-    /// Draws parameters for all images whose turn it is and whose size is known, and a batch's masks after its last image.
+    /// Draws parameters in order for all images with a known size, and a batch's masks after its last image.
     fn draw(&mut self) {
         while let Some(pending) = self.pending.get_mut(&self.drawing) {
             let streams = &mut self.streams[(self.drawing % self.settings.streams as u64) as usize];
@@ -238,8 +240,8 @@ impl Conductor {
         }
     }
 
-    /// Draws parameters anew for an image that was replaced after its own had been drawn: from the stream as it stood then,
-    /// so that those after it keep theirs.
+    /// Draws new parameters for an image that was replaced after the draw of its parameters. The draw starts from the
+    /// state of the stream before the first draw, so later images keep their parameters.
     fn redraw(&mut self, place: Place) {
         let drawn = self.pending.get(&place.batch).is_some_and(|pending| place.image < pending.drawn);
         if !drawn {
@@ -253,7 +255,7 @@ impl Conductor {
         }
     }
 
-    /// Reads the next image of the dataset in place of one that cannot be used.
+    /// Reads the next image of the dataset as the replacement of an unusable image.
     fn replace(&mut self, place: Place, reason: &str) -> Result<(), End> {
         let index = self.sample(place).index;
         let name = self.dataset.name_of(index);
@@ -275,7 +277,7 @@ impl Conductor {
         Ok(())
     }
 
-    /// Sends off whole batches, in order.
+    /// Sends complete batches, in order.
     fn deliver(&mut self) {
         while let Some(first) = self.pending.first_entry() {
             let whole = first.get().masks.is_some() && first.get().samples.iter().all(|sample| sample.crops.is_some());
@@ -288,7 +290,7 @@ impl Conductor {
             let crops = samples.into_iter().filter_map(|sample| sample.crops).collect();
             if let (Some(masks), Some(after)) = (masks, after) {
                 let stream = (number % self.settings.streams as u64) as usize;
-                // A loader that is being dropped says so by an event.
+                // A dropped loader sends its own event.
                 let _ = self.outbox.send(Ok(Made { batch: Batch::new(crops, masks), stream, after, broken }));
             }
         }

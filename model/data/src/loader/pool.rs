@@ -1,4 +1,4 @@
-//! Threads that read, decode and make crops.
+//! The pool of threads that read, decode and make crops.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,21 +12,22 @@ use crate::collate::Collation;
 use crate::dataset::Dataset;
 use crate::decode;
 
-/// The place of an image: which batch, and which of its images.
+/// The place of an image: the number of the batch, and the index of the image in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub(super) batch: u64,
     pub(super) image: usize,
 }
 
-/// An image's file, and the size that it says its picture has.
+/// An image's file, and the size from its header.
 pub(super) struct File {
     pub(super) bytes: Vec<u8>,
     pub(super) width: usize,
     pub(super) height: usize,
 }
 
-/// Hands work to the threads. Crops come before files, so that what is at hand is finished before more is begun.
+/// Hands work to the threads. Crops come before files, so that begun images are finished before further images are
+/// begun.
 pub(super) struct Pool {
     files: Sender<(Place, usize)>,
     crops: Sender<(Place, File, Parameters)>,
@@ -55,13 +56,13 @@ impl Pool {
         Ok((Self { files, crops }, threads))
     }
 
-    /// Asks for the file of the dataset's image `index`.
+    /// Queues the read of the dataset's image `index`.
     pub(super) fn read(&self, place: Place, index: usize) {
-        // The threads live as long as this queue.
+        // The threads live as long as this queue, so the send cannot fail.
         let _ = self.files.send((place, index));
     }
 
-    /// Asks for the crops of a file.
+    /// Queues the crops of a file.
     pub(super) fn cut(&self, place: Place, file: File, parameters: Parameters) {
         let _ = self.crops.send((place, file, parameters));
     }
@@ -76,7 +77,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Until the pool is dropped.
+    /// Works until the pool is dropped.
     fn run(self) {
         loop {
             let event = select_biased! {

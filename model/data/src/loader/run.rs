@@ -13,30 +13,30 @@ use crate::dataset::Dataset;
 use crate::random::{ProbabilityError, STATE_BYTES, Streams};
 use crate::samplers::{InfiniteSampler, SamplerError, SamplerSettings, ShardedInfiniteSampler};
 
-/// Where a run goes on, and with what.
+/// The settings of a run's loaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Start {
     /// This process's rank.
     pub rank: usize,
-    /// How many ranks there are.
+    /// The number of ranks.
     pub world: usize,
     /// The first iteration.
     pub iteration: u64,
-    /// Threads of each resolution's loader.
+    /// Number of threads of each resolution's loader.
     pub threads: usize,
-    /// Batches that each loader makes ahead.
+    /// Number of batches that each loader makes ahead.
     pub prefetch: usize,
-    /// Images that may be unusable.
+    /// Number of images that may be unusable.
     pub broken_limit: usize,
 }
 
-/// Why a run's loaders cannot be started.
+/// The reason why a run's loaders cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The samples cannot be put in order.
+    /// The sampler cannot be made.
     #[error("the samples cannot be put in order: {0}")]
     Sampler(#[from] SamplerError),
-    /// `crops.global_local_crop_pairs_ratios` are no shares of one.
+    /// `crops.global_local_crop_pairs_ratios` are not probabilities.
     #[error("crops.global_local_crop_pairs_ratios: {0}")]
     Ratios(#[from] ProbabilityError),
     /// A loader cannot be started.
@@ -67,12 +67,12 @@ impl Hint for StartError {
     }
 }
 
-/// Where a run's loader stands between two batches: what a file keeps of it.
+/// The position of a run's loader between two batches, for a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunPosition {
-    /// The numbers.
+    /// The numbers of the position.
     pub at: RunAt,
-    /// The random streams, [`STATE_BYTES`] each: those of the first loader, then those of the next.
+    /// The random streams, [`STATE_BYTES`] each: the streams of the first loader, then of the next.
     pub streams: Vec<u8>,
 }
 
@@ -84,27 +84,28 @@ pub struct RunAt {
     pub iteration: u64,
     /// The rank.
     pub rank: usize,
-    /// How many ranks there are.
+    /// The number of ranks.
     pub world: usize,
-    /// Images of a batch.
+    /// Number of images per batch.
     pub batch_size: usize,
-    /// Images of the dataset.
+    /// Number of images of the dataset.
     pub samples: usize,
-    /// Of each resolution's loader.
+    /// The position of each resolution's loader.
     pub loaders: Vec<LoaderAt>,
 }
 
-/// How far the loader of one resolution has come.
+/// The position of the loader of one resolution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoaderAt {
-    /// Batches that were taken.
+    /// Number of taken batches.
     pub taken: u64,
-    /// Images that could not be used.
+    /// Indices of the unusable images.
     pub broken: Vec<usize>,
 }
 
-/// Batches of a run, without end. With crops of several sizes, a batch is of one of them, the same on all ranks.
+/// An endless iterator over the batches of a run. With several crop sizes, each batch has one of the sizes, the same on
+/// all ranks.
 pub struct RunLoader {
     loaders: Vec<Loader>,
     choice: Option<CombinedChoice>,
@@ -113,11 +114,11 @@ pub struct RunLoader {
 }
 
 impl RunLoader {
-    /// Starts the loaders of `config`. `base_seed` is called once for each, in order: the reference draws it from torch's global
-    /// generator. `unusable` is told of every image that cannot be used.
+    /// Starts the loaders of `config`. `base_seed` is called once for each loader, in order; the reference draws this
+    /// seed from torch's global generator. The loaders call `unusable` for every image that cannot be used.
     ///
     /// # Errors
-    /// When a number cannot be honoured, or there are no threads to be had.
+    /// If a number cannot be honoured, or the system cannot start the threads.
     pub fn start(
         config: &DataConfig,
         dataset: &Arc<dyn Dataset>,
@@ -132,8 +133,9 @@ impl RunLoader {
         Self::begin(config, dataset, start, positions.collect(), unusable)
     }
 
-    /// Starts the loaders of `config` where those of `position` stood: the batches are those that would have come next, to the bit. The
-    /// samplers go on in the order that began at the position's iteration, and `start.iteration` does not count.
+    /// Starts the loaders of `config` where those of `position` stood: the batches are those that would have come next,
+    /// to the bit. The samplers go on in the order that began at the position's iteration, and `start.iteration` does
+    /// not count.
     ///
     /// # Errors
     /// As [`RunLoader::start`], and when dataset, batch size, ranks, resolutions or workers are not the position's.
@@ -208,7 +210,7 @@ impl RunLoader {
         }
     }
 
-    /// How many different images have been unusable so far.
+    /// Number of different unusable images so far.
     pub fn broken(&self) -> usize {
         self.loaders.iter().map(Loader::broken).max().unwrap_or(0)
     }

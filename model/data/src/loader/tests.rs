@@ -21,7 +21,7 @@ const PHOTOGRAPHS: [&[u8]; 3] = [
     include_bytes!("../../../../golden/photographs/coffee.jpg"),
 ];
 
-/// Twenty images, some of them not what they should be.
+/// Twenty images, some of them unusable.
 #[derive(Default)]
 struct Album {
     missing: HashSet<usize>,
@@ -93,7 +93,7 @@ fn start(album: Album, settings: Settings) -> Loader {
     start_telling(album, settings).0
 }
 
-/// And what it tells of unusable images.
+/// The batches of a loader and its reports of unusable images.
 fn start_telling(album: Album, settings: Settings) -> (Loader, Receiver<Unusable>) {
     let (told, unusable) = channel();
     // A test that does not listen has dropped the other end.
@@ -105,7 +105,7 @@ fn batches(album: Album, settings: Settings) -> Vec<Batch> {
     start(album, settings).collect::<Result<_, _>>().unwrap()
 }
 
-/// What the reference's workers do: each makes whole batches with a stream of its own, in turn.
+/// The reference's workers: each makes whole batches in turn, with its own stream.
 fn one_after_another() -> Vec<Batch> {
     let mut streams = [0, 1].map(|worker| Streams::of_worker(99, worker));
     let batch = |number: usize| {
@@ -172,7 +172,7 @@ fn a_vanished_file_is_replaced_by_the_next_image_that_can_be_read() {
     assert!(found == batches(album(), Settings { threads: 1, prefetch: 1, ..SETTINGS }));
 }
 
-/// Seen to fail: each was a warning of `tracing`, which nobody listened to.
+/// Seen to fail: each report was a warning of `tracing` without a subscriber.
 #[test]
 fn each_unusable_image_is_told_once() {
     let album = Album { missing: [4, 5].into(), truncated: [9].into(), ..Album::default() };
@@ -187,10 +187,11 @@ fn each_unusable_image_is_told_once() {
     ");
 }
 
-/// Batches go on as they would have, whatever was made ahead and however many threads there are, and an unusable image of before counts.
+/// Batches go on as they would have, whatever was made ahead and however many threads there are, and an unusable image
+/// of before counts.
 ///
-/// Seen red: with the streams as the threads had left them, with all of them as they stood after the last batch alone, and with those of
-/// the first batch.
+/// Seen red: with the streams as the threads had left them, with all of them as they stood after the last batch alone,
+/// and with those of the first batch.
 #[test]
 fn a_loader_goes_on_from_another_ones_position() {
     let album = || Album { truncated: [4].into(), missing: [13].into(), ..Album::default() };

@@ -2,14 +2,14 @@
 
 use crate::random::{NumpyRandom, PythonRandom};
 
-/// The fewest patches that a block aims at. It may get fewer where less is left to mask.
+/// The smallest target size of a block in patches. A block may be smaller if fewer patches are left to mask.
 const MIN_NUM_PATCHES: f64 = 4.0;
-/// Height over width of a block, least and greatest.
+/// Smallest and largest ratio of height to width of a block.
 const ASPECT: (f64, f64) = (0.3, 1.0 / 0.3);
-/// How often a place for a block is tried.
+/// Number of attempts to place a block.
 const ATTEMPTS: usize = 10;
 
-/// Draws masks: blocks first, then single patches until as many are masked as were asked for.
+/// Draws masks: blocks first, then single patches up to the requested number.
 #[derive(Clone, Debug)]
 pub struct MaskingGenerator {
     height: usize,
@@ -19,8 +19,8 @@ pub struct MaskingGenerator {
 }
 
 impl MaskingGenerator {
-    /// Of `height` by `width` patches, with blocks of at most `max_num_patches`. The reference's other options stay at their
-    /// defaults, as in its trainer.
+    /// A generator for `height` by `width` patches and blocks of at most `max_num_patches`. The reference's other
+    /// options keep their defaults, as in its trainer.
     pub fn new(height: usize, width: usize, max_num_patches: f64) -> Self {
         Self { height, width, max_num_patches, log_aspect_ratio: (ASPECT.0.ln(), ASPECT.1.ln()) }
     }
@@ -28,7 +28,7 @@ impl MaskingGenerator {
     /// A mask `[height, width]` with `num_masking_patches` patches masked.
     ///
     /// # Panics
-    /// When there are fewer patches than that.
+    /// If there are fewer than `num_masking_patches` patches.
     pub fn draw(&self, num_masking_patches: usize, python: &mut PythonRandom, numpy: &mut NumpyRandom) -> Vec<bool> {
         let mut mask = vec![false; self.height * self.width];
         let mut masked = 0;
@@ -40,7 +40,7 @@ impl MaskingGenerator {
             }
             masked += newly_masked;
         }
-        // Taken from NumPy's stream even if nothing is left to mask.
+        // Drawn from NumPy's stream even if no patch is left to mask.
         let free: Vec<_> = (0..mask.len()).filter(|patch| !mask[*patch]).collect();
         for patch in numpy.choice_without_replacement(&free, num_masking_patches - masked) {
             mask[patch] = true;
@@ -48,7 +48,8 @@ impl MaskingGenerator {
         mask
     }
 
-    /// Masks a block with 1 to `most` patches that are not masked yet, and returns how many. 0 if no place was found.
+    /// Masks a block with 1 to `most` patches that are not masked yet, and returns their number; 0 if no place was
+    /// found.
     fn block(&self, mask: &mut [bool], most: f64, python: &mut PythonRandom) -> usize {
         for _ in 0..ATTEMPTS {
             let area = python.uniform(MIN_NUM_PATCHES, most);

@@ -4,7 +4,7 @@ use dinov3_ground::{Hint, Hints};
 
 use crate::random::PythonRandom;
 
-/// Which patches of which global crops are masked.
+/// The masked patches of the global crops of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Masks {
     values: Vec<bool>,
@@ -12,22 +12,22 @@ pub struct Masks {
     upperbound: usize,
 }
 
-/// Why a part of a batch cannot be had.
+/// The reason why a batch cannot be divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubsetError {
-    /// Not two masks an image.
-    #[error("{0} masks are not two of each image")]
+    /// The number of masks is not two per image.
+    #[error("{0} masks are not two per image")]
     Odd(usize),
-    /// Less than an image.
+    /// The requested part holds less than one image.
     #[error("{images} images cannot be divided by {divide_by}")]
     TooFew {
-        /// How many there are.
+        /// The number of images.
         images: usize,
-        /// By what.
+        /// The divisor.
         divide_by: usize,
     },
-    /// The reference would go on for ever here.
-    #[error("nothing is masked in the whole batch, and a part of it needs something masked")]
+    /// No patch of the batch is masked. The reference would loop forever.
+    #[error("no patch of the whole batch is masked, and a part of the batch needs a masked patch")]
     NothingMasked,
 }
 
@@ -43,10 +43,10 @@ impl Hint for SubsetError {
 }
 
 impl Masks {
-    /// Masks `[B', N]` of `tokens` patches each.
+    /// Makes masks `[B', N]` with `tokens` patches each.
     ///
     /// # Panics
-    /// When there are no tokens, or values that are no whole mask.
+    /// If `tokens` is 0, or the number of values is not a multiple of `tokens`.
     pub fn new(values: Vec<bool>, tokens: usize, upperbound: usize) -> Self {
         let whole = tokens > 0 && values.len().is_multiple_of(tokens);
         assert!(whole, "{} values are no whole masks of {tokens}", values.len());
@@ -58,27 +58,27 @@ impl Masks {
         &self.values
     }
 
-    /// B': crops that a mask was drawn for, twice the images.
+    /// B': number of crops with a drawn mask, twice the number of images.
     pub fn images(&self) -> usize {
         self.values.len() / self.tokens
     }
 
-    /// N: patches of a crop.
+    /// N: number of patches per crop.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// `upperbound`: as many patches as were to be masked.
+    /// `upperbound`: number of patches that were requested to be masked.
     pub fn upperbound(&self) -> usize {
         self.upperbound
     }
 
-    /// `mask_indices_list` `[n]`: where [`Masks::values`] are true. Its length is `n_masked_patches`.
+    /// `mask_indices_list` `[n]`: the indices at which [`Masks::values`] is true. Its length is `n_masked_patches`.
     pub fn indices(&self) -> Vec<i64> {
         self.values.iter().zip(0..).filter(|(masked, _)| **masked).map(|(_, index)| index).collect()
     }
 
-    /// `masks_weight` `[n]`: of each masked patch, 1 over the number of those of its crop.
+    /// `masks_weight` `[n]`: for each masked patch, 1 over the number of masked patches of its crop.
     pub fn weights(&self) -> Vec<f32> {
         let of_crop = |crop: &[bool]| {
             let count = crop.iter().filter(|masked| **masked).count();
@@ -87,11 +87,11 @@ impl Masks {
         self.values.chunks_exact(self.tokens).flat_map(of_crop).collect()
     }
 
-    /// Those of the first `1 / divide_by` of the images (`get_batch_subset`). If nothing of them is masked, the masks are shuffled
-    /// among all crops until something is. The upper bound stays that of the whole.
+    /// The masks of the first `1 / divide_by` of the images (`get_batch_subset`). If none of their patches is masked,
+    /// the masks are shuffled among all crops until one is. The upper bound of the whole batch is kept.
     ///
     /// # Errors
-    /// When the images cannot be divided, or nothing is masked at all.
+    /// If the images cannot be divided, or no patch of the batch is masked.
     pub fn subset(&self, divide_by: usize, python: &mut PythonRandom) -> Result<Self, SubsetError> {
         let all: Vec<&[bool]> = self.values.chunks_exact(self.tokens).collect();
         if all.len() % 2 == 1 {

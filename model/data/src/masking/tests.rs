@@ -10,7 +10,7 @@ fn bytes(mask: &[bool]) -> impl Iterator<Item = u8> {
     mask.iter().map(|masked| u8::from(*masked))
 }
 
-/// What the streams give next, which shows that as much was drawn as by the reference.
+/// The next draws of the streams, which show that the number of draws equals the reference's.
 fn next(streams: &mut Streams) -> (i64, i64) {
     (streams.python.randint(0, NEXT), streams.numpy.randint(0, NEXT))
 }
@@ -50,8 +50,8 @@ fn masking(side: usize, probability: f64, ratio: (f64, f64)) -> Masking {
     Masking { side, probability, ratio, random_circular_shift: false, max_num_patches, local_batch_size: None }
 }
 
-/// Batches of the reference's `collate_data_and_cast`: all masks, indices and weights, the sum of the upper bounds, and the next
-/// of each stream.
+/// Batches of the reference's `collate_data_and_cast`: all masks, indices and weights, the sum of the upper bounds, and
+/// the next of each stream.
 #[test]
 fn masks_of_batches() {
     let published = masking(14, 0.5, (0.1, 0.5));
@@ -143,7 +143,7 @@ fn largest_blocks() {
 fn fractions() {
     let of = |ratio, steps| super::linspace(ratio, steps).collect::<Vec<_>>();
     assert_eq!(of((0.1, 0.5), 1), [0.1]);
-    // Those before and at the middle would have other last bits if they came from the other end.
+    // The values before and at the middle would have other last bits if they were computed from the other end.
     let seven = [0.1, 0.166_666_67, 0.233_333_35, 0.299_999_98, 0.366_666_67, 0.433_333_34, 0.5];
     assert_eq!(of((0.1, 0.5), 7), seven);
     check(&of((0.1, 0.5), 3), &[0.1, 0.3, 0.5], "ef500ffbd0d83c99d7d088bd15213aab");

@@ -1,8 +1,8 @@
-//! As much of Python's literals as stands in the header of a `.npy` file.
+//! The part of Python's literals that occurs in the header of a `.npy` file.
 
 use std::fmt;
 
-/// Deeper than this no header is.
+/// The largest depth of nesting.
 const DEEPEST: usize = 8;
 
 /// A value.
@@ -10,7 +10,7 @@ const DEEPEST: usize = 8;
 pub enum Literal {
     /// In quotes, without escapes.
     Str(String),
-    /// Not negative.
+    /// A number that is not negative.
     Int(u64),
     /// `True` or `False`.
     Bool(bool),
@@ -41,7 +41,7 @@ impl fmt::Display for Literal {
     }
 }
 
-/// The one value that `text` holds, or what is wrong with it.
+/// Parses the only value of `text`; the error is a description of the problem.
 pub fn parse(text: &str) -> Result<Literal, String> {
     let mut rest = Rest(text);
     let value = rest.value(0)?;
@@ -51,17 +51,17 @@ pub fn parse(text: &str) -> Result<Literal, String> {
     }
 }
 
-/// What has not been read yet.
+/// The unread part of the text.
 struct Rest<'a>(&'a str);
 
 impl Rest<'_> {
-    /// The next character that is no space, which stays.
+    /// The next character that is not a space, without consuming it.
     fn next(&mut self) -> Option<char> {
         self.0 = self.0.trim_ascii_start();
         self.0.chars().next()
     }
 
-    /// Whether this character came next; if so, it is gone.
+    /// Consumes a character if it is the next one; returns whether it was.
     fn take(&mut self, wanted: char) -> bool {
         let found = self.next() == Some(wanted);
         if found {

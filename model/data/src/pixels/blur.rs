@@ -7,11 +7,11 @@ use kernel::{RADIUS, TAPS};
 
 pub use kernel::TorchVectors;
 
-/// The shortest side of an image that can be blurred: the kernel reaches 4 pixels beyond the border, which are reflected.
+/// The shortest side of an image that can be blurred: the kernel reaches 4 reflected pixels beyond the border.
 pub const SHORTEST_SIDE: usize = RADIUS + 1;
 
-/// Blurs `image` with a Gaussian of 9x9 taps, as torch does when held to AVX2, which is how golden sets are recorded.
-/// See [`blur_as`].
+/// Blurs `image` with a Gaussian of 9x9 taps, as torch does with AVX2. Golden sets are recorded with AVX2. See
+/// [`blur_as`].
 ///
 /// # Panics
 /// As [`blur_as`].
@@ -19,14 +19,15 @@ pub fn blur(image: &mut Image, sigma: f64) {
     blur_as(image, sigma, TorchVectors::Avx2);
 }
 
-/// Blurs `image` with a Gaussian of 9x9 taps: `v2.GaussianBlur(kernel_size=9)` on a PIL image. The border is reflected; sums are
-/// float32, rounded half to even.
+/// Blurs `image` with a Gaussian of 9x9 taps: `v2.GaussianBlur(kernel_size=9)` on a PIL image. The border is reflected;
+/// sums are float32, rounded half to even.
 ///
-/// torch sums 81 products a value in one order. Here the sums go along the axes, which is many times faster, and the few
-/// values that come so near to a half that the order decides are summed once more in torch's order. So the bytes are torch's.
+/// torch sums 81 products per value in one order. This function sums along the axes, many times faster. If a sum is so
+/// close to a half that the order of additions decides the rounding, the function sums again in torch's order. The
+/// bytes therefore equal torch's.
 ///
 /// # Panics
-/// When a side of `image` is shorter than [`SHORTEST_SIDE`], or `sigma` is not above 0. torchvision refuses both.
+/// If a side of `image` is shorter than [`SHORTEST_SIDE`], or `sigma` is not above 0. torchvision refuses both.
 pub fn blur_as(image: &mut Image, sigma: f64, vectors: TorchVectors) {
     let (width, height) = (image.width(), image.height());
     assert!(width.min(height) >= SHORTEST_SIDE, "an image of {width}x{height} is too small for a kernel of 9x9");
@@ -47,30 +48,31 @@ fn blurred_avx2(source: &Source, out: &mut [u8]) {
     blurred(source, out);
 }
 
-/// The image before.
+/// The unblurred image.
 struct Source {
     /// `[height, width, 3]`.
     bytes: Vec<u8>,
     width: usize,
     height: usize,
-    /// The kernel along either axis.
+    /// The kernel along one axis.
     kernel: [f32; TAPS],
 }
 
-/// A position up to [`RADIUS`] before 0 or behind the last of `side`, reflected about the first or last, which are not doubled.
+/// Reflects a position up to [`RADIUS`] before 0 or after the last of `side` positions. The first and the last position
+/// are not repeated.
 #[inline(always)]
 fn reflected(position: isize, side: usize) -> usize {
     let last = side as isize - 1;
     (last - (last - position.abs()).abs()) as usize
 }
 
-/// Values that are looked at together.
+/// Number of values in a block.
 const BLOCK: usize = 32;
 
 #[inline(always)]
 fn blurred(source: &Source, out: &mut [u8]) {
     let length = 3 * source.width;
-    // Rows blurred across, row y in slot y modulo TAPS: no more are needed at a time.
+    // Horizontally blurred rows, row y in slot y modulo TAPS. TAPS rows are enough at any time.
     let mut across = vec![0.0_f32; TAPS * length];
     let mut padded = vec![0.0_f32; length + 6 * RADIUS];
     let mut done = 0;
@@ -98,7 +100,7 @@ fn blurred(source: &Source, out: &mut [u8]) {
     }
 }
 
-/// Row `y`, blurred across.
+/// Blurs row `y` horizontally.
 #[inline(always)]
 fn row_across(source: &Source, y: usize, padded: &mut [f32], out: &mut [f32]) {
     let row = &source.bytes[3 * source.width * y..][..3 * source.width];
@@ -126,11 +128,12 @@ fn weighted(kernel: &[f32; TAPS], value: impl Fn(usize) -> f32) -> f32 {
     sum
 }
 
-/// A sum further from a half than this rounds as torch's does: the two orders of summation cannot be further apart. torch's
-/// 81 additions err by at most 2^-17 each, 0.00062 in all, ours by less than a third of that.
+/// The largest distance from a half at which a sum is in doubt. A sum further from a half rounds like torch's, because
+/// the two orders of summation differ by less. torch's 81 additions have an error of at most 2^-17 each, 0.00062 in
+/// total; our additions have less than a third of it.
 const DOUBT: f32 = 1e-3;
 
-/// One block blurred down; whether any value of it is in doubt.
+/// Blurs one block vertically; returns whether any of its values is in doubt.
 #[inline(always)]
 fn column_block(source: &Source, rows: &[&[f32]; TAPS], start: usize, block: &mut [u8; BLOCK]) -> bool {
     let rows: [&[f32; BLOCK]; TAPS] =
@@ -146,7 +149,7 @@ fn column_block(source: &Source, rows: &[&[f32]; TAPS], start: usize, block: &mu
     furthest.iter().any(|distance| *distance > 0.5 - DOUBT)
 }
 
-/// One block blurred down, values in doubt by torch's own sum.
+/// Blurs one block vertically and sums its values in doubt in torch's order.
 #[inline(always)]
 fn careful_block(source: &Source, rows: &[&[f32]; TAPS], y: usize, start: usize, block: &mut [u8]) {
     for (at, byte) in block.iter_mut().enumerate() {

@@ -13,34 +13,34 @@ pub use tensor::resize_tensor;
 /// A part of an image, in whole pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
-    /// Rows above it.
+    /// Number of rows above the region.
     pub top: usize,
-    /// Columns to the left of it.
+    /// Number of columns to the left of the region.
     pub left: usize,
-    /// Rows of it, at least 1.
+    /// Number of rows of the region, at least 1.
     pub height: usize,
-    /// Columns of it, at least 1.
+    /// Number of columns of the region, at least 1.
     pub width: usize,
 }
 
 impl Region {
-    /// All of `image`.
+    /// The whole `image`.
     pub fn all(image: &Image) -> Self {
         Self { top: 0, left: 0, height: image.height(), width: image.width() }
     }
 }
 
-/// Rows of `[_, 3]` bytes somewhere in an image.
+/// A view of rows of `[_, 3]` bytes in an image.
 #[derive(Clone, Copy)]
 struct Rows<'a> {
     bytes: &'a [u8],
-    /// Bytes from one row's start to the next.
+    /// Number of bytes from the start of a row to the start of the next.
     stride: usize,
-    /// Bytes before the first row.
+    /// Number of bytes before the first row.
     offset: usize,
-    /// Pixels in a row.
+    /// Width in pixels.
     width: usize,
-    /// Rows.
+    /// Height in pixels.
     height: usize,
 }
 
@@ -60,12 +60,13 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// `region` of `image`, resampled to `height` rows and `width` columns, then mirrored left to right where `flip` says so.
+/// Resamples `region` of `image` to `height` rows and `width` columns, then mirrors it left to right if `flip` is true.
 ///
-/// `v2.functional.resized_crop` (bicubic) on a PIL image, and `horizontal_flip`. A side that keeps its length is not resampled.
+/// Equals `v2.functional.resized_crop` (bicubic) on a PIL image, followed by `horizontal_flip`. A side that keeps its
+/// length is not resampled.
 ///
 /// # Panics
-/// When `region` is empty or reaches beyond `image`, or a side asked for is 0.
+/// If `region` is empty or reaches beyond `image`, or `height` or `width` is 0.
 pub fn crop_resized(image: &Image, region: Region, height: usize, width: usize, flip: bool) -> Image {
     let (right, bottom) = (region.left + region.width, region.top + region.height);
     assert!(right <= image.width() && bottom <= image.height(), "{region:?} of {}x{}", image.width(), image.height());
@@ -91,25 +92,27 @@ pub fn crop_resized(image: &Image, region: Region, height: usize, width: usize, 
     out
 }
 
-/// Which pass comes first decides the rounding between the two. Since version 13 Pillow goes down first where that drops more
-/// than twice as many rows as going across drops columns; earlier versions always went across first.
+/// The order of the two passes decides the rounding between them. Since version 13, Pillow runs the vertical pass first
+/// if it drops more than twice as many rows as the horizontal pass drops columns; earlier versions always ran the
+/// horizontal pass first.
 fn vertical_first(region: Region, height: usize, width: usize) -> bool {
     let (rows, columns) = (region.height as i64 - height as i64, region.width as i64 - width as i64);
     rows > 0 && rows > 2 * columns
 }
 
-/// `image` at another size. `v2.functional.resize` (bicubic) on a PIL image.
+/// Resizes `image`, as `v2.functional.resize` (bicubic) does on a PIL image.
 ///
 /// # Panics
-/// When a side, of `image` or asked for, is 0.
+/// If a side of `image`, `height` or `width` is 0.
 pub fn resize(image: &Image, height: usize, width: usize) -> Image {
     crop_resized(image, Region::all(image), height, width, false)
 }
 
-/// `image` with its shorter side made `size`, the longer in proportion, rounded down. `v2.Resize(size)` on a PIL image.
+/// Resizes `image` so that its shorter side is `size` and its longer side keeps the proportion, rounded down, as
+/// `v2.Resize(size)` does on a PIL image.
 ///
 /// # Panics
-/// When `size` or a side of `image` is 0.
+/// If `size` or a side of `image` is 0.
 pub fn resize_shorter(image: &Image, size: usize) -> Image {
     let (height, width) = shorter_side(image.height(), image.width(), size);
     resize(image, height, width)

@@ -26,7 +26,7 @@ fn sha(image: &Image) -> String {
     digest(image.pixels())
 }
 
-/// The same of float32 values, as little-endian bytes.
+/// The first 16 digits of the SHA-256 of float32 values, as little-endian bytes.
 fn sha_of_floats(values: &[f32]) -> String {
     digest(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }

@@ -1,4 +1,4 @@
-//! NumPy's newer generator (`numpy.random.Generator` over PCG64), as of 2.4.
+//! NumPy 2.4's newer generator (`numpy.random.Generator` over PCG64).
 
 use std::collections::HashSet;
 
@@ -8,37 +8,37 @@ use rand_pcg::rand_core::Rng;
 
 use super::seed_sequence::SeedSequence;
 
-/// Up to this many values, a choice keeps a set of what it took rather than a list of what there is.
+/// A choice from a population of at most this size keeps a set of the taken numbers, not a list of all numbers.
 const FEW: usize = 10_000;
-/// So it does where at most one of this many is chosen.
+/// A choice from a larger population also keeps a set if it takes at most one number in this many.
 const SPARSE: usize = 50;
 
 /// `numpy.random.default_rng(seed)`.
 #[derive(Clone, Debug)]
 pub struct NumpyGenerator {
     words: Pcg64,
-    /// The high half of a word whose low half was drawn.
+    /// The high half of a word, kept after its low half was drawn.
     half: Option<u32>,
 }
 
-/// Why numbers are no probabilities.
+/// The reason why numbers are not probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 pub enum ProbabilityError {
-    /// There is nothing to choose from.
+    /// There are no numbers.
     #[error("there are no probabilities")]
     None,
-    /// One is not a number.
+    /// A number is NaN.
     #[error("probability {0} is not a number")]
     NotANumber(usize),
-    /// One is below zero.
+    /// A number is below zero.
     #[error("probability {place} is {value}, below zero")]
     Negative {
-        /// Which, from 0.
+        /// Its index, from 0.
         place: usize,
         /// Its value.
         value: f64,
     },
-    /// Together they are not one, to about 1.5e-8.
+    /// The sum differs from 1 by more than about 1.5e-8.
     #[error("the probabilities sum to {0}, not to 1")]
     Sum(f64),
 }
@@ -64,15 +64,15 @@ impl NumpyGenerator {
         Self { words: Pcg64::new(wide(0), wide(4)), half: None }
     }
 
-    /// `random()`, of 0 to 1, 1 excluded: a multiple of 2⁻⁵³.
+    /// `random()`: a multiple of 2⁻⁵³ from 0 to 1, without 1.
     pub fn random(&mut self) -> f64 {
         (self.words.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// `choice(population, size, replace=False)`: which ones of `population` things, each a number from 0.
+    /// `choice(population, size, replace=False)`: the chosen numbers from 0 to `population`, without `population`.
     ///
     /// # Panics
-    /// When `size > population`, or the population has 2³² things or more.
+    /// If `size > population`, or `population` is 2³² or more.
     pub fn choice_without_replacement(&mut self, population: usize, size: usize) -> Vec<u32> {
         assert!(size <= population, "{size} of {population} cannot be chosen without replacement");
         let all = u32::try_from(population).expect("a population below 2^32");
@@ -81,7 +81,7 @@ impl NumpyGenerator {
             self.shuffle(&mut chosen, population - size);
             return chosen.split_off(population - size);
         }
-        // Floyd's algorithm: of j + 1 things take any, or the last if that one is taken.
+        // Floyd's algorithm: take any of j + 1 numbers, or the last if the drawn number is already taken.
         let mut taken = HashSet::with_capacity(size);
         let mut one = |j| {
             let any = self.at_most(j);
@@ -100,7 +100,7 @@ impl NumpyGenerator {
         cumulative.partition_point(|sum| *sum <= value)
     }
 
-    /// Exchanges each item from the last to number `first` with one before it, or with itself.
+    /// Exchanges each item, from the last to number `first`, with an earlier item or with itself.
     fn shuffle(&mut self, items: &mut [u32], first: usize) {
         for i in (first..items.len()).rev() {
             let other = self.at_most(i as u32);
@@ -108,8 +108,9 @@ impl NumpyGenerator {
         }
     }
 
-    /// Of 0 to `most`, included, by Lemire's method: the high half of a product, unless its low half is one of the few that
-    /// would make some numbers likelier. The population's bound keeps `most` below 2³² - 1.
+    /// A number from 0 to `most`, included, by Lemire's method: the high half of a product. A product is drawn again if
+    /// its low half is one of the few that would make some numbers likelier. The population's bound keeps `most` below
+    /// 2³² - 1.
     fn at_most(&mut self, most: u32) -> u32 {
         if most == 0 {
             return 0;
@@ -124,7 +125,7 @@ impl NumpyGenerator {
         }
     }
 
-    /// Half a word, the low one first.
+    /// Half a word, the low half first.
     fn next_u32(&mut self) -> u32 {
         if let Some(half) = self.half.take() {
             return half;
@@ -135,7 +136,7 @@ impl NumpyGenerator {
     }
 }
 
-/// The cumulative sums that [`NumpyGenerator::choice`] takes, as NumPy makes them of probabilities.
+/// The cumulative sums of probabilities for [`NumpyGenerator::choice`], computed as NumPy does.
 pub(crate) fn cumulative(probabilities: &[f64]) -> Result<Vec<f64>, ProbabilityError> {
     if let Some(place) = probabilities.iter().position(|p| p.is_nan()) {
         return Err(ProbabilityError::NotANumber(place));

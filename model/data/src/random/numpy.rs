@@ -1,13 +1,13 @@
-//! NumPy's global generator (`numpy.random.RandomState`), as of 2.4.
+//! NumPy 2.4's global generator (`numpy.random.RandomState`).
 
 use rand_mt::Mt;
 
 use super::twister::{Twister, WORDS};
 
-/// The longest key that [`NumpyRandom::from_array`] takes.
+/// The number of words in the longest key of [`NumpyRandom::from_array`].
 const STATE_WORDS: usize = WORDS;
 
-/// NumPy's legacy generator: `numpy.random.RandomState`, and what `numpy.random.seed` seeds.
+/// NumPy's legacy generator: `numpy.random.RandomState`, and the global generator that `numpy.random.seed` seeds.
 #[derive(Clone, Debug)]
 pub struct NumpyRandom {
     pub(super) words: Twister,
@@ -19,17 +19,17 @@ impl NumpyRandom {
         Self { words: Twister::new(Mt::new(seed)) }
     }
 
-    /// `RandomState(words)`. An array of one word is another seed than that word.
+    /// `RandomState(words)`. An array of one word gives another state than the word itself.
     ///
     /// # Panics
-    /// When there are no words, or more than 624.
+    /// If there are no words, or more than 624.
     pub fn from_array(words: &[u32]) -> Self {
         let length = words.len();
         assert!((1..=STATE_WORDS).contains(&length), "a seed is 1 to {STATE_WORDS} words, not {length}");
         Self { words: Twister::new(Mt::new_with_key(words.iter().copied())) }
     }
 
-    /// `numpy.random.seed(seed)`: what was drawn before does not matter any more.
+    /// `numpy.random.seed(seed)`: resets the state.
     pub fn seed(&mut self, seed: u32) {
         *self = Self::new(seed);
     }
@@ -42,10 +42,11 @@ impl NumpyRandom {
         *self = Self::from_array(words);
     }
 
-    /// `numpy.random.randint(low, high)`, of `low` to `high`, `high` excluded. With a size of n it is n of these.
+    /// `numpy.random.randint(low, high)`: from `low` to `high`, without `high`. A call with size n equals n of these
+    /// calls.
     ///
     /// # Panics
-    /// When `low >= high`.
+    /// If `low >= high`.
     pub fn randint(&mut self, low: i64, high: i64) -> i64 {
         assert!(low < high, "no integer from {low} on is below {high}");
         low.wrapping_add(self.at_most(high.wrapping_sub(low) as u64 - 1) as i64)
@@ -61,16 +62,17 @@ impl NumpyRandom {
         permutation
     }
 
-    /// `numpy.random.choice(values, size, replace=False)`. Draws as much for a size of 0 as for any other.
+    /// `numpy.random.choice(values, size, replace=False)`. The number of draws does not depend on `size`, even for 0.
     ///
     /// # Panics
-    /// When `size` is more than there are values.
+    /// If `size` exceeds the number of values.
     pub fn choice_without_replacement<T: Copy>(&mut self, values: &[T], size: usize) -> Vec<T> {
         assert!(size <= values.len(), "{size} of {} values cannot be chosen without replacement", values.len());
         self.permutation(values.len())[..size].iter().map(|place| values[*place]).collect()
     }
 
-    /// Of 0 to `most`, included; draws as many bits as `most` has, from the low end, until they are no more than it.
+    /// A number from 0 to `most`, included. Draws as many bits as `most` has, from the low end, repeatedly until they
+    /// are at most `most`.
     fn at_most(&mut self, most: u64) -> u64 {
         if most == 0 {
             return 0;

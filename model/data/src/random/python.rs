@@ -1,4 +1,4 @@
-//! Python's `random`, as of 3.11.
+//! Python 3.11's `random`.
 
 use rand_mt::Mt;
 
@@ -18,12 +18,12 @@ impl PythonRandom {
         Self { words: Twister::new(words) }
     }
 
-    /// `random.seed(seed)`: what was drawn before does not matter any more.
+    /// `random.seed(seed)`: resets the state.
     pub fn seed(&mut self, seed: u64) {
         *self = Self::new(seed);
     }
 
-    /// `random.random()`, of 0 to 1, 1 excluded: a multiple of 2⁻⁵³.
+    /// `random.random()`: a multiple of 2⁻⁵³ from 0 to 1, without 1.
     pub fn random(&mut self) -> f64 {
         let (high, low) = (self.words.next_u32() >> 5, self.words.next_u32() >> 6);
         (f64::from(high) * f64::from(1 << 26) + f64::from(low)) / (1u64 << 53) as f64
@@ -34,14 +34,14 @@ impl PythonRandom {
         a + (b - a) * self.random()
     }
 
-    /// `random.randint(a, b)`, of `a` to `b`, both included.
+    /// `random.randint(a, b)`: from `a` to `b`, both included.
     ///
     /// # Panics
-    /// When `a > b`.
+    /// If `a > b`.
     pub fn randint(&mut self, a: i64, b: i64) -> i64 {
         assert!(a <= b, "no integer is at least {a} and at most {b}");
         let width = b.wrapping_sub(a) as u64;
-        // All 2⁶⁴ integers are the one range whose width needs a 65th bit.
+        // Only the range of all 2⁶⁴ integers has a width that needs a 65th bit.
         let width = width.checked_add(1).expect("a range of fewer than 2^64 integers");
         a.wrapping_add(self.below(width) as i64)
     }
@@ -54,7 +54,8 @@ impl PythonRandom {
         }
     }
 
-    /// Of 0 to `bound`, excluded; draws as many bits as `bound` has until they are below it.
+    /// A number from 0 to `bound`, without `bound`. Draws as many bits as `bound` has, repeatedly until they are below
+    /// `bound`.
     fn below(&mut self, bound: u64) -> u64 {
         let bits = u64::BITS - bound.leading_zeros();
         loop {
@@ -65,7 +66,7 @@ impl PythonRandom {
         }
     }
 
-    /// `random.getrandbits(bits)` for 1 to 64: the low word first, what is too much cut off at a word's low end.
+    /// `random.getrandbits(bits)` for 1 to 64 bits: the low word first; surplus bits are cut off at a word's low end.
     fn bits(&mut self, bits: u32) -> u64 {
         if bits <= u32::BITS {
             return u64::from(self.words.next_u32() >> (u32::BITS - bits));

@@ -1,6 +1,6 @@
-//! How NumPy makes much of a little entropy (`numpy.random.SeedSequence`); torch's `DataLoader` seeds NumPy in the same way.
+//! NumPy's expansion of a seed (`numpy.random.SeedSequence`). torch's `DataLoader` seeds NumPy in the same way.
 
-/// Words of the pool.
+/// Number of words in the pool.
 const POOL: usize = 4;
 
 const ENTROPY: Scrambler = Scrambler { constant: 0x43b0_d7e5, factor: 0x931e_8875 };
@@ -20,7 +20,7 @@ impl Scrambler {
     }
 }
 
-/// `SeedSequence` of four words of entropy, the lowest first; missing ones are zero.
+/// `SeedSequence` of four words of entropy, the lowest first; missing words are zero.
 pub(super) struct SeedSequence {
     pool: [u32; POOL],
 }

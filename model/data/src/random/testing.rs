@@ -1,13 +1,13 @@
-//! How tests hold many draws against the ones that Python made.
+//! Helpers that compare many draws with Python's.
 
 use std::fmt::Debug;
 
 use sha2::{Digest, Sha256};
 
-/// How many draws a test compares.
+/// The number of draws that a test compares.
 pub(crate) const DRAWS: usize = 10_000;
 
-/// A number of which NumPy's `tobytes` gives these bytes.
+/// A number with the bytes of NumPy's `tobytes`.
 pub(crate) trait LittleEndian: Copy {
     fn extend(self, bytes: &mut Vec<u8>);
 }
@@ -31,7 +31,7 @@ pub(crate) fn digest<T: LittleEndian>(values: &[T]) -> String {
     Sha256::digest(&bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Holds values against the first of Python's, so that a person sees what differs, and then against the digest of all of Python's.
+/// Compares values with the first of Python's, for a readable difference, and then with the digest of all of Python's.
 #[track_caller]
 pub(crate) fn check<T: LittleEndian + PartialEq + Debug>(values: &[T], first: &[T], all: &str) {
     assert_eq!(&values[..first.len()], first);

@@ -1,29 +1,30 @@
-//! torch's generator on the CPU (`torch.Generator`), as of 2.8.0.
+//! torch 2.8.0's generator on the CPU (`torch.Generator`).
 
 use rand_mt::Mt;
 
 use super::twister::Twister;
 
-/// From this many values on, torch takes 64 bits for an integer.
+/// The number of values from which on torch takes 64 bits for an integer.
 const WIDE: u64 = 1 << 28;
-/// From this many elements on, torch permutes by another algorithm.
+/// The number of elements from which on torch permutes by another algorithm.
 const LARGE: u64 = u32::MAX as u64 / 20;
 
 /// torch's generator on the CPU.
 ///
-/// Each method is one call of torch with tensors of a single element, or of `randperm`. A tensor of n elements is n calls.
+/// Each method equals one call of torch with a tensor of a single element, or one call of `randperm`. A tensor of n
+/// elements equals n calls.
 #[derive(Clone, Debug)]
 pub struct TorchGenerator {
     pub(super) words: Twister,
 }
 
 impl TorchGenerator {
-    /// `torch.Generator().manual_seed(seed)`. The Twister takes the low 32 bits of the seed and no more.
+    /// `torch.Generator().manual_seed(seed)`. The Twister takes only the low 32 bits of the seed.
     pub fn new(seed: u64) -> Self {
         Self { words: Twister::new(Mt::new(seed as u32)) }
     }
 
-    /// `manual_seed(seed)`: what was drawn before does not matter any more.
+    /// `manual_seed(seed)`: resets the state.
     pub fn manual_seed(&mut self, seed: u64) {
         *self = Self::new(seed);
     }
@@ -38,23 +39,23 @@ impl TorchGenerator {
         self.words.next_u64()
     }
 
-    /// `torch.empty(1).uniform_(from, to).item()`, of `from` to `to`, both included because of rounding.
+    /// `torch.empty(1).uniform_(from, to).item()`: from `from` to `to`, both included because of rounding.
     ///
-    /// torch's kernels for AVX2, AVX-512 and aarch64 round once, by a fused multiply-add. Its kernel for x86 without AVX2 rounds
-    /// twice, and differs in the last bit of about every fourth number.
+    /// torch's kernels for AVX2, AVX-512 and aarch64 round once, by a fused multiply-add. Its kernel for x86 without
+    /// AVX2 rounds twice, and differs in the last bit of about every fourth number.
     pub fn uniform(&mut self, from: f32, to: f32) -> f32 {
         self.rand().mul_add(to - from, from)
     }
 
-    /// `torch.rand(1).item()`, of 0 to 1, 1 excluded.
+    /// `torch.rand(1).item()`: from 0 to 1, without 1.
     pub fn rand(&mut self) -> f32 {
         (self.random() & 0xff_ffff) as f32 / (1 << 24) as f32
     }
 
-    /// `torch.randint(low, high, (1,)).item()`, of `low` to `high`, `high` excluded.
+    /// `torch.randint(low, high, (1,)).item()`: from `low` to `high`, without `high`.
     ///
     /// # Panics
-    /// When `low >= high`.
+    /// If `low >= high`.
     pub fn randint(&mut self, low: i64, high: i64) -> i64 {
         assert!(low < high, "no integer from {low} on is below {high}");
         low.wrapping_add(self.below(high.wrapping_sub(low) as u64) as i64)
@@ -82,12 +83,13 @@ impl TorchGenerator {
         permutation
     }
 
-    /// `torch.empty((), dtype=torch.int64).random_().item()`, of 0 to 2⁶³ - 1: what a `DataLoader` seeds its workers from.
+    /// `torch.empty((), dtype=torch.int64).random_().item()`: from 0 to 2⁶³ - 1. A `DataLoader` seeds its workers with
+    /// this draw.
     pub fn random_(&mut self) -> i64 {
         (self.random64() & i64::MAX as u64) as i64
     }
 
-    /// As if each element of that many permutations of `n` elements had been drawn by [`TorchGenerator::below`].
+    /// Skips the words of `count` permutations of `n` elements, if [`TorchGenerator::below`] draws every element.
     pub(crate) fn skip_permutations(&mut self, count: u64, n: u64) {
         let wide = n.saturating_sub(WIDE - 1);
         for _ in 0..count.saturating_mul(n + wide) {

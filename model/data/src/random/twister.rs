@@ -1,18 +1,19 @@
-//! The Mersenne Twister, with a state that can be written down.
+//! The Mersenne Twister, with a state that can be saved.
 
 use std::vec;
 
 use rand_mt::Mt;
 
-/// Words of an MT19937's state.
+/// Number of words in an MT19937's state.
 pub(crate) const WORDS: usize = 624;
 
-/// [`Mt`], which shows no state: here the state is the next 624 words, from which all later ones follow.
+/// A Mersenne Twister. [`Mt`] does not show its state, so the state here is the next 624 words. They determine all
+/// later words.
 #[derive(Clone, Debug)]
 pub(crate) struct Twister {
-    /// What comes after `ahead`.
+    /// The generator of the words after `ahead`.
     words: Mt,
-    /// The next words of a generator that was put into a state.
+    /// The next words of a generator that was restored from a state.
     ahead: vec::IntoIter<u32>,
 }
 
@@ -32,13 +33,13 @@ impl Twister {
         high << 32 | u64::from(self.next_u32())
     }
 
-    /// The next 624 words, which are left to be drawn.
+    /// The next 624 words, without drawing them.
     pub(crate) fn state(&self) -> [u32; WORDS] {
         let mut own = self.clone();
         std::array::from_fn(|_| own.next_u32())
     }
 
-    /// The generator whose next words are these.
+    /// A generator with these next words.
     pub(crate) fn from_state(state: &[u32; WORDS]) -> Self {
         let words = Mt::recover(*state).expect("as many words as the state of the Twister has");
         Self { words, ahead: Vec::from(*state).into_iter() }
@@ -58,7 +59,7 @@ mod tests {
                 one.next_u32();
             });
             let mut other = Twister::from_state(&one.state());
-            // A state taken amid the words ahead, too.
+            // A state taken in the middle of `ahead` works too.
             let mut third = other.clone();
             let skipped: Vec<u32> = (0..100).map(|_| third.next_u32()).collect();
             let mut third = Twister::from_state(&third.state());

@@ -1,24 +1,24 @@
-//! A pass of a given length.
+//! The sampler with passes of a given length.
 
 use super::{SamplerError, SamplerSettings, fits};
 use crate::random::NumpyGenerator;
 
-/// The reference's `EpochSampler`: a number of samples, which may be more than the dataset's or fewer, in an order that depends on
+/// The reference's `EpochSampler`: a number of samples, more or fewer than the dataset has, in an order that depends on
 /// the epoch.
 #[derive(Clone, Debug)]
 pub struct EpochSampler {
     settings: SamplerSettings,
     size: usize,
-    /// A whole number of datasets, at least `size`.
+    /// The smallest multiple of the dataset's length that is at least `size`.
     population: usize,
     epoch: u64,
 }
 
 impl EpochSampler {
-    /// A sampler of `size` samples of all ranks, at epoch 0.
+    /// A sampler of `size` samples over all ranks, at epoch 0.
     ///
     /// # Errors
-    /// When there is no such rank, no sample, or more than 2³² - 1 of them.
+    /// If there is no such rank, no sample, or more than 2³² - 1 samples.
     pub fn new(settings: SamplerSettings, size: usize) -> Result<Self, SamplerError> {
         settings.check()?;
         if size == 0 {
@@ -30,22 +30,22 @@ impl EpochSampler {
         Ok(Self { settings, size, population, epoch: 0 })
     }
 
-    /// The epoch of the next pass. With a seed of 0, or in epoch 0, its order depends on only the epoch.
+    /// Sets the epoch of the next pass. With a seed of 0, or in epoch 0, the order depends only on the epoch.
     pub fn set_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
     }
 
-    /// Samples of the rank.
+    /// Number of the rank's samples.
     pub fn len(&self) -> usize {
         self.size.saturating_sub(self.settings.start).div_ceil(self.settings.step)
     }
 
-    /// Whether there are fewer samples than ranks, and none for this one.
+    /// Whether the rank has no samples, because there are fewer samples than ranks.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A pass. Takes 4 bytes for each sample of all ranks if shuffled.
+    /// The indices of a pass. Takes 4 bytes for each sample of all ranks if shuffled.
     pub fn iter(&self) -> impl Iterator<Item = usize> + Send + use<> {
         let SamplerSettings { sample_count, shuffle, seed, start, step } = self.settings;
         let seed = if seed == 0 { self.epoch.into() } else { u128::from(seed) * u128::from(self.epoch) };

@@ -1,11 +1,11 @@
-//! One permutation for all ranks.
+//! The sampler with one permutation for all ranks.
 
 use super::{InOrder, SamplerError, SamplerSettings};
 use crate::random::TorchGenerator;
 
-/// The reference's `InfiniteSampler`: permutations of all samples, one after another, of which each rank takes its part.
+/// The reference's `InfiniteSampler`: consecutive permutations of all samples. Each rank takes its part of them.
 ///
-/// Never ends. Keeps 4 bytes a sample if shuffled.
+/// Never ends. Keeps 4 bytes per sample if shuffled.
 #[derive(Clone, Debug)]
 pub struct InfiniteSampler {
     order: Order,
@@ -18,12 +18,12 @@ enum Order {
 }
 
 impl InfiniteSampler {
-    /// A sampler that has given the rank `advance` samples already.
+    /// A sampler after `advance` samples of the rank.
     ///
-    /// To advance takes a nanosecond or so for each sample of all ranks.
+    /// Advancing takes about a nanosecond for each sample of all ranks.
     ///
     /// # Errors
-    /// When there is no such rank, or no sample for it, or more than 2³² - 1 of them.
+    /// If there is no such rank, no sample for it, or more than 2³² - 1 samples.
     pub fn new(settings: SamplerSettings, advance: u64) -> Result<Self, SamplerError> {
         settings.check()?;
         let order = if settings.shuffle {
@@ -50,15 +50,15 @@ impl Iterator for InfiniteSampler {
     }
 }
 
-/// Permutations that are drawn as far as they are asked for.
+/// Permutations, drawn only as far as needed.
 #[derive(Clone, Debug)]
 struct Shuffled {
     settings: SamplerSettings,
     generator: TorchGenerator,
-    /// Before `drawn` the permutation, from there on what is left of the samples.
+    /// The permutation up to `drawn`, then the remaining samples.
     samples: Vec<u32>,
     drawn: usize,
-    /// Which place of the permutation is the rank's next.
+    /// The next place of the rank in the permutation.
     next: usize,
 }
 
@@ -67,7 +67,7 @@ impl Shuffled {
         let SamplerSettings { sample_count, seed, start, step, .. } = settings;
         let per_pass = settings.per_pass()? as u64;
         let mut generator = TorchGenerator::new(seed);
-        // What a whole permutation takes from the stream does not depend on what it is.
+        // The number of words of a whole permutation does not depend on its values.
         generator.skip_permutations(advance / per_pass, sample_count as u64);
         let past = (advance % per_pass) as usize;
         let samples = (0..sample_count as u32).collect();
@@ -89,7 +89,7 @@ impl Shuffled {
         index as usize
     }
 
-    /// The next permutation; what other ranks would have drawn of this one is skipped.
+    /// Moves to the next permutation and skips the words that other ranks draw for this one.
     fn begin(&mut self) {
         let left = self.samples.len() - self.drawn;
         self.generator.skip_permutations(1, left as u64);

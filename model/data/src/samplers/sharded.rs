@@ -1,12 +1,13 @@
-//! A permutation for each rank.
+//! The sampler with a permutation for each rank.
 
 use super::{InOrder, SamplerError, SamplerSettings};
 use crate::random::TorchGenerator;
 
-/// The reference's `ShardedInfiniteSampler`: each rank has a random part of the samples of its own, the same in each pass, and
-/// permutes it anew for each pass.
+/// The reference's `ShardedInfiniteSampler`: each rank has its own random part of the samples, the same in each pass,
+/// and draws a new permutation of it for each pass.
 ///
-/// Never ends. Parts are of one size; what is left over after that is seen by nobody (see [`ShardedInfiniteSampler::dropped`]).
+/// Never ends. All parts have the same size; no rank sees the samples left over (see
+/// [`ShardedInfiniteSampler::dropped`]).
 #[derive(Clone, Debug)]
 pub struct ShardedInfiniteSampler {
     order: Order,
@@ -19,14 +20,14 @@ enum Order {
 }
 
 impl ShardedInfiniteSampler {
-    /// A sampler that has been advanced by `advance`, in the reference's way: the permutations that it skips are as many as
-    /// `advance` holds datasets, not parts, so that a rank goes on elsewhere than where it would be after as many samples.
-    /// To advance takes no time.
+    /// A sampler advanced by `advance`, in the reference's way: it skips one permutation for each whole dataset in
+    /// `advance`, not for each part. A rank therefore continues at another place than after `advance` drawn samples.
+    /// Advancing takes no time.
     ///
-    /// `use_new_shuffle_tensor_slice` permutes parts by torch's `randperm`.
+    /// With `use_new_shuffle_tensor_slice`, torch's `randperm` permutes the parts.
     ///
     /// # Errors
-    /// When there is no such rank, or no sample for each, or more than 2³² - 1 of them.
+    /// If there is no such rank, fewer samples than ranks, or more than 2³² - 1 samples.
     pub fn new(
         settings: SamplerSettings,
         advance: u64,
@@ -43,8 +44,9 @@ impl ShardedInfiniteSampler {
         Ok(Self { order })
     }
 
-    /// Leaves out the rank's next `samples`, as if they had been drawn. Unlike the `advance` of [`ShardedInfiniteSampler::new`], which the
-    /// reference counts in whole datasets, the sampler goes on where it would be. To pass over them takes no time.
+    /// Skips the rank's next `samples` as if they had been drawn. The sampler continues exactly after them, unlike with
+    /// the `advance` of [`ShardedInfiniteSampler::new`], which the reference counts in whole datasets. Skipping takes
+    /// no time.
     pub fn pass_over(&mut self, samples: u64) {
         match &mut self.order {
             Order::Kept(order) => order.pass_over(samples),
@@ -52,7 +54,8 @@ impl ShardedInfiniteSampler {
         }
     }
 
-    /// How many samples no rank ever sees: less than there are ranks, and none where the order is kept. The reference warns of them.
+    /// Number of samples that no rank ever sees: less than the number of ranks, and 0 without shuffling. The reference
+    /// warns about them.
     pub fn dropped(&self) -> usize {
         match &self.order {
             Order::Kept(_) => 0,
@@ -97,7 +100,7 @@ impl Shuffled {
         }
         let all = TorchGenerator::new(seed).randperm(sample_count);
         let part = all.into_iter().skip(start).step_by(step).take(count).map(|sample| sample as u32).collect();
-        // Each pass has a seed of its own, so none has to be drawn to be skipped.
+        // Each pass has its own seed, so a skipped pass needs no draws.
         let iter_count = iter_count + advance / count as u64;
         let next = (advance % count as u64) as usize;
         let mut this =
@@ -128,7 +131,7 @@ impl Shuffled {
     }
 
     fn permute(&mut self) {
-        // Only the low 32 bits of a seed count.
+        // Only the low 32 bits of a seed matter.
         let seed = self.settings.seed.wrapping_add(self.settings.start as u64).wrapping_add(self.iter_count << 24);
         let mut generator = TorchGenerator::new(seed);
         if self.use_new_shuffle_tensor_slice {
@@ -139,7 +142,7 @@ impl Shuffled {
         self.permuted.clear();
         self.permuted.reserve_exact(self.part.len());
         for (i, sample) in self.part.iter().enumerate() {
-            // The first one takes no word.
+            // The first element takes no word.
             let place = if i == 0 { 0 } else { generator.below(i as u64 + 1) as usize };
             self.permuted.push(*sample);
             self.permuted.swap(i, place);

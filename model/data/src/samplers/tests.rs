@@ -3,7 +3,7 @@ use dinov3_ground::Hint;
 use super::{EpochSampler, InfiniteSampler, SamplerError, SamplerSettings, ShardedInfiniteSampler};
 use crate::random::testing::{DRAWS, check};
 
-/// In the order in which the cases give them.
+/// Values in the order of the cases.
 fn settings(sample_count: usize, shuffle: bool, seed: u64, start: usize, step: usize) -> SamplerSettings {
     SamplerSettings { sample_count, shuffle, seed, start, step }
 }
@@ -110,8 +110,8 @@ fn epochs() {
     }
 }
 
-/// A sampler that was advanced goes on where one that was not would be, whatever the place; except that a sharded one skips a
-/// whole pass of its own for each dataset.
+/// A sampler that was advanced goes on where one that was not would be, whatever the place; except that a sharded one
+/// skips a whole pass of its own for each dataset.
 #[test]
 fn advanced_samplers() {
     for advance in [1, 2, 49, 50, 51, 99, 100, 151, 1000] {
@@ -147,7 +147,7 @@ fn ranks_share() {
     assert_eq!(ShardedInfiniteSampler::new(settings(100, false, 5, 0, 7), 0, false).unwrap().dropped(), 0);
 }
 
-/// As many samples as a long run of one rank out of eight; the reference would need hours.
+/// The number of samples of a long run of one rank out of eight; the reference would need hours.
 #[test]
 fn advancing_far_takes_seconds() {
     let began = std::time::Instant::now();
@@ -188,7 +188,7 @@ fn arguments_that_make_no_sampler() {
     );
 }
 
-/// The reference never comes back from these.
+/// The reference never returns from these cases.
 #[test]
 fn ranks_without_samples() {
     let few = SamplerSettings { sample_count: 2, shuffle: true, seed: 0, start: 2, step: 4 };
@@ -196,7 +196,7 @@ fn ranks_without_samples() {
     assert_eq!(InfiniteSampler::new(few, 0).unwrap_err(), error);
     assert_eq!(InfiniteSampler::new(SamplerSettings { shuffle: false, ..few }, 0).unwrap_err(), error);
     assert_eq!(ShardedInfiniteSampler::new(few, 0, true).unwrap_err(), error);
-    // A sharded one needs a sample for each rank, not only for this one.
+    // A sharded sampler needs a sample for each rank, not only for its own rank.
     assert!(ShardedInfiniteSampler::new(SamplerSettings { start: 0, ..few }, 0, true).is_err());
     assert!(InfiniteSampler::new(SamplerSettings { start: 0, ..few }, 0).is_ok());
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with tables: reading them, and making them.
+//! Errors of reading and of making tables.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,58 +8,58 @@ use dinov3_ground::{Hint, Hints};
 use super::labels::{LABELS, LabelError};
 use crate::npy::NpyError;
 
-/// Why a table cannot be read.
+/// The reason why a table cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// What the system says.
+    /// The system's error.
     #[error("the table {} cannot be read: {error}", path.display())]
     Open {
         /// The table.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// It is no `.npy` file of one dimension.
-    #[error("{} is no table: {error}", path.display())]
+    /// The file is not a `.npy` file of one dimension.
+    #[error("{} is not a table: {error}", path.display())]
     Format {
         /// The table.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem of the header.
         error: NpyError,
     },
-    /// It holds something else.
+    /// The elements have another type.
     #[error("{} holds {found}, not {expected}", path.display())]
     Type {
         /// The table.
         path: PathBuf,
-        /// Its elements' type.
+        /// The type of its elements.
         found: String,
-        /// What is read here.
+        /// The expected type.
         expected: &'static str,
     },
-    /// It was cut short, or something was added to it.
-    #[error("{} has {found} bytes, and {len} rows make {expected}", path.display())]
+    /// The length of the file does not fit the number of rows.
+    #[error("{} has {found} bytes, but {len} rows need {expected}", path.display())]
     Size {
         /// The table.
         path: PathBuf,
-        /// Rows by its header.
+        /// Number of rows in its header.
         len: u64,
-        /// Bytes of so many rows with the header.
+        /// Number of bytes of the header and these rows.
         expected: u128,
-        /// Bytes that there are.
+        /// Number of bytes of the file.
         found: u64,
     },
-    /// A row beyond the end.
+    /// The row does not exist.
     #[error("{} has {len} rows, and no row {index}", path.display())]
     Row {
         /// The table.
         path: PathBuf,
-        /// The row asked for, from 0.
+        /// The row, from 0.
         index: usize,
-        /// How many there are.
+        /// The number of rows.
         len: usize,
     },
-    /// A number that is no character.
+    /// A row's text holds a number that is not a character.
     #[error("row {index} of {} holds no text", path.display())]
     Text {
         /// The table.
@@ -73,9 +73,9 @@ impl Hint for TableError {
     fn hints(&self) -> Hints {
         let hint: &'static str = match self {
             Self::Open { error, .. } if error.kind() == io::ErrorKind::NotFound => {
-                "make the tables with `data prepare`, or name the folder that they are in"
+                "make the tables with `data prepare`, or name the folder that holds them"
             }
-            Self::Open { .. } => "see whether the file may be read",
+            Self::Open { .. } => "check that the file may be read",
             Self::Type { found, .. } if found.contains('O') => {
                 "it holds Python objects, which are never read: make the tables again with `data prepare --force`"
             }
@@ -86,69 +86,69 @@ impl Hint for TableError {
     }
 }
 
-/// Why tables cannot be made. What there was before is left as it was.
+/// The reason why tables cannot be made. Old tables are left unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A folder or a link that cannot be looked at.
+    /// A folder or a link cannot be read.
     #[error("{} cannot be read: {error}", path.display())]
     Read {
         /// The folder or link.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// The split has no folder.
     #[error("there is no folder {}", .0.display())]
     NoFolder(PathBuf),
-    /// No class in the split's folder.
+    /// The split's folder has no folder of a class.
     #[error("{} holds no folder of a class", .0.display())]
     NoClass(PathBuf),
-    /// Classes without a single image.
+    /// Classes have no image.
     #[error("there is no image in {}", shown(.0))]
     Empty(Vec<PathBuf>),
-    /// A link to a folder that it lies in.
+    /// A link leads to a folder that contains it.
     #[error("the link {} leads back to a folder that it lies in", .0.display())]
     Loop(PathBuf),
-    /// The file of the classes' names.
+    /// The file `labels.txt`.
     #[error(transparent)]
     Labels(#[from] LabelError),
-    /// More class folders than lines.
+    /// `labels.txt` has fewer rows than there are folders of classes.
     #[error("{} has {labels} rows, too few for {classes} folders of classes", path.display())]
     TooFewLabels {
-        /// The file of the classes' names.
+        /// The file `labels.txt`.
         path: PathBuf,
-        /// Its rows.
+        /// The number of its rows.
         labels: usize,
-        /// The folders.
+        /// The number of folders of classes.
         classes: usize,
     },
-    /// An image in a folder that is no class by the labels.
-    #[error("the folder of {} is no class: {LABELS} does not name it", path.display())]
+    /// `labels.txt` does not name the folder of an image.
+    #[error("the folder of {} is not a class: {LABELS} does not name it", path.display())]
     Unlabelled {
         /// The image.
         path: PathBuf,
-        /// Whether the labels begin with a byte-order mark, which has become part of the first class.
+        /// Whether the labels begin with a byte-order mark, which becomes part of the first class.
         mark: bool,
     },
-    /// A file name that ends in no number that fits.
+    /// A file name does not end in a number that fits.
     #[error("the name of {} {problem}", path.display())]
     Name {
         /// The image.
         path: PathBuf,
-        /// What is wrong with its number.
+        /// The problem of the number.
         problem: &'static str,
     },
-    /// What the system says.
+    /// The system's error.
     #[error("{} cannot be written: {error}", path.display())]
     Write {
         /// The table or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
 
-/// The first few of them.
+/// The names of the first few folders.
 fn shown(folders: &[PathBuf]) -> String {
     const FEW: usize = 3;
     let names: Vec<_> = folders.iter().take(FEW).map(|folder| folder.display().to_string()).collect();
@@ -161,10 +161,12 @@ fn shown(folders: &[PathBuf]) -> String {
 impl Hint for PrepareError {
     fn hints(&self) -> Hints {
         let hint: String = match self {
-            Self::Read { .. } => "see whether the folder may be read, and whether the disk it lies on is sound".into(),
+            Self::Read { .. } => "check that the folder may be read and that its disk is sound".into(),
             Self::NoFolder(_) => "name the folder that holds `train` and `val`, or another split".into(),
-            Self::NoClass(_) => "it is to hold a folder a class, such as `n01440764`".into(),
-            Self::Empty(_) => format!("remove what is no class; images end in {}", super::folder::EXTENSIONS.join(" ")),
+            Self::NoClass(_) => "it must hold one folder per class, such as `n01440764`".into(),
+            Self::Empty(_) => {
+                format!("remove folders that are not classes; images end in {}", super::folder::EXTENSIONS.join(" "))
+            }
             Self::Loop(_) => "remove the link: the reference would count the images below it many times".into(),
             Self::Labels(error) => return error.hints(),
             Self::TooFewLabels { .. } => {
@@ -174,9 +176,7 @@ impl Hint for PrepareError {
                 format!("{LABELS} begins with a byte-order mark: save it without one")
             }
             Self::Unlabelled { .. } => format!("give it a line `id,name` in {LABELS}, or move its images elsewhere"),
-            Self::Name { .. } => {
-                "an image is called like `n01440764_10026.JPEG`: rename it, or move it elsewhere".into()
-            }
+            Self::Name { .. } => "name images like `n01440764_10026.JPEG`: rename it, or move it elsewhere".into(),
             Self::Write { error, .. } => write_hint(error.kind()).into(),
         };
         hint.into()
@@ -196,11 +196,11 @@ impl PrepareError {
 fn write_hint(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "free some space, or name a folder on another disk; what was there before still is"
+            "free some space, or name a folder on another disk; the old tables are unchanged"
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             "a part of the path is a file, not a folder: name another folder"
         }
-        _ => "name a folder that you may write to; what was there before still is",
+        _ => "name a folder that you may write to; the old tables are unchanged",
     }
 }

@@ -1,5 +1,5 @@
-//! Which files torchvision's `ImageFolder` takes for images, and in which order: every folder is a class, links are
-//! followed, folders in a class are searched, and names are ordered by code point.
+//! The images of a folder, in the order of torchvision's `ImageFolder`: every folder is a class, links are followed,
+//! folders in a class are searched, and names are ordered by code point.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::PrepareError;
 use super::order::sort;
 
-/// How the name of an image ends, in upper or lower case.
+/// The extensions of images, in upper or lower case.
 pub const EXTENSIONS: [&str; 9] = [".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"];
 
 /// The names of the class folders, in order; at least one.
@@ -32,7 +32,7 @@ pub fn classes(folder: &Path) -> Result<Vec<OsString>, PrepareError> {
     Ok(names)
 }
 
-/// The images of one folder, which is a class or lies in one.
+/// The images of one folder: a class or a folder in a class.
 pub struct Images {
     /// The folder.
     pub folder: PathBuf,
@@ -40,8 +40,8 @@ pub struct Images {
     pub names: Vec<OsString>,
 }
 
-/// The images of a class, folder by folder. Unlike the reference, which then passes over what it cannot see, this fails
-/// for a folder that cannot be read, and for links that lead in a circle.
+/// The images of a class, folder by folder. The function fails for a folder that cannot be read and for links that lead
+/// in a circle; the reference skips such folders.
 pub fn images(class: &Path) -> Result<Vec<Images>, PrepareError> {
     let mut found = Vec::new();
     let mut folders = vec![class.to_owned()];
@@ -73,7 +73,7 @@ fn is_image(name: &OsStr) -> bool {
     })
 }
 
-/// Whether it is a folder or a link to one. A link that leads nowhere is none: for the reference it is a file.
+/// Whether the path is a folder or a link to a folder. A broken link is a file, as for the reference.
 fn is_folder(entry: &DirEntry) -> Result<bool, PrepareError> {
     let path = || entry.path();
     let kind = entry.file_type().map_err(|error| PrepareError::Read { path: path(), error })?;
@@ -87,7 +87,7 @@ fn is_folder(entry: &DirEntry) -> Result<bool, PrepareError> {
     }
 }
 
-/// Fails where `path`, found in `folder` of `class`, is one of the folders that it lies in.
+/// Fails if `path`, found in `folder` of `class`, is one of the folders that contain it.
 fn refuse_circle(class: &Path, folder: &Path, path: &Path) -> Result<(), PrepareError> {
     if !path.is_symlink() {
         return Ok(());

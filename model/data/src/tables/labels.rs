@@ -1,7 +1,7 @@
-//! `labels.txt`: a line `id,name` a class, read as Python's `csv` reads it.
+//! `labels.txt`: one line `id,name` per class, read as Python's `csv` reads it.
 //!
-//! That differs from what crates do where a file is odd: an empty line is a row of no columns, a quote within a field is a
-//! character, what follows a closing quote is kept, and an open quote reaches to the end of the file.
+//! Python's `csv` differs from Rust crates for unusual files: an empty line is a row without columns, a quote within a
+//! field is a character, text after a closing quote is kept, and an open quote extends to the end of the file.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,21 +12,21 @@ use dinov3_ground::{Hint, Hints};
 /// The file's name, below the root of ImageNet.
 pub const LABELS: &str = "labels.txt";
 
-/// Python's `csv` takes no longer field, in characters.
+/// The longest field that Python's `csv` accepts, in characters.
 const LONGEST: usize = 131_072;
 
-/// Why the labels cannot be used.
+/// The reason why the labels cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
-    /// What the system says.
+    /// The system's error.
     #[error("the labels {} cannot be read: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Bytes that are no text.
+    /// A line is not UTF-8.
     #[error("line {line} of the labels {} is not UTF-8", path.display())]
     NotUtf8 {
         /// The file.
@@ -34,17 +34,17 @@ pub enum LabelError {
         /// From 1.
         line: usize,
     },
-    /// Not an id and a name.
+    /// A row does not have two columns, id and name.
     #[error("line {line} of the labels {} has {}", path.display(), columns_of(*.columns))]
     Columns {
         /// The file.
         path: PathBuf,
         /// The line that it begins in, from 1.
         line: usize,
-        /// How many it has.
+        /// The number of columns.
         columns: usize,
     },
-    /// A name that nobody can mean.
+    /// A name is too long.
     #[error("line {line} of the labels {} has a name of more than {LONGEST} characters", path.display())]
     TooLong {
         /// The file.
@@ -65,17 +65,17 @@ fn columns_of(columns: usize) -> String {
 impl Hint for LabelError {
     fn hints(&self) -> Hints {
         let hint: String = match self {
-            Self::Read { .. } => format!("the root of ImageNet is to hold {LABELS}, a line `id,name` a class"),
+            Self::Read { .. } => format!("the root of ImageNet must hold {LABELS} with one line `id,name` per class"),
             Self::NotUtf8 { .. } => "save it as UTF-8".to_owned(),
             Self::Columns { columns: 0, .. } => "remove the empty line".to_owned(),
             Self::Columns { .. } => "write `id,name`, and quotes around a name that has commas".to_owned(),
-            Self::TooLong { .. } => "see whether a quote is left open before it".to_owned(),
+            Self::TooLong { .. } => "look for an open quote before the line".to_owned(),
         };
         hint.into()
     }
 }
 
-/// The rows of `labels.txt`, in its order.
+/// The rows of `labels.txt`, in the order of the file.
 #[derive(Debug)]
 pub struct Labels {
     rows: Vec<(String, String)>,
@@ -96,7 +96,7 @@ impl Labels {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             LabelError::NotUtf8 { path: path.to_owned(), line }
         })?;
-        // Python's text files know three ends of a line and give one.
+        // Python's text files accept three line ends and convert them to one.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut rows = Vec::new();
         for Row { line, fields } in rows_of(&text) {
@@ -112,7 +112,7 @@ impl Labels {
         Ok(Self { rows, by_id })
     }
 
-    /// How many rows there are; an id may stand in several.
+    /// The number of rows. Several rows may have the same id.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -123,12 +123,12 @@ impl Labels {
         (id, name)
     }
 
-    /// Whether a byte-order mark has become part of the first id, as it does in Python.
+    /// Whether a byte-order mark is part of the first id, as in Python.
     pub fn begin_with_mark(&self) -> bool {
         self.rows.first().is_some_and(|(id, _)| id.starts_with('\u{feff}'))
     }
 
-    /// The row of a class: of several, the last.
+    /// The row of a class; the last of several.
     pub fn row_of(&self, id: &str) -> Option<usize> {
         self.by_id.get(id).copied()
     }
@@ -139,17 +139,17 @@ struct Row {
     fields: Vec<String>,
 }
 
-/// Where in a field the reader is.
+/// The state of the reader in a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
     Plain,
     Quoted,
-    /// Behind a quote within quotes: it ends them, or is the first of two.
+    /// After a quote within quotes. The quote ends the quoted part, or is the first of two.
     Quote,
 }
 
-/// The rows of a text whose lines end in `\n` alone.
+/// The rows of a text with ` ` as its only line end.
 fn rows_of(text: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     let (mut place, mut line) = (Place::Start, 1);
@@ -169,7 +169,7 @@ fn rows_of(text: &str) -> Vec<Row> {
                 place = Place::Start;
             }
             (_, '\n') => {
-                // A line of nothing at all is no field.
+                // An empty line has no fields.
                 if place != Place::Start || !row.fields.is_empty() {
                     row.fields.push(std::mem::take(&mut field));
                 }
@@ -241,7 +241,7 @@ mod tests {
         line 3 of the labels labels.txt has 3 columns, not two; write `id,name`, and quotes around a name that has commas
         line 1 of the labels labels.txt has nothing in it; remove the empty line
         line 2 of the labels labels.txt is not UTF-8; save it as UTF-8
-        line 2 of the labels labels.txt has a name of more than 131072 characters; see whether a quote is left open before it
+        line 2 of the labels labels.txt has a name of more than 131072 characters; look for an open quote before the line
         ");
         assert!(parsed(format!("c,{}\n", "é".repeat(LONGEST)).as_bytes()).is_ok());
     }

@@ -1,4 +1,4 @@
-//! The rows of the tables as bytes, and how wide the reference makes their texts.
+//! The rows of the tables as bytes, and the widths of their texts in the reference.
 
 use std::io::{self, Write};
 
@@ -8,25 +8,25 @@ use crate::npy::{Descr, header};
 
 /// The names of an entry's columns, in order: two numbers, two texts.
 pub const COLUMNS: [&str; 4] = ["actual_index", "class_index", "class_id", "class_name"];
-/// The type of the first two.
+/// The type of the two numbers.
 pub const NUMBER: &str = "<u4";
-/// Bytes of a character.
+/// Number of bytes of a character.
 pub const CHARACTER: usize = 4;
-/// Bytes of an entry before its texts.
+/// Number of bytes of an entry before its texts.
 pub const NUMBERS: usize = 8;
 
-/// How many characters the two texts of an entry have room for.
+/// The widths of an entry's two texts, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Widths {
-    /// Of `class_id`.
+    /// Width of `class_id`.
     pub id: usize,
-    /// Of `class_name`.
+    /// Width of `class_name`.
     pub name: usize,
 }
 
 impl Widths {
-    /// Those that the reference chooses: it takes the row of the labels at each class's *place*, while an entry gets the
-    /// row of its class's *id*. Where the labels are in another order than the folders, texts are cut short.
+    /// The reference's widths. The reference measures the row of the labels at each class's *place*, but writes the row
+    /// with the class's *id* into an entry. If the labels and the folders are in different orders, texts are cut short.
     pub fn by_place(labels: &Labels, classes: usize) -> Self {
         let mut widths = Self::default();
         for (id, name) in (0..classes).map(|place| labels.row(place)) {
@@ -57,7 +57,7 @@ fn push(row: &mut Vec<u8>, text: &str, width: usize) {
 pub fn write_entries(out: &mut dyn Write, classes: &[Class], labels: &Labels, widths: Widths) -> io::Result<()> {
     let len = classes.iter().map(|class| class.images.len()).sum();
     out.write_all(&header(&widths.descr(), len))?;
-    // A row is the one before it but for its number: so few texts, so many images.
+    // A row usually equals the row before it except for its number, since many images share few texts.
     let (mut row, mut row_of) = (Vec::new(), None);
     for (class_index, class) in (0_u32..).zip(classes) {
         for image in &class.images {
@@ -77,8 +77,8 @@ pub fn write_entries(out: &mut dyn Write, classes: &[Class], labels: &Labels, wi
     Ok(())
 }
 
-/// The table of entries of a split without classes: as many rows as it officially has, whatever is on the disk. NumPy 2
-/// refuses the reference's `np.uint32(-1)`; this is what it means, and what NumPy 1 writes.
+/// The table of entries of a split without classes. It has the official number of rows, regardless of the files on the
+/// disk. NumPy 2 refuses the reference's `np.uint32(-1)`; the table holds the number that NumPy 1 writes.
 pub fn write_unlabelled(out: &mut dyn Write, len: usize) -> io::Result<()> {
     out.write_all(&header(&Widths::default().descr(), len))?;
     for number in (1_u32..).take(len) {
@@ -88,7 +88,8 @@ pub fn write_unlabelled(out: &mut dyn Write, len: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// The texts of the classes, from the entries: a class has those of its last image, as wide as any image's.
+/// The texts of the classes, taken from the entries. A class has the texts of its last image; the width is the widest
+/// of all images.
 pub struct ClassTexts {
     ids: Vec<String>,
     names: Vec<String>,
@@ -96,7 +97,7 @@ pub struct ClassTexts {
 }
 
 impl ClassTexts {
-    /// As they stand in the entries.
+    /// The texts as in the entries.
     pub fn new(classes: &[Class], labels: &Labels, entries: Widths) -> Self {
         let mut widths = Widths::default();
         let texts = |row: usize| {
@@ -124,7 +125,7 @@ impl ClassTexts {
     }
 }
 
-/// The rows of the labels that any image has.
+/// The rows of the labels that belong to an image.
 pub fn used(classes: &[Class]) -> impl Iterator<Item = usize> {
     let mut rows: Vec<usize> = classes.iter().flat_map(|class| class.labels.iter().copied()).collect();
     rows.sort_unstable();
@@ -132,14 +133,14 @@ pub fn used(classes: &[Class]) -> impl Iterator<Item = usize> {
     rows.into_iter()
 }
 
-/// A text as it is read from an entry again: cut short, and without the zeros that it ends in.
+/// A text as read back from an entry: cut to the width, without its trailing zeros.
 pub fn stored(text: &str, width: usize) -> String {
     let cut: String = text.chars().take(width).collect();
     cut.trim_end_matches('\0').to_owned()
 }
 
 fn write_texts(out: &mut dyn Write, texts: &[String], width: usize) -> io::Result<()> {
-    // NumPy makes no array of empty texts: it takes one character.
+    // NumPy makes no array of width 0; it uses one character.
     let width = width.max(1);
     out.write_all(&header(&Descr::Plain(text_type(width)), texts.len()))?;
     let mut row = Vec::new();

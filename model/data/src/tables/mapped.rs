@@ -1,4 +1,4 @@
-//! Tables in memory, as far as they are looked at.
+//! Tables mapped into memory.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::error::TableError;
 use super::layout::{CHARACTER, COLUMNS, NUMBER, NUMBERS};
 use crate::npy::{Descr, parse_header};
 
-/// The rows of one file, each of the same number of bytes.
+/// The rows of a file. All rows have the same number of bytes.
 #[derive(Debug)]
 struct Rows {
     path: PathBuf,
@@ -20,7 +20,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// Maps a file whose elements `row_bytes` knows; `None` for those it does not.
+    /// Maps a file. `row_bytes` returns the size of an element, or `None` for an unexpected type.
     fn open(
         path: &Path,
         expected: &'static str,
@@ -28,9 +28,9 @@ impl Rows {
     ) -> Result<Self, TableError> {
         let io = |error| TableError::Open { path: path.to_owned(), error };
         let file = File::open(path).map_err(io)?;
-        // SAFETY: the map is read-only, and nothing in this crate writes to a table in place: it is renamed over the old
-        // one, which leaves the mapped file as it was. Someone else who truncates it meanwhile gets this process killed by
-        // the operating system, which is the price of not reading a quarter of a gigabyte in each process.
+        // SAFETY: the map is read-only, and this crate never writes to a table in place: it renames a new table over
+        // the old one and leaves the mapped file unchanged. If another program truncates the file meanwhile, the
+        // operating system kills this process. This risk avoids reading a quarter of a gigabyte in each process.
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         let header = parse_header(&map).map_err(|error| TableError::Format { path: path.to_owned(), error })?;
         let row_bytes = row_bytes(&header.descr).ok_or_else(|| TableError::Type {
@@ -60,7 +60,7 @@ impl Rows {
         Ok(&self.map[start..start + self.row_bytes])
     }
 
-    /// A text of row `index`, which `bytes` are.
+    /// Decodes `bytes`, a text of row `index`.
     fn text(&self, index: usize, bytes: &[u8]) -> Result<String, TableError> {
         let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let text: Option<String> = bytes.chunks_exact(CHARACTER).map(|bytes| char::from_u32(number(bytes))).collect();
@@ -69,25 +69,25 @@ impl Rows {
     }
 }
 
-/// How many characters a text of this type has.
+/// The width of a text of this type, in characters.
 fn width(dtype: &str) -> Option<usize> {
     dtype.strip_prefix("<U")?.parse().ok().filter(|width| *width <= u32::MAX as usize)
 }
 
-/// What a table says of an image.
+/// The row of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The number in its file name.
+    /// The number in the file name.
     pub actual_index: u32,
-    /// Its class, from 0; `u32::MAX` where it has none.
+    /// The class, from 0; `u32::MAX` if there are no classes.
     pub class_index: u32,
-    /// The id of its class, such as `n01440764`; empty where it has none.
+    /// The id of the class, such as `n01440764`; empty if there are no classes.
     pub class_id: String,
-    /// The name of its class, such as `tench`; empty where it has none.
+    /// The name of the class, such as `tench`; empty if there are no classes.
     pub class_name: String,
 }
 
-/// A table with a row an image: `entries-TRAIN.npy`, say. Nothing is read before it is asked for.
+/// A table with one row per image, such as `entries-TRAIN.npy`. Rows are read on access.
 #[derive(Debug)]
 pub struct Entries {
     rows: Rows,
@@ -96,7 +96,7 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Maps a table, and looks whether it is whole.
+    /// Maps a table and checks its length.
     ///
     /// # Errors
     /// See [`TableError`].
@@ -109,32 +109,32 @@ impl Entries {
         Ok(Self { rows, id_width: widths.0, name_width: widths.1 })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len
     }
 
-    /// Whether there are none.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Where the table is.
+    /// The path of the table.
     pub fn path(&self) -> &Path {
         &self.rows.path
     }
 
-    /// The whole file, its header too.
+    /// The whole file, including its header.
     pub fn file(&self) -> &[u8] {
         &self.rows.map
     }
 
-    /// How many characters `class_id` has room for.
+    /// The width of `class_id` in characters.
     pub fn id_width(&self) -> usize {
         self.id_width
     }
 
-    /// How many characters `class_name` has room for.
+    /// The width of `class_name` in characters.
     pub fn name_width(&self) -> usize {
         self.name_width
     }
@@ -142,7 +142,7 @@ impl Entries {
     /// Row `index`.
     ///
     /// # Errors
-    /// When there is no such row, and when its texts are none.
+    /// If there is no such row, or its texts are invalid.
     pub fn entry(&self, index: usize) -> Result<Entry, TableError> {
         Ok(Entry {
             actual_index: self.actual_index(index)?,
@@ -155,7 +155,7 @@ impl Entries {
     /// The number in the file name of image `index`.
     ///
     /// # Errors
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn actual_index(&self, index: usize) -> Result<u32, TableError> {
         self.number(index, 0)
     }
@@ -163,7 +163,7 @@ impl Entries {
     /// The class of image `index`, from 0.
     ///
     /// # Errors
-    /// When there is no such row.
+    /// If there is no such row.
     pub fn class_index(&self, index: usize) -> Result<u32, TableError> {
         self.number(index, 4)
     }
@@ -171,7 +171,7 @@ impl Entries {
     /// The id of the class of image `index`.
     ///
     /// # Errors
-    /// When there is no such row, and when it holds no text.
+    /// If there is no such row, or its text is invalid.
     pub fn class_id(&self, index: usize) -> Result<String, TableError> {
         let row = self.rows.row(index)?;
         self.rows.text(index, &row[NUMBERS..NUMBERS + CHARACTER * self.id_width])
@@ -180,7 +180,7 @@ impl Entries {
     /// The name of the class of image `index`.
     ///
     /// # Errors
-    /// When there is no such row, and when it holds no text.
+    /// If there is no such row, or its text is invalid.
     pub fn class_name(&self, index: usize) -> Result<String, TableError> {
         let row = self.rows.row(index)?;
         self.rows.text(index, &row[NUMBERS + CHARACTER * self.id_width..])
@@ -205,14 +205,14 @@ fn entry_widths(descr: &Descr) -> Option<(usize, usize)> {
     }
 }
 
-/// A table with a text a class: `class-ids-TRAIN.npy` and `class-names-TRAIN.npy`.
+/// A table with one text per class, such as `class-ids-TRAIN.npy` and `class-names-TRAIN.npy`.
 #[derive(Debug)]
 pub struct Texts {
     rows: Rows,
 }
 
 impl Texts {
-    /// Maps a table, and looks whether it is whole.
+    /// Maps a table and checks its length.
     ///
     /// # Errors
     /// See [`TableError`].
@@ -224,22 +224,22 @@ impl Texts {
         Ok(Self { rows: Rows::open(path, "texts", row_bytes)? })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len
     }
 
-    /// Whether there are none.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The whole file, its header too.
+    /// The whole file, including its header.
     pub fn file(&self) -> &[u8] {
         &self.rows.map
     }
 
-    /// How many characters a row has room for.
+    /// The width of a row in characters.
     pub fn width(&self) -> usize {
         self.rows.row_bytes / CHARACTER
     }
@@ -247,7 +247,7 @@ impl Texts {
     /// Row `index`.
     ///
     /// # Errors
-    /// When there is no such row, and when it holds no text.
+    /// If there is no such row, or its text is invalid.
     pub fn get(&self, index: usize) -> Result<String, TableError> {
         self.rows.text(index, self.rows.row(index)?)
     }
@@ -255,7 +255,7 @@ impl Texts {
     /// All rows.
     ///
     /// # Errors
-    /// When a row holds no text.
+    /// If the text of a row is invalid.
     pub fn all(&self) -> Result<Vec<String>, TableError> {
         (0..self.len()).map(|index| self.get(index)).collect()
     }

@@ -1,10 +1,10 @@
 //! The number of an image, from the end of its file name.
 
-/// The number in the name of an image file: what stands between its last `_` and its last dot, as Python's `int` reads it,
-/// but for digits of other scripts.
+/// The number in the name of an image file: the text between its last `_` and its last dot, read as Python's `int`
+/// does, except for digits of other scripts.
 ///
 /// # Errors
-/// What is wrong with it, to be said after "the name of FILE".
+/// The problem, as a continuation of "the name of FILE".
 pub fn actual_index(file_name: &[u8]) -> Result<u32, &'static str> {
     let stem = stem(file_name);
     let last = stem.rsplit(|byte| *byte == b'_').next().unwrap_or(stem);
@@ -15,7 +15,8 @@ pub fn actual_index(file_name: &[u8]) -> Result<u32, &'static str> {
     number(last)
 }
 
-/// The name without its extension. Python counts dots that a name begins with to none, but no such name holds a number.
+/// The name without its extension. Python does not count leading dots as the start of an extension, but a name that
+/// needs this rule holds no number.
 fn stem(name: &[u8]) -> &[u8] {
     name.iter().rposition(|byte| *byte == b'.').map_or(name, |dot| &name[..dot])
 }
@@ -42,7 +43,7 @@ fn number(text: &[u8]) -> Result<u32, &'static str> {
     }
 }
 
-/// What Python's `int` skips around a number; in text beyond ASCII that is more.
+/// The ASCII characters that Python's `int` skips around a number. It skips more in text beyond ASCII.
 fn is_space(c: char, ascii: bool) -> bool {
     matches!(c, ' ' | '\t'..='\r') || !ascii && (c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
@@ -51,7 +52,7 @@ fn is_space(c: char, ascii: bool) -> bool {
 mod tests {
     use super::*;
 
-    /// What the reference makes of whole trees of such names is in `cases.json`.
+    /// `cases.json` holds the reference's results for whole trees of such names.
     #[test]
     fn numbers_are_pythons() {
         for (name, number) in [

@@ -1,13 +1,13 @@
 //! Python's order of file names: by code point.
 //!
-//! That is the order of their bytes, but for names that are no UTF-8: Python reads each byte that belongs to no character
-//! as U+DC00 plus the byte (PEP 383), which stands before the characters from U+E000 on and not behind all.
+//! For UTF-8 names this order equals the order of their bytes. In other names Python reads each invalid byte as U+DC00
+//! plus the byte (PEP 383), which comes before the characters from U+E000 on instead of after all characters.
 
 use std::cmp::Ordering;
 
 /// Puts items in the order of their names.
 pub fn sort<T>(items: &mut [T], name: impl Fn(&T) -> &[u8]) {
-    // Looked at once, not in every comparison: nearly always they are text.
+    // Checked once and not in every comparison: nearly all names are UTF-8.
     if items.iter().all(|item| std::str::from_utf8(name(item)).is_ok()) {
         items.sort_unstable_by(|a, b| name(a).cmp(name(b)));
     } else {
@@ -19,7 +19,7 @@ fn compare(a: &[u8], b: &[u8]) -> Ordering {
     code_points(a).cmp(code_points(b))
 }
 
-/// The characters of a name as Python has them.
+/// The characters of a name in Python.
 fn code_points(name: &[u8]) -> impl Iterator<Item = u32> + '_ {
     name.utf8_chunks().flat_map(|chunk| {
         let stray = chunk.invalid().iter().map(|byte| 0xDC00 + u32::from(*byte));

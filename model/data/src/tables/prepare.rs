@@ -1,4 +1,4 @@
-//! Making the tables of a split.
+//! The preparation of the tables of a split.
 
 mod current;
 
@@ -17,69 +17,70 @@ use super::store::{publish, stage};
 use super::{class_ids_file, class_names_file, entries_file, folder};
 use crate::imagenet::Split;
 
-/// Folders looked through at a time, at least: it is the disk that is waited for.
+/// The least number of folders scanned at a time: the disk limits the speed.
 const THREADS: usize = 8;
 
-/// How far the work is, in folders of classes.
+/// The progress, in folders of classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
-    /// Looked through.
+    /// Number of scanned folders.
     pub done: usize,
-    /// In all.
+    /// Number of all folders.
     pub total: usize,
 }
 
-/// How to make tables.
+/// The options of the preparation.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// The folder of ImageNet: `labels.txt`, and a folder a split.
+    /// The folder of ImageNet, with `labels.txt` and one folder per split.
     pub root: &'a Path,
-    /// Where the tables go; made if it is missing.
+    /// The folder for the tables. It is created if it does not exist.
     pub extra: &'a Path,
-    /// Make them also where they are whole and nothing has changed since.
+    /// Whether tables are made even if complete and current tables exist.
     pub force: bool,
-    /// Told by any thread, and not in order.
+    /// The callback for progress. Any thread calls it, in any order.
     pub progress: &'a (dyn Fn(Steps) + Sync),
 }
 
-/// What is odd about tables, and is not an error in the reference either.
+/// Remarks about unusual tables that the reference accepts too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarks {
-    /// Images that a dataset will not find: it makes their path from the entry, and they lie elsewhere.
+    /// Number of images that a dataset will not find, because the path composed from the entry differs from their path.
     pub lost: usize,
-    /// One of them.
+    /// The path of one of these images.
     pub lost_example: Option<PathBuf>,
-    /// Classes whose id or name is cut short, since the labels are in another order than the folders.
+    /// Number of classes whose id or name is cut short, because labels and folders are in different orders.
     pub cut: usize,
 }
 
 /// The tables of a split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
-    /// Rows of the entries.
+    /// Number of rows of the entries.
     pub images: usize,
-    /// Rows of the tables of classes; 0 for a split without classes.
+    /// Number of rows of the tables of classes; 0 for a split without classes.
     pub classes: usize,
-    /// What is odd about them; nothing is known of those that were there already.
+    /// Remarks about new tables; empty for tables that were kept.
     pub remarks: Remarks,
 }
 
-/// What was done.
+/// The result of the preparation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
     /// The tables were made.
     Written(Prepared),
-    /// Whole tables were there, and newer than anything they are made of.
+    /// Complete tables existed and were newer than their sources.
     Kept(Prepared),
 }
 
 /// Makes the tables of a split: `ImageNet.dump_extra`, byte for byte.
 ///
-/// All are written before the first gets its name, the entries last: an error, or the end of the process, at any time
-/// leaves what was there. Tables that are whole are kept, unless a folder of a class or the labels have changed since.
+/// All tables are written before the first is renamed to its final name, and the entries are renamed last. An error, or
+/// the end of the process, therefore leaves the old tables in place. Complete tables are kept, unless a folder of a
+/// class or the labels have changed since.
 ///
 /// # Errors
-/// See [`PrepareError`]. Of several images that have no place in a table, the first in order is named.
+/// See [`PrepareError`]. If several images cannot be in a table, the error names the first.
 pub fn prepare(split: Split, options: &Options) -> Result<Done, PrepareError> {
     let begun = SystemTime::now();
     if !split.has_classes() {
@@ -107,7 +108,7 @@ pub fn prepare(split: Split, options: &Options) -> Result<Done, PrepareError> {
     }))
 }
 
-/// The table of a split without classes, which nothing on the disk changes.
+/// Makes the table of a split without classes, which does not depend on the files on the disk.
 fn unlabelled(split: Split, options: &Options, begun: SystemTime) -> Result<Done, PrepareError> {
     let images = split.official_len();
     let prepared = Prepared { images, classes: 0, remarks: Remarks::default() };
@@ -119,7 +120,7 @@ fn unlabelled(split: Split, options: &Options, begun: SystemTime) -> Result<Done
     Ok(Done::Written(prepared))
 }
 
-/// All classes, looked through by many threads.
+/// Scans all classes with many threads.
 fn scanned(
     split: Split,
     folder: &Path,
@@ -138,7 +139,7 @@ fn scanned(
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.min(total)).build();
     let classes: Vec<Result<Class, PrepareError>> = match pool {
         Ok(pool) => pool.install(|| names.par_iter().map(one).collect()),
-        // No threads to be had: this one does it.
+        // The system cannot start threads: this thread does the work.
         Err(_) => names.iter().map(one).collect(),
     };
     let classes: Vec<Class> = classes.into_iter().collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! From the folder of a class to the numbers of its images.
+//! The scan of a class folder.
 
 use std::path::{Path, PathBuf};
 
@@ -8,34 +8,34 @@ use super::labels::Labels;
 use super::number::actual_index;
 use crate::imagenet::Split;
 
-/// What is kept of an image.
+/// An image found by the scan.
 #[derive(Clone, Copy, Debug)]
 pub struct Image {
-    /// The number in its name.
+    /// The number in the file name.
     pub actual_index: u32,
-    /// The row of the labels of the folder that it lies in, which is seldom not its class's own.
+    /// The row of the labels for the folder of the image. It is nearly always the row of the class.
     pub label: usize,
 }
 
-/// A class folder, looked through.
+/// The result of the scan of a class folder.
 #[derive(Debug, Default)]
 pub struct Class {
-    /// Its images, in order, up to the first that has no place in a table.
+    /// The images, in order, up to the first that cannot be in a table.
     pub images: Vec<Image>,
-    /// The rows of the labels that these have.
+    /// The rows of the labels of these images.
     pub labels: Vec<usize>,
-    /// Why the first image that has no place in a table has none.
+    /// The reason why the first refused image cannot be in a table.
     pub refused: Option<PrepareError>,
-    /// How many images a dataset will not find: the path that it makes of the entry is another.
+    /// Number of images that a dataset will not find, because the path composed from the entry differs from their path.
     pub lost: usize,
-    /// One of them.
+    /// The path of one of these images.
     pub lost_example: Option<PathBuf>,
 }
 
-/// Looks through a class folder.
+/// Scans a class folder.
 ///
 /// # Errors
-/// When it cannot be read whole.
+/// If a part of it cannot be read.
 pub fn scan(split: Split, class: &Path, labels: &Labels) -> Result<Class, PrepareError> {
     let mut scanned = Class::default();
     for images in folder::images(class)? {
@@ -48,7 +48,7 @@ pub fn scan(split: Split, class: &Path, labels: &Labels) -> Result<Class, Prepar
 }
 
 impl Class {
-    /// Whether there is no image in it, not even one that is refused.
+    /// Whether the folder has no image, refused images included.
     pub fn is_empty(&self) -> bool {
         self.images.is_empty() && self.refused.is_none()
     }
@@ -56,7 +56,7 @@ impl Class {
     fn add(&mut self, split: Split, class: &Path, images: &Images, labels: &Labels) -> Result<(), PrepareError> {
         let Some(first) = images.names.first() else { return Ok(()) };
         let path = |name| images.folder.join(name);
-        // For the reference the class is the folder next to the file, also in a folder within the class's.
+        // The reference takes the parent folder of the file as the class, even inside a class folder.
         let id = images.folder.file_name().and_then(|id| id.to_str());
         let named = id.and_then(|id| Some((id, labels.row_of(id)?)));
         for name in &images.names {

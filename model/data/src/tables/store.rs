@@ -1,4 +1,4 @@
-//! Tables on disk: whole or not at all.
+//! The atomic write of tables.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,16 +9,17 @@ use dinov3_ground::atomic::StagedFile;
 
 use super::error::PrepareError;
 
-/// A table that is on disk, and not yet under its name. Dropped, it leaves nothing behind.
+/// A table under a temporary name. Dropping the value deletes the file.
 pub struct Staged {
     path: PathBuf,
     file: StagedFile,
 }
 
-/// Writes the table `name` beside where it belongs. `time` is how old it counts as: it knows nothing of what changed later.
+/// Writes the table `name` under a temporary name. `time` becomes its time of modification, because the table does not
+/// contain later changes.
 ///
 /// # Errors
-/// [`PrepareError::Write`]; then nothing is left behind.
+/// [`PrepareError::Write`]; the temporary file is deleted then.
 pub fn stage(
     folder: &Path,
     name: &str,
@@ -37,7 +38,7 @@ pub fn stage(
     }
 }
 
-/// Gives the tables their names, one after the other.
+/// Renames the tables to their final names, one after the other.
 ///
 /// # Errors
 /// [`PrepareError::Write`].

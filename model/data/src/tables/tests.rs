@@ -1,4 +1,4 @@
-//! The tables of generated trees, against what the reference's `dump_extra` made of the same trees.
+//! The tables of generated trees, compared with the tables of the reference's `dump_extra` for the same trees.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// What the reference accepts and we refuse: it counts an image forty times, and reads digits of any script.
+/// Cases that the reference accepts and we refuse: it counts an image forty times, and reads digits of any script.
 const REFUSED_HERE: [&str; 2] = ["loop of links", "arabic digits"];
 
-/// A tree in a folder of its own, its tables in `extra`.
+/// A tree in a temporary folder, with its tables in `extra`.
 struct Tree(TempDir);
 
 impl Tree {
@@ -205,7 +205,7 @@ fn whole_tables_are_kept_until_something_changes() {
     }
 }
 
-/// No clock tells: the other tree is the older one.
+/// The times do not tell: the other tree is older.
 #[test]
 fn tables_of_another_tree_are_not_kept() {
     let files = ["train/n01/n01_1.JPEG", "train/n02/n02_1.JPEG"];
@@ -226,7 +226,7 @@ fn tables_of_another_tree_are_not_kept() {
         let options = Options { root: other.root(), extra: &extra, force: false, progress: &|_| {} };
         mark(&prepare(Split::Train, &options).unwrap())
     });
-    // Of the second the labels say the same of all classes that there are.
+    // The second labels agree with the first for all existing classes.
     assert_eq!(did, ['w', 'k', 'w', 'w']);
 }
 
@@ -252,7 +252,7 @@ fn what_a_dataset_will_not_find_is_remarked_on() {
     assert_eq!((prepared.images, prepared.classes), (4, 2));
 }
 
-/// Of whoever is not the owner of the machine, that is.
+/// The check does not apply to root.
 #[test]
 fn a_folder_that_cannot_be_read_is_named() {
     use std::os::unix::fs::PermissionsExt;

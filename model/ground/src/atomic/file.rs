@@ -1,4 +1,4 @@
-//! One file.
+//! Atomic writes of a file.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -8,10 +8,10 @@ use tempfile::NamedTempFile;
 
 use super::{PARTIAL, RANDOM, folder_of, prefix, sync_folder};
 
-/// Bytes that are written at once.
+/// The size of the write buffer in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// A file that is not yet under its name. Dropped, it leaves nothing behind.
+/// A file under a temporary name. Dropping the value deletes the file.
 #[derive(Debug)]
 pub struct StagedFile {
     path: PathBuf,
@@ -19,27 +19,27 @@ pub struct StagedFile {
 }
 
 impl StagedFile {
-    /// An empty file that shall become `path`, in the folder of `path`, which must exist.
+    /// Creates an empty file that [`Self::publish`] renames to `path`. The parent folder of `path` must exist.
     ///
     /// # Errors
-    /// When no file can be made there.
+    /// If no file can be created in that folder.
     pub fn create(path: &Path) -> io::Result<Self> {
         let (folder, prefix) = (folder_of(path), prefix(path)?);
         remove_leftovers(folder, &prefix);
         loop {
             let file = new_file(folder, &prefix)?;
             lock(file.as_file())?;
-            // Another process may have taken it for a leftover before it was locked.
+            // Another process may have removed it as a leftover before it was locked.
             if has_name(file.as_file())? {
                 return Ok(Self { path: path.to_owned(), file });
             }
         }
     }
 
-    /// A file that shall become `path`, with what `fill` writes, synced: a disk that is full has said so.
+    /// Creates a file for `path`, lets `fill` write its content, and syncs it, so that a full disk is reported here.
     ///
     /// # Errors
-    /// As [`Self::create`], and what `fill` or the disk refuses; nothing is left behind then.
+    /// As [`Self::create`], and any error of `fill` or the disk; the file is deleted then.
     pub fn filled(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
         let staged = Self::create(path)?;
         let mut out = BufWriter::with_capacity(BUFFER, staged.file());
@@ -55,15 +55,15 @@ impl StagedFile {
         self.file.as_file()
     }
 
-    /// Where the file is for now, for what writes to a path alone.
+    /// The temporary path of the file, for writers that need a path.
     pub fn temporary_path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Syncs the file, gives it its name, in place of what had the name before, and syncs the folder.
+    /// Syncs the file, renames it to its final name, replacing any file of that name, and syncs the folder.
     ///
     /// # Errors
-    /// When one of the three is refused. Unless it is the last, what was there before still is.
+    /// If one of the three steps fails. The old file stays unless the last step is the failed one.
     pub fn publish(self) -> io::Result<()> {
         self.file().sync_all()?;
         self.file.persist(&self.path).map_err(|error| error.error)?;
@@ -71,7 +71,7 @@ impl StagedFile {
     }
 }
 
-/// Writes the file `path` with what `fill` writes.
+/// Writes the file `path` atomically; `fill` writes its content.
 ///
 /// # Errors
 /// As [`StagedFile::filled`] and [`StagedFile::publish`].
@@ -82,13 +82,13 @@ pub fn write_file(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<(
 fn new_file(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(PARTIAL).rand_bytes(RANDOM);
-    // Those of any new file, not the owner's alone as for temporary ones.
+    // The permissions of any new file; a temporary file is open to its owner only.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
 }
 
-/// Where a file system knows no locks, nobody removes leftovers either.
+/// On a file system without locks, leftovers are not removed either.
 fn lock(file: &File) -> io::Result<()> {
     match file.lock() {
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
@@ -103,8 +103,8 @@ fn has_name(file: &File) -> io::Result<bool> {
     return Ok(true);
 }
 
-/// Removes what killed processes have left of the file; what another process is writing just now is locked, and stays. What cannot
-/// be removed takes up room, which is no reason not to write.
+/// Removes the temporary files that killed processes have left. A file that another process is writing is locked and
+/// stays. A failure to remove is ignored: a leftover takes up room but does not prevent the write.
 fn remove_leftovers(folder: &Path, prefix: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,4 +1,4 @@
-//! One folder.
+//! Atomic writes of a folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,16 +10,16 @@ use tempfile::TempDir;
 
 use super::{PARTIAL, RANDOM, folder_of, prefix, sync_folder};
 
-/// What to do where there is something already.
+/// The treatment of an existing file or folder at the final path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// Leave it and fail.
+    /// Keep the existing one and fail.
     Refuse,
-    /// Put the new one in its place once that is complete.
+    /// Replace the existing one as soon as the new one is complete.
     Replace,
 }
 
-/// A folder that is not yet under its name. Dropped, it leaves nothing behind.
+/// A folder under a temporary name. Dropping the value deletes the folder.
 #[derive(Debug)]
 pub struct StagedFolder {
     path: PathBuf,
@@ -27,51 +27,51 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// An empty folder that shall become `path`, beside it; the folder that both lie in must exist.
+    /// Creates an empty folder beside `path` that [`Self::publish`] renames to `path`. The parent folder must exist.
     ///
     /// # Errors
-    /// When no folder can be made there.
+    /// If no folder can be created there.
     pub fn create(path: &Path) -> io::Result<Self> {
         let prefix = prefix(path)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(PARTIAL).rand_bytes(RANDOM);
-        // Those of any new folder, not the owner's alone as for temporary ones.
+        // The permissions of any new folder; a temporary folder is open to its owner only.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
         Ok(Self { path: path.to_owned(), folder: builder.tempdir_in(folder_of(path))? })
     }
 
-    /// Where the folder is for now.
+    /// The temporary path of the folder.
     pub fn temporary_path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Syncs every file and folder in it and gives the folder its name, as [`put_folder`].
+    /// Syncs every file and folder in the folder and renames the folder to its final name; see [`put_folder`].
     ///
     /// # Errors
-    /// As [`put_folder`], and where something in it cannot be synced.
+    /// As [`put_folder`], and if a file or folder in it cannot be synced.
     pub fn publish(self, existing: Existing) -> io::Result<()> {
         sync_tree(self.folder.path())?;
         put_folder(self.folder.path(), &self.path, existing)?;
-        // What was replaced has the temporary name now.
+        // The replaced folder has the temporary name now.
         match self.folder.path().is_dir() {
             true => drop(self.folder),
-            // A file, or nothing. Where it cannot be removed it takes up room; the new folder is in place all the same.
+            // A file, or nothing. A failure to remove it is ignored: it takes up room, but the new folder is in place.
             false => drop(fs::remove_file(self.folder.keep())),
         }
         Ok(())
     }
 }
 
-/// Gives the folder `ready`, which lies on the file system of `path`, the name `path`, and syncs the folder that it is in. What was at
-/// `path` before is at `ready` then. What is in `ready` the caller has synced.
+/// Renames the folder `ready` to `path` and syncs the parent folder. Both paths must be on one file system. A file or
+/// folder that was at `path` is at `ready` afterwards. The caller must have synced the content of `ready`.
 ///
-/// Linux and macOS exchange the two in one step. Where a file system cannot do that, what was there gets out of the way first, and
-/// comes back if the new folder cannot follow.
+/// Linux and macOS exchange the two in one step. If the file system cannot exchange, the old folder is moved away
+/// first, and moved back if the new folder cannot be renamed.
 ///
 /// # Errors
-/// [`io::ErrorKind::AlreadyExists`] where there is something that must not be replaced, and what the system refuses. What was there
-/// before still is, unless the last step fails, the sync of the folder above.
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists and must not be replaced, and any error of the system. The old
+/// folder stays in place, unless the failed step is the last one, the sync of the parent folder.
 pub fn put_folder(ready: &Path, path: &Path, existing: Existing) -> io::Result<()> {
     match rename(ready, path, RenameFlags::NOREPLACE) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && existing == Existing::Replace => {
@@ -96,7 +96,7 @@ fn sync_tree(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// In one step where the file system can do that.
+/// Renames `from` to `to`, refusing or exchanging an existing `to`; in one step if the file system can.
 fn rename(from: &Path, to: &Path, how: RenameFlags) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, how) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => rename_in_steps(from, to, how),

@@ -1,12 +1,12 @@
-//! Any error that has hints.
+//! The type of any error with hints.
 
 use std::error::Error;
 use std::fmt;
 
 use super::Hint;
 
-/// Any error that says what to do about it. `?` makes one of each [`Hint`], and of no other error: an error whose hints would be lost
-/// does not compile.
+/// Any error with hints. `?` converts every [`Hint`] and no other error, so code that would lose an error's hints does
+/// not compile.
 pub struct AnyError(Box<dyn Hint + Send + Sync>);
 
 impl AnyError {
@@ -15,12 +15,12 @@ impl AnyError {
         &*self.0
     }
 
-    /// The error, if it is of that type.
+    /// The error as an `E`; `None` if it has another type.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         (self.as_hint() as &(dyn Error + 'static)).downcast_ref()
     }
 
-    /// Whether the error is of that type.
+    /// Whether the error is an `E`.
     pub fn is<E: Error + 'static>(&self) -> bool {
         self.downcast_ref::<E>().is_some()
     }

@@ -1,4 +1,4 @@
-//! Errors as the user sees them: what is wrong, the details, what to do.
+//! The text of an error for the user: problem, details, hints.
 
 use std::error::Error;
 use std::io::Write;
@@ -7,7 +7,7 @@ use owo_colors::OwoColorize;
 
 use super::{Hint, Hints};
 
-/// Shows the error on standard error, in colour where that is a terminal: [`text`] after the word `error:`.
+/// Writes the error to standard error, in colour if that is a terminal: `error:`, then the same text as [`text`].
 pub fn show(error: &dyn Hint) {
     write(&format!("{} {}\n", "error:".red().bold(), what(error).join("\n")));
     show_hints(&error.hints());
@@ -19,11 +19,12 @@ pub fn show_hints(hints: &Hints) {
 }
 
 fn write(text: &str) {
-    // Where standard error is closed there is nobody left to tell; the exit code still says it.
+    // A closed standard error is ignored: the exit code still reports the failure.
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// The error without colour: its message, its causes and details an indented line each, and last its hints, each after `hint: `.
+/// The error without colour: its message, then causes and details on one indented line each, then its hints, each after
+/// `hint: `.
 pub fn text(error: &dyn Hint) -> String {
     let mut lines = what(error);
     lines.extend(error.hints().iter().map(|hint| format!("hint: {hint}")));
@@ -35,7 +36,7 @@ fn what(error: &dyn Hint) -> Vec<String> {
     let mut next: Option<&dyn Error> = Some(error);
     while let Some(cause) = next {
         let message = cause.to_string();
-        // Many an error's message ends in its cause's: that one is not said again.
+        // Many messages end with the message of their cause; such a cause is not repeated.
         let said = lines.join("\n");
         for line in message.lines().filter(|line| !line.trim().is_empty()) {
             debug_assert!(!line.starts_with("hint:"), "a hint within a message: {message}");

@@ -1,11 +1,11 @@
-//! An error that is told apart from others by its words alone.
+//! An error made of words, for problems that no caller distinguishes.
 
 use std::error::Error;
 use std::fmt;
 
 use super::{AnyError, Hint, Hints};
 
-/// What is wrong, what to do about it, and what it comes from.
+/// An error made of words: the problem, its hints and its cause.
 #[derive(Debug)]
 pub struct Words {
     what: String,
@@ -14,19 +14,19 @@ pub struct Words {
 }
 
 impl Words {
-    /// What is wrong. It may have lines: the first says what, the others give details.
+    /// An error with this problem. The first line of `what` states the problem, further lines give details.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), hints: Hints::none(), cause: None }
     }
 
-    /// With something more to do about it.
+    /// Adds hints.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Hints>) -> Self {
         self.hints = self.hints.and(hint);
         self
     }
 
-    /// With the error that it comes from.
+    /// Sets the cause.
     #[must_use]
     pub fn because(mut self, cause: impl Into<AnyError>) -> Self {
         self.cause = Some(cause.into());

@@ -8,8 +8,8 @@ use serde_json::Value;
 /// Every number and name of a config, under its path, as text: floating-point numbers come back from JSON in no other way to the bit.
 pub(crate) type Leaves = BTreeMap<String, String>;
 
-/// What decides no step: the files that the first weights came from, and remarks.
-const WITHOUT_EFFECT: [&str; 2] = ["checkpoints", "without_effect"];
+/// What decides no step: the files that the first weights came from.
+const WITHOUT_EFFECT: &str = "checkpoints";
 
 /// A rank's share of a batch, which another number of ranks may change.
 const PER_RANK: &str = "training.batch_size_per_gpu";
@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 pub(crate) fn leaves(config: &SslConfig) -> Leaves {
     let mut config = serde_json::to_value(config).expect("a config of numbers, names and lists");
     if let Some(sections) = config.as_object_mut() {
-        sections.retain(|section, _| !WITHOUT_EFFECT.contains(&section.as_str()));
+        sections.retain(|section, _| section != WITHOUT_EFFECT);
     }
     let mut found = Leaves::new();
     walk("", &config, &mut found);

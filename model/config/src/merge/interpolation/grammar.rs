@@ -1,4 +1,4 @@
-//! The pieces of a text that holds interpolations.
+//! The grammar of a text with interpolations.
 
 /// A piece of a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,27 +10,27 @@ pub(super) enum Piece {
 /// `${..a.b}`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reference {
-    /// Leading dots: 0 for a path from the root, 1 for the container that holds the text, 2 for the one above it.
+    /// Number of leading dots: 0 for a path from the root, 1 for the container that holds the text, 2 for its parent.
     pub dots: usize,
     pub names: Vec<Name>,
 }
 
-/// A name of the path: text, references, or both in a row.
+/// A name of the path: a sequence of texts and references.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name(pub Vec<Piece>);
 
-/// Why there are no pieces.
+/// The reason why a text cannot be split into pieces.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     Syntax,
-    /// `${name:…}`, which is read no further.
+    /// The text holds a resolver, `${name:…}`.
     Resolver(String),
 }
 
-/// The names and marks that a text may nest.
+/// The largest depth of nested names and marks.
 const MAX_DEPTH: usize = 20;
 
-/// Splits a text into its pieces; neighbouring texts are one.
+/// Splits a text into its pieces; neighbouring texts become one piece.
 pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Wrong> {
     let mut pieces = Vec::new();
     let mut plain = String::new();
@@ -60,7 +60,7 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, Wrong> {
     Ok(pieces)
 }
 
-/// Reads what follows `${`, its closing brace included; gives what comes after.
+/// Reads a reference after its `${`, up to and including its closing brace; returns the rest of the text.
 fn reference(text: &str, depth: usize) -> Result<(Reference, &str), Wrong> {
     if depth == MAX_DEPTH {
         return Err(Wrong::Syntax);

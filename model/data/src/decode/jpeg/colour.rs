@@ -1,4 +1,5 @@
-//! From planes of luma and chroma to RGB: libjpeg's "fancy" upsampling and its conversion, in integers.
+//! The conversion of luma and chroma planes to RGB: libjpeg's "fancy" upsampling and its colour conversion, in
+//! integers.
 
 use super::libjpeg::{Plane, Planes};
 
@@ -39,15 +40,15 @@ fn rgb_portable(planes: &Planes, width: usize, height: usize) -> Vec<u8> {
     out
 }
 
-/// Makes chroma rows as long, and as many, as luma's.
+/// Upsamples chroma to the size of luma.
 struct Upsampler {
-    /// Luma samples a chroma sample, across: 1 or 2.
+    /// Number of luma samples per chroma sample in a row: 1 or 2.
     across: usize,
-    /// The same, down.
+    /// Number of luma samples per chroma sample in a column.
     down: usize,
     /// Chroma samples in a row.
     width: usize,
-    /// A row of sums, with one more at either end, so that the ends need no care.
+    /// A row of sums with one more at each end, so that the ends need no special case.
     sums: Vec<u16>,
 }
 
@@ -71,7 +72,8 @@ impl Upsampler {
                 *sum = u16::from(*sample);
             }
         } else {
-            // An even row leans on the row above, an odd one on the row below; beyond the picture its last row is repeated.
+            // An even row takes a quarter from the row above, an odd row from the row below. Beyond the picture its
+            // last row is repeated.
             let last = height.div_ceil(2) - 1;
             let other = if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(last) };
             for ((sum, near), far) in inner.iter_mut().zip(near).zip(plane.row(other)) {
@@ -84,12 +86,12 @@ impl Upsampler {
     }
 }
 
-/// Two samples from each sum: three quarters of it and a quarter of its neighbour to the left, or to the right. Halves are
-/// rounded one way on the left and the other on the right, by `bias` and its partner, so that no tint remains.
+/// Two samples from each sum: three quarters of it and a quarter of its neighbour to the left, or to the right. Halves
+/// are rounded one way on the left and the other on the right, by `bias` and its partner, so that no tint remains.
 #[inline(always)]
 fn spread<const BITS: u32>(sums: &[u16], out: &mut [u8], bias: u16) {
     let partner = if BITS == 2 { 2 } else { 7 };
-    // The one sample of room, where it is left over, is no part of the row.
+    // The spare sample, if it is left over, is not part of the row.
     let (pairs, _) = out.as_chunks_mut::<2>();
     let count = pairs.len();
     let (left, middle, right) = (&sums[..count], &sums[1..][..count], &sums[2..][..count]);
@@ -105,10 +107,10 @@ const BLUE_OF_CB: i32 = 116130;
 const GREEN_OF_CR: i32 = 46802;
 const GREEN_OF_CB: i32 = 22554;
 
-/// Pixels at a time.
+/// Number of pixels in a block.
 const LANES: usize = 32;
 
-/// One row of YCbCr to RGB.
+/// Converts one row of YCbCr to RGB.
 #[inline(always)]
 fn convert(luma: &[u8], cb: &[u8], cr: &[u8], out: &mut [u8]) {
     let whole = luma.len() / LANES * LANES;

@@ -1,19 +1,20 @@
 //! The inverse cosine transform of a block of 8x8.
 //!
-//! libjpeg's accurate integer method (Loeffler, Ligtenberg and Moschytz; 13 fractional bits), with the 16-bit intermediates of
-//! libjpeg-turbo's vector code, which is what Pillow has: they make no difference but where damaged coefficients overflow.
+//! libjpeg's accurate integer method (Loeffler, Ligtenberg and Moschytz; 13 fractional bits), with the 16-bit
+//! intermediates of libjpeg-turbo's vector code, as in Pillow. The intermediates make a difference only if damaged
+//! coefficients overflow.
 
 use std::ops::{Add, Sub};
 
 /// Coefficients of a block, or their divisors, in rows.
 pub type Block = [i16; 64];
 
-/// One row of eight, or any eight values that are treated alike.
+/// Eight values with the same operation, such as a row.
 #[derive(Clone, Copy)]
 struct Eight([i32; 8]);
 
 impl Eight {
-    /// Of each lane. A loop, since the compiler does not make vectors of `array::map`.
+    /// Applies a function to each lane. A loop, since the compiler does not vectorise `array::map`.
     #[inline(always)]
     fn of(value: impl Fn(usize) -> i32) -> Self {
         let mut lanes = [0; 8];
@@ -28,13 +29,13 @@ impl Eight {
         Self::of(|lane| self.0[lane].wrapping_mul(factor))
     }
 
-    /// As a 16-bit register holds it.
+    /// Wraps each lane to 16 bits.
     #[inline(always)]
     fn wrapped(self) -> Self {
         Self::of(|lane| i32::from(self.0[lane] as i16))
     }
 
-    /// Divided by 2^bits, halves upwards, and held within 16 bits.
+    /// Divides by 2^bits, rounds halves upwards, and saturates to 16 bits.
     #[inline(always)]
     fn descaled(self, bits: u32) -> Self {
         Self::of(|lane| (self.0[lane].wrapping_add(1 << (bits - 1)) >> bits).clamp(i16::MIN.into(), i16::MAX.into()))
@@ -60,7 +61,7 @@ impl Sub for Eight {
 }
 
 const FRACTION: u32 = 13;
-/// Bits that the first pass keeps beyond whole numbers.
+/// Number of fractional bits after the first pass.
 const KEPT: u32 = 2;
 
 /// Cosines and their sums in 1/8192.
@@ -114,7 +115,8 @@ fn transposed_portable(rows: [Eight; 8]) -> [Eight; 8] {
     out
 }
 
-/// The 8x8 bytes of a block from its coefficients and the quantisation table, written into `out` at every `stride` bytes.
+/// The 8x8 bytes of a block from its coefficients and the quantisation table, written into `out` at every `stride`
+/// bytes.
 #[inline(always)]
 fn inverse(
     coefficients: &Block,
@@ -165,7 +167,7 @@ fn row_avx2(blocks: &[Block], divisors: &Block, out: &mut [u8], stride: usize) {
     row_by(blocks, divisors, out, stride, |rows| transposed_avx2(rows));
 }
 
-/// Pairs, then fours, then halves change places: the compiler finds no such way by itself.
+/// Exchanges pairs, then fours, then halves: the compiler does not find this sequence by itself.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 #[inline]
@@ -203,7 +205,7 @@ fn row_by(
 mod tests {
     use super::*;
 
-    /// Where vectors are at hand, the other tests never come to the portable transform.
+    /// On processors with vector instructions, the other tests never run the portable transform.
     #[test]
     fn both_transforms_give_the_same() {
         let mut state = 1_u32;

@@ -1,8 +1,8 @@
-//! libjpeg behind a safe face: its errors are values, and it never ends the process.
+//! A safe interface to libjpeg: its errors are values, and it never ends the process.
 //!
-//! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it (the feature
-//! `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the decompressor's own memory
-//! pools, which [`Decompressor`] frees when dropped.
+//! libjpeg reports a fatal error by a callback that must not return. Ours unwinds, through C frames compiled for it
+//! (the feature `unwinding` of mozjpeg-sys), to the call that entered C. Everything that C holds belongs to the
+//! decompressor's own memory pools, which [`Decompressor`] frees when dropped.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -16,16 +16,16 @@ use sys::{jpeg_common_struct, jpeg_decompress_struct, jpeg_error_mgr, jpeg_sourc
 
 use super::idct::{self, Block};
 
-/// Why libjpeg stopped.
+/// The reason why libjpeg stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It wants more bytes than the file has.
+    /// libjpeg needs more bytes than the file has.
     Suspended,
-    /// It cannot go on; its own message.
+    /// libjpeg cannot continue; holds its own message.
     Fatal(String),
 }
 
-/// What libjpeg says of the frame.
+/// The frame, as read by libjpeg.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
     /// Pixels in a row.
@@ -41,7 +41,7 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Row `y`, which may be longer than the picture is wide.
+    /// Row `y`. It may be longer than the width of the picture.
     #[inline(always)]
     pub fn row(&self, y: usize) -> &[u8] {
         &self.samples[y * self.stride..][..self.stride]
@@ -49,11 +49,11 @@ impl Plane {
 }
 
 thread_local! {
-    /// Memory of planes that are gone. To fetch it anew for each image would cost as much as the transform itself.
+    /// Memory of dropped planes. A new allocation for each image would cost as much as the transform itself.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A thread keeps no more than three planes of this many bytes.
+/// The largest plane that a thread keeps, in bytes. A thread keeps at most three planes.
 const MOST_SPARE: usize = 4 << 20;
 
 impl Plane {
@@ -76,11 +76,11 @@ impl Drop for Plane {
     }
 }
 
-/// The components of a picture before they are put together.
+/// The components of a picture before their conversion to RGB.
 pub struct Planes {
-    /// Luma samples a chroma sample, across: 1 or 2.
+    /// Number of luma samples per chroma sample in a row: 1 or 2.
     pub across: usize,
-    /// The same, down.
+    /// Number of luma samples per chroma sample in a column.
     pub down: usize,
     /// Luma.
     pub luma: Plane,
@@ -88,7 +88,7 @@ pub struct Planes {
     pub chroma: Option<[Plane; 2]>,
 }
 
-/// What libjpeg holds pointers into.
+/// The structures into which libjpeg holds pointers.
 struct Shared {
     info: jpeg_decompress_struct,
     errors: jpeg_error_mgr,
@@ -97,19 +97,20 @@ struct Shared {
 
 /// One file being decompressed.
 pub struct Decompressor<'a> {
-    /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this one.
+    /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this
+    /// one.
     shared: NonNull<Shared>,
     bytes: PhantomData<&'a [u8]>,
 }
 
-/// What [`error_exit`] unwinds with.
+/// The payload with which [`error_exit`] unwinds.
 struct Thrown(String);
 
 unsafe extern "C-unwind" fn error_exit(info: &mut jpeg_common_struct) {
     type Format = unsafe extern "C-unwind" fn(&mut jpeg_common_struct, *mut u8);
     let mut text = [0_u8; 80];
-    // SAFETY: libjpeg's own error manager, whose `format_message` writes at most 80 bytes. Its binding says that it takes a
-    // reference to read from, which in C is the same.
+    // SAFETY: libjpeg's own error manager, whose `format_message` writes at most 80 bytes. Its binding says that it
+    // takes a reference to read from, which in C is the same.
     unsafe {
         if let Some(format) = (*info.err).format_message {
             let format: Format = mem::transmute(format);
@@ -125,7 +126,7 @@ unsafe extern "C-unwind" fn no_message(_: &mut jpeg_common_struct) {}
 
 unsafe extern "C-unwind" fn nothing(_: &mut jpeg_decompress_struct) {}
 
-/// All bytes were given at the start, so there are no more: libjpeg suspends.
+/// libjpeg got all bytes at the start, so there are no further bytes, and libjpeg suspends.
 unsafe extern "C-unwind" fn no_more_input(_: &mut jpeg_decompress_struct) -> c_int {
     0
 }
@@ -149,7 +150,7 @@ impl<'a> Decompressor<'a> {
     /// A decompressor of `bytes`.
     ///
     /// # Errors
-    /// When libjpeg cannot be set up: it is out of memory, or another version than it was compiled for.
+    /// If libjpeg cannot be set up: out of memory, or another version than the crate was compiled for.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Failure> {
         // SAFETY: C structures, of which zero is a valid state.
         let shared = NonNull::from(Box::leak(Box::new(unsafe { mem::zeroed::<Shared>() })));
@@ -201,7 +202,7 @@ impl<'a> Decompressor<'a> {
     /// Reads up to the first scan.
     ///
     /// # Errors
-    /// When the file ends before, or the header is broken.
+    /// If the file ends before the first scan, or the header is broken.
     pub fn read_header(&mut self) -> Result<Frame, Failure> {
         const SUSPENDED: c_int = 0;
         const TABLES_ONLY: c_int = 2;
@@ -217,10 +218,10 @@ impl<'a> Decompressor<'a> {
         Ok(Frame { width: info.image_width as usize, height: info.image_height as usize })
     }
 
-    /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte a layer.
+    /// All rows: grey for 1 layer, RGB for 3, CMYK for 4; one byte per layer.
     ///
     /// # Errors
-    /// When the file ends before the last row, or what it holds cannot be decoded.
+    /// If the file ends before the last row, or its data cannot be decoded.
     pub fn scanlines(&mut self, layers: usize) -> Result<Vec<u8>, Failure> {
         self.info().out_color_space = match layers {
             1 => sys::JCS_GRAYSCALE,
@@ -244,19 +245,19 @@ impl<'a> Decompressor<'a> {
         Ok(lines)
     }
 
-    /// Reads on to the end of the image. That the file may end before it is no error.
+    /// Reads up to the end of the image. A file that ends earlier is not an error.
     ///
     /// # Errors
-    /// When what is behind the last row is no JPEG.
+    /// If the bytes after the last row are not JPEG.
     pub fn finish(&mut self) -> Result<(), Failure> {
         // SAFETY: all rows have been read.
         self.guarded(|info| unsafe { sys::jpeg_finish_decompress(info) }).map(|_| ())
     }
 
-    /// All samples, as they are before chroma is spread over luma; `None` for components or samplings that are not plain.
+    /// All samples before chroma upsampling; `None` for components or samplings that are not of the plain kind.
     ///
     /// # Errors
-    /// When the file ends before its image does, or what it holds cannot be decoded.
+    /// If the file ends before the end of its image, or its data cannot be decoded.
     pub fn planes(&mut self) -> Result<Option<Planes>, Failure> {
         let info = self.info();
         let grey = match info.jpeg_color_space {
@@ -274,7 +275,7 @@ impl<'a> Decompressor<'a> {
             [(2, 2), (1, 1), (1, 1)] if !grey => (2, 2),
             _ => return Ok(None),
         };
-        // libjpeg spreads so short a row in another way.
+        // libjpeg upsamples such a short row differently.
         if across == 2 && info.image_width <= 4 {
             return Ok(None);
         }
@@ -294,8 +295,8 @@ impl<'a> Decompressor<'a> {
         Ok(Some(Planes { across, down, luma, chroma: Some([blue, red]) }))
     }
 
-    /// Whether libjpeg would smooth over the blocks: scans are missing of a progressive image, and with them digits of the
-    /// first coefficients.
+    /// Whether libjpeg would smooth the blocks, because scans of a progressive image are missing, and with them digits
+    /// of the first coefficients.
     fn smooths(&mut self) -> bool {
         let info = self.info();
         if info.coef_bits.is_null() {
@@ -308,7 +309,7 @@ impl<'a> Decompressor<'a> {
         missing.iter().any(|bits| bits[..10].iter().any(|bits| *bits != 0))
     }
 
-    /// The samples of one component; `None` when no scan held it.
+    /// The samples of one component; `None` if no scan held the component.
     fn plane(&mut self, arrays: *mut *mut jvirt_barray_control, at: usize) -> Result<Option<Plane>, Failure> {
         // SAFETY: `arrays` has an element a component.
         let (part, array) = unsafe { (&*self.info().comp_info.add(at), *arrays.add(at)) };
@@ -337,8 +338,8 @@ impl<'a> Decompressor<'a> {
 
 impl Drop for Decompressor<'_> {
     fn drop(&mut self) {
-        // SAFETY: zeroed or set up by `jpeg_CreateDecompress`; may be destroyed in any state, and does not throw. The box is
-        // the one leaked by `new`.
+        // SAFETY: zeroed or set up by `jpeg_CreateDecompress`; may be destroyed in any state, and does not throw. The
+        // box is the one leaked by `new`.
         unsafe {
             sys::jpeg_destroy_decompress(self.info());
             drop(Box::from_raw(self.shared.as_ptr()));

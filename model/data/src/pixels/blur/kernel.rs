@@ -1,12 +1,13 @@
-//! The Gaussian's weights, to the last bit of torch's.
+//! The weights of the Gaussian, with the bits of torch's.
 
-/// Taps of the kernel, a side.
+/// Number of taps along a side of the kernel.
 pub const TAPS: usize = 9;
-/// Taps to either side of the middle one.
+/// Number of taps on each side of the middle tap.
 pub const RADIUS: usize = TAPS / 2;
 
-/// With which vector instructions torch computes. Its softmax, of which the kernel is made, adds in another order with each, so
-/// that one weight in a few differs in its last bit, and then one blurred byte in a few hundred thousand.
+/// The vector instructions of torch. The kernel is a softmax, and torch's softmax adds in a different order for each
+/// instruction set. A few weights therefore differ in the last bit, and about one blurred byte in a few hundred
+/// thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TorchVectors {
     /// `ATEN_CPU_CAPABILITY=avx2`.
@@ -15,14 +16,14 @@ pub enum TorchVectors {
     Avx512,
 }
 
-/// Where the taps lie: 9 of them, evenly from -2√2 to 2√2, as `torch.linspace` rounds them.
+/// The positions of the 9 taps: evenly from -2√2 to 2√2, with the rounding of `torch.linspace`.
 #[expect(clippy::approx_constant, reason = "torch rounds them so")]
 const POSITIONS: [f32; TAPS] =
     [-2.828427, -2.1213202, -1.4142135, -0.70710677, 0.0, 0.70710677, 1.4142135, 2.1213202, 2.828427];
 
 /// The kernel along one axis: the softmax of -(x / sigma)², in float32. `_get_gaussian_kernel1d`.
 pub fn line(sigma: f64, vectors: TorchVectors) -> [f32; TAPS] {
-    // The largest exponent is the middle one's, 0, so softmax's subtraction of it changes nothing.
+    // The middle tap has the largest exponent, 0, so softmax's subtraction of the maximum changes nothing.
     let weights = POSITIONS.map(|x| {
         let ratio = x / sigma as f32;
         exp(-(ratio * ratio))
@@ -31,10 +32,10 @@ pub fn line(sigma: f64, vectors: TorchVectors) -> [f32; TAPS] {
     weights.map(|weight| weight * scale)
 }
 
-/// The sum of the weights, in the order in which torch adds up a vector.
+/// The sum of the weights, in torch's order of additions.
 fn sum(weights: &[f32; TAPS], vectors: TorchVectors) -> f32 {
     match vectors {
-        // Nine do not fill sixteen lanes, and are added one after another.
+        // Nine weights do not fill sixteen lanes and are added one after another.
         TorchVectors::Avx512 => weights[1..].iter().fold(weights[0], |sum, weight| sum + weight),
         // Eight lanes, the ninth weight added to the first of them, then halves onto halves.
         TorchVectors::Avx2 => {
@@ -45,7 +46,7 @@ fn sum(weights: &[f32; TAPS], vectors: TorchVectors) -> f32 {
     }
 }
 
-/// e^x for x of at most 0, with the roundings of SLEEF's `expf` with an error of at most 1 ULP, which torch calls.
+/// e^x for x of at most 0, with the roundings of SLEEF's 1-ULP `expf`, which torch calls.
 fn exp(x: f32) -> f32 {
     // ln 2 in two parts, of which the first has zeros at its end.
     const LN_2: [f32; 2] = [0.693_145_75, 1.428_606_8e-6];

@@ -1,13 +1,13 @@
-//! Turning the hue, through Pillow's 8-bit HSV.
+//! The turn of the hue, through Pillow's 8-bit HSV.
 //!
-//! Pillow computes with float32 and float64 mixed, pixel by pixel. Here it is float32 alone, without branches, for many pixels
-//! at a time, and so arranged that the bytes are the same: there are no more than 2^24 colours, and a test tries them all.
+//! Pillow mixes float32 and float64, pixel by pixel. This module uses only float32, without branches, for many pixels
+//! at a time, and gives the same bytes: a test tries all 2^24 colours.
 
 use super::lanes::{self, Channels, in_blocks};
 use crate::image::Image;
 
-/// Turns the hue of every pixel by `factor` of the circle, -0.5 ..= 0.5. `v2.functional.adjust_hue` on a PIL image: to HSV,
-/// an addition modulo 256, and back, each channel rounded to a byte in between.
+/// Turns the hue of every pixel by `factor` of the circle, -0.5 ..= 0.5. `v2.functional.adjust_hue` on a PIL image: to
+/// HSV, an addition modulo 256, and back, each channel rounded to a byte in between.
 ///
 /// # Panics
 /// When `factor` is not within -0.5 ..= 0.5.
@@ -38,7 +38,7 @@ fn turn([red, green, blue]: &mut Channels, shift: u8) {
     }
 }
 
-/// `value` cut to a whole number.
+/// Truncates `value` to a whole number.
 ///
 /// # Safety
 /// `value` must be within -1 ..= 256.
@@ -62,7 +62,7 @@ fn hsv(red: i32, green: i32, blue: i32) -> [i32; 3] {
     } else {
         (4.0, lack(green), lack(red))
     };
-    // Of the two, that of the least channel is 1: taken first, it leaves one rounding, like float64.
+    // The least channel lacks exactly 1. Subtracting this 1 first leaves one rounding, as in float64.
     let sixths = if minus == 1.0 { (base - 1.0) + plus } else { (base + plus) - minus };
     let turns = sixths / 6.0;
     let hue = if turns < 0.0 { 1.0 + turns } else { turns };

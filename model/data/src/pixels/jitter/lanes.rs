@@ -1,4 +1,4 @@
-//! Pixels taken apart into channels, as many as fill a register, and put together again.
+//! The split of pixels into channels, a register at a time, and the join back into pixels.
 
 /// Pixels at a time.
 pub const LANES: usize = 16;
@@ -7,7 +7,7 @@ pub const LANES: usize = 16;
 pub type Channels = [[u8; LANES]; 3];
 type Pixels = [u8; 3 * LANES];
 
-/// Calls `work` with the channels of all of `pixels`, a block at a time. The last block may hold pixels that do not exist.
+/// Calls `work` with the channels of all `pixels`, a block at a time. The last block may hold padding.
 ///
 /// `split` and `join` are [`split`] and [`join`], or a faster pair.
 #[inline(always)]
@@ -54,8 +54,8 @@ pub fn join(channels: &Channels) -> Pixels {
     pixels
 }
 
-/// Where a shuffle takes each byte from: `[c][p]` for channel `c` out of the p-th sixteen bytes of a block, and the reverse.
-/// 0x80 is a zero.
+/// The source of each byte of a shuffle: `[c][p]` for channel `c` from the p-th sixteen bytes of a block, and the
+/// reverse. 0x80 gives a zero.
 const fn shuffles(joining: bool) -> [[[u8; LANES]; 3]; 3] {
     let mut table = [[[0x80; LANES]; 3]; 3];
     let mut at = 0;

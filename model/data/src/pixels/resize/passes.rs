@@ -1,4 +1,4 @@
-//! One axis at a time: sums of bytes times weights, in 32-bit integers.
+//! The two passes of a resampling, one axis each: sums of bytes times weights, in 32-bit integers.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -8,13 +8,13 @@ use super::weights::{BITS, Weights};
 
 const HALF: i32 = 1 << (BITS - 1);
 
-/// A sum of bytes times weights, begun with a half, as a byte.
+/// Converts a sum of bytes times weights, started at one half, to a byte.
 #[inline(always)]
 fn byte_of(sum: i32) -> u8 {
     (sum >> BITS).clamp(0, 255) as u8
 }
 
-/// Every row made as wide as `weights` has output elements.
+/// The horizontal pass: every row gets as many pixels as `weights` has output elements.
 pub fn horizontal(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -41,7 +41,7 @@ fn horizontal_portable(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     out
 }
 
-/// As many rows as `weights` has output elements.
+/// The vertical pass: the image gets as many rows as `weights` has output elements.
 pub fn vertical(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -51,7 +51,7 @@ pub fn vertical(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     vertical_portable(rows, weights)
 }
 
-/// Columns summed together: as many accumulators as fit into registers.
+/// Number of columns summed together: the number of accumulators that fit into registers.
 const BLOCK: usize = 32;
 
 #[inline(always)]
@@ -91,7 +91,7 @@ fn column_sums<const N: usize>(rows: Rows<'_>, first: usize, values: &[i32], col
 mod tests {
     use super::*;
 
-    /// Where vectors are at hand, the other tests never come to the portable pass.
+    /// On processors with vector instructions, the other tests never run the portable pass.
     #[test]
     fn both_ways_across_give_the_same() {
         for (width, height, to) in [(1, 3, 9), (7, 2, 3), (64, 5, 33), (33, 4, 64), (500, 3, 224), (301, 2, 1)] {

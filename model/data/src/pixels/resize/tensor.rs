@@ -1,14 +1,15 @@
-//! Resampling what is already normalised.
+//! Resampling of normalised values.
 
 use super::shorter_side;
 
-/// A float32 `[3, height, width]` image, its shorter side made `size`; and its new height and width.
+/// Resizes a float32 `[3, height, width]` image so that its shorter side is `size`. Returns the values, the new height
+/// and the new width.
 ///
-/// `v2.Resize(size, BICUBIC)` (antialiased) on a float32 tensor: torch 2.8's kernel on a CPU with fused multiply-adds, which
-/// goes across first and then down.
+/// Equals `v2.Resize(size, BICUBIC)` (antialiased) on a float32 tensor: torch 2.8's kernel on a CPU with fused
+/// multiply-adds. The kernel runs the horizontal pass first.
 ///
 /// # Panics
-/// When `values` has not `3 · height · width` elements, or a side is 0.
+/// If `values` does not have `3 · height · width` elements, or a side is 0.
 pub fn resize_tensor(values: &[f32], height: usize, width: usize, size: usize) -> (Vec<f32>, usize, usize) {
     assert_eq!(values.len(), 3 * height * width, "three planes of {width}x{height} pixels");
     assert!(height > 0 && width > 0 && size > 0, "{width}x{height} to {size}");
@@ -32,8 +33,8 @@ pub fn resize_tensor(values: &[f32], height: usize, width: usize, size: usize) -
     (out, rows, columns)
 }
 
-/// The sum of products in the order, and with the roundings, that torch's compiler chose: the first product; then four at a
-/// time, each rounded before it is added; what is left by fused multiply-adds.
+/// The sum of products with the order and the roundings of torch's compiled kernel: the first product, then four
+/// products at a time, each rounded before the addition, then the remaining products by fused multiply-adds.
 #[inline(always)]
 fn weighted(weights: &[f32], value: impl Fn(usize) -> f32) -> f32 {
     let Some((first, rest)) = weights.split_first() else { return 0.0 };
@@ -45,7 +46,7 @@ fn weighted(weights: &[f32], value: impl Fn(usize) -> f32) -> f32 {
     sum
 }
 
-/// Of each of `to` elements: the first of `from` elements that it takes, and its weights.
+/// For each of `to` output elements: its first input element among `from`, and its weights.
 fn weights(from: usize, to: usize) -> Vec<(usize, Vec<f32>)> {
     let scale = from as f32 / to as f32;
     let support = if scale >= 1.0 { (2.0 * f64::from(scale)) as f32 } else { 2.0 };

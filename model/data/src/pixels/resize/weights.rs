@@ -3,13 +3,13 @@
 /// Fractional bits: 32, less 8 of a byte, less 2 since a cubic's partial sums leave 0 ..= 255.
 pub const BITS: u32 = 22;
 
-/// The weights that make one axis of one length another of another.
+/// The weights that resample one axis to another length.
 pub struct Weights {
-    /// Of each output element: the first input element that it takes, and how many.
+    /// For each output element: its first input element, and the number of its input elements.
     pub bounds: Vec<(usize, usize)>,
     /// `[output, taps]`: weights in 2^-22; those beyond an element's own count are 0.
     pub values: Vec<i32>,
-    /// Weights an output element, the same for all.
+    /// Number of weights per output element, the same for all.
     pub taps: usize,
 }
 
@@ -54,7 +54,7 @@ impl Weights {
     }
 }
 
-/// To fixed point, halves away from zero.
+/// Rounds to fixed point, halves away from zero.
 fn rounded(weight: f64) -> i32 {
     let scaled = weight * f64::from(1 << BITS);
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32

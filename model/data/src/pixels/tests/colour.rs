@@ -1,4 +1,5 @@
-//! What becomes of a pixel where it is. Every expectation was recorded from torchvision 0.23.0 on Pillow 13.0.0 and torch 2.8.0.
+//! Tests of operations that change pixels in place. Every expectation was recorded from torchvision 0.23.0 on Pillow
+//! 13.0.0 and torch 2.8.0.
 
 use super::{part, sha};
 use crate::image::Image;
@@ -126,7 +127,7 @@ fn solarisation_is_pillow_s() {
     check(|image, threshold| solarise(image, threshold as u8), &cases);
 }
 
-/// With AVX2 the sums are those of golden sets.
+/// With AVX2 the sums are the ones of golden sets.
 #[test]
 fn blur_is_torch_s_with_avx2() {
     let cases = [
@@ -171,7 +172,7 @@ fn what_is_smaller_than_the_kernel_s_reach_is_not_blurred() {
     blur(&mut part("coffee", 4, 9), 1.0);
 }
 
-/// Hue and saturation depend on nothing but the pixel, so all 2^24 of them are tried.
+/// Hue and saturation depend only on the pixel, so the test tries all 2^24 colours.
 #[test]
 fn every_colour_turns_into_pillow_s() {
     let bytes = (0..1_u32 << 24).flat_map(|colour| {

@@ -1,5 +1,5 @@
-//! Where pixels go: crops, sizes, flips, and the way into tensors. Every expectation was recorded from torchvision 0.23.0 on
-//! Pillow 13.0.0 and torch 2.8.0.
+//! Tests of geometry: crops, sizes, flips, and the conversion to tensors. Every expectation was recorded from
+//! torchvision 0.23.0 on Pillow 13.0.0 and torch 2.8.0.
 
 use super::{part, photograph, sha, sha_of_floats};
 use crate::pixels::*;
@@ -7,7 +7,8 @@ use crate::pixels::*;
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
 
-/// Pillow goes down first in four of these and across first in eleven; the rest need one pass or none.
+/// Pillow runs the vertical pass first in four of these cases and the horizontal pass first in eleven; the rest need
+/// one pass or none.
 #[test]
 fn crops_are_those_of_resized_crop() {
     for (name, [top, left, height, width], (rows, columns), flip, expected) in [

@@ -6,7 +6,7 @@ fn draw(streams: &mut Streams) -> [i64; 3] {
     [torch.randint(0, 1_000_000_000), python.randint(0, 1_000_000_000), numpy.randint(0, 1_000_000_000)]
 }
 
-/// What a `DataLoader` with three workers got after `torch.manual_seed(3)`, two samples from each.
+/// The draws of a `DataLoader` with three workers after `torch.manual_seed(3)`, two samples from each worker.
 #[test]
 fn workers_of_a_data_loader() {
     let base_seed = TorchGenerator::new(3).random_();

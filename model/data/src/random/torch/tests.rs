@@ -67,7 +67,7 @@ fn permutations() {
     check(&many, &[2, 0, 1, 3], "89841d33555ddff5997abb9a210046db");
 }
 
-/// Where torch changes its algorithm, and one element below that. Takes 2 GB.
+/// The size at which torch changes its algorithm, and one element less. Takes 2 GB.
 #[test]
 #[ignore = "takes 2 GB and half a minute"]
 fn large_permutations() {
@@ -96,7 +96,7 @@ fn large_permutations() {
     }
 }
 
-/// One kind of draw after another leaves the generator where torch's is.
+/// After draws of different kinds, the generator has the state of torch's.
 #[test]
 fn kinds_in_turn() {
     let mut torch = TorchGenerator::new((1 << 63) + 5);
@@ -127,7 +127,7 @@ fn skipped_permutations_are_permutations_drawn() {
     }
 }
 
-/// Where the first elements of a permutation take two words.
+/// The size at which the first elements of a permutation take two words.
 #[test]
 fn skipped_permutations_of_many() {
     let (mut skipping, mut drawing) = (TorchGenerator::new(5), TorchGenerator::new(5));

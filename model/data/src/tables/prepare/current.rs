@@ -1,4 +1,4 @@
-//! Whether tables that are there need not be made again.
+//! The check whether existing tables are current.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,11 +13,12 @@ use crate::tables::layout;
 use crate::tables::mapped::{Entries, Texts};
 use crate::tables::{class_ids_file, class_names_file, entries_file};
 
-/// What the tables of a split hold, if they are whole, of the classes and names that there are now, and older than none of
-/// the folders and the labels that they are made of. A file that is added to a folder, taken away or renamed changes it.
+/// The contents of a split's tables, if they are current: they are complete, have the present classes and names, and
+/// are not older than the labels and any folder of a class. Adding, removing or renaming a file changes the time of its
+/// folder.
 ///
 /// # Errors
-/// When a folder cannot be looked at.
+/// If a folder cannot be read.
 pub fn with_classes(
     split: Split,
     options: &Options,
@@ -26,7 +27,7 @@ pub fn with_classes(
 ) -> Result<Option<Prepared>, PrepareError> {
     let files = [entries_file(split), class_ids_file(split), class_names_file(split)];
     let files = files.map(|file| options.extra.join(file));
-    // What cannot be read is made again, whatever is wrong with it.
+    // A table that cannot be read is made again, whatever the problem.
     let tables = (|| Some((Entries::open(&files[0]).ok()?, texts(&files[1])?, texts(&files[2])?)))();
     let Some((entries, ids, class_names)) = tables else { return Ok(None) };
     let same_ids = ids.iter().map(OsString::from).eq(names.iter().cloned());
@@ -50,7 +51,7 @@ pub fn with_classes(
     Ok(Some(Prepared { images: entries.len(), classes: ids.len(), remarks: Remarks::default() }))
 }
 
-/// Whether the table of a split without classes is the one that would be written.
+/// Whether the table of a split without classes equals the table that would be written.
 pub fn without_classes(split: Split, extra: &Path) -> bool {
     let mut table = Vec::new();
     let written = layout::write_unlabelled(&mut table, split.official_len()).is_ok();
@@ -65,7 +66,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).ok()?.modified().ok()
 }
 
-/// When it was last changed. Archives set back when a folder was modified, and cannot set back when that was done.
+/// The time of the last change. An archive program can set back the time of modification, but not the time of change.
 fn changed(path: &Path) -> std::io::Result<SystemTime> {
     let metadata = fs::metadata(path)?;
     let modified = metadata.modified()?;

@@ -61,13 +61,13 @@ fn the_umask_says_who_may_read() {
 #[test]
 fn leftovers_go_and_all_else_stays() {
     let folder = tempfile::tempdir().unwrap();
-    // The last three: of another file, of an editor, and of a file that is called so.
+    // The last three belong to another file, to an editor, and to a file whose own name looks temporary.
     for name in [".a.killed.partial", ".b.killed.partial", ".a.swp", ".a.longer-than-six.partial"] {
         fs::write(folder.path().join(name), "half").unwrap();
     }
     let path = folder.path().join("a");
     let stage = || StagedFile::filled(&path, |out| out.write_all(b"new")).unwrap();
-    // Neither takes the other for a leftover.
+    // Neither writer removes the other's file as a leftover.
     let (first, second) = (stage(), stage());
     first.publish().unwrap();
     second.publish().unwrap();

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// Everything below a folder, with what the files hold.
+/// Everything below a folder, with the content of the files.
 fn tree(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -46,7 +46,7 @@ fn what_is_there_is_replaced_only_where_that_is_allowed() {
     assert_eq!(tree(root.path()), ["set/deep/file=old"]);
     staged(&path, "new").publish(Existing::Replace).unwrap();
     assert_eq!(tree(root.path()), ["set/deep/file=new"]);
-    // An empty folder and a file are something, too.
+    // An empty folder and a file must not be replaced either.
     for (name, make) in [("empty", fs::create_dir as fn(PathBuf) -> _), ("file", |path| fs::write(path, "text"))] {
         let path = root.path().join(name);
         make(path.clone()).unwrap();
@@ -93,7 +93,7 @@ fn a_file_system_that_cannot_exchange_gives_the_same() {
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     rename_in_steps(&at("newer"), &at("set"), RenameFlags::EXCHANGE).unwrap();
     assert_eq!(tree(root.path()), ["newer/file=new", "set/file=newer"]);
-    // The new folder cannot follow: there is none.
+    // The new folder does not exist, so its rename fails.
     let error = rename_in_steps(&at("nowhere"), &at("set"), RenameFlags::EXCHANGE).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     assert_eq!(tree(root.path()), ["newer/file=new", "set/file=newer"]);

@@ -1,4 +1,4 @@
-//! The two passes on x86-64 with AVX2: the same integers, more at a time.
+//! The two passes on x86-64 with AVX2, with the same integers as the portable passes.
 
 use std::arch::x86_64::*;
 
@@ -6,15 +6,15 @@ use super::super::Rows;
 use super::super::weights::{BITS, Weights};
 use super::HALF;
 
-/// As its portable twin, which the compiler vectorises.
+/// The portable vertical pass, vectorised by the compiler for AVX2.
 #[target_feature(enable = "avx2")]
 pub fn vertical(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     super::vertical_portable(rows, weights)
 }
 
-/// Taps that one step takes.
+/// Number of taps per step.
 const STEP: usize = 4;
-/// Weights are multiplied as 16-bit numbers: their upper part, and these lower bits.
+/// Number of lower bits of a weight. The upper part and the lower bits are multiplied as separate 16-bit numbers.
 const LOW_BITS: i32 = 11;
 
 /// Four weights as `vpmaddwd` wants them: for each channel the pair of taps 0 and 1, then the pair of 2 and 3.
@@ -33,7 +33,7 @@ fn packed(four: [i32; STEP]) -> Packed {
     }
 }
 
-/// Every row made as wide as `weights` has output elements.
+/// The horizontal pass: every row gets as many pixels as `weights` has output elements.
 #[target_feature(enable = "avx2")]
 pub fn horizontal(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
     let steps = weights.taps.div_ceil(STEP);
@@ -60,7 +60,8 @@ pub fn horizontal(rows: Rows<'_>, weights: &Weights) -> Vec<u8> {
 
 #[target_feature(enable = "avx2")]
 fn horizontal_row(line: &[u8], weights: &Weights, table: &[Packed], steps: usize, out: &mut [u8]) {
-    // Of 16 bytes, which begin with four pixels: red, green, blue of the first two in the lower half, of the last two above.
+    // Of 16 bytes, which begin with four pixels: red, green, blue of the first two in the lower half, of the last two
+    // above.
     let pairs = _mm256_setr_epi8(
         0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1, //
         6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1,
