@@ -1,13 +1,13 @@
 //! `gram.*`, as `SSLMetaArch.__init__` reads and checks it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::training::Decay;
 use super::{ConfigError, GramLoss, Negatives, ResizeMethod, unsupported};
 
 /// Which patches the Gram loss compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokensUsed {
     /// All.
@@ -19,7 +19,7 @@ pub enum TokensUsed {
 }
 
 /// Whose patches are the target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum GramTeacher {
     /// The EMA teacher's (`gram.ema_teacher`).
     Ema,
@@ -33,7 +33,7 @@ pub enum GramTeacher {
 }
 
 /// When the Gram teacher takes the EMA teacher's weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GramUpdates {
     /// `gram.it_first_update`.
     pub first: usize,
@@ -44,6 +44,13 @@ pub struct GramUpdates {
 }
 
 impl GramUpdates {
+    /// How many updates the reference counts as done when training starts at iteration `it`, resumed or not: `do_train` computes the
+    /// number from the schedule, since nothing saves it. The reference's rounding is kept, which often counts one update too many, and so
+    /// is what it leaves out: the number may be above `max_updates`.
+    pub fn before(&self, it: usize) -> usize {
+        if it > 0 && it >= self.first { (it + 1 - self.first).div_ceil(self.every) } else { 0 }
+    }
+
     /// Whether an update follows iteration `it`, after `done` of them.
     pub fn follows(&self, it: usize, done: usize) -> bool {
         it + 1 >= self.first && (it + 1).is_multiple_of(self.every) && self.at_most.is_none_or(|most| done < most)
@@ -51,7 +58,7 @@ impl GramUpdates {
 }
 
 /// `gram.*`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GramConfig {
     /// Normalisation and negatives.
     pub loss: GramLoss,
@@ -192,5 +199,20 @@ impl Raw {
                 "with `align_corners`, which the reference passes, PyTorch takes `bilinear` and `bicubic` alone",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers are those of the reference's own expression, `dinov3/train/train.py:441-452`, evaluated in Python.
+    #[test]
+    fn updates_before_a_start_are_counted_as_the_reference_counts_them() {
+        let count = |first, every, it| GramUpdates { first, every, at_most: None }.before(it);
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(|it| count(2, 2, it)), [0, 0, 1, 1, 2, 2, 3]);
+        // One update has happened, after iteration 19,999.
+        assert_eq!([14_999, 15_000, 25_000].map(|it| count(15_000, 10_000, it)), [0, 1, 2]);
+        assert_eq!([0, 1, 10_000].map(|it| count(0, 10_000, it)), [0, 1, 2]);
     }
 }

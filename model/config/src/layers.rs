@@ -1,11 +1,11 @@
 //! The options of the layers: heads, feed-forward network, norms, position embedding.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Dtype;
 
 /// The `head_*` options of `dino` or `ibot`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct HeadConfig {
     /// Backbone features, D.
     pub in_dim: i64,
@@ -20,7 +20,7 @@ pub struct HeadConfig {
 }
 
 /// `student.ffn_layer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FfnLayer {
     /// Two linear layers with GELU between.
@@ -49,7 +49,7 @@ impl FfnLayer {
 }
 
 /// `student.norm_layer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NormLayer {
     /// LayerNorm, epsilon 1e-6.
@@ -71,7 +71,7 @@ impl NormLayer {
 }
 
 /// By what the coordinates of patch centres are divided (`student.pos_embed_rope_normalize_coords`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NormalizeCoords {
     /// Both by the longer side.
@@ -83,7 +83,7 @@ pub enum NormalizeCoords {
 }
 
 /// The wavelengths: a geometric series from 1 by a base, or between two periods.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Periods {
     /// `pos_embed_rope_base`.
     Base(f64),
@@ -97,7 +97,7 @@ pub enum Periods {
 }
 
 /// Everything that `student.pos_embed_rope_*` says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RopeConfig {
     /// The wavelengths.
     pub periods: Periods,

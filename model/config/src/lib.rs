@@ -24,7 +24,7 @@ pub use sizes::VitSize;
 pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, V2};
 
 use dinov3_ground::{Hint, Hints};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why a config cannot be used.
@@ -63,7 +63,7 @@ fn unsupported(option: &'static str, reason: impl Into<String>) -> ConfigError {
 }
 
 /// Everything that a vision transformer is built from: `DinoVisionTransformer.__init__`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VitConfig {
     /// Width, depth, heads.
     pub size: VitSize,
@@ -103,7 +103,7 @@ impl VitConfig {
 }
 
 /// The part of the merged config that `SSLMetaArch` builds its networks from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SslConfig {
     /// The student's backbone.
     pub student: VitConfig,
@@ -127,11 +127,12 @@ pub struct SslConfig {
     pub rgb_std: [f32; 3],
     /// What the config asks for and the reference at this commit never reads, a sentence each: it has no effect there, and
     /// none here.
+    #[serde(skip)]
     pub without_effect: Vec<WithoutEffect>,
 }
 
 /// The files that `init_weights` of the reference reads; an empty name counts as none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checkpoints {
     /// `student.resume_from_teacher_chkpt`.
     pub student: Option<String>,
@@ -156,7 +157,7 @@ impl Checkpoints {
 }
 
 /// The networks of a frozen teacher: `SSLMetaArch._setup_distillation`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrozenTeacher {
     /// Its backbone.
     pub backbone: VitConfig,

@@ -1,7 +1,9 @@
 //! The options of the losses: what the Gram loss compares, and whose neighbours KoLeo looks for.
 
+use serde::Serialize;
+
 /// What becomes of negative similarities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Negatives {
     /// They count.
     Keep,
@@ -13,7 +15,7 @@ pub enum Negatives {
 }
 
 /// `GramLoss`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GramLoss {
     /// `gram.normalized`: cosines rather than dot products.
     pub normalized: bool,
@@ -22,7 +24,7 @@ pub struct GramLoss {
 }
 
 /// `gram.global_teacher_resize_method`: those of `interpolate` that take two dimensions and `align_corners`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ResizeMethod {
     /// `bicubic`.
     Bicubic,
@@ -31,7 +33,7 @@ pub enum ResizeMethod {
 }
 
 /// `KoLeoLossDistributed`: whose neighbours count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Distributed {
     /// `dino.koleo_topk`: so many nearest neighbours.
     pub topk: i64,

@@ -1,7 +1,9 @@
 //! The builders of `dinov3/models/vision_transformer.py`, as a table.
 
+use serde::Serialize;
+
 /// Width, depth and heads of a named architecture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VitSize {
     /// Features, D.
     pub embed_dim: i64,

@@ -1,12 +1,12 @@
 //! The part of the merged config that one training step is made of: losses, optimizer, schedules, precision.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ConfigError, Distributed, Dtype, gram::GramConfig, unsupported};
 
 /// `optim.scaling_rule`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Scaling {
     /// `linear_wrt_256`: times the global batch over 256.
     Linear,
@@ -37,7 +37,7 @@ impl Scaling {
 }
 
 /// A version 2 schedule, or the schedule of a loss weight: linear, then a cosine, then constant.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Decay {
     /// Before the warm-up.
     pub start: f64,
@@ -53,7 +53,7 @@ pub struct Decay {
 }
 
 /// The schedules of `optim` and `teacher`: version 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the fields are the keys of the config")]
 pub struct V1 {
     pub epochs: usize,
@@ -73,7 +73,7 @@ pub struct V1 {
 }
 
 /// The schedules of the section `schedules`: version 2.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the fields are the keys of the config")]
 pub struct V2 {
     pub epochs: usize,
@@ -86,7 +86,7 @@ pub struct V2 {
 }
 
 /// Where the curves come from: a config with a section `schedules` uses version 2.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Schedules {
     /// `optim.*` and `teacher.*`.
     V1(V1),
@@ -95,7 +95,7 @@ pub enum Schedules {
 }
 
 /// `dino.koleo_*`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum KoLeo {
     /// The nearest neighbour in the rank's own crop.
     Local,
@@ -104,7 +104,7 @@ pub enum KoLeo {
 }
 
 /// AdamW and what decides the groups of parameters.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Optim {
     /// `adamw_beta1`, `adamw_beta2`.
     pub betas: (f64, f64),
@@ -123,7 +123,7 @@ pub struct Optim {
 }
 
 /// Everything that one step needs beside the networks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TrainingConfig {
     /// `MultiDistillationMetaArch` in place of `SSLMetaArch`.
     pub multi_distillation: bool,
