@@ -11,6 +11,7 @@
 
 mod conductor;
 mod pool;
+mod position;
 mod run;
 
 use std::fmt;
@@ -24,9 +25,10 @@ use dinov3_ground::{Hint, Hints};
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
 use crate::memory;
-use conductor::{Broken, Conductor, Event};
+use conductor::{Broken, Conductor, Event, Made, Source};
 use pool::Pool;
-pub use run::{RunLoader, Start, StartError};
+pub use position::Position;
+pub use run::{LoaderAt, RunAt, RunLoader, RunPosition, Start, StartError};
 
 /// How batches are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,10 +199,11 @@ impl Settings {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Loader {
-    batches: Receiver<Result<Batch, LoaderError>>,
+    batches: Receiver<Result<Made, LoaderError>>,
     events: Sender<Event>,
     broken: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<()>>,
+    position: Position,
     failed: bool,
 }
 
@@ -217,17 +220,44 @@ impl Loader {
         settings: &Settings,
         unusable: OnUnusable,
     ) -> Result<Self, LoaderError> {
+        let position = Position::first(settings.base_seed, settings.streams);
+        Self::start_at(dataset, sampler, collation, settings, unusable, position)
+    }
+
+    /// The same at the `position` of another loader of the same dataset and settings, from which `sampler` has given that loader's samples
+    /// already: the batches are those that come next there. `base_seed` does not count.
+    ///
+    /// # Errors
+    /// As [`Loader::start`], and when the position is one of another number of streams.
+    pub fn start_at(
+        dataset: Arc<dyn Dataset>,
+        sampler: Box<dyn Iterator<Item = usize> + Send>,
+        collation: Arc<Collation>,
+        settings: &Settings,
+        unusable: OnUnusable,
+        position: Position,
+    ) -> Result<Self, LoaderError> {
         settings.check()?;
+        if position.streams.len() != settings.streams {
+            let (given, hint) = (settings.streams, "give as many as the saved position has");
+            return Err(LoaderError::Setting { setting: "train.num_workers", given, hint });
+        }
         memory::keep_freed();
         let (events, inbox) = crossbeam_channel::unbounded();
         let (outbox, batches) = crossbeam_channel::unbounded();
-        let broken = Arc::new(AtomicUsize::new(0));
         let (pool, mut threads) = Pool::start(settings.threads, dataset.clone(), collation.clone(), events.clone())?;
-        let conductor =
-            Conductor::new(dataset, sampler, collation, *settings, pool, outbox, Broken::new(broken.clone(), unusable));
+        let broken = Broken::new(&position.broken, unusable);
+        let count = broken.count();
+        let source = Source { dataset, sampler, position: position.clone() };
+        let conductor = Conductor::new(source, collation, *settings, pool, outbox, broken);
         let start = thread::Builder::new().name("data".to_owned());
         threads.push(start.spawn(move || conductor.run(&inbox))?);
-        Ok(Self { batches, events, broken, threads, failed: false })
+        Ok(Self { batches, events, broken: count, threads, position, failed: false })
+    }
+
+    /// Where a loader must start to give the batches that come next here. What is made ahead does not count.
+    pub fn position(&self) -> &Position {
+        &self.position
     }
 
     /// How many different images have been unusable so far.
@@ -244,11 +274,14 @@ impl Iterator for Loader {
             return None;
         }
         // The conductor hangs up after the last batch.
-        let batch = self.batches.recv().ok()?;
-        self.failed = batch.is_err();
+        let made = self.batches.recv().ok()?;
+        self.failed = made.is_err();
         // If it is gone, there is nothing to make room for.
         let _ = self.events.send(Event::Taken);
-        Some(batch)
+        Some(made.map(|Made { batch, stream, after, broken }| {
+            self.position.pass(stream, after, broken);
+            batch
+        }))
     }
 }
 

@@ -20,10 +20,11 @@ mod streams;
 #[cfg(test)]
 pub(crate) mod testing;
 mod torch;
+mod twister;
 
 pub(crate) use generator::cumulative;
 pub use generator::{NumpyGenerator, ProbabilityError};
 pub use numpy::NumpyRandom;
 pub use python::PythonRandom;
-pub use streams::Streams;
+pub use streams::{STATE_BYTES, Streams};
 pub use torch::TorchGenerator;

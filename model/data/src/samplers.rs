@@ -123,6 +123,13 @@ impl InOrder {
         Ok(Self { settings, next: settings.start + past as usize * settings.step })
     }
 
+    fn pass_over(&mut self, samples: u64) {
+        let SamplerSettings { sample_count, start, step, .. } = self.settings;
+        let each = ((sample_count - start).div_ceil(step)) as u64;
+        let drawn = ((self.next - start) / step) as u64;
+        self.next = start + ((drawn + samples % each) % each) as usize * step;
+    }
+
     fn next(&mut self) -> usize {
         let index = self.next;
         self.next += self.settings.step;

@@ -1,12 +1,13 @@
 //! The one thread that decides: what is read, what is drawn, what replaces an unusable image, when a batch is whole.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::pool::{File, Place, Pool};
+use super::position::Position;
 use super::{LoaderError, OnUnusable, Settings, Unusable};
 use crate::augment::Crops;
 use crate::collate::{Batch, Collation};
@@ -44,6 +45,29 @@ struct Pending {
     /// How many have had their parameters drawn.
     drawn: usize,
     masks: Option<Masks>,
+    /// The stream as it stood after the masks were drawn.
+    after: Option<Streams>,
+    /// Images of the dataset that could not be used for it.
+    broken: Vec<usize>,
+}
+
+/// What images come from, and how far others have come with it.
+pub(super) struct Source {
+    pub(super) dataset: Arc<dyn Dataset>,
+    /// At the position.
+    pub(super) sampler: Box<dyn Iterator<Item = usize> + Send>,
+    pub(super) position: Position,
+}
+
+/// A whole batch, and what making it has changed.
+pub(super) struct Made {
+    pub(super) batch: Batch,
+    /// Which stream it was drawn from.
+    pub(super) stream: usize,
+    /// The stream as it stood after the batch.
+    pub(super) after: Streams,
+    /// Images of the dataset that could not be used for it.
+    pub(super) broken: Vec<usize>,
 }
 
 /// The images that cannot be used, and who is told of them.
@@ -54,9 +78,14 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    /// None so far. `count` is how many there are.
-    pub(super) fn new(count: Arc<AtomicUsize>, told: OnUnusable) -> Self {
-        Self { images: HashSet::new(), count, told }
+    /// Those of before, of which nobody is told again.
+    pub(super) fn new(before: &BTreeSet<usize>, told: OnUnusable) -> Self {
+        Self { images: before.iter().copied().collect(), count: Arc::new(AtomicUsize::new(before.len())), told }
+    }
+
+    /// How many there are, now and later.
+    pub(super) fn count(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.count)
     }
 
     fn insert(&mut self, index: usize, image: Unusable) {
@@ -73,11 +102,11 @@ pub(super) struct Conductor {
     collation: Arc<Collation>,
     settings: Settings,
     pool: Pool,
-    outbox: Sender<Result<Batch, LoaderError>>,
+    outbox: Sender<Result<Made, LoaderError>>,
     /// Each worker's, in the reference's terms.
     streams: Vec<Streams>,
     pending: BTreeMap<u64, Pending>,
-    /// Begun batches.
+    /// Begun batches, those before the position that the loader was started at among them.
     begun: u64,
     /// Batches that the trainer has not taken yet.
     untaken: usize,
@@ -98,16 +127,14 @@ enum End {
 
 impl Conductor {
     pub(super) fn new(
-        dataset: Arc<dyn Dataset>,
-        sampler: Box<dyn Iterator<Item = usize> + Send>,
+        source: Source,
         collation: Arc<Collation>,
         settings: Settings,
         pool: Pool,
-        outbox: Sender<Result<Batch, LoaderError>>,
+        outbox: Sender<Result<Made, LoaderError>>,
         broken: Broken,
     ) -> Self {
-        let streams =
-            (0..settings.streams as u64).map(|worker| Streams::of_worker(settings.base_seed, worker)).collect();
+        let Source { dataset, sampler, position } = source;
         Self {
             dataset,
             sampler,
@@ -115,11 +142,11 @@ impl Conductor {
             settings,
             pool,
             outbox,
-            streams,
+            streams: position.streams,
             pending: BTreeMap::new(),
-            begun: 0,
+            begun: position.taken,
             untaken: 0,
-            drawing: 0,
+            drawing: position.taken,
             broken,
             replaced: HashMap::new(),
             ended: false,
@@ -179,15 +206,19 @@ impl Conductor {
             }
             let sample = |index| Sample { index, file: None, before: None, crops: None };
             let samples = indices.into_iter().map(sample).collect();
-            self.pending.insert(self.begun, Pending { samples, drawn: 0, masks: None });
+            self.pending
+                .insert(self.begun, Pending { samples, drawn: 0, masks: None, after: None, broken: Vec::new() });
             self.begun += 1;
             self.untaken += 1;
         }
     }
 
+    fn pending(&mut self, batch: u64) -> &mut Pending {
+        self.pending.get_mut(&batch).expect("a batch is pending until all its images are done")
+    }
+
     fn sample(&mut self, place: Place) -> &mut Sample {
-        let pending = self.pending.get_mut(&place.batch).expect("a batch is pending until all its images are done");
-        &mut pending.samples[place.image]
+        &mut self.pending(place.batch).samples[place.image]
     }
 
     /// Draws parameters for all images whose turn it is and whose size is known, and a batch's masks after its last image.
@@ -202,6 +233,7 @@ impl Conductor {
                 pending.drawn += 1;
             }
             pending.masks = Some(self.collation.masking.draw(pending.samples.len(), streams));
+            pending.after = Some(streams.clone());
             self.drawing += 1;
         }
     }
@@ -226,6 +258,7 @@ impl Conductor {
         let index = self.sample(place).index;
         let name = self.dataset.name_of(index);
         let last = format!("{name}: {reason}");
+        self.pending(place.batch).broken.push(index);
         self.broken.insert(index, Unusable { image: name, reason: reason.to_owned() });
         let (broken, limit) = (self.broken.images.len(), self.settings.broken_limit);
         if broken > limit {
@@ -249,13 +282,14 @@ impl Conductor {
             if !whole {
                 return;
             }
-            let batch = *first.key();
-            let Pending { samples, masks, .. } = first.remove();
-            self.replaced.retain(|place, _| place.batch != batch);
+            let number = *first.key();
+            let Pending { samples, masks, after, broken, .. } = first.remove();
+            self.replaced.retain(|place, _| place.batch != number);
             let crops = samples.into_iter().filter_map(|sample| sample.crops).collect();
-            if let Some(masks) = masks {
+            if let (Some(masks), Some(after)) = (masks, after) {
+                let stream = (number % self.settings.streams as u64) as usize;
                 // A loader that is being dropped says so by an event.
-                let _ = self.outbox.send(Ok(Batch::new(crops, masks)));
+                let _ = self.outbox.send(Ok(Made { batch: Batch::new(crops, masks), stream, after, broken }));
             }
         }
     }

@@ -182,6 +182,46 @@ fn each_unusable_image_is_told_once() {
     insta::assert_snapshot!(told.join("\n"), @"");
 }
 
+/// Batches go on as they would have, whatever was made ahead and however many threads there are, and an unusable image of before counts.
+///
+/// Seen red: with the streams as the threads had left them, with all of them as they stood after the last batch alone, and with those of
+/// the first batch.
+#[test]
+fn a_loader_goes_on_from_another_ones_position() {
+    let album = || Album { truncated: [4].into(), missing: [13].into(), ..Album::default() };
+    let expected = batches(album(), SETTINGS);
+    for (taken, broken) in [(0, 0), (1, 0), (2, 1), (3, 1), (5, 2), (6, 2)] {
+        let mut before = start(album(), Settings { prefetch: 4, threads: 3, ..SETTINGS });
+        let first: Vec<_> = before.by_ref().take(taken).map(Result::unwrap).collect();
+        assert!(first == expected[..taken]);
+        let position = before.position().clone();
+        assert_eq!((position.taken, position.broken.len()), (taken as u64, broken), "after {taken} batches");
+        let rest = Box::new(3 * taken..20);
+        let settings = Settings { base_seed: 1, threads: 1, prefetch: 1, ..SETTINGS };
+        let mut after =
+            Loader::start_at(Arc::new(album()), rest, Arc::new(collation()), &settings, Arc::new(|_| ()), position)
+                .unwrap();
+        let found: Vec<_> = after.by_ref().map(Result::unwrap).collect();
+        assert!(found == expected[taken..], "after {taken} batches");
+        assert_eq!(after.broken(), 2);
+    }
+}
+
+#[test]
+fn a_position_of_other_streams_is_refused() {
+    let position = start(Album::default(), SETTINGS).position().clone();
+    let settings = Settings { streams: 3, ..SETTINGS };
+    let refused = Loader::start_at(
+        Arc::new(Album::default()),
+        once(),
+        Arc::new(collation()),
+        &settings,
+        Arc::new(|_| ()),
+        position,
+    );
+    assert_eq!(refused.err().unwrap().to_string(), "train.num_workers cannot be 3");
+}
+
 #[test]
 fn too_many_unusable_images_end_the_run() {
     let album = Album { missing: (3..12).collect(), ..Album::default() };

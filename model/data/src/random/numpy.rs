@@ -2,19 +2,21 @@
 
 use rand_mt::Mt;
 
-/// Words of an MT19937's state, and the longest key that [`NumpyRandom::from_array`] takes.
-const STATE_WORDS: usize = 624;
+use super::twister::{Twister, WORDS};
+
+/// The longest key that [`NumpyRandom::from_array`] takes.
+const STATE_WORDS: usize = WORDS;
 
 /// NumPy's legacy generator: `numpy.random.RandomState`, and what `numpy.random.seed` seeds.
 #[derive(Clone, Debug)]
 pub struct NumpyRandom {
-    words: Mt,
+    pub(super) words: Twister,
 }
 
 impl NumpyRandom {
     /// `RandomState(seed)`.
     pub fn new(seed: u32) -> Self {
-        Self { words: Mt::new(seed) }
+        Self { words: Twister::new(Mt::new(seed)) }
     }
 
     /// `RandomState(words)`. An array of one word is another seed than that word.
@@ -24,7 +26,7 @@ impl NumpyRandom {
     pub fn from_array(words: &[u32]) -> Self {
         let length = words.len();
         assert!((1..=STATE_WORDS).contains(&length), "a seed is 1 to {STATE_WORDS} words, not {length}");
-        Self { words: Mt::new_with_key(words.iter().copied()) }
+        Self { words: Twister::new(Mt::new_with_key(words.iter().copied())) }
     }
 
     /// `numpy.random.seed(seed)`: what was drawn before does not matter any more.

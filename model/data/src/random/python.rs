@@ -2,10 +2,12 @@
 
 use rand_mt::Mt;
 
+use super::twister::Twister;
+
 /// Python's `random.Random`.
 #[derive(Clone, Debug)]
 pub struct PythonRandom {
-    words: Mt,
+    pub(super) words: Twister,
 }
 
 impl PythonRandom {
@@ -13,7 +15,7 @@ impl PythonRandom {
     pub fn new(seed: u64) -> Self {
         let (low, high) = (seed as u32, (seed >> 32) as u32);
         let words = if high == 0 { Mt::new_with_key([low]) } else { Mt::new_with_key([low, high]) };
-        Self { words }
+        Self { words: Twister::new(words) }
     }
 
     /// `random.seed(seed)`: what was drawn before does not matter any more.

@@ -1,7 +1,11 @@
 //! The streams of a process.
 
 use super::seed_sequence::SeedSequence;
+use super::twister::{Twister, WORDS};
 use super::{NumpyRandom, PythonRandom, TorchGenerator};
+
+/// Bytes of [`Streams::state`].
+pub const STATE_BYTES: usize = 3 * WORDS * size_of::<u32>();
 
 /// The three global generators of a process that runs the reference.
 #[derive(Clone, Debug)]
@@ -36,6 +40,26 @@ impl Streams {
             python: PythonRandom::new(seed),
             numpy: NumpyRandom::from_array(&SeedSequence::new(entropy).state::<4>()),
         }
+    }
+
+    /// Where the streams stand, [`STATE_BYTES`] long: the next 624 words of torch's, Python's and NumPy's, little-endian.
+    pub fn state(&self) -> Vec<u8> {
+        let all = [&self.torch.words, &self.python.words, &self.numpy.words];
+        all.into_iter().flat_map(|words| words.state().into_iter().flat_map(u32::to_le_bytes)).collect()
+    }
+
+    /// The streams that stand there; `None` if `state` has another length.
+    pub fn from_state(state: &[u8]) -> Option<Self> {
+        let (words, []) = state.as_chunks::<4>() else { return None };
+        let words: Vec<u32> = words.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let (each, []) = words.as_chunks::<WORDS>() else { return None };
+        let [torch, python, numpy] = each else { return None };
+        let [torch, python, numpy] = [torch, python, numpy].map(Twister::from_state);
+        Some(Self {
+            torch: TorchGenerator { words: torch },
+            python: PythonRandom { words: python },
+            numpy: NumpyRandom { words: numpy },
+        })
     }
 }
 

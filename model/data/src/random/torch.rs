@@ -2,6 +2,8 @@
 
 use rand_mt::Mt;
 
+use super::twister::Twister;
+
 /// From this many values on, torch takes 64 bits for an integer.
 const WIDE: u64 = 1 << 28;
 /// From this many elements on, torch permutes by another algorithm.
@@ -12,13 +14,13 @@ const LARGE: u64 = u32::MAX as u64 / 20;
 /// Each method is one call of torch with tensors of a single element, or of `randperm`. A tensor of n elements is n calls.
 #[derive(Clone, Debug)]
 pub struct TorchGenerator {
-    words: Mt,
+    pub(super) words: Twister,
 }
 
 impl TorchGenerator {
     /// `torch.Generator().manual_seed(seed)`. The Twister takes the low 32 bits of the seed and no more.
     pub fn new(seed: u64) -> Self {
-        Self { words: Mt::new(seed as u32) }
+        Self { words: Twister::new(Mt::new(seed as u32)) }
     }
 
     /// `manual_seed(seed)`: what was drawn before does not matter any more.

@@ -43,6 +43,15 @@ impl ShardedInfiniteSampler {
         Ok(Self { order })
     }
 
+    /// Leaves out the rank's next `samples`, as if they had been drawn. Unlike the `advance` of [`ShardedInfiniteSampler::new`], which the
+    /// reference counts in whole datasets, the sampler goes on where it would be. To pass over them takes no time.
+    pub fn pass_over(&mut self, samples: u64) {
+        match &mut self.order {
+            Order::Kept(order) => order.pass_over(samples),
+            Order::Shuffled(order) => order.pass_over(samples),
+        }
+    }
+
     /// How many samples no rank ever sees: less than there are ranks, and none where the order is kept. The reference warns of them.
     pub fn dropped(&self) -> usize {
         match &self.order {
@@ -106,6 +115,16 @@ impl Shuffled {
         let index = self.permuted[self.next];
         self.next += 1;
         index as usize
+    }
+
+    fn pass_over(&mut self, samples: u64) {
+        let each = self.permuted.len() as u64;
+        let next = self.next as u64 + samples;
+        self.next = (next % each) as usize;
+        if next >= each {
+            self.iter_count += next / each;
+            self.permute();
+        }
     }
 
     fn permute(&mut self) {

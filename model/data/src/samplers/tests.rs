@@ -200,3 +200,19 @@ fn ranks_without_samples() {
     assert!(ShardedInfiniteSampler::new(SamplerSettings { start: 0, ..few }, 0, true).is_err());
     assert!(InfiniteSampler::new(SamplerSettings { start: 0, ..few }, 0).is_ok());
 }
+
+/// Seen red where a pass counts as a whole dataset, as it does when the reference advances.
+#[test]
+fn samples_that_are_skipped_are_those_that_would_have_been_drawn() {
+    for (samples, shuffle, start, step) in [(10, true, 1, 3), (1000, true, 2, 7), (10, false, 1, 3), (1, true, 0, 1)] {
+        for (before, skipped) in [(0, 0), (0, 1), (2, 1), (3, 3), (5, 1000), (142, 143)] {
+            let mut sampler =
+                ShardedInfiniteSampler::new(settings(samples, shuffle, 5, start, step), 27, false).unwrap();
+            let all: Vec<_> = sampler.clone().take(before + skipped + 20).collect();
+            assert!(sampler.by_ref().take(before).eq(all[..before].iter().copied()));
+            sampler.pass_over(skipped as u64);
+            let rest: Vec<_> = sampler.take(20).collect();
+            assert_eq!(rest, all[before + skipped..], "{before} and {skipped} of {samples}");
+        }
+    }
+}

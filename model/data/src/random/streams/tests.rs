@@ -31,3 +31,16 @@ fn fixed_seeds() {
         assert_eq!(draw(&mut Streams::fix_random_seeds(seed)), first, "of seed {seed}");
     }
 }
+
+#[test]
+fn streams_go_on_from_a_state() {
+    let mut streams = Streams::of_worker(3, 1);
+    let drawn: Vec<_> = (0..700).map(|_| draw(&mut streams)).collect();
+    let state = streams.state();
+    assert_eq!(state.len(), super::STATE_BYTES);
+    let mut restored = Streams::from_state(&state).unwrap();
+    let next: Vec<_> = (0..700).map(|_| draw(&mut streams)).collect();
+    assert_eq!((0..700).map(|_| draw(&mut restored)).collect::<Vec<_>>(), next);
+    assert_ne!(drawn, next);
+    assert!(Streams::from_state(&state[1..]).is_none() && Streams::from_state(&state[4..]).is_none());
+}
