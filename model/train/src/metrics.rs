@@ -57,6 +57,20 @@ impl SmoothedValue {
         self.count += 1;
     }
 
+    /// Total, count, and the window from its oldest value on: all that the meter remembers.
+    pub(crate) fn to_values(&self) -> Vec<f64> {
+        [self.total, self.count as f64].into_iter().chain(self.window.iter().copied()).collect()
+    }
+
+    /// The meter that remembers these; `None` if they are not what a meter gives.
+    pub(crate) fn from_values(values: &[f64]) -> Option<Self> {
+        let [total, count, window @ ..] = values else { return None };
+        let whole = *count >= window.len() as f64 && count.fract() == 0.0;
+        let window = window.iter().copied().collect();
+        let meter = Self { window, total: *total, count: *count as u64 };
+        (meter.window.len() <= WINDOW && whole).then_some(meter)
+    }
+
     /// `synchronize_between_processes`: count and total become those of all ranks; the window stays.
     ///
     /// # Errors

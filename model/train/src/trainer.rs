@@ -11,7 +11,7 @@ mod teachers;
 mod weights;
 
 pub use parts::Parts;
-pub use state::{StateError, TrainState};
+pub use state::Part;
 use weights::Weights;
 
 use std::sync::Arc;
@@ -31,6 +31,7 @@ use thiserror::Error;
 
 use crate::optim::AdamW;
 use crate::optim::clip::{ClipError, clip_grad_norm_};
+use crate::phases::{Phase, Phases};
 use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
 use crate::shard::{ShardError, Sharding};
 
@@ -196,40 +197,77 @@ impl Trainer {
         &self.arch
     }
 
+    /// The ranks that train together.
+    pub fn group(&self) -> &dyn Group {
+        self.group.as_ref()
+    }
+
+    /// What the schedules say of iteration `it`.
+    pub fn settings_at(&self, it: usize) -> Settings {
+        self.schedules.at(it)
+    }
+
     /// Takes the step of iteration `it` with `batch`, this rank's, whose crops may be of any dtype. With several ranks, a hook listens on all
     /// or on none: showing a sharded weight gathers its rows from every rank.
     ///
     /// # Errors
     /// See [`TrainError`]. The weights are then as before, unless libtorch threw within the optimizer.
     pub fn step(&mut self, batch: &Batch, it: usize, hooks: &mut Hooks) -> Result<StepLog, TrainError> {
-        self.weights.rest()?;
-        let gram_loaded = self.load_gram_if_due(it);
+        self.step_in_phases(batch, it, hooks, &mut Phases::none())
+    }
+
+    /// The same, which tells `phases` where it is.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn step_in_phases(
+        &mut self,
+        batch: &Batch,
+        it: usize,
+        hooks: &mut Hooks,
+        phases: &mut Phases,
+    ) -> Result<StepLog, TrainError> {
+        let batch = phases.during(Phase::HostToDevice, || {
+            self.weights.rest()?;
+            Ok::<_, TrainError>(batch.to(self.device, self.kind))
+        })?;
+        let gram_loaded = phases.during(Phase::Gram, || self.load_gram_if_due(it));
         let settings = self.schedules.at(it);
-        let batch = batch.to(self.device, self.kind).shown(hooks);
-        let losses = self.forward(&batch, it, &settings, hooks)?;
+        let batch = batch.shown(hooks);
+        let losses = self.forward(&batch, it, &settings, hooks, phases)?;
         self.weights.settled()?;
-        losses.total.backward();
-        let mut grads = self.weights.student.gradients()?;
+        phases.during(Phase::Backward, || losses.total.backward());
+        let mut grads = phases.during(Phase::Reduce, || self.weights.student.gradients())?;
         self.show_gradients(&mut grads, hooks)?;
-        let norms = self.clip(&grads, hooks)?;
-        let log = self.log(&batch, &losses, &norms)?;
-        self.optimizer.step(&grads, &settings)?;
+        let norms = phases.during(Phase::Clip, || self.clip(&grads, hooks))?;
+        let log = phases.during(Phase::Metrics, || self.log(&batch, &losses, &norms))?;
+        phases.during(Phase::Optimizer, || self.optimizer.step(&grads, &settings))?;
         self.show_optimizer(hooks)?;
-        self.update_ema(settings.momentum, hooks)?;
-        let gram_updated = self.update_gram_if_due(it);
+        phases.during(Phase::Average, || self.update_ema(settings.momentum, hooks))?;
+        let gram_updated = phases.during(Phase::Gram, || self.update_gram_if_due(it));
         self.show_teachers(gram_loaded || gram_updated, hooks)?;
         Ok(log)
     }
 
-    fn forward(&self, batch: &Batch, it: usize, settings: &Settings, hooks: &mut Hooks) -> Result<Losses, TrainError> {
+    fn forward(
+        &self,
+        batch: &Batch,
+        it: usize,
+        settings: &Settings,
+        hooks: &mut Hooks,
+        phases: &mut Phases,
+    ) -> Result<Losses, TrainError> {
         let (training, arch) = (&self.config.training, &self.arch);
-        let teacher = match training.multi_distillation {
-            true => arch.shared_teacher_output(batch, hooks),
-            false => arch.teacher_output(batch, hooks),
-        };
-        let (cls_centered, masked_patch_centered) = self.center(&teacher, settings.teacher_temp, batch, hooks)?;
-        let student = arch.student_output(batch, hooks);
-        let gram = self.gram_output(batch, &teacher, &student, hooks)?;
+        let (teacher, (cls_centered, masked_patch_centered)) = phases.during(Phase::Teacher, || {
+            let teacher = match training.multi_distillation {
+                true => arch.shared_teacher_output(batch, hooks),
+                false => arch.teacher_output(batch, hooks),
+            };
+            let centered = self.center(&teacher, settings.teacher_temp, batch, hooks)?;
+            Ok::<_, TrainError>((teacher, centered))
+        })?;
+        let student = phases.during(Phase::Student, || arch.student_output(batch, hooks));
+        let gram = phases.during(Phase::Gram, || self.gram_output(batch, &teacher, &student, hooks))?;
         let gram_weight = |weight: f64| self.gram_loss_weight.as_ref().map_or(weight, |curve| curve.at(it));
         let targets = Targets {
             cls_centered: &cls_centered,
@@ -241,7 +279,8 @@ impl Trainer {
                 .zip(gram.as_ref())
                 .map(|(gram, output)| (gram, output, gram_weight(gram.weight))),
         };
-        Ok(compute_losses(training, batch, &student, &targets, self.group.as_ref(), hooks)?)
+        let group = self.group.as_ref();
+        Ok(phases.during(Phase::Losses, || compute_losses(training, batch, &student, &targets, group, hooks))?)
     }
 
     /// Sinkhorn-Knopp on both heads' logits, shown as `sinkhorn:dino` and `sinkhorn:ibot`: `[2, B, K]` and `[M, K]`.

@@ -9,7 +9,7 @@ use dinov3_golden::{GoldenSet, Stage, TensorFile};
 use dinov3_ranks::{self, Alone, Group};
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
-use dinov3_train::{TrainError, TrainState, Trainer};
+use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::{Hook, Hooks};
 use tch::Tensor;
 
@@ -93,6 +93,7 @@ fn start(
         }
         runtime::manual_seed(recipe.seed + 3);
         trainer.init_gram_teacher(recipe.warm);
+        trainer.start_at(training.iteration);
         match state {
             Some(file) => load(set, file, training.updates, &mut trainer)?,
             None => runtime::manual_seed(recipe.seed + 2),
@@ -119,8 +120,7 @@ fn load(set: &GoldenSet, file: &TensorFile, updates: u64, trainer: &mut Trainer)
     let read = |tensor: &str| file.get(tensor).map(tensor_of);
     let tensors: HashMap<String, Tensor> =
         file.names().filter(|tensor| *tensor != RNG).filter_map(|it| Some((it.to_owned(), read(it)?))).collect();
-    let state = TrainState { tensors, updates };
-    trainer.load_state(&state).map_err(|source| SuiteError::State { set: name(), source })?;
+    trainer.load_recorded(tensors, updates).map_err(|source| SuiteError::State { set: name(), source })?;
     let rng = read(RNG).ok_or_else(|| SuiteError::Input {
         set: name(),
         input: RNG.to_owned(),

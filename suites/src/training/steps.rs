@@ -5,6 +5,9 @@ use std::ops::Range;
 use std::thread;
 
 use dinov3_torch::runtime;
+use dinov3_train::meters::Meters;
+use dinov3_train::phases::Phases;
+use dinov3_train::run::{Cycle, Kept, Never, NoCheckpoints, Run, RunError, Wall};
 use dinov3_train::{StepLog, TrainError, Trainer};
 use dinov3_vit::hook::{Hook, Hooks, InTurn, is_of_a_module};
 use dinov3_vit::meta_arch::Batch;
@@ -36,21 +39,38 @@ impl Hook for WithoutModules<'_> {
 /// The hook of what is planted, if anything is.
 type Planted = Option<Box<dyn Hook>>;
 
-/// Takes a step that is shown to `seen`, if it is, behind what is planted.
-fn step(
-    trainer: &mut Trainer,
-    batch: &Batch,
-    it: usize,
-    planted: &mut Planted,
-    seen: Option<&mut dyn Hook>,
-) -> Result<StepLog, TrainError> {
-    let planted = planted.as_mut().map(|planted| planted.as_mut() as &mut dyn Hook);
-    if planted.is_none() && seen.is_none() {
-        return trainer.step(batch, it, &mut Hooks::none());
+/// A run over batches that are there.
+type InMemory = Run<Cycle, NoCheckpoints, Kept, Wall, Never>;
+
+/// A rank's run, from the first iteration on.
+fn run_of(plan: &Plan, trainer: Trainer, batches: Batches, rank: usize) -> InMemory {
+    let it = plan.iterations.start;
+    Run {
+        trainer,
+        loader: Cycle::new(batches.0, it, rank, plan.ranks),
+        checkpoints: NoCheckpoints,
+        log: Kept::default(),
+        clock: Wall::default(),
+        stop: Never,
+        meters: Meters::new(),
+        it,
     }
+}
+
+/// Takes a step that is shown to `seen`, if it is, behind what is planted.
+fn step(run: &mut InMemory, planted: &mut Planted, seen: Option<&mut dyn Hook>) -> Result<(), TrainError> {
+    let planted = planted.as_mut().map(|planted| planted.as_mut() as &mut dyn Hook);
     let mut seen = seen.map(WithoutModules);
     let seen = seen.as_mut().map(|seen| seen as &mut dyn Hook);
-    trainer.step(batch, it, &mut Hooks::to(&mut InTurn::new(planted.into_iter().chain(seen))))
+    let phases = &mut Phases::none();
+    let taken = match (planted, seen) {
+        (None, None) => run.step(&mut Hooks::none(), phases),
+        (planted, seen) => run.step(&mut Hooks::to(&mut InTurn::new(planted.into_iter().chain(seen))), phases),
+    };
+    taken.map(|_| ()).map_err(|error| match error {
+        RunError::Train(error) => error,
+        other => unreachable!("batches and log are in memory: {other}"),
+    })
 }
 
 /// The distinct batches of a run, as one rank has them: tensors may be sent to a thread, not shared with it.
@@ -60,11 +80,6 @@ impl Batches {
     /// The same memory under other handles.
     fn of(batches: &[Batch]) -> Self {
         Self(batches.iter().map(|batch| batch.to(batch.global_crops.device(), batch.global_crops.kind())).collect())
-    }
-
-    /// What `rank` of `ranks` is given in iteration `it`.
-    fn at(&self, it: usize, rank: usize, ranks: usize) -> &Batch {
-        &self.0[(it * ranks + rank) % self.0.len()]
     }
 }
 
@@ -87,11 +102,11 @@ pub(super) fn take(
             .enumerate()
             .map(|(other, trainer)| {
                 let batches = Batches::of(batches);
-                scope.spawn(move || unseen(plan, trainer, &batches, plan.first + other + 1, threads))
+                scope.spawn(move || unseen(plan, trainer, batches, plan.first + other + 1, threads))
             })
             .collect();
         // Every rank's trainer ends with its steps, for whatever reason, so that the others do not wait for it forever.
-        let shown = first.map_or(Ok(()), |trainer| seen(plan, trainer, &Batches::of(batches), hook));
+        let shown = first.map_or(Ok(()), |trainer| seen(plan, trainer, Batches::of(batches), hook));
         let ended = others.into_iter().map(|rank| rank.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         // A rank that failed is why another one did: its own reason comes first.
         let failures: Vec<TrainError> = std::iter::once(shown).chain(ended).filter_map(Result::err).collect();
@@ -103,32 +118,31 @@ pub(super) fn take(
 }
 
 /// The steps of the rank that is looked at.
-fn seen(plan: &Plan, mut trainer: Trainer, batches: &Batches, hook: &mut dyn Hook) -> Result<(), TrainError> {
-    let mut planted = (plan.planted)();
-    let mut logs = Vec::with_capacity(plan.iterations.len());
-    for it in plan.iterations.clone() {
-        let seen = if logs.is_empty() { Some(&mut *hook as &mut dyn Hook) } else { None };
-        logs.push(step(&mut trainer, batches.at(it, plan.first, plan.ranks), it, &mut planted, seen)?);
+fn seen(plan: &Plan, trainer: Trainer, batches: Batches, hook: &mut dyn Hook) -> Result<(), TrainError> {
+    let (mut planted, mut run) = ((plan.planted)(), run_of(plan, trainer, batches, plan.first));
+    while run.it < plan.iterations.end {
+        let seen = if run.log.0.is_empty() { Some(&mut *hook as &mut dyn Hook) } else { None };
+        step(&mut run, &mut planted, seen)?;
     }
     if plan.free_run {
-        trajectories(&logs, hook);
-        trainer.show_final(&mut Hooks::to(hook))?;
+        trajectories(&run.log.0, hook);
+        run.trainer.show_final(&mut Hooks::to(hook))?;
     }
     Ok(())
 }
 
 /// The steps of another rank, with a hook where the first has one: what is shown is gathered from all of them.
-fn unseen(plan: &Plan, mut trainer: Trainer, batches: &Batches, rank: usize, threads: u32) -> Result<(), TrainError> {
+fn unseen(plan: &Plan, trainer: Trainer, batches: Batches, rank: usize, threads: u32) -> Result<(), TrainError> {
     // Each thread of ours has its own number of libtorch's.
     runtime::set_threads(threads);
     let mut nobody = |_: &str, _: &Tensor| {};
-    let mut planted = (plan.planted)();
-    for it in plan.iterations.clone() {
-        let seen = if it == plan.iterations.start { Some(&mut nobody as &mut dyn Hook) } else { None };
-        step(&mut trainer, batches.at(it, rank, plan.ranks), it, &mut planted, seen)?;
+    let (mut planted, mut run) = ((plan.planted)(), run_of(plan, trainer, batches, rank));
+    while run.it < plan.iterations.end {
+        let seen = if run.log.0.is_empty() { Some(&mut nobody as &mut dyn Hook) } else { None };
+        step(&mut run, &mut planted, seen)?;
     }
     if plan.free_run {
-        trainer.show_final(&mut Hooks::to(&mut nobody))?
+        run.trainer.show_final(&mut Hooks::to(&mut nobody))?
     }
     Ok(())
 }

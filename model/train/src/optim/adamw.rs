@@ -61,13 +61,6 @@ impl AdamW {
         &self.slots
     }
 
-    /// Makes `steps` the number of steps taken.
-    pub fn set_steps(&self, steps: u64) {
-        for slot in &self.slots {
-            let _ = slot.steps.shallow_clone().fill_(steps as f64);
-        }
-    }
-
     /// One step with `grads`, a gradient a slot; a parameter without one is left alone, moments and all.
     ///
     /// # Errors

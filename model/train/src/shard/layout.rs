@@ -91,6 +91,11 @@ impl Layout {
         &self.parts[i].shape
     }
 
+    /// The first of this rank's rows of parameter `i`.
+    pub(super) fn first_row(&self, i: usize) -> i64 {
+        self.parts[i].rows(self.rank).0
+    }
+
     /// This rank's rows of each parameter, which share the memory of `shard`, `[shard]`.
     pub(super) fn views(&self, shard: &Tensor) -> Vec<Tensor> {
         let view = |part: &Part| {

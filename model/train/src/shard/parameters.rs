@@ -157,6 +157,31 @@ impl Parameters {
         }
     }
 
+    /// The first of this rank's rows of parameter `i`.
+    pub(crate) fn first_row(&self, i: usize) -> i64 {
+        match &self.place {
+            Place::Whole(_) => 0,
+            Place::Sharded { units, at, .. } => units[at[i].0].layout().first_row(at[i].1),
+        }
+    }
+
+    /// A number that all rows here determine: of each element its bits times an odd number that its place determines, summed up modulo 2⁶⁴.
+    /// Summed over the ranks, it does not depend on how many there are.
+    pub(crate) fn fingerprint(&self) -> i64 {
+        let of = |(i, rows): (usize, &Tensor)| {
+            let bits = match rows.kind() {
+                Kind::Double => rows.detach().view_dtype(Kind::Int64),
+                _ => rows.detach().view_dtype(Kind::Int).to_kind(Kind::Int64),
+            };
+            let row: i64 = self.shape(i)[1..].iter().product();
+            let from = self.first_row(i) * row;
+            let places = Tensor::arange_start(from, from + bits.numel() as i64, (Kind::Int64, rows.device()));
+            let odd = places * 2 + (1 + ((i as i64) << 40));
+            ((bits.reshape([-1]) + 1) * odd).sum(Kind::Int64).int64_value(&[])
+        };
+        self.rows.iter().enumerate().map(of).fold(0, i64::wrapping_add)
+    }
+
     /// Overwrites all by the values of `whole`, which has the same parameters under whatever root.
     pub(crate) fn assign(&self, whole: &impl Module) {
         no_grad(|| {

@@ -1,6 +1,6 @@
 //! The networks that follow the student: its moving average, and the Gram teacher.
 
-use dinov3_config::GramTeacher;
+use dinov3_config::{GramTeacher, GramUpdates};
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::{SslMetaArch, warm};
@@ -63,13 +63,20 @@ impl Trainer {
 
     /// Loads it again as often as the config says (`gram.update_frequency`).
     pub(super) fn update_gram_if_due(&mut self, it: usize) -> bool {
-        let due = matches!(self.gram_teacher(), Some(GramTeacher::Own { updates: Some(updates), .. })
-            if updates.follows(it, self.gram_updates));
+        let due = self.gram_update_rule().is_some_and(|updates| updates.follows(it, self.gram_updates));
         if due {
             self.load_gram_teacher();
             self.gram_updates += 1;
         }
         due
+    }
+
+    /// When the Gram teacher takes the average's weights again, if it ever does.
+    pub(super) fn gram_update_rule(&self) -> Option<GramUpdates> {
+        match self.gram_teacher() {
+            Some(GramTeacher::Own { updates, .. }) => *updates,
+            _ => None,
+        }
     }
 
     fn gram_teacher(&self) -> Option<&GramTeacher> {

@@ -1,5 +1,7 @@
 //! The weights of all networks, as one rank has them: where they come from, and what they look like as a whole.
 
+use std::cell::Cell;
+
 use dinov3_config::SslConfig;
 use dinov3_torch::shim::ShimError;
 use dinov3_vit::meta_arch::{Network, SslMetaArch};
@@ -17,6 +19,8 @@ pub(super) struct Weights {
     pub(super) teacher: Parameters,
     pub(super) distilled: Option<Parameters>,
     pub(super) gram_teacher: Option<Parameters>,
+    /// Of the frozen teacher's rows, once it was asked for.
+    fingerprint: Cell<Option<i64>>,
     /// How many of the student's belong to each of [`SUBMODULES`].
     pub(super) counts: [usize; 3],
 }
@@ -46,12 +50,22 @@ impl Weights {
             teacher: of_teacher,
             distilled: of_distilled,
             gram_teacher: of_gram_teacher,
+            fingerprint: Cell::new(None),
         };
         Ok((SslMetaArch { student, teacher, distilled, gram_teacher, gram_teacher_initialized: false }, weights))
     }
 
     fn all(&self) -> impl Iterator<Item = &Parameters> {
         [&self.student, &self.teacher].into_iter().chain(&self.distilled).chain(&self.gram_teacher)
+    }
+
+    /// A number that the frozen teacher's rows here determine, where there is one: other weights have another one, and the sum over the ranks,
+    /// modulo 2⁶⁴, is the same for any number of them. Reads all of the teacher once.
+    pub(super) fn fingerprint_of_frozen(&self) -> Option<i64> {
+        let frozen = self.distilled.as_ref()?;
+        let known = self.fingerprint.get().unwrap_or_else(|| frozen.fingerprint());
+        self.fingerprint.set(Some(known));
+        Some(known)
     }
 
     /// Before a step.
@@ -80,6 +94,7 @@ impl Trainer {
         {
             network.draw_weights(&mut |part| weights.take(part));
             copy_buffers(mine, &network);
+            self.weights.fingerprint.set(None);
         }
     }
 
@@ -96,6 +111,7 @@ impl Trainer {
         if let (Some(weights), Some(mine)) = (&self.weights.distilled, &self.arch.distilled) {
             weights.assign(network);
             copy_buffers(mine, network);
+            self.weights.fingerprint.set(None);
         }
     }
 
@@ -106,6 +122,7 @@ impl Trainer {
         self.weights.teacher.copy_from(&self.weights.student);
         if let Some(distilled) = &self.weights.distilled {
             warm(distilled, scale);
+            self.weights.fingerprint.set(None);
         }
     }
 

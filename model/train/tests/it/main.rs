@@ -5,5 +5,8 @@ mod checkpoints;
 mod fixture;
 mod forward;
 mod hooks;
+mod phases;
+mod run;
+mod state;
 mod training;
 mod weights;

@@ -1,0 +1,86 @@
+//! Batches of images, as `dinov3-data` makes them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use dinov3_data::config::DataConfig;
+use dinov3_data::dataset::Dataset;
+use dinov3_data::loader::{OnUnusable, RunAt, RunLoader, RunPosition, Start, StartError};
+use dinov3_vit::meta_arch::Batch;
+use tch::{Device, Kind, Tensor};
+
+use super::{Loader, PartError};
+use crate::state::{State, StateError, Stateful, Taking};
+
+const POSITION: &str = "loader";
+const STREAMS: &str = "loader.streams";
+
+/// The loader of a run. It starts with the first batch that is asked for: only then are its base seeds drawn, from torch's global stream, as in
+/// the reference.
+pub struct Images {
+    config: DataConfig,
+    dataset: Arc<dyn Dataset>,
+    start: Start,
+    unusable: OnUnusable,
+    loader: Option<RunLoader>,
+}
+
+impl Images {
+    /// Images of `dataset` from `start` on. `unusable` is told of those that cannot be used.
+    pub fn new(config: DataConfig, dataset: Arc<dyn Dataset>, start: Start, unusable: OnUnusable) -> Self {
+        Self { config, dataset, start, unusable, loader: None }
+    }
+
+    fn started(&mut self) -> Result<&mut RunLoader, StartError> {
+        let loader = match self.loader.take() {
+            Some(loader) => loader,
+            None => RunLoader::start(&self.config, &self.dataset, &self.start, base_seed, &self.unusable)?,
+        };
+        Ok(self.loader.insert(loader))
+    }
+}
+
+impl fmt::Debug for Images {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Images").field("start", &self.start).finish_non_exhaustive()
+    }
+}
+
+/// `torch.empty((), dtype=torch.int64).random_().item()`, from the global stream.
+fn base_seed() -> u64 {
+    Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]) as u64
+}
+
+impl Loader for Images {
+    fn next_batch(&mut self) -> Result<Option<Batch>, PartError> {
+        let batch = self.started()?.next().transpose()?;
+        Ok(batch.as_ref().map(Batch::of))
+    }
+}
+
+/// A rank's position is its own: with another number of ranks each starts as it was told to. What threads have made ahead is not lost, but made
+/// again.
+impl Stateful for Images {
+    fn save(&self, state: &mut State) {
+        let position = self.loader.as_ref().map(RunLoader::position);
+        state.put_own_value(POSITION, position.as_ref().map(|it| &it.at));
+        state.put_own(STREAMS, &Tensor::from_slice(position.as_ref().map_or(&[][..], |it| &it.streams)));
+    }
+
+    fn fit<'a>(&'a mut self, state: &State) -> Result<Taking<'a>, StateError> {
+        let world = self.start.world;
+        let Some(at) = state.get_own::<Option<RunAt>>(POSITION, world)? else { return Ok(Box::new(|| ())) };
+        let streams = state.own_tensor(STREAMS, Kind::Uint8, world)?;
+        let unusable = |reason: String| StateError::Value { key: POSITION.to_owned(), reason };
+        let streams = streams.map(|it| Vec::<u8>::try_from(it).map_err(|error| unusable(error.to_string())));
+        let loader = match (at, streams.transpose()?) {
+            (Some(at), Some(streams)) => {
+                let position = RunPosition { at, streams };
+                let resumed = RunLoader::resume(&self.config, &self.dataset, &self.start, &position, &self.unusable);
+                Some(resumed.map_err(|error| unusable(error.to_string()))?)
+            }
+            _ => None,
+        };
+        Ok(Box::new(move || self.loader = loader))
+    }
+}
