@@ -1,16 +1,17 @@
 //! Weights on disk: safetensors under the names of the reference's `state_dict`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dinov3_ground::atomic::StagedFile;
-use safetensors::tensor::{Dtype, TensorView};
+use dinov3_ground::atomic::write_file;
+use safetensors::tensor::{Dtype, TensorView, View};
 use safetensors::{SafeTensorError, SafeTensors};
 use tch::{Kind, Tensor, no_grad};
 use thiserror::Error;
 
-use dinov3_torch::bytes::{TensorBytes, bytes_of};
+use dinov3_torch::bytes::copied;
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::Module;
 
@@ -74,20 +75,36 @@ pub enum WeightsError {
 /// When the file cannot be written; an existing one is then left as it was.
 pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
-    // SAFETY: `module` is borrowed for the whole call, and nothing here writes to its tensors.
-    let bytes = |tensor: &Tensor| unsafe { bytes_of(tensor) };
-    let named: Vec<(String, TensorBytes)> =
-        module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), bytes(&tensor))).collect();
-    let mut views = Vec::with_capacity(named.len());
-    for (name, tensor) in &named {
-        let view = TensorView::new(dtype(tensor.kind()), tensor.shape().to_vec(), tensor.bytes())
-            .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
-        views.push((name.as_str(), view));
+    let saved = |tensor: Tensor| {
+        let shape = tensor.size().into_iter().map(|extent| extent as usize).collect();
+        Saved(tensor, shape)
+    };
+    let named = module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), saved(tensor)));
+    // Not by `serialize_to_file`, which makes a file of its own that its owner alone may read.
+    let bytes = safetensors::serialize(named, None);
+    let bytes = bytes.map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
+    write_file(path, |out| out.write_all(&bytes)).map_err(io)
+}
+
+/// A tensor on its way into a file, and its shape.
+struct Saved(Tensor, Vec<usize>);
+
+impl View for Saved {
+    fn dtype(&self) -> Dtype {
+        dtype(self.0.kind())
     }
-    let file = StagedFile::create(path).map_err(io)?;
-    safetensors::serialize_to_file(views, None, file.temporary_path())
-        .map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
-    file.publish().map_err(io)
+
+    fn shape(&self) -> &[usize] {
+        &self.1
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        copied(&self.0).into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.numel() * self.0.kind().elt_size_in_bytes()
+    }
 }
 
 /// Reads `path`, whose names are relative to `root`, into `module`, whose tensors keep their devices. Strict: every key, shape and

@@ -8,7 +8,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::launch::{self, Death, Ended, LaunchError, Show};
 use dinov3_ranks::{Backend, Collective, Env, EnvError, GroupError, Options, PluginError, PremulSum, ProcessGroup};
-use dinov3_reports::{Check, Event, Message, Reporter, Section, exit};
+use dinov3_reports::{Event, Reporter, Section, exit};
 use dinov3_torch::{device, runtime};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
