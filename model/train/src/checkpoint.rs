@@ -15,6 +15,8 @@ mod folder;
 mod manifest;
 mod rank_file;
 
+pub(crate) use manifest::dtype;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

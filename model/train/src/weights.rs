@@ -15,6 +15,8 @@ use dinov3_torch::bytes::copied;
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::Module;
 
+use crate::checkpoint::dtype;
+
 /// Why weights could not be read or written.
 #[derive(Debug, Error)]
 pub enum WeightsError {
@@ -75,35 +77,42 @@ pub enum WeightsError {
 /// When the file cannot be written; an existing one is then left as it was.
 pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
-    let saved = |tensor: Tensor| {
-        let shape = tensor.size().into_iter().map(|extent| extent as usize).collect();
-        Saved(tensor, shape)
-    };
-    let named = module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), saved(tensor)));
+    let state: Vec<(String, Tensor)> =
+        module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), tensor)).collect();
+    let named = state.iter().map(|(name, tensor)| (name, Saved::of(tensor)));
     // Not by `serialize_to_file`, which makes a file of its own that its owner alone may read.
     let bytes = safetensors::serialize(named, None);
     let bytes = bytes.map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
     write_file(path, |out| out.write_all(&bytes)).map_err(io)
 }
 
-/// A tensor on its way into a file, and its shape.
-struct Saved(Tensor, Vec<usize>);
+/// A tensor whose bytes are copied when they are written, one tensor after another.
+pub(crate) struct Saved<'a> {
+    tensor: &'a Tensor,
+    shape: Vec<usize>,
+}
 
-impl View for Saved {
+impl<'a> Saved<'a> {
+    pub(crate) fn of(tensor: &'a Tensor) -> Self {
+        Self { tensor, shape: tensor.size().into_iter().map(|n| n as usize).collect() }
+    }
+}
+
+impl View for Saved<'_> {
     fn dtype(&self) -> Dtype {
-        dtype(self.0.kind())
+        dtype(self.tensor.kind())
     }
 
     fn shape(&self) -> &[usize] {
-        &self.1
+        &self.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        copied(&self.0).into()
+        Cow::Owned(copied(self.tensor))
     }
 
     fn data_len(&self) -> usize {
-        self.0.numel() * self.0.kind().elt_size_in_bytes()
+        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
     }
 }
 
@@ -193,18 +202,4 @@ fn fits(name: &str, tensor: &Tensor, value: &Tensor) -> Result<(), WeightsError>
         return Ok(());
     }
     Err(WeightsError::Differs { name: name.to_owned(), found: describe(value), expected: describe(tensor) })
-}
-
-/// The safetensors name of a tensor's dtype.
-///
-/// # Panics
-/// On a dtype that no parameter or buffer of the model has.
-fn dtype(kind: Kind) -> Dtype {
-    match kind {
-        Kind::Double => Dtype::F64,
-        Kind::Float => Dtype::F32,
-        Kind::Half => Dtype::F16,
-        Kind::BFloat16 => Dtype::BF16,
-        other => unreachable!("no tensor of the model is {other:?}"),
-    }
 }

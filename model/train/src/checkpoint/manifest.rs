@@ -128,7 +128,7 @@ impl Manifest {
 ///
 /// # Panics
 /// On a dtype that no state has.
-pub(super) fn dtype(kind: Kind) -> Dtype {
+pub(crate) fn dtype(kind: Kind) -> Dtype {
     let known = KINDS.iter().find(|(it, _)| *it == kind);
     known.unwrap_or_else(|| unreachable!("no tensor of a state is {kind:?}")).1
 }

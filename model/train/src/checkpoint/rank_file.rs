@@ -1,19 +1,17 @@
 //! The tensors that one rank writes.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dinov3_torch::bytes::copied;
-use safetensors::tensor::{Dtype, Metadata, View};
-use tch::Tensor;
+use safetensors::tensor::Metadata;
 
 use super::CheckpointError;
-use super::manifest::{Described, RankFile, dtype, kind, sum};
+use super::manifest::{Described, RankFile, kind, sum};
 use crate::state::{Data, InFile, Piece, Share, State};
+use crate::weights::Saved;
 
 /// Bytes that say how long a file's header is.
 const LENGTH: usize = 8;
@@ -36,41 +34,15 @@ pub(super) fn write(state: &State, folder: &Path) -> Result<String, CheckpointEr
         }
     }
     let failed = |reason: String| CheckpointError::Io { path: path.clone(), source: std::io::Error::other(reason) };
+    // safetensors renames a file of its own to this path, which its owner alone may read.
+    let permissions =
+        File::create(&path).and_then(|file| file.metadata()).map_err(CheckpointError::io(&path))?.permissions();
     safetensors::serialize_to_file(named, None, &path).map_err(|error| failed(error.to_string()))?;
+    fs::set_permissions(&path, permissions).map_err(CheckpointError::io(&path))?;
     File::open(&path).and_then(|file| file.sync_all()).map_err(CheckpointError::io(&path))?;
     let (bytes, sha256) = sum(&path).map_err(CheckpointError::io(&path))?;
     let own = state.own.get(&state.rank()).cloned().unwrap_or_default();
     Ok(serde_json::to_string(&RankFile { file, bytes, sha256, first_rows, own }).expect("numbers, texts and lists"))
-}
-
-/// A tensor whose bytes are copied when they are written, one tensor after another.
-struct Saved<'a> {
-    tensor: &'a Tensor,
-    shape: Vec<usize>,
-}
-
-impl<'a> Saved<'a> {
-    fn of(tensor: &'a Tensor) -> Self {
-        Self { tensor, shape: tensor.size().into_iter().map(|n| n as usize).collect() }
-    }
-}
-
-impl View for Saved<'_> {
-    fn dtype(&self) -> Dtype {
-        dtype(self.tensor.kind())
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(copied(self.tensor))
-    }
-
-    fn data_len(&self) -> usize {
-        self.tensor.numel() * self.tensor.kind().elt_size_in_bytes()
-    }
 }
 
 /// A rank's file, every byte of it checked.
