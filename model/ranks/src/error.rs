@@ -73,7 +73,7 @@ pub enum Failure {
         ranks: Vec<usize>,
     },
     /// All processes are there, but what this rank needs did not come.
-    #[error("nothing came for {after:?}{}", whom(.late))]
+    #[error("timed out after {after:?}; {}", whom(.late))]
     TimedOut {
         /// For how long it waited.
         after: Duration,
@@ -224,9 +224,9 @@ fn are(ranks: &[usize]) -> String {
 
 fn whom(ranks: &[usize]) -> String {
     if ranks.is_empty() {
-        "; all ranks wait for each other, so their calls differ".to_owned()
+        "all ranks wait for each other, so their calls differ".to_owned()
     } else {
-        format!("; not in a collective that failed: {}", named(ranks))
+        format!("{} never joined the collective", named(ranks))
     }
 }
 
@@ -242,9 +242,6 @@ mod tests {
         let absent = Failure::Absent { missing: vec![3], size: 4, after: Duration::from_secs(2) };
         assert_eq!(text(absent), "rank 1: all_reduce failed: 3 of 4 ranks came within 2s; missing: rank 3");
         let late = Failure::TimedOut { after: Duration::from_millis(1500), late: vec![2] };
-        assert_eq!(
-            text(late),
-            "rank 1: all_reduce failed: nothing came for 1.5s; not in a collective that failed: rank 2"
-        );
+        assert_eq!(text(late), "rank 1: all_reduce failed: timed out after 1.5s; rank 2 never joined the collective");
     }
 }

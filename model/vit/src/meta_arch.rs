@@ -39,7 +39,7 @@ impl Network {
         }
     }
 
-    /// Initialises all tensors from torch's global stream; one that were forgotten would be NaN.
+    /// Initialises every tensor from torch's global generator. Tensors start as NaN, so a missed one shows.
     pub fn init_weights(&mut self) {
         self.backbone.init_weights();
         for head in [&mut self.dino_head, &mut self.ibot_head] {

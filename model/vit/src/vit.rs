@@ -105,7 +105,7 @@ impl VisionTransformer {
     }
 
     /// `init_weights`: consumes torch's global random stream in the order of the reference, so that the same seed
-    /// gives the same bits. What were forgotten would be NaN.
+    /// gives the same bits. Tensors start as NaN, so a missed one shows.
     pub fn init_weights(&mut self) {
         self.fill_with_nan();
         self.init_before_blocks();

@@ -211,7 +211,7 @@ impl Parameters {
         });
     }
 
-    /// The whole of parameter `i`, or of what the optimizer has for it, of which each rank has its rows. Every rank calls it.
+    /// Gathers parameter `i`, or one of its moments, from all ranks. Collective.
     ///
     /// # Errors
     /// When a rank is gone.

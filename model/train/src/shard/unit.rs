@@ -59,7 +59,7 @@ struct State {
 
 enum Presence {
     Absent,
-    /// With memory to come to.
+    /// Memory allocated, not yet filled.
     Coming(Gathering),
     Here,
 }
