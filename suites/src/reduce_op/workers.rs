@@ -138,7 +138,7 @@ impl From<Premul> for PremulSum {
 enum Told {
     Started { id: String, title: Message, steps: Option<u64> },
     Progress(u64),
-    Finished(Check),
+    Finished(Box<Check>),
     Sections(Vec<Section>),
 }
 
@@ -205,7 +205,7 @@ fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Secti
     let event = match serde_json::from_str(line).map_err(RanksError::from)? {
         Told::Started { id, title, steps } => Event::CheckStarted { id, title, steps },
         Told::Progress(done) => Event::Progress { done },
-        Told::Finished(check) => Event::CheckFinished { check },
+        Told::Finished(check) => Event::CheckFinished { check: *check },
         Told::Sections(all) => {
             *sections = Some(all);
             return Ok(());
@@ -260,7 +260,7 @@ impl Reporter for Teller<'_> {
                 self.say(&Told::Started { id: id.clone(), title: title.clone(), steps: *steps })
             }
             Event::Progress { done } => self.say(&Told::Progress(*done)),
-            Event::CheckFinished { check } => self.say(&Told::Finished(check.clone())),
+            Event::CheckFinished { check } => self.say(&Told::Finished(Box::new(check.clone()))),
             // Whoever started the ranks tells of the rest.
             Event::RunStarted { .. }
             | Event::SuiteStarted { .. }
