@@ -36,7 +36,7 @@ fn lines_with_hints(source: &str, may_begin: bool) -> Vec<usize> {
     found
 }
 
-/// Seen to fail: on the 102 messages that held hints before there was a trait.
+/// Seen to fail: on the two lines with which the conformance program once showed hints by itself.
 #[test]
 fn no_error_holds_its_hint() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

@@ -136,7 +136,7 @@ impl Reporter for Listener {
     }
 }
 
-/// Seen to fail: what a replay had to say went nowhere.
+/// What a replay had to say went nowhere once.
 #[test]
 fn what_a_replay_notes_is_an_event_also_of_one_that_fails() {
     let _stream = fixture::libtorch();

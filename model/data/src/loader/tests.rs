@@ -172,7 +172,7 @@ fn a_vanished_file_is_replaced_by_the_next_image_that_can_be_read() {
     assert!(found == batches(album(), Settings { threads: 1, prefetch: 1, ..SETTINGS }));
 }
 
-/// Seen to fail: each report was a warning of `tracing` without a subscriber.
+/// Each was a warning of `tracing` once, which nobody listened to.
 #[test]
 fn each_unusable_image_is_told_once() {
     let album = Album { missing: [4, 5].into(), truncated: [9].into(), ..Album::default() };

@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// Seen to fail: c10d alone waits for an answer for ever.
+    /// c10d alone waits for an answer as long as the connection lasts.
     #[test]
     fn a_port_that_something_silent_has_taken_is_told_and_given_up() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();

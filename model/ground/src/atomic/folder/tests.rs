@@ -57,7 +57,7 @@ fn what_is_there_is_replaced_only_where_that_is_allowed() {
     assert_eq!(tree(root.path()), ["empty/deep/file=new", "file/deep/file=new", "set/deep/file=new"]);
 }
 
-/// Seen to fail: with two renames in place of the exchange a reader soon finds nothing.
+/// Two renames in place of the exchange leave a moment without a folder.
 #[test]
 #[cfg_attr(not(any(target_os = "linux", target_os = "macos")), ignore = "replaces a folder in steps")]
 fn a_reader_finds_a_whole_folder_at_any_time() {
