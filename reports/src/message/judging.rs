@@ -211,7 +211,7 @@ impl Say for Judging {
             Self::Wrong { outcome, reason: None } => outcome.zh(pen),
             Self::Wrong { outcome, reason: Some(reason) } => format!("{}，{}", outcome.zh(pen), reason.zh(pen)),
             Self::Others => "其他张量".to_owned(),
-            Self::MoreWrong { count } => format!("另有 {count} 个张量不达标，完整列表见 JSON 报告"),
+            Self::MoreWrong { count } => format!("另有 {count} 个不达标，完整列表见 JSON 报告"),
             Self::Look { agrees, backward } => {
                 let agrees = match agrees {
                     Some(last) => format!("{} 仍达标，请检查这两个张量之间的计算", pen.name(last)),

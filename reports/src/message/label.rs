@@ -218,7 +218,7 @@ words! {
         NoPlace: "without a place on the horizontal axis", "个点在横轴上没有对应位置";
         /// How the tensors are judged.
         Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a missing tensor. Identical, within the limit, wrong and not judged add up to the tensors.",
-            "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有情况，例如张量缺失。二进制一致、误差在阈值内、不达标、未判定四项之和等于张量数。";
+            "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有情况，例如张量缺失，或本应二进制一致而不一致。二进制一致、误差在阈值内、不达标、未判定四项之和等于张量数。";
         /// What the tables of tensors hold.
         AboutTensors: "Errors are against the float64 truth, limits are in the same unit. Each row shows the metric that comes nearest to its limit.",
             "误差相对 float64 真值计算，阈值与误差单位相同。每行给出最接近阈值的指标。";
