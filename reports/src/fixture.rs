@@ -164,7 +164,7 @@ fn reduce_op() -> SuiteResult {
     SuiteResult {
         suite: "reduce-op".to_owned(),
         group: None,
-        proves: Bilingual { en: "sums are exact", zh: "规约结果精确" }.into(),
+        proves: Bilingual { en: "sums are exact", zh: "归约结果精确" }.into(),
         checks: vec![vacuous],
         sections: Vec::new(),
         seconds: 0.002,

@@ -132,7 +132,8 @@ fn description(check: &Check, lang: Lang) -> String {
     for Finding { subject, text: what, hint } in &check.findings {
         let _ = writeln!(text, "{}{}{}", subject.plain(lang), lang.colon(), what.plain(lang));
         if let Some(hint) = hint {
-            let _ = writeln!(text, "  {} {}", Label::Hint.say(lang, Pen::Plain), hint.plain(lang));
+            let (label, space) = (Label::Hint.say(lang, Pen::Plain), lang.of(" ", ""));
+            let _ = writeln!(text, "  {label}{space}{}", hint.plain(lang));
         }
     }
     text

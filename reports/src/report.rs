@@ -113,9 +113,9 @@ impl Say for Judged {
         match self {
             Self::Trainer { device, planted: None } => pen.text(device),
             Self::Trainer { device, planted: Some(defect) } => {
-                format!("{}（植入缺陷 {}）", pen.text(device), pen.name(defect))
+                format!("{}（已注入缺陷 {}）", pen.text(device), pen.name(defect))
             }
-            Self::Candidate { folder } => format!("{} 中的录制数据", pen.name(folder)),
+            Self::Candidate { folder } => format!("{} 中采集的数据", pen.name(folder)),
             Self::Stated { device } => pen.text(device),
         }
     }

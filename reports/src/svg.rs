@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_plot_in_chinese_has_no_english() {
         let text = svg(&fixture::plot(), Lang::Zh).unwrap();
-        for words in ["相对 float64 真值的误差", "底边的圆圈：1 个零，1 个负数", "待测", "相对 L2 误差"]
+        for words in ["相对 float64 真值的误差", "底边上的圆圈：1 个零，1 个负数", "待测", "欧氏相对距离"]
         {
             assert!(text.contains(words), "{words}: {text}");
         }

@@ -149,7 +149,7 @@ impl Cell {
         match self {
             Self::Absent => "-".to_owned(),
             Self::Name(name) => pen.name(name),
-            Self::Names(names) => pen.names(names, ", "),
+            Self::Names(names) => pen.names(names, lang.of(", ", "、")),
             Self::Says(message) => message.say(lang, pen),
             Self::Count(count) => count.to_string(),
             Self::Number(value) => kind.rounded(value.0),

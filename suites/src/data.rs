@@ -26,7 +26,7 @@ const INFO: SuiteInfo = SuiteInfo {
     group: "precision",
     proves: Bilingual {
         en: "random streams, crops, masks, orders of samples and tables are the reference's to the last bit, on every machine",
-        zh: "随机数流、裁剪、掩码、样本顺序与数据表在任何机器上都与标杆逐位一致",
+        zh: "随机数流、裁剪图、掩码、样本顺序与数据表在任何机器上都与标杆二进制一致",
     },
     ranks: Part::None,
 };

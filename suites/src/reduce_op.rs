@@ -50,7 +50,7 @@ pub(crate) const INFO: SuiteInfo = SuiteInfo {
     proves: Bilingual {
         en: "SUM, PREMUL_SUM at any factor and AVG give the exact sum, rounded as their definition says, and the same bits on every rank; \
              PREMUL_SUM equals SUM only for factor 1",
-        zh: "SUM、任意系数的 PREMUL_SUM 与 AVG 给出按定义舍入的精确和，且各 rank 二进制一致；仅当系数为 1 时 PREMUL_SUM 才等于 SUM",
+        zh: "SUM、任意系数的 PREMUL_SUM 与 AVG 的结果均为按其定义舍入的精确和，且各 rank 二进制一致；仅当系数为 1 时 PREMUL_SUM 才等同于 SUM",
     },
     ranks: Part::Judged,
 };

@@ -29,7 +29,7 @@ const INFO: SuiteInfo = SuiteInfo {
     proves: Bilingual {
         en: "every loss, gradient, optimizer state and teacher of a training step, and every schedule, is the reference's: the \
              same bits over many steps where the machine can give them, elsewhere within rounding over one step from its state",
-        zh: "训练步的每一项损失、梯度、优化器状态、教师网络参数以及每条超参调度都与标杆一致：环境允许时连续多步二进制一致，否则从标杆状态出发的单步误差在舍入范围内",
+        zh: "训练步的各项损失、梯度、优化器状态、教师网络参数以及各条超参调度曲线都与标杆一致：环境允许时连续多步二进制一致，否则从标杆状态出发的单步误差在舍入误差范围内",
     },
     ranks: Part::WhereRecorded,
 };

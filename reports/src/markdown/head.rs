@@ -136,7 +136,7 @@ pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
         rows.push([label(Label::Started), text(started)]);
     }
     if !report.allow_vacuous.is_empty() {
-        rows.push([label(Label::AllowedChecks), Pen::Markdown.names(&report.allow_vacuous, ", ")]);
+        rows.push([label(Label::AllowedChecks), Pen::Markdown.names(&report.allow_vacuous, lang.of(", ", "、"))]);
     }
     rows
 }

@@ -90,7 +90,8 @@ fn show(page: &mut Page, section: &Section, pictures: Pictures<'_>) {
         true => {
             let title = section.title.plain(page.lang);
             let count = Count::Rows(shown.rows.len()).say(page.lang, Pen::Plain);
-            page.details(&format!("{title} ({count})"), fill);
+            let (open, close) = (page.lang.of(" (", "（"), page.lang.of(")", "）"));
+            page.details(&format!("{title}{open}{count}{close}"), fill);
         }
         false => fill(page),
     }

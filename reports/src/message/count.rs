@@ -108,41 +108,45 @@ impl Say for Count<'_> {
 
     fn zh(&self, pen: Pen) -> String {
         match self {
-            Self::Judged(whose) => format!("被测对象：{whose}。"),
+            Self::Judged(whose) => format!("待测对象：{whose}。"),
             Self::Checks(count) => format!("{count} 个用例"),
-            Self::InTime(counts, seconds) => format!("{}，耗时 {}", counts.zh(pen), number::duration(*seconds)),
+            Self::InTime(counts, seconds) => {
+                format!("共 {} 个用例：{}，耗时 {}", counts.total(), counts.zh(pen), number::duration(*seconds))
+            }
             Self::MoreFindings(count) => format!("另有 {count} 个问题，见报告"),
             Self::MoreInAReport(count) => format!("另有 {count} 个问题，可加 --report FILE.md 查看"),
             Self::Rows(count) => format!("{count} 行"),
             Self::OtherTensors { others, identical } => format!(
-                "其余 {others} 个张量从略，其中 {identical} 个二进制一致。完整数据见 JSON 报告和 .tensors.csv 报告。"
+                "其余 {others} 个张量从略，其中 {identical} 个二进制一致。完整数据见 JSON 报告和以 .tensors.csv 结尾的报告。"
             ),
             Self::WorstTensors(count, check) => {
-                format!("{} 中最接近或超出阈值的 {count} 个张量", pen.name(check))
+                format!("{} 中最接近阈值或已超出阈值的 {count} 个张量", pen.name(check))
             }
             Self::QuietRows { left_out, of } if left_out == of => {
-                format!("全部 {of} 行均完全一致，从略；完整数据见 JSON 报告。")
+                format!("全部 {of} 行均二进制一致，从略；完整数据见 JSON 报告。")
             }
             Self::QuietRows { left_out, of } => {
-                format!("{of} 行中有 {left_out} 行完全一致，从略；完整数据见 JSON 报告。")
+                format!("{of} 行中有 {left_out} 行全部二进制一致，从略；完整数据见 JSON 报告。")
             }
             Self::QuietSections(count) => format!("{count} 个小节，其中所有张量均二进制一致"),
-            Self::NotDrawn(title) => format!("图：{title}（写入文件的报告中才会绘制）"),
-            Self::CountsAsFailed(why) => format!("本次运行按不通过计：{}。", why.zh(pen)),
+            Self::NotDrawn(title) => format!("图：{title}（仅在写入文件的报告中绘制）"),
+            Self::CountsAsFailed(why) => format!("本次运行按失败计：{}。", why.zh(pen)),
             Self::Proves(what) => format!("验证内容：{what}。"),
             Self::AllIdentical(tensors) => {
-                format!("全部 {tensors} 个张量与标杆二进制一致：就以下测试套所验证的内容而言，这就是标杆训练。")
+                format!("全部 {tensors} 个张量均与标杆二进制一致：在以下测试套的验证范围内，本次运行与标杆完全等同。")
             }
             Self::AllWithin { tensors, identical } => format!(
-                "{tensors} 个张量中有 {identical} 个与标杆二进制一致，其余均可由舍入误差解释：就以下测试套所验证的内容而言，本次运行与标杆等价。"
+                "{tensors} 个张量中，{identical} 个与标杆二进制一致，其余张量的差异均可由舍入误差解释：在以下测试套的验证范围内，本次运行与标杆精度相当。"
             ),
             Self::JudgedWithin { tensors, identical, not_judged } => format!(
-                "{tensors} 个张量中有 {identical} 个与标杆二进制一致，{not_judged} 个在此无法判定，其余均可由舍入误差解释：就以下测试套所验证的内容而言，本次运行与标杆等价。"
+                "{tensors} 个张量中，{identical} 个与标杆二进制一致，{not_judged} 个在此环境下无法判定，其余张量的差异均可由舍入误差解释：在以下测试套的验证范围内，本次运行与标杆精度相当。"
             ),
-            Self::SomeWrong { wrong, tensors } => format!("{tensors} 个张量中有 {wrong} 个错误：这不是标杆训练。"),
+            Self::SomeWrong { wrong, tensors } => {
+                format!("{tensors} 个张量中有 {wrong} 个不达标：本次运行与标杆不一致。")
+            }
             Self::Ran(suites) => format!("已执行的测试套：{suites}。未被任何测试套覆盖的内容不在结论之内。"),
             Self::LibtorchOn { libtorch, judged, cpu, capability, threads } => {
-                format!("libtorch {libtorch}，被测对象：{judged}；{cpu}，{capability}，{threads} 线程")
+                format!("libtorch {libtorch}，待测对象：{judged}；{cpu}，{capability}，{threads} 个线程")
             }
             Self::Suite(name) => format!("测试套 {name}"),
             Self::Beyond(count) => format!("另有 {count} 个问题"),
@@ -158,7 +162,7 @@ impl Say for crate::Counts {
     }
 
     fn zh(&self, _: Pen) -> String {
-        let parts = [(self.failed, "不通过"), (self.skipped, "跳过"), (self.vacuous, "无效")];
+        let parts = [(self.failed, "失败"), (self.skipped, "跳过"), (self.vacuous, "无效")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("，{count} 个{what}"));
         format!("{} 个通过{}", self.passed, parts.collect::<String>())
     }

@@ -199,23 +199,23 @@ impl Say for Judging {
             }
             Self::FirstDivergence { tensor, stage } => {
                 let stage = stage.map_or_else(String::new, |stage| format!("（阶段：{}）", stage.zh(pen)));
-                format!("首个不一致的张量为 {}{stage}", pen.name(tensor))
+                format!("首个不达标的张量为 {}{stage}", pen.name(tensor))
             }
             Self::NotInTheSet { tensor } => format!("标杆数据集中没有 {}", pen.name(tensor)),
             Self::NothingRecorded => "标杆数据集在该精度下没有任何条目".to_owned(),
             Self::NothingChanged { plant } => format!(
-                "植入的缺陷 {} 在此不起作用：没有这个 block，或没有用到被破坏的部分，或被舍入误差掩盖",
+                "注入的缺陷 {} 在此不起作用：对应的 block 不存在，或该 block 未用到被改坏的部分，或其影响被舍入误差掩盖",
                 pen.name(plant)
             ),
             Self::Tally(tally) => tally.zh(pen),
             Self::Wrong { outcome, reason: None } => outcome.zh(pen),
-            Self::Wrong { outcome, reason: Some(reason) } => format!("{}：{}", outcome.zh(pen), reason.zh(pen)),
+            Self::Wrong { outcome, reason: Some(reason) } => format!("{}，{}", outcome.zh(pen), reason.zh(pen)),
             Self::Others => "其他张量".to_owned(),
-            Self::MoreWrong { count } => format!("另有 {count} 个张量错误，完整列表见 JSON 报告"),
+            Self::MoreWrong { count } => format!("另有 {count} 个不达标，完整列表见 JSON 报告"),
             Self::Look { agrees, backward } => {
                 let agrees = match agrees {
-                    Some(last) => format!("{} 仍与标杆一致，请检查两者之间的计算", pen.name(last)),
-                    None => "这是第一个张量：请先核对版本、随机种子和配置".to_owned(),
+                    Some(last) => format!("{} 仍达标，请检查这两个张量之间的计算", pen.name(last)),
+                    None => "这已是第一个张量，请先核对版本、随机种子和训练配置".to_owned(),
                 };
                 match backward {
                     Some(backward) => format!("{agrees}。{}", backward.zh(pen)),
@@ -259,7 +259,7 @@ impl Say for Tally {
                 (self.identical, "二进制一致"),
                 (self.within, "误差在阈值内"),
                 (self.not_identical, "二进制不一致"),
-                (self.wrong, "错误"),
+                (self.wrong, "不达标"),
                 (self.missing, "缺失"),
             ];
             let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} 个{what}"));
@@ -291,11 +291,11 @@ impl Say for Backward {
         let Self { parameter, next, more, wrong } = self;
         let parameter = pen.name(parameter);
         if next.is_empty() {
-            return format!("{parameter} 的梯度是反向顺序中的最后一个");
+            return format!("按反向顺序，{parameter} 的梯度是最后一个");
         }
         let more = if *more > 0 { format!(" 等 {} 个梯度", next.len() + more) } else { String::new() };
         let next = pen.names(next, "、");
-        format!("按反向顺序，{parameter} 的梯度之后依次是 {next}{more}，其中 {wrong} 个错误")
+        format!("按反向顺序，{parameter} 的梯度之后依次是 {next}{more}，其中 {wrong} 个不达标")
     }
 }
 
@@ -329,21 +329,21 @@ impl Say for Remark {
 
     fn zh(&self, pen: Pen) -> String {
         match self {
-            Self::StoredCrops => "数据集旁边没有原始照片，因此使用已保存的裁剪图，而不是由本工具裁剪".to_owned(),
+            Self::StoredCrops => "标杆数据集未附带原始照片，因此使用其中保存的裁剪图，而非由本工具裁剪".to_owned(),
             Self::Unusable { image, reason } => {
-                format!("图像 {} 无法使用，由下一张代替：{}", pen.name(image), pen.text(reason))
+                format!("图像 {} 无法使用，改用下一张：{}", pen.name(image), pen.text(reason))
             }
             Self::NeverRead { key, given, used } => format!(
-                "{} 不起作用：该提交的参考实现从不读取它，实际使用 {used}",
+                "{} 不起作用：此提交的参考实现从不读取该配置项，实际使用 {used}",
                 pen.name(&format!("{key}: {given}"))
             ),
             Self::RatioOfTheArchitecture { key, given, decides } => format!(
-                "{} 不起作用：该提交的参考实现从不读取它，实际由 {} 决定",
+                "{} 不起作用：此提交的参考实现从不读取该配置项，实际取值由 {} 决定",
                 pen.name(&format!("{key}: {given}")),
                 pen.name(decides)
             ),
             Self::NoSuchParameters { key, given, part } => format!(
-                "{} 不起作用：参考实现只把它用于 head 内名称含 {} 的参数，而这样的参数并不存在",
+                "{} 不起作用：参考实现只将其用于投影头内名称包含 {} 的参数，而这样的参数并不存在",
                 pen.name(&format!("{key}: {given}")),
                 pen.name(part)
             ),

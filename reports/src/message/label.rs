@@ -8,11 +8,11 @@ words! {
         /// A golden set.
         Set: "set", "标杆数据集";
         /// A precision.
-        Precision: "precision", "精度类型";
+        Precision: "precision", "精度模式";
         /// Golden sets, each at a precision.
         Sets: "sets", "标杆数据集";
         /// What was expected of a candidate.
-        Expected: "expected", "判定依据";
+        Expected: "expected", "判定标准";
         /// A tensor.
         Tensor: "tensor", "张量";
         /// How many tensors.
@@ -26,7 +26,7 @@ words! {
         /// How many are explained by rounding.
         Within: "within the limit", "误差在阈值内";
         /// How many are wrong.
-        Wrong: "wrong", "错误";
+        Wrong: "wrong", "不达标";
         /// How many nothing is said of.
         NotJudged: "not judged", "未判定";
         /// Error against the truth.
@@ -42,9 +42,9 @@ words! {
         /// Error over the yardstick.
         OverYardstick: "error / yardstick", "误差 / 标杆自身误差";
         /// The largest of those over the limit.
-        WorstOverLimit: "largest error / limit", "最大的误差 / 阈值";
+        WorstOverLimit: "largest error / limit", "误差 / 阈值（最大值）";
         /// The largest of those over the yardstick.
-        WorstOverYardstick: "largest error / yardstick", "最大的误差 / 标杆自身误差";
+        WorstOverYardstick: "largest error / yardstick", "误差 / 标杆自身误差（最大值）";
         /// Where the largest is.
         At: "at", "所在张量";
         /// Distance in representable values.
@@ -56,11 +56,11 @@ words! {
         /// How many steps.
         Steps: "steps", "步数";
         /// The first step that differs.
-        FirstDifference: "first that differs", "首个不一致的步";
+        FirstDifference: "first that differs", "首个不一致的训练步";
         /// The largest difference of any step.
         LargestDifference: "largest difference", "最大差值";
         /// An op of a reduction.
-        Op: "op", "规约操作";
+        Op: "op", "归约操作";
         /// How many ranks.
         World: "world", "rank 数";
         /// How many results.
@@ -78,13 +78,13 @@ words! {
         /// Tensors whose bits are not the reference's.
         DifferentBits: "tensors not identical", "二进制不一致的张量数";
         /// Tensors that are wrong.
-        WrongTensors: "wrong tensors", "错误的张量数";
+        WrongTensors: "wrong tensors", "不达标的张量数";
         /// The largest error, each over its limit.
-        ErrorOverLimit: "largest error / limit", "最大的误差 / 阈值";
+        ErrorOverLimit: "largest error / limit", "误差 / 阈值（最大值）";
         /// Results of collectives that are wrong.
-        WrongResults: "wrong results", "错误的结果数";
+        WrongResults: "wrong results", "错误结果数";
         /// The largest error of those that are right, over what rounding may do.
-        RoundingOverLimit: "largest rounding error / limit", "最大的舍入误差 / 阈值";
+        RoundingOverLimit: "largest rounding error / limit", "舍入误差 / 阈值（最大值）";
         /// Results that differ where the same bits are asked for.
         DifferentResults: "results with other bits", "二进制不一致的结果数";
         /// What a check of schema 1 measured.
@@ -123,11 +123,11 @@ words! {
         /// The run counts as passed.
         RunPass: "PASS", "通过";
         /// The run counts as failed.
-        RunFail: "FAIL", "不通过";
+        RunFail: "FAIL", "失败";
         /// The mark of a check that passed.
         Pass: "PASS", "通过";
         /// The mark of a check that failed.
-        Fail: "FAIL", "不通过";
+        Fail: "FAIL", "失败";
         /// The mark of a check that was not made.
         Skip: "SKIP", "跳过";
         /// The mark of a check that could not have failed.
@@ -135,7 +135,7 @@ words! {
         /// The verdict of a check that passed.
         Passed: "pass", "通过";
         /// The verdict of a check that failed.
-        Failed: "fail", "不通过";
+        Failed: "fail", "失败";
         /// The verdict of a check that was not made.
         Skipped: "skipped", "跳过";
         /// The verdict of a check that could not have failed.
@@ -149,19 +149,19 @@ words! {
         /// A heading.
         Summary: "Summary", "总览";
         /// A heading.
-        WhatFailed: "What failed", "不通过的用例";
+        WhatFailed: "What failed", "失败的用例";
         /// A heading.
         Environment: "Environment", "运行环境";
         /// A head.
         EnvironmentHead: "environment", "项目";
         /// A head.
-        EnvironmentValue: "", "内容";
+        EnvironmentValue: "", "取值";
         /// The revision of the program.
-        Revision: "revision", "版本提交";
+        Revision: "revision", "代码提交";
         /// Not known.
         Unknown: "unknown", "未知";
         /// Whose tensors.
-        Judged: "judged", "被测对象";
+        Judged: "judged", "待测对象";
         /// Processor.
         Cpu: "CPU", "CPU";
         /// Instruction set.
@@ -193,17 +193,17 @@ words! {
         /// No check ran.
         NoCheck: "No check ran.", "没有执行任何用例。";
         /// Why the gate is shut.
-        NothingPassed: "nothing passed, so nothing was proved", "没有任何用例通过，因此什么也没有得到验证";
+        NothingPassed: "nothing passed, so nothing was proved", "没有用例通过，因此未验证任何内容";
         /// Why the gate is shut.
-        VacuousCounts: "a vacuous check counts as a failure unless it is allowed by name", "无效的用例按不通过计，除非用 --allow-vacuous 按名称允许";
+        VacuousCounts: "a vacuous check counts as a failure unless it is allowed by name", "无效的用例按失败计，除非用 --allow-vacuous 按名称允许";
         /// Why the gate is shut.
-        CutShort: "the run was cut short, so this is a part of it", "运行中途终止，此处只是其中一部分结果";
+        CutShort: "the run was cut short, so this is a part of it", "运行中途终止，此处仅为部分结果";
         /// Nothing to draw.
         NoData: "no data", "无数据";
         /// Of points without a place.
-        Circles: "Circles at the bottom edge", "底边的圆圈";
+        Circles: "Circles at the bottom edge", "底边上的圆圈";
         /// Of points without a place.
-        Crosses: "Crosses at the bottom edge", "底边的叉号";
+        Crosses: "Crosses at the bottom edge", "底边上的叉号";
         /// Of points without a place.
         LeftOut: "Points left out", "未画出的点";
         /// Of the names on an axis.
@@ -215,12 +215,12 @@ words! {
         /// Of points without a place.
         NotFinite: "not finite", "个 NaN/Inf";
         /// Of points without a place.
-        NoPlace: "without a place on the horizontal axis", "个点在横轴上没有位置";
+        NoPlace: "without a place on the horizontal axis", "个点在横轴上没有对应位置";
         /// How the tensors are judged.
         Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a missing tensor. Identical, within the limit, wrong and not judged add up to the tensors.",
-            "二进制一致：与标杆的每一位都相同。误差在阈值内：二进制不同，但可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍，再加上半个或一个最小刻度的余量。错误：除此以外的一切，例如缺失的张量。二进制一致、误差在阈值内、错误与未判定四项之和等于张量数。";
+            "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有情况，例如张量缺失，或本应二进制一致而不一致。二进制一致、误差在阈值内、不达标、未判定四项之和等于张量数。";
         /// What the tables of tensors hold.
         AboutTensors: "Errors are against the float64 truth, limits are in the same unit. Each row shows the metric that comes nearest to its limit.",
-            "误差相对 float64 真值计算，阈值与误差单位相同。每行给出最接近（或超出）阈值的指标。";
+            "误差相对 float64 真值计算，阈值与误差单位相同。每行给出最接近阈值的指标。";
     }
 }

@@ -126,30 +126,30 @@ impl Say for Reason {
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::Limit { metric, error, yardstick, k, limit } => format!(
-                "{}：误差 {:.2e}，阈值 {:.2e}（k = {}，标杆自身误差 {:.2e}）",
+                "{} {:.2e}，阈值 {:.2e}（k = {}，标杆自身误差 {:.2e}）",
                 metric.zh(pen),
                 error.0,
                 limit.0,
                 k.0,
                 yardstick.0
             ),
-            Self::BitsExpected => "运行环境与标杆录制环境一致，应当二进制一致".to_owned(),
+            Self::BitsExpected => "运行环境与标杆采集环境相同，本应二进制一致".to_owned(),
             Self::WholeNumbers { largest: None } => "整数必须完全相等".to_owned(),
             Self::WholeNumbers { largest: Some(largest) } => format!("整数必须完全相等，最大差值为 {}", largest.0),
             Self::NonFiniteElements { count } => format!("已保存的元素中有 {count} 个为 NaN/Inf，与真值不符"),
             Self::NonFiniteCount { found, expected } => format!("{found} 个元素为 NaN/Inf，应为 {expected} 个"),
             Self::NonFiniteInAFreeRun { found, expected } => {
-                format!("{found} 个元素为 NaN/Inf，应为 {expected} 个；多步训练的误差累积不会造成这种情况")
+                format!("{found} 个元素为 NaN/Inf，应为 {expected} 个；连续多步训练的误差累积不会造成这种情况")
             }
-            Self::NoTruth => "标杆数据集没有录制真值,无法衡量舍入误差，且二进制不一致".to_owned(),
-            Self::NotCompared => "已保存的元素没有参与比对".to_owned(),
-            Self::Meter => "指标统计在任何机器上都以 float64 累加相同的数，应当二进制一致".to_owned(),
-            Self::OtherSeries { trajectory } => format!("它统计的是另一组 {} 数值", pen.name(trajectory)),
-            Self::FreeRun => "在其他硬件上连续训练多步，误差会逐步放大，无法逐步比对".to_owned(),
+            Self::NoTruth => "标杆数据集未采集真值，无法衡量舍入误差，而二进制又不一致".to_owned(),
+            Self::NotCompared => "已保存的元素未参与比对".to_owned(),
+            Self::Meter => "日志统计值在任何机器上都由相同的数以 float64 累加得到，本应二进制一致".to_owned(),
+            Self::OtherSeries { trajectory } => format!("统计的是另一组 {} 记录值", pen.name(trajectory)),
+            Self::FreeRun => "在其他硬件上连续训练多步，误差会逐步累积放大".to_owned(),
             Self::Dtype { golden, candidate } => format!("标杆为 {golden}，待测为 {candidate}"),
             Self::Shape { golden, candidate } => format!("标杆为 {golden:?}，待测为 {candidate:?}"),
-            Self::NeverObserved => "待测侧没有给出该张量".to_owned(),
-            Self::Twice => "待测侧重复给出该张量".to_owned(),
+            Self::NeverObserved => "待测侧未采集到该张量".to_owned(),
+            Self::Twice => "待测侧重复采集到该张量".to_owned(),
             Self::NoSuchEntry => "标杆数据集在该精度下没有同名条目".to_owned(),
         }
     }

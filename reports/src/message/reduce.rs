@@ -306,10 +306,10 @@ impl Say for Reduce {
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::EveryOp { call, dtype } => {
-                format!("{} 在 {dtype} 张量上的全部规约操作，与精确和比对", pen.name(call))
+                format!("{} 对 {dtype} 张量的全部归约操作，与精确和比对", pen.name(call))
             }
             Self::FactorOne { call } => {
-                format!("{} 的 PREMUL_SUM(1) 与 SUM 二进制一致，而其他系数则不同", pen.name(call))
+                format!("{} 的 PREMUL_SUM(1) 与 SUM 二进制一致，系数不为 1 时则不一致", pen.name(call))
             }
             Self::SameWeights { steps, ranks } => {
                 format!("{ranks} 个 rank 训练 {steps} 步，SUM 与 PREMUL_SUM(1) 得到相同的权重")
@@ -317,13 +317,15 @@ impl Say for Reduce {
             Self::Results { count, worlds, wrong, rounding, proved } => {
                 let all = format!("rank 数为 {} 时共 {count} 个结果", numbers(worlds).join("、"));
                 match (proved, wrong) {
-                    (true, _) => format!("{all}：可精确求和者完全精确，有舍入者误差最多为阈值的 {:.2}", rounding.0),
+                    (true, _) => {
+                        format!("{all}：可精确求和的结果完全精确，其余结果的舍入误差最大为阈值的 {:.2} 倍", rounding.0)
+                    }
                     (false, 0) => all,
                     (false, _) => format!("{all}，其中 {wrong} 个错误"),
                 }
             }
             Self::WrongUnder { ops } => {
-                format!("以下规约操作结果错误：{}", ops.iter().map(|op| op.name()).collect::<Vec<_>>().join("、"))
+                format!("以下归约操作的结果错误：{}", ops.iter().map(|op| op.name()).collect::<Vec<_>>().join("、"))
             }
             Self::OneRank => "只有一个 rank，没有任何数据交换".to_owned(),
             Self::Result { op, world, values, length } => {
@@ -331,25 +333,28 @@ impl Say for Reduce {
             }
             Self::World { world, values } => format!("rank 数 {world}，{}", values.zh(pen)),
             Self::Weights { rank } => format!("rank {rank} 的权重"),
-            Self::NotRefused => "以 SUM 代替 PREMUL_SUM 时本应拒绝，却没有拒绝".to_owned(),
+            Self::NotRefused => "以 SUM 代替 PREMUL_SUM 时本应拒绝执行，实际未拒绝".to_owned(),
             Self::Refused { refused, ranks } => format!("{ranks} 个 rank 中有 {refused} 个拒绝执行"),
             Self::WrongElements { rank, wrong, length, place, found, expected } => format!(
-                "rank {rank}：{length} 个元素中有 {wrong} 个错误，首个位于 {place}：结果为 {:e}，应为 {:e}",
+                "rank {rank}：{length} 个元素中有 {wrong} 个错误，首个错误位于下标 {place}，结果为 {:e}，应为 {:e}",
                 found.0, expected.0
             ),
             Self::OtherBits { rank } => format!("rank 0 与 rank {rank} 的结果二进制不一致，但都在舍入误差范围内"),
             Self::AndMore { first, count, op } => {
                 format!("{}；{} 另有 {count} 个结果错误", first.zh(pen), op.name())
             }
-            Self::FactorIgnored { backend } => format!("{} 忽略系数，总是直接求和", pen.name(backend)),
+            Self::FactorIgnored { backend } => format!("{} 忽略系数，无论系数取何值都直接求和", pen.name(backend)),
             Self::NotSum => "与 SUM 二进制不一致".to_owned(),
             Self::NotSumIn { world, values } => format!("rank 数 {world}，{}：与 SUM 二进制不一致", values.zh(pen)),
-            Self::BitForBit { count } => format!("{count} 个结果二进制一致，其他系数均使结果改变"),
+            Self::BitForBit { count } => format!("{count} 个结果二进制一致，换用任何其他系数，结果都会改变"),
             Self::SumStands { backend } => {
-                format!("{} 上以 SUM 代替 PREMUL_SUM，其他系数被拒绝：系数为 1 时相等不说明任何问题", pen.name(backend))
+                format!(
+                    "{} 以 SUM 代替 PREMUL_SUM，并拒绝其他系数：系数为 1 时的一致不能说明任何问题",
+                    pen.name(backend)
+                )
             }
             Self::SameAsSum { backend, op, count, world } => format!(
-                "{} 对 {} 与 SUM 给出相同结果，共 {count} 个，首个出现在 rank 数 {world}：系数为 1 时相等不说明任何问题",
+                "{} 对 {} 与 SUM 给出相同的结果，共 {count} 个，首个出现在 rank 数为 {world} 时：系数为 1 时的一致不能说明任何问题",
                 pen.name(backend),
                 op.name()
             ),
@@ -362,10 +367,13 @@ impl Say for Reduce {
                 format!("rank {rank} 的权重：PREMUL_SUM(1) 得到的权重与 SUM 不同")
             }
             Self::WeightsAgree { ranks, steps } => {
-                format!("{ranks} 个 rank 训练 {steps} 步后权重相同，而 PREMUL_SUM(1/2) 得到不同的权重")
+                format!("{ranks} 个 rank 训练 {steps} 步后权重相同，PREMUL_SUM(1/2) 则得到不同的权重")
             }
             Self::HalfIsSum { backend } => {
-                format!("{} 上 PREMUL_SUM(1/2) 得到与 SUM 相同的权重：系数为 1 时相等不说明任何问题", pen.name(backend))
+                format!(
+                    "{} 的 PREMUL_SUM(1/2) 得到与 SUM 相同的权重：系数为 1 时的一致不能说明任何问题",
+                    pen.name(backend)
+                )
             }
             Self::NoTrainer { device } => format!("训练器尚不支持在 {} 上计算", pen.name(device)),
             Self::CallOn { call, backend } => format!("{}（{}）", pen.name(call), pen.name(backend)),
@@ -377,8 +385,8 @@ impl Say for Reduce {
                     Multiplies::Nobody => format!("{backend} 只求和；系数为 1 时以 SUM 代替 PREMUL_SUM。"),
                 };
                 format!(
-                    "包含 {}。{multiplies}错误元素是指：途中没有舍入时与精确结果不同，或与精确结果之差超出舍入所能解释的范围。误差以 u 为单位，\
-                     即该数据类型最小刻度的一半乘以各数绝对值之和；阈值为一个数所经历的舍入次数。随机种子 {seed}，随机系数 {}。",
+                    "数据类型为 {}。{multiplies}错误元素是指：计算全程无舍入却与精确结果不同，或与精确结果之差超出舍入所能解释的范围。误差以 u 为单位，\
+                     即该数据类型机器精度（eps）的一半乘以各加数绝对值之和；阈值为每个数经历的舍入次数。随机种子为 {seed}，随机抽取的系数为 {}。",
                     dtypes.join("、"),
                     factor.0
                 )

@@ -125,16 +125,16 @@ impl Say for Sections {
         match self {
             Self::Stage { stage } => format!("阶段：{}", stage.zh(pen)),
             Self::AboutStage { stage } => about_zh(*stage),
-            Self::Expected => "判定依据".to_owned(),
-            Self::SameBits => "二进制一致：运行环境与标杆录制环境一致".to_owned(),
+            Self::Expected => "判定标准".to_owned(),
+            Self::SameBits => "应二进制一致：运行环境与标杆采集环境相同".to_owned(),
             Self::WithinRounding { differences } => {
                 let differences: Vec<String> = differences.iter().map(|it| it.zh(pen)).collect();
-                format!("单步误差在阈值内，因为运行环境与标杆录制环境不同：{}", differences.join("；"))
+                format!("单步误差应在阈值内：运行环境与标杆采集环境不同（{}）", differences.join("；"))
             }
             Self::StepsInARow => "连续多步训练".to_owned(),
             Self::AboutStepsInARow => {
-                "逐步比对训练日志中的每个记录值与标杆。无法要求二进制一致时只执行一步，不比对这些数值：\
-                 在其他硬件上连续训练多步，误差会逐步放大。"
+                "将训练日志中的每个记录值与标杆逐步比对。无法要求二进制一致时只训练一步，不比对这些记录值：\
+                 在其他硬件上连续训练多步，误差会逐步累积放大。"
                     .to_owned()
             }
             Self::NoDifference => "无".to_owned(),
@@ -143,8 +143,8 @@ impl Say for Sections {
             Self::ErrorAgainstTruth { set, precision } => {
                 format!("{}，{}：相对 float64 真值的误差", pen.text(set), precision.name())
             }
-            Self::ResidualStream => "全局裁剪图的残差流：tokens、各 block、最后的 norm、DINO logits".to_owned(),
-            Self::RelativeError => "相对 L2 误差".to_owned(),
+            Self::ResidualStream => "全局裁剪图的残差流：token、各 block、末层归一化、DINO logits".to_owned(),
+            Self::RelativeError => "欧氏相对距离".to_owned(),
             Self::Line { network, side } => {
                 let network = match network {
                     Network::Student => "学生网络",
@@ -203,8 +203,8 @@ fn about_en(stage: Stage) -> String {
 fn about_zh(stage: Stage) -> String {
     let what = match stage {
         Stage::Init => {
-            return "由随机种子初始化后的权重与缓冲区。无法要求二进制一致时，范数、均值、最小值和最大值之差不得超过几个 ULP：\
-                    不同指令集对误差函数反函数的舍入不同，而种子不同造成的差异要大得多。"
+            return "由随机种子初始化的权重与缓冲区。无法要求二进制一致时，范数、均值、最小值和最大值之差不得超过几个 ULP：\
+                    不同指令集计算误差函数反函数（erfinv）时舍入不同，而随机种子不同造成的差异要大得多。"
                 .to_owned();
         }
         Stage::Data => {
@@ -212,19 +212,19 @@ fn about_zh(stage: Stage) -> String {
                 .to_owned();
         }
         Stage::Schedule => {
-            return "每条调度曲线在每次迭代的取值。任何精度下都以 float64 计算：误差不超过几个 ULP，否则即为错误。"
+            return "每条超参调度曲线在每次迭代的取值。任何精度模式下都以 float64 计算：误差不超过几个 ULP，否则不达标。"
                 .to_owned();
         }
         Stage::Trajectory => {
-            return "连续多步训练：日志中的记录值、对它们的统计，以及最后的权重与优化器状态。能要求二进制一致时必须二进制一致；\
-                    否则只判定对录制值的统计。"
+            return "连续多步训练：日志中的记录值、由其得到的统计值，以及最后的权重与优化器动量。可要求二进制一致时，必须二进制一致；\
+                    否则以采集的记录值为输入，只判定统计值。"
                 .to_owned();
         }
-        Stage::Forward => "全部激活值，按执行顺序。",
-        Stage::Loss => "教师网络 logits 的分配结果、Gram 损失比较的图像块、损失的每一项及其总和。",
-        Stage::Backward => "裁剪之前每个参数的梯度，按反向传播完成的顺序。",
-        Stage::Optimizer => "学习率与权重衰减的倍率、梯度范数，以及更新后的动量与参数。",
-        Stage::Ema => "更新后的教师网络参数。",
+        Stage::Forward => "按执行顺序排列的全部激活值。",
+        Stage::Loss => "教师网络 logits 的分配结果、Gram 损失所比较的图像块、各损失项及其总和。",
+        Stage::Backward => "梯度裁剪之前各参数的梯度，按反向传播的完成顺序排列。",
+        Stage::Optimizer => "学习率与权重衰减的倍率、梯度范数，以及参数更新后的优化器动量与参数。",
+        Stage::Ema => "本步更新后的教师网络参数。",
     };
-    format!("{what}误差相对 float64 真值计算；标杆自身误差取标杆在同一精度下多次运行中的最大误差。")
+    format!("{what}误差相对 float64 真值计算；标杆自身误差取标杆在同一精度模式下多次运行的最大误差。")
 }

@@ -119,9 +119,9 @@ words! {
     /// What is measured of a tensor.
     pub Metric {
         /// ‖candidate - truth‖ / ‖truth‖.
-        RelativeL2: "relative l2", "相对 L2 误差";
+        RelativeL2: "relative l2", "欧氏相对距离";
         /// Largest |candidate - truth|, over the largest |truth|.
-        MaxAbs: "max abs", "最大绝对误差";
+        MaxAbs: "max abs", "归一化最大绝对误差";
         /// The difference of the norms.
         Norm: "norm", "范数之差";
         /// The difference of the means.

@@ -74,7 +74,8 @@ pub(super) fn details(check: &Check, manner: Manner) -> String {
         let (subject, what) = (manner.say(&first.subject), manner.say(&first.text));
         block(&mut text, &format!("{}{}{what}", subject.bold(), manner.lang.colon()));
         if let Some(hint) = &first.hint {
-            block(&mut text, &format!("{} {}", manner.say(&Label::Hint).cyan(), manner.say(hint)));
+            let (label, space) = (manner.say(&Label::Hint), manner.lang.of(" ", ""));
+            block(&mut text, &format!("{}{space}{}", label.cyan(), manner.say(hint)));
         }
     }
     match check.findings.len() {

@@ -44,7 +44,7 @@ words! {
         /// Whole numbers whose sum is exact.
         Whole: "whole numbers", "整数";
         /// A power of two on one rank, zero on all others.
-        Single: "one rank's powers of two", "仅一个 rank 为 2 的幂";
+        Single: "one rank's powers of two", "仅一个 rank 取 2 的幂";
         /// NaN, infinities, zeros of both signs, subnormals, and numbers that overflow.
         Special: "special values", "特殊值";
         /// Any numbers.
