@@ -11,11 +11,12 @@ mod piece;
 use std::collections::BTreeMap;
 
 use dinov3_torch::bytes::with_bytes;
+use dinov3_torch::device::{Device, HOST, host};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 pub(crate) use config::{Leaves, differences, leaves};
 pub use error::StateError;
@@ -170,8 +171,9 @@ impl State {
     }
 
     fn insert(&mut self, name: String, tensor: &Tensor, shape: Vec<i64>, first: i64, share: Share) {
-        let host = tensor.detach().to_device(Device::Cpu);
-        let host = if tensor.device() == Device::Cpu { host.copy() } else { host }.contiguous();
+        let own = host(&tensor.detach());
+        // What was on the host already is the trainer's memory.
+        let host = if Device::of(tensor) == Device::Cpu { own.copy() } else { own }.contiguous();
         let piece = Piece { first, rows: host.size()[0], data: Data::Here(host) };
         let before =
             self.tensors.insert(name.clone(), Stored { share, kind: tensor.kind(), shape, pieces: vec![piece] });
@@ -208,7 +210,7 @@ impl State {
             _ if at < end => Err(StateError::Rows { name: name.to_owned(), first: at, end }),
             0 => {
                 let shape: Vec<i64> = std::iter::once(0).chain(whole[1..].iter().copied()).collect();
-                Ok(Tensor::zeros(shape, (stored.kind, Device::Cpu)))
+                Ok(Tensor::zeros(shape, (stored.kind, HOST)))
             }
             1 => Ok(parts.remove(0)),
             _ => Ok(Tensor::cat(&parts, 0)),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use dinov3_data::config::DataConfig;
 use dinov3_data::dataset::Dataset;
 use dinov3_data::loader::{OnUnusable, RunAt, RunLoader, RunPosition, Start, StartError};
+use dinov3_torch::device::HOST;
 use dinov3_vit::meta_arch::Batch;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::{Loader, PartError};
 use crate::state::{State, StateError, Stateful, Taking};
@@ -48,7 +49,7 @@ impl fmt::Debug for Images {
 
 /// `torch.empty((), dtype=torch.int64).random_().item()`, from the global stream.
 fn base_seed() -> u64 {
-    Tensor::empty([1], (Kind::Int64, Device::Cpu)).random_().int64_value(&[0]) as u64
+    Tensor::empty([1], (Kind::Int64, HOST)).random_().int64_value(&[0]) as u64
 }
 
 impl Loader for Images {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dinov3_torch::device::{Device, empty, moved};
+use dinov3_torch::device::{Device, HOST, beside, empty, moved};
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::{Module, Role};
 use dinov3_vit::residence::{Residence, Resident};
@@ -176,7 +176,7 @@ impl Parameters {
             };
             let row: i64 = self.shape(i)[1..].iter().product();
             let from = self.first_row(i) * row;
-            let places = Tensor::arange_start(from, from + bits.numel() as i64, (Kind::Int64, rows.device()));
+            let places = beside(&Tensor::arange_start(from, from + bits.numel() as i64, (Kind::Int64, HOST)), rows);
             let odd = places * 2 + (1 + ((i as i64) << 40));
             ((bits.reshape([-1]) + 1) * odd).sum(Kind::Int64).int64_value(&[])
         };

@@ -5,7 +5,7 @@ use super::*;
 /// Rows that several ranks have saved, put together and cut anew.
 #[test]
 fn rows_come_from_whoever_has_them() {
-    let whole = Tensor::arange(14, (Kind::Float, Device::Cpu)).view([7, 2]);
+    let whole = Tensor::arange(14, (Kind::Float, HOST)).view([7, 2]);
     let piece = |first: i64, rows: i64| Piece { first, rows, data: Data::Here(whole.narrow(0, first, rows)) };
     let mut state = State::new(0, 4);
     let pieces = vec![piece(0, 2), piece(2, 2), piece(4, 2), piece(6, 1), piece(7, 0)];
