@@ -117,7 +117,8 @@ impl Manifest {
         let value: Value = serde_json::from_slice(&text).map_err(malformed)?;
         let field = |key: &str| value.get(key).cloned().unwrap_or_default();
         if field("format") != FORMAT || field("schema") != SCHEMA {
-            let found = format!("{} {}", field("format"), field("schema"));
+            let schema = field("schema").to_string();
+            let found = if field("format") == FORMAT { schema } else { format!("{} of {}", schema, field("format")) };
             return Err(CheckpointError::Schema { path: folder.to_owned(), found, known: SCHEMA });
         }
         serde_json::from_value(value).map_err(malformed)

@@ -136,9 +136,9 @@ fn a_state_of_another_config_is_refused() {
     insta::assert_snapshot!(refused("/optim/adamw_beta2", json!(0.95)), @"the state was saved with another config: `training.optim.betas.1` was 0.999, is 0.95");
     insta::assert_snapshot!(refused("/student/drop_path_rate", json!(0.2)), @"the state was saved with another config: `student.drop_path_rate` was 0.3, is 0.2");
     insta::assert_snapshot!(refused("/gram/max_updates", json!(null)), @"the state was saved with another config: `training.gram.teacher.Own.updates.at_most` was 2, is null");
-    insta::assert_snapshot!(refused("/train/num_workers", json!(2)), @"");
+    insta::assert_snapshot!(refused("/train/num_workers", json!(2)), @"`loader` of the state cannot be used: the saved position is one of another loader: the size of the random streams in bytes is 44928 there, and 29952 here");
     let other = micro::run(&config, Kind::BFloat16, &alone(), 0).load(&state).unwrap_err().to_string();
-    insta::assert_snapshot!(other, @"");
+    insta::assert_snapshot!(other, @"the state was saved with another config: the dtype that computes was Float, is BFloat16");
 }
 
 fn distilled(seed: u64, group: &Arc<dyn Group>) -> Trainer {
@@ -253,6 +253,8 @@ fn write(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 /// A checkpoint that is not what was written is refused, and the trainer goes on as it was.
 #[test]
 fn a_damaged_checkpoint_is_refused() {
+    const FILE: &str = "rank-00000.safetensors";
+    const MANIFEST: &str = "manifest.json";
     let _stream = stream();
     let make = |seed| {
         let config = SslConfig::from_merged(&merged_config()).unwrap();
@@ -269,19 +271,19 @@ fn a_damaged_checkpoint_is_refused() {
     let before = digests(&trainer);
     let mut refused = |damage: &dyn Fn(&Path)| {
         checkpoint::save(&state, &path, &Alone).unwrap();
+        let bytes = path.join(FILE).metadata().unwrap().len();
         damage(&path);
         let error = checkpoint::resume(&path, &mut trainer, &Alone).unwrap_err().to_string();
         assert_eq!(digests(&trainer), before);
-        error.replace(folder.path().to_str().unwrap(), "[dir]")
+        let error = error.replace(folder.path().to_str().unwrap(), "[dir]");
+        error.replace(&(bytes - 1).to_string(), "[bytes - 1]").replace(&bytes.to_string(), "[bytes]")
     };
-    const FILE: &str = "rank-00000.safetensors";
-    const MANIFEST: &str = "manifest.json";
-    insta::assert_snapshot!(refused(&|path| write(&path.join(FILE), |bytes| { bytes.pop(); })), @"");
-    insta::assert_snapshot!(refused(&|path| write(&path.join(FILE), |bytes| bytes[100_000] ^= 1)), @"");
-    insta::assert_snapshot!(refused(&|path| fs::remove_file(path.join(FILE)).unwrap()), @"");
-    insta::assert_snapshot!(refused(&|path| write(&path.join(MANIFEST), |bytes| bytes.truncate(100))), @"");
-    insta::assert_snapshot!(refused(&|path| fs::remove_file(path.join(MANIFEST)).unwrap()), @"");
-    insta::assert_snapshot!(refused(&|path| fs::remove_dir_all(path).unwrap()), @"");
+    insta::assert_snapshot!(refused(&|path| write(&path.join(FILE), |bytes| { bytes.pop(); })), @"the checkpoint [dir]/9 is damaged: rank-00000.safetensors has [bytes - 1] bytes, not [bytes]");
+    insta::assert_snapshot!(refused(&|path| write(&path.join(FILE), |bytes| bytes[100_000] ^= 1)), @"the checkpoint [dir]/9 is damaged: rank-00000.safetensors has another SHA-256 than the manifest says");
+    insta::assert_snapshot!(refused(&|path| fs::remove_file(path.join(FILE)).unwrap()), @"[dir]/9/rank-00000.safetensors: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(&|path| write(&path.join(MANIFEST), |bytes| bytes.truncate(100))), @"the checkpoint [dir]/9 is damaged: manifest.json is not what manifest.sha256 says");
+    insta::assert_snapshot!(refused(&|path| fs::remove_file(path.join(MANIFEST)).unwrap()), @"[dir]/9/manifest.json: No such file or directory (os error 2)");
+    insta::assert_snapshot!(refused(&|path| fs::remove_dir_all(path).unwrap()), @"[dir]/9/manifest.json: No such file or directory (os error 2)");
     // Another version's is whole, and known to be another's.
     let other_schema = |path: &Path| {
         write(&path.join(MANIFEST), |bytes| {
@@ -291,7 +293,7 @@ fn a_damaged_checkpoint_is_refused() {
         let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
         fs::write(path.join("manifest.sha256"), format!("{sum}  {MANIFEST}\n")).unwrap();
     };
-    insta::assert_snapshot!(refused(&other_schema), @"");
+    insta::assert_snapshot!(refused(&other_schema), @"the checkpoint [dir]/9 has schema 2; this version reads 1");
     checkpoint::save(&state, &path, &Alone).unwrap();
     checkpoint::resume(&path, &mut trainer, &Alone).unwrap();
     assert_eq!(digests(&trainer), state.digests().unwrap());
