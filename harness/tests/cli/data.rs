@@ -71,7 +71,7 @@ fn one_split_is_gone_on_with() {
     prepare(&place, "");
     let made = tables(&place);
     fs::remove_file(place.path("tables/class-names-VAL.npy")).unwrap();
-    fs::write(place.path("tables/.class-names-VAL.npy.killed"), "half").unwrap();
+    fs::write(place.path("tables/.class-names-VAL.npy.killed.partial"), "half").unwrap();
     let outcome = prepare(&place, "");
     assert!(outcome.stdout.starts_with("kept     TRAIN 3 images"), "{}", outcome.transcript());
     assert!(outcome.stdout.contains("\nwritten  VAL   1 image"), "{}", outcome.transcript());
