@@ -42,12 +42,17 @@ pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
     as_promised(Expectation::of(recorded, &this_machine(Device::Cpu)), bits_are_promised())
 }
 
+fn told(difference: &Difference) -> String {
+    let Difference { field, recorded, here } = difference;
+    format!("{field}: recorded with {recorded}, here {here}")
+}
+
 fn as_promised(expected: Expectation, promised: bool) -> Expectation {
     match expected {
         Expectation::Yardstick { differences } if promised => {
             panic!(
                 "{VARIABLE}=1 promises bits that this machine cannot give: {}",
-                differences.iter().map(|it| it.field).collect::<Vec<_>>().join(", ")
+                differences.iter().map(told).collect::<Vec<_>>().join(", ")
             )
         }
         expected => expected,

@@ -62,7 +62,7 @@ fn numbers_and_weights_are_replaced_where_they_are_used() {
 fn a_forced_tensor_has_their_value_and_our_derivative() {
     let x = Tensor::from_slice(&[0.1f32, 5.0]).set_requires_grad(true);
     let theirs = Tensor::from_slice(&[0.3f32, 1e-8]);
-    let mut forced = Forced::new(|name: &str| (name == "square").then(|| theirs.shallow_clone()));
+    let mut forced = Forced::new(|name: &str| name.starts_with("square").then(|| theirs.shallow_clone()));
     let mut hooks = Hooks::to(&mut forced);
     let square = hooks.output("square", &x * &x);
     assert_eq!(square.detach(), theirs);
