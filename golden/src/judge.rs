@@ -124,11 +124,12 @@ impl Hint for JudgeError {
 /// A tensor with the recording's bits passes; a tensor with wrong numbers fails:
 ///
 /// ```
-/// use dinov3_golden::{Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
+/// use dinov3_golden::{Difference, Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let golden = GoldenSet::open("sets/micro".as_ref())?;
-/// let elsewhere = Expectation::Yardstick { differences: vec!["device: recorded with cpu, here npu".into()] };
+/// let difference = Difference { field: "device", recorded: "cpu".to_owned(), here: "npu".to_owned() };
+/// let elsewhere = Expectation::Yardstick { differences: vec![difference] };
 /// let mut judge = Judge::new(&golden, Precision::Fp32, elsewhere, NameRules::NONE)?;
 ///
 /// let recorded = |name| {

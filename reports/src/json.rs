@@ -1,4 +1,4 @@
-//! The report as JSON, and back. The schema is [`schema`]; it stands in `reports/schema/report.schema.json`.
+//! The report as JSON, and back. The schema is the module `schema`; it stands in `reports/schema/report.schema.json`.
 
 mod old;
 
