@@ -141,6 +141,8 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
         (r"(passed|failed) in [\d.]+ s", "$1 in TIME"),
         (r"dinov3-harness \d+\.\d+\.\d+( \(\w+(-dirty)?\))?", "dinov3-harness VERSION"),
         (r"libtorch \S+ on (.+); .+, \S+, \d+ threads?", "libtorch TORCH on $1; CPU, ISA, N threads"),
+        (r"耗时 [\d.]+ s", "耗时 TIME"),
+        (r"libtorch [^，]+，(.+)；.+，\S+，\d+ 个线程", "libtorch TORCH，$1；CPU，ISA，N 个线程"),
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"\b\d\.\d+e-?\d+(, limit|\)| \()", "FIGURE$1"),
         // Which bits come out is the processor's business; `run.rs` says where they must be the same.
