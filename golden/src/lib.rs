@@ -15,6 +15,7 @@
 pub mod digest;
 pub mod fingerprint;
 pub mod judge;
+pub mod local;
 pub mod manifest;
 pub mod metrics;
 pub mod names;

@@ -9,6 +9,7 @@
 pub mod data;
 pub mod defects;
 mod error;
+pub mod forced;
 pub mod judging;
 pub mod layers;
 pub mod reduce_op;

@@ -63,6 +63,8 @@ named! {
         Loss = "loss",
         /// The gradient of a parameter before clipping.
         Grad = "grad",
+        /// The gradient of a module's output.
+        GradOut = "gradout",
         /// The norm of a submodule's gradients.
         GradNorm = "grad_norm",
         /// The first moment of a parameter's gradient.
@@ -122,6 +124,11 @@ pub const fn table() -> &'static [Row] {
         row(Kind::Gram, &[(Stage::Loss, Limited)], "patches that the Gram loss compares"),
         row(Kind::Loss, &[(Stage::Loss, Limited)], "a term of the loss, or their sum; a case of the battery of losses"),
         row(Kind::Grad, &[(Stage::Backward, Limited)], "a gradient before clipping"),
+        Row {
+            calls: true,
+            ports: true,
+            ..row(Kind::GradOut, &[(Stage::Backward, Limited)], "the gradient of a module's output")
+        },
         row(Kind::GradNorm, &[(Stage::Optimizer, Limited)], "the norm of a submodule's gradients"),
         row(Kind::ExpAvg, &[(Stage::Optimizer, Limited)], "a first moment after the step"),
         row(Kind::ExpAvgSq, &[(Stage::Optimizer, Limited)], "a second moment after the step"),

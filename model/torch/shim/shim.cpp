@@ -91,6 +91,12 @@ dinov3_tensor dinov3_take_grad(dinov3_tensor self) {
   return taken;
 }
 
+bool dinov3_retain_grad(dinov3_tensor self) {
+  return succeeds([&] { tensor(self).retain_grad(); });
+}
+
+bool dinov3_is_same(dinov3_tensor self, dinov3_tensor other) { return tensor(self).is_same(tensor(other)); }
+
 dinov3_tensor dinov3_rng_state() {
   return guarded([&] {
     auto generator = at::detail::getDefaultCPUGenerator();

@@ -66,6 +66,12 @@ bool dinov3_fused_adamw(dinov3_tensors params, dinov3_tensors grads, dinov3_tens
 // `self.grad`, after which `self.grad` is None. Null where there is none.
 dinov3_tensor dinov3_take_grad(dinov3_tensor self);
 
+// `self.retain_grad()`: the backward pass leaves the gradient of a tensor that is no leaf as well.
+bool dinov3_retain_grad(dinov3_tensor self);
+
+// Whether both are handles of one tensor.
+bool dinov3_is_same(dinov3_tensor self, dinov3_tensor other);
+
 // What a hook calls: `call(context)`, any number of times, and `drop(context)` once. Neither may throw.
 typedef struct {
   void *context;

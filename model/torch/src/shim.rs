@@ -52,6 +52,8 @@ unsafe extern "C" {
         options: AdamWStep,
     ) -> bool;
     fn dinov3_take_grad(this: *const c_void) -> *mut c_void;
+    fn dinov3_retain_grad(this: *const c_void) -> bool;
+    fn dinov3_is_same(this: *const c_void, other: *const c_void) -> bool;
     fn dinov3_rng_state() -> *mut c_void;
     fn dinov3_set_rng_state(state: *const c_void) -> bool;
     fn dinov3_mkl_takes_intels_kernels() -> bool;
@@ -243,6 +245,21 @@ pub fn take_grad(tensor: &Tensor) -> Option<Tensor> {
     let pointer = unsafe { dinov3_take_grad(tensor.as_ptr().cast()) };
     // SAFETY: as above; not null here.
     (!pointer.is_null()).then(|| unsafe { Tensor::from_ptr(pointer.cast()) })
+}
+
+/// `tensor.retain_grad()`: the backward pass leaves the gradient of a tensor that is no leaf as well, for [`take_grad`].
+///
+/// # Errors
+/// When libtorch throws: the tensor needs no gradient.
+pub fn retain_grad(tensor: &Tensor) -> Result<(), ShimError> {
+    // SAFETY: the pointer comes from a live tensor.
+    checked(unsafe { dinov3_retain_grad(tensor.as_ptr().cast()) }, "retain_grad")
+}
+
+/// Whether both are handles of one tensor, as `is` says in Python. A view is another tensor.
+pub fn is_same(this: &Tensor, other: &Tensor) -> bool {
+    // SAFETY: the pointers come from live tensors.
+    unsafe { dinov3_is_same(this.as_ptr().cast(), other.as_ptr().cast()) }
 }
 
 /// `torch.get_rng_state()`: `[5056]` uint8.

@@ -203,6 +203,11 @@ impl Trainer {
         self.group.as_ref()
     }
 
+    /// The optimizer, with this rank's rows of parameters and moments.
+    pub fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
     /// What the schedules say of iteration `it`.
     pub fn settings_at(&self, it: usize) -> Settings {
         self.schedules.at(it)
@@ -238,6 +243,7 @@ impl Trainer {
         let losses = self.forward(&batch, it, &settings, hooks, phases)?;
         self.weights.settled()?;
         phases.during(Phase::Backward, || losses.total.backward());
+        hooks.gradients();
         let mut grads = phases.during(Phase::Reduce, || self.weights.student.gradients())?;
         self.show_gradients(&mut grads, hooks)?;
         let norms = phases.during(Phase::Clip, || self.clip(&grads, hooks))?;

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use dinov3_names::{EntryName, Kind, compose};
+use dinov3_torch::shim;
 use tch::Tensor;
 
 pub use forced::Forced;
@@ -30,6 +31,12 @@ pub trait Hook {
     /// What is given back takes its place in this call alone. The name is `path:key`.
     fn operand(&mut self, _name: &str, _value: &Tensor) -> Option<Tensor> {
         None
+    }
+
+    /// Whether the gradients of modules' outputs are to be shown as well, after the backward pass: `gradout:<name>`. The step then keeps them
+    /// until then.
+    fn wants_gradients(&self) -> bool {
+        false
     }
 
     /// A tensor that is shown and computed on by nothing: a curve over all iterations, a series of logged values.
@@ -93,6 +100,10 @@ impl Hook for InTurn<'_> {
         self.ask(value, |hook, value| hook.operand(name, value))
     }
 
+    fn wants_gradients(&self) -> bool {
+        self.0.iter().any(|hook| hook.wants_gradients())
+    }
+
     fn summary(&mut self, name: &str, value: &Tensor) {
         self.0.iter_mut().for_each(|hook| hook.summary(name, value));
     }
@@ -103,6 +114,8 @@ impl Hook for InTurn<'_> {
 pub struct Hooks<'a> {
     hook: Option<&'a mut dyn Hook>,
     calls: HashMap<String, u32>,
+    /// The outputs so far whose gradients are to be shown.
+    outputs: Vec<(String, Tensor)>,
 }
 
 impl<'a> Hooks<'a> {
@@ -113,7 +126,7 @@ impl<'a> Hooks<'a> {
 
     /// Everything is shown to `hook`.
     pub fn to(hook: &'a mut dyn Hook) -> Self {
-        Self { hook: Some(hook), calls: HashMap::new() }
+        Self { hook: Some(hook), ..Self::default() }
     }
 
     /// Whether anybody listens: for a caller that would have to put a tensor together first.
@@ -123,24 +136,24 @@ impl<'a> Hooks<'a> {
 
     /// A module's only output: `path`, `path#1`, …
     pub fn output(&mut self, path: impl Display, value: Tensor) -> Tensor {
-        if self.is_on() { self.counted(Kind::Output, &path, None, &value).unwrap_or(value) } else { value }
+        if self.is_on() { self.watched(&path, None, value) } else { value }
     }
 
     /// One of several outputs of a module: `path:0`, `path:x_prenorm`.
     pub fn port(&mut self, path: impl Display, port: impl Display, value: Tensor) -> Tensor {
-        if self.is_on() { self.counted(Kind::Output, &path, Some(&port), &value).unwrap_or(value) } else { value }
+        if self.is_on() { self.watched(&path, Some(&port), value) } else { value }
     }
 
     /// The input of a module, `path:in`, for the module alone: whoever else computes on it keeps `value`.
     pub fn input<'t>(&mut self, path: impl Display, value: &'t Tensor) -> Shown<'t> {
-        let replaced = if self.is_on() { self.counted(Kind::Output, &path, Some(&"in"), value) } else { None };
+        let replaced = if self.is_on() { self.counted(Kind::Output, &path, Some(&"in"), value).1 } else { None };
         Shown::new(value, replaced)
     }
 
     /// The random permutation that stochastic depth drew inside the block at `path`: `rng:path.randperm`.
     pub fn randperm(&mut self, path: impl Display, value: Tensor) -> Tensor {
         let path = format_args!("{path}.randperm");
-        if self.is_on() { self.counted(Kind::Rng, &path, None, &value).unwrap_or(value) } else { value }
+        if self.is_on() { self.counted(Kind::Rng, &path, None, &value).1.unwrap_or(value) } else { value }
     }
 
     /// A tensor that is no module's: under `name` as it is.
@@ -175,19 +188,43 @@ impl<'a> Hooks<'a> {
         }
     }
 
+    /// Shows the gradients of all outputs that have one, the last output's first, as `gradout:<name>`: for after the backward pass.
+    pub fn gradients(&mut self) {
+        let outputs = std::mem::take(&mut self.outputs);
+        for (name, output) in outputs.into_iter().rev() {
+            let gradient = output.grad();
+            if gradient.defined() {
+                self.summary(Kind::GradOut.of(name), &gradient);
+            }
+        }
+    }
+
+    /// Shows an output, and keeps hold of it if its gradient is to be shown. A tensor that is shown under several names has one gradient,
+    /// under the first of them.
+    fn watched(&mut self, path: &dyn Display, port: Option<&dyn Display>, value: Tensor) -> Tensor {
+        let (name, replaced) = self.counted(Kind::Output, path, port, &value);
+        let value = replaced.unwrap_or(value);
+        let wanted = value.requires_grad() && self.hook.as_deref().is_some_and(Hook::wants_gradients);
+        if wanted && !self.outputs.iter().any(|(_, output)| shim::is_same(output, &value)) {
+            shim::retain_grad(&value).expect("a tensor that needs a gradient can keep it");
+            self.outputs.push((name, value.shallow_clone()));
+        }
+        value
+    }
+
     fn counted(
         &mut self,
         kind: Kind,
         path: &dyn Display,
         port: Option<&dyn Display>,
         value: &Tensor,
-    ) -> Option<Tensor> {
-        let hook = self.hook.as_deref_mut()?;
+    ) -> (String, Option<Tensor>) {
         let port = port.map(ToString::to_string);
         let call = self.calls.entry(compose(kind, path, 0, port.as_deref())).or_insert(0);
         let name = compose(kind, path, *call, port.as_deref());
         *call += 1;
-        hook.tensor(&name, value)
+        let replaced = self.hook.as_deref_mut().and_then(|hook| hook.tensor(&name, value));
+        (name, replaced)
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
-use dinov3_golden::{GoldenSet, Stage, TensorFile};
+use dinov3_golden::{GoldenSet, Kind, Precision, Stage, TensorFile};
 use dinov3_ranks::{self, Alone, Group};
+use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
 use dinov3_train::{TrainError, Trainer};
@@ -14,7 +15,7 @@ use dinov3_vit::hook::{Hook, Hooks};
 use tch::Tensor;
 
 use super::{battery, inputs, meters, steps};
-use crate::judging::replay::{Replay, config, tensor_of};
+use crate::judging::replay::{Notes, Replay, config, tensor_of};
 use crate::{Ranks, SuiteError};
 
 /// What in the state is no tensor of the trainer: where the host's random stream stands.
@@ -46,7 +47,8 @@ pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut d
     let first = ranks.map_or(0, |it| it.trains.rank());
     let ranks_together = recipe.world_size as usize;
     let planted = || replay.planted(&planned, ranks_together);
-    let plan = steps::Plan { iterations, first, ranks: ranks_together, free_run, planted: &planted };
+    let modules = set.manifest().entries.iter().any(|entry| entry.name.kind() == Kind::Output);
+    let plan = steps::Plan { modules, iterations, first, ranks: ranks_together, free_run, planted: &planted };
     steps::take(&plan, &batches, trainers, hook).map_err(|source| not_taken(set, source))?;
     meters::show(set, replay, ranks.map(|it| &it.all), hook)
 }
@@ -68,6 +70,18 @@ pub(super) fn groups(world_size: usize) -> Vec<Arc<dyn Group>> {
 fn has_trajectory(set: &GoldenSet, replay: &Replay) -> bool {
     let entries = &set.manifest().entries;
     entries.iter().any(|entry| entry.stage == Stage::Trajectory && entry.records.get(replay.precision).is_some())
+}
+
+/// A trainer of one rank, in float32, as it stands before the first step of a set of any number of ranks, and its config.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn before(set: &GoldenSet, training: &Training) -> Result<(SslConfig, Trainer), SuiteError> {
+    let (precision, device, notes) = (Precision::Fp32, Device::Cpu, Notes::default());
+    let replay = Replay { precision, device, plant: None, free_run: false, notes };
+    let config = trained_config(set, training, &replay)?;
+    let mut trainers = start(set, training, &replay, &config, vec![Arc::new(Alone)])?;
+    Ok((config, trainers.remove(0)))
 }
 
 /// A trainer a rank, as they stand before the first step. Each draws the same stream from its seed, as ranks that are processes do.

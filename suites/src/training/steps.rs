@@ -22,13 +22,15 @@ pub(super) struct Plan<'a> {
     pub(super) first: usize,
     /// How many ranks take them together.
     pub(super) ranks: usize,
+    /// Whether to show the modules in a step, which most sets of steps do not record.
+    pub(super) modules: bool,
     /// Whether to show what the steps logged and left behind.
     pub(super) free_run: bool,
     /// The hook of what is planted, for each rank one of its own.
     pub(super) planted: &'a (dyn Fn() -> Option<Box<dyn Hook>> + Sync),
 }
 
-/// Shows a step without the modules in it, which sets of steps do not record.
+/// Shows a step without the modules in it.
 struct WithoutModules<'a>(&'a mut dyn Hook);
 
 impl Hook for WithoutModules<'_> {
@@ -59,10 +61,21 @@ fn run_of(plan: &Plan, trainer: Trainer, batches: Batches, rank: usize) -> InMem
 }
 
 /// Takes a step that is shown to `seen`, if it is, behind what is planted.
-fn step(run: &mut InMemory, planted: &mut Planted, seen: Option<&mut dyn Hook>) -> Result<(), TrainError> {
+fn step(
+    run: &mut InMemory,
+    planted: &mut Planted,
+    seen: Option<&mut dyn Hook>,
+    modules: bool,
+) -> Result<(), TrainError> {
     let planted = planted.as_mut().map(|planted| planted.as_mut() as &mut dyn Hook);
-    let mut seen = seen.map(WithoutModules);
-    let seen = seen.as_mut().map(|seen| seen as &mut dyn Hook);
+    let mut without;
+    let seen = match seen {
+        Some(seen) if !modules => {
+            without = WithoutModules(seen);
+            Some(&mut without as &mut dyn Hook)
+        }
+        seen => seen,
+    };
     let phases = &mut Phases::none();
     let taken = match (planted, seen) {
         (None, None) => run.step(&mut Hooks::none(), phases),
@@ -124,7 +137,7 @@ fn seen(plan: &Plan, trainer: Trainer, batches: Batches, hook: &mut dyn Hook) ->
     let (mut planted, mut run) = ((plan.planted)(), run_of(plan, trainer, batches, plan.first));
     while run.it < plan.iterations.end {
         let seen = if run.log.0.is_empty() { Some(&mut *hook as &mut dyn Hook) } else { None };
-        step(&mut run, &mut planted, seen)?;
+        step(&mut run, &mut planted, seen, plan.modules)?;
     }
     if plan.free_run {
         trajectories(&run.log.0, hook);
@@ -141,7 +154,7 @@ fn unseen(plan: &Plan, trainer: Trainer, batches: Batches, rank: usize, threads:
     let (mut planted, mut run) = ((plan.planted)(), run_of(plan, trainer, batches, rank));
     while run.it < plan.iterations.end {
         let seen = if run.log.0.is_empty() { Some(&mut nobody as &mut dyn Hook) } else { None };
-        step(&mut run, &mut planted, seen)?;
+        step(&mut run, &mut planted, seen, plan.modules)?;
     }
     if plan.free_run {
         run.trainer.show_final(&mut Hooks::to(&mut nobody))?

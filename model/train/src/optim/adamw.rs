@@ -7,7 +7,8 @@ use tch::{Kind, Tensor, no_grad};
 use super::Multipliers;
 use crate::schedule::Settings;
 
-const EPS: f64 = 1e-8;
+/// `eps` of `torch.optim.AdamW`.
+pub const EPS: f64 = 1e-8;
 
 /// One parameter and its moments.
 #[derive(Debug)]

@@ -1,0 +1,132 @@
+//! Forced replay: every operation of a recording held against its own inputs.
+//!
+//! The trainer repeats the recorded computation in float64. Each time it has computed a tensor that was recorded, the
+//! recorded value takes its place. So each operation is computed from the recording's own inputs: what comes out is its
+//! *local truth*, and the recorded output minus the local truth is this one operation's own error
+//! ([`dinov3_golden::local`]). The golden set's recording goes through the same pass, and its own errors are the yardstick.
+//!
+//! The backward pass is forced as well. The graph is cut at each output whose gradient was recorded, and
+//! `total_loss + Σ <output, recorded gradient>` is differentiated in place of the loss: the gradient of each cut tensor,
+//! and of each parameter, is then what the recorded gradients of its consumers give.
+//!
+//! Optimizer and average are arithmetic on each element, and are computed here for the stored elements alone, from a set of
+//! any size ([`update`]).
+
+mod alternatives;
+mod operations;
+mod pass;
+mod recording;
+mod update;
+
+use std::collections::HashMap;
+
+use dinov3_golden::local::{self, LocalJudgement, OwnError};
+use dinov3_golden::tolerance::Operation;
+use dinov3_golden::{GoldenSet, Kind, Precision, Stage};
+
+use crate::SuiteError;
+
+pub use alternatives::Alternative;
+pub use recording::{Kept, Recording};
+pub use update::Direction;
+
+/// A known mistake whose direction an output is fitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// Of a module's output.
+    Layer(Alternative),
+    /// Of the optimizer or the average.
+    Update(Direction),
+}
+
+/// What one operation of a recording made of its own inputs.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The entry.
+    pub name: String,
+    /// Its stage.
+    pub stage: Stage,
+    /// The kind of arithmetic.
+    pub operation: Operation,
+    /// How far it is from its local truth.
+    pub error: OwnError,
+    /// What the probes of `error` are.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// An operation, judged.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The operation's own error.
+    pub own: Own,
+    /// The reference's own error at the same place, if its recording has what it is computed from.
+    pub reference: Option<OwnError>,
+    /// The judgement.
+    pub judgement: LocalJudgement,
+}
+
+/// Every operation of a recording whose inputs are there, judged, in the order of the golden set's entries.
+#[derive(Clone, Debug, Default)]
+pub struct Forced {
+    /// The operations.
+    pub operations: Vec<Judged>,
+}
+
+impl Forced {
+    /// The operations that are wrong by themselves.
+    pub fn defects(&self) -> impl Iterator<Item = &Judged> {
+        self.operations.iter().filter(|it| it.judgement.is_defect())
+    }
+
+    /// The operation of this name.
+    pub fn get(&self, name: &str) -> Option<&Judged> {
+        self.operations.iter().find(|it| it.own.name == name)
+    }
+}
+
+/// Judges every operation of `candidate` by itself, against the golden set's own recording at `precision`.
+///
+/// # Errors
+/// When the set's recipe cannot be replayed, or a recorded tensor cannot be read.
+pub fn judge(golden: &GoldenSet, precision: Precision, candidate: &Recording<'_>) -> Result<Forced, SuiteError> {
+    let reference = own_errors(golden, precision, &Recording::of(golden, precision)?)?;
+    let mut reference: HashMap<String, OwnError> = reference.into_iter().map(|own| (own.name, own.error)).collect();
+    let judged = |own: Own| {
+        let reference = reference.remove(&own.name);
+        let judgement = local::judge(own.operation, &own.error, reference.as_ref());
+        Judged { own, reference, judgement }
+    };
+    Ok(Forced { operations: own_errors(golden, precision, candidate)?.into_iter().map(judged).collect() })
+}
+
+/// The own errors of all operations of a recording, in the order of the golden set's entries.
+///
+/// # Errors
+/// As [`judge`].
+pub fn own_errors(
+    golden: &GoldenSet,
+    precision: Precision,
+    recording: &Recording<'_>,
+) -> Result<Vec<Own>, SuiteError> {
+    let mut found = Vec::new();
+    if has_activations(golden, precision) {
+        found.extend(pass::run(golden, precision, recording)?);
+    }
+    if golden.manifest().recipe.training.is_some() {
+        found.extend(update::run(golden, recording)?);
+    }
+    let place: HashMap<&str, usize> =
+        golden.manifest().entries.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i)).collect();
+    found.sort_by_key(|own| place.get(own.name.as_str()).copied().unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+/// Whether a set recorded the outputs of modules in full, on one rank: what a pass can be forced to.
+fn has_activations(golden: &GoldenSet, precision: Precision) -> bool {
+    let manifest = golden.manifest();
+    let in_full = |entry: &dinov3_golden::Entry| {
+        let record = entry.records.get(precision);
+        entry.name.kind() == Kind::Output && record.is_some_and(|it| it.storage == dinov3_golden::Storage::Full)
+    };
+    manifest.recipe.world_size == 1 && manifest.entries.iter().any(in_full)
+}

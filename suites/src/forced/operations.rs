@@ -1,0 +1,38 @@
+//! What kind of arithmetic makes each entry.
+
+use dinov3_config::{NormLayer, SslConfig};
+use dinov3_golden::tolerance::Operation;
+use dinov3_golden::{EntryName, Kind};
+
+/// Linear layers and the patch embedding's convolution.
+const PRODUCTS: [&str; 10] = ["qkv", "proj", "fc1", "fc2", "w1", "w2", "w3", "last_layer", "0", "2"];
+
+/// The kind of arithmetic between the recorded inputs of an entry and its value; `None` for what is not computed in
+/// floating point, or is not replayed.
+pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operation> {
+    match name.kind() {
+        Kind::Output => Some(of_module(name, config)),
+        Kind::Sinkhorn | Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
+        Kind::Gram | Kind::Grad | Kind::GradOut => Some(Operation::Several),
+        Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => Some(Operation::Update),
+        _ => None,
+    }
+}
+
+fn of_module(name: &EntryName, config: &SslConfig) -> Operation {
+    let parts: Vec<&str> = name.parts().collect();
+    let last = parts.last().copied().unwrap_or_default();
+    let before = parts.len().checked_sub(2).map_or("", |at| parts[at]);
+    match (name.port(), before, last) {
+        (Some("in"), "attn", "proj") => Operation::Attention,
+        // A residual sum; a division by a norm; a gate and its product.
+        (Some("in"), ..) => Operation::Several,
+        (_, _, "apply_rope" | "rope_embed") => Operation::Rotation,
+        (_, "blocks", _) => Operation::Several,
+        (_, "mlp", "4") | (_, _, "mlp") => Operation::Product,
+        (_, "mlp", "0" | "2") => Operation::Product,
+        (_, _, last) if PRODUCTS[..8].contains(&last) => Operation::Product,
+        (_, _, last) if last.contains("norm") && config.student.norm_layer == NormLayer::RmsNorm => Operation::Several,
+        _ => Operation::Rounded,
+    }
+}
