@@ -47,6 +47,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether an entry of this stage is stored in full whatever the sample limit says.
+    pub fn keeps_in_full(&self, stage: Stage) -> bool {
+        let activations = self.recipe.training.as_ref().is_some_and(|training| training.activations);
+        activations && matches!(stage, Stage::Forward | Stage::Backward)
+    }
+
     /// Finds an entry and its index by name. Linear: for single look-ups.
     pub fn entry(&self, name: &str) -> Option<(usize, &Entry)> {
         self.entries.iter().enumerate().find(|(_, entry)| entry.name == name)
@@ -152,6 +158,9 @@ pub struct Training {
     pub state: bool,
     /// Number of optimizer steps taken before the state; 0 without a state.
     pub updates: u64,
+    /// Whether the outputs of modules in the first step, and the gradients, are stored in full.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub activations: bool,
     /// The merged config of a distillation's teacher.
     #[serde(deserialize_with = "required")]
     pub teacher_config: Option<Value>,

@@ -54,6 +54,7 @@ fn every_name_is_of_a_kind_and_every_kind_is_used() {
             assert_eq!(made.as_ref(), Ok(name), "{}", dir.display());
             *counts.entry((*stage, name.kind())).or_default() += 1;
             let keep = name.kind().keep(*stage).expect("the reader refuses others");
+            let keep = if set.manifest().keeps_in_full(*stage) { Keep::Full } else { keep };
             for (precision, record) in records.iter() {
                 let large = limit.is_some_and(|limit| record.numel().is_none_or(|numel| numel > limit));
                 let storage = match keep {

@@ -55,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
     adhoc.add_argument("--batches", type=int, default=1, metavar="N", help="number of distinct batches, taken in turn")
     adhoc.add_argument("--updates", type=int, default=0, metavar="N",
                        help="number of steps from the seed before the first recorded step")
+    adhoc.add_argument("--activations", action="store_true",
+                       help="with --steps: record the first step's activations and the gradients by them, in full")
     adhoc.add_argument("--world-size", type=int, default=1, metavar="N", help="number of ranks, one process each")
     adhoc.add_argument("--sample-limit", type=int, default=4096,
                        help="largest number of stored elements of a tensor; 0 stores all")
@@ -80,6 +82,7 @@ def recipes(arguments: argparse.Namespace) -> list[Recipe]:
             batch_size=arguments.batch_size, warm=arguments.warm, stages=tuple(stages),
             precisions=tuple(arguments.precision or ("truth", "fp32")), sample_limit=arguments.sample_limit,
             photographs=tuple(files), replicas=arguments.replicas, training=training, world_size=arguments.world_size,
+            activations=arguments.activations,
         )]
     known = load_sets(SETS_FILE)
     if not arguments.words:

@@ -8,7 +8,7 @@ import torch
 from .names import kept
 from .sampling import stride
 from .spread import Spread
-from .stages import has_spread
+from .stages import has_spread, sample_limit
 
 DTYPES = {
     torch.float64: "F64",
@@ -52,26 +52,31 @@ def statistics(tensor: torch.Tensor) -> dict:
     }
 
 
-def stored_part(tensor: torch.Tensor, sample_limit: int) -> torch.Tensor:
+def stored_part(tensor: torch.Tensor, limit: int) -> torch.Tensor:
     """The stored part of a contiguous tensor: all of it in its shape, or a flat sample."""
-    step = stride(tensor.numel(), sample_limit)
+    step = stride(tensor.numel(), limit)
     return tensor if step == 1 else tensor.reshape(-1)[::step].contiguous()
 
 
-def seen(name: str, tensor: torch.Tensor, sample_limit: int, spread: Spread) -> None:
+def seen(name: str, tensor: torch.Tensor, limit: int, spread: Spread) -> None:
     """Passes the part of a tensor that would be stored to a spread."""
-    stored = stored_part(tensor.detach().to("cpu").contiguous(), sample_limit)
+    stored = stored_part(tensor.detach().to("cpu").contiguous(), limit)
     spread.see(name, DTYPES[stored.dtype], stored.reshape(-1).to(torch.float64).numpy())
 
 
 class Store:
-    """Collects the entries of one precision, and the tensors for its file."""
+    """Collects the entries of one precision, and the tensors for its file. `activations`: the set is one with
+    activations, see `stages.sample_limit`."""
 
-    def __init__(self, sample_limit: int) -> None:
-        self.sample_limit = sample_limit
+    def __init__(self, limit: int, activations: bool = False) -> None:
+        self._limit, self._activations = limit, activations
         self.entries: list[dict] = []
         self.tensors: dict[str, torch.Tensor] = {}
         self._known: dict[tuple, str] = {}
+
+    def limit(self, stage: str) -> int:
+        """The largest number of stored elements of an entry in this stage; 0 for no limit."""
+        return sample_limit(stage, self._limit, self._activations)
 
     def add(self, name: str, stage: str, tensor: torch.Tensor) -> None:
         """Records one tensor. The table of kinds decides how much is stored."""
@@ -80,7 +85,7 @@ class Store:
         view = _bytes(value)
         record = {"dtype": DTYPES[value.dtype], "shape": list(value.shape), "storage": "digest"}
         if keep != "digest":
-            stored = value if keep == "full" else stored_part(value, self.sample_limit)
+            stored = value if keep == "full" else stored_part(value, self.limit(stage))
             record["storage"] = "full" if stored is value else "sample"
             record["tensor"] = self._keep(name, stored)
         record["stats"] = statistics(value)

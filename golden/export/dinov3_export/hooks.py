@@ -20,13 +20,15 @@ def _output_types() -> tuple[type, ...]:
 
 
 class Taps:
-    """Hooks on student and teacher that pass `(name, tensor)` to `sink`."""
+    """Hooks on student, teacher and Gram teacher that pass `(name, tensor)` to `sink`."""
 
     def __init__(self, model: nn.Module, sink) -> None:
         self._model = model
         self._sink = sink
         self._names = Names()
         self._block: list[str] = []
+        # What takes away a hook that is registered.
+        self._undo: list = []
 
     def restart(self, sink) -> None:
         """Sends the records of another run of the model to another sink, and counts the calls from the first again."""
@@ -39,12 +41,12 @@ class Taps:
             self._sink(self._names.next(path, inner if port is None else port, kind), tensor)
 
     def attach(self) -> None:
-        """Registers every hook. The hooks are never removed: a recording process ends when its set is recorded."""
+        """Registers every hook."""
         from dinov3.layers import SelfAttentionBlock
         from dinov3.models.vision_transformer import DinoVisionTransformer
 
         recorded = _output_types()
-        for root in ("teacher", "student"):
+        for root in ("teacher", "student", *(("gram_teacher",) if self._model.has_gram_teacher else ())):
             for path, module in getattr(self._model, root).named_modules(prefix=root):
                 if isinstance(module, SelfAttentionBlock):
                     self._follow_block(path, module)
@@ -52,9 +54,14 @@ class Taps:
                 if isinstance(module, DinoVisionTransformer):
                     self._wrap(module, "prepare_tokens_with_masks", f"{path}.prepare_tokens_with_masks", lambda r: r[0])
                 if isinstance(module, recorded):
-                    module.register_forward_hook(self._after(path))
+                    self._undo.append(module.register_forward_hook(self._after(path)).remove)
                 if path.endswith(tuple(f".{name}" for name in INPUTS)):
-                    module.register_forward_pre_hook(self._before(path))
+                    self._undo.append(module.register_forward_pre_hook(self._before(path)).remove)
+
+    def detach(self) -> None:
+        """Removes every hook."""
+        while self._undo:
+            self._undo.pop()()
 
     def _after(self, path: str):
         def hook(_module, _inputs, output) -> None:
@@ -77,8 +84,7 @@ class Taps:
         def left(_module, _inputs, _output) -> None:
             self._block.pop()
 
-        block.register_forward_pre_hook(entered)
-        block.register_forward_hook(left)
+        self._undo += [block.register_forward_pre_hook(entered).remove, block.register_forward_hook(left).remove]
 
     def _wrap(self, owner: nn.Module, method: str, path: str, select) -> None:
         """Shadows a method with an instance attribute that calls the method and records its result."""
@@ -90,6 +96,7 @@ class Taps:
             return result
 
         setattr(owner, method, watched)
+        self._undo.append(lambda: delattr(owner, method))
 
     def random_draws(self, device: str):
         """Records `torch.randperm`, and draws on the host on every device."""

@@ -21,7 +21,8 @@ class Recipe:
 
     `training` describes the steps (`iteration`, `steps`, `batches`, and, if they start from a state, `updates`: the number of
     updates between the seed and the state). `trajectory` lists the precisions that take all steps; the others take only the
-    first. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
+    first. `activations` records the first step's activations and the gradients by them, except in the truth, and stores these
+    and the gradients by parameters in full. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
 
     name: str
     description: str
@@ -41,6 +42,7 @@ class Recipe:
     training: dict | None = None
     trajectory: tuple[str, ...] = ("fp32",)
     teacher_overrides: tuple[str, ...] = ()
+    activations: bool = False
     loss_battery: int | None = None
     data_battery: int | None = None
 
@@ -59,6 +61,11 @@ class Recipe:
             _require("=" in override, f"{self.name}: `{override}` is no override", "write key=value")
         _require(self.world_size > 0, f"{self.name}: world_size must be positive", "1 is a run without other ranks")
         _require(self.world_size == 1 or self.training is not None, f"{self.name}: several ranks take training steps", "")
+        _require(not self.activations or (self.training is not None and "backward" in self.stages),
+                 f"{self.name}: activations belong to a training step with its stage backward",
+                 "a forward pass records them as its stage forward")
+        _require(not self.activations or self.world_size == 1,
+                 f"{self.name}: activations of several ranks cannot be recorded", "record them with one rank")
         for battery in (self.loss_battery, self.data_battery):
             _require(battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
         kinds = [self.training, self.loss_battery, self.data_battery]

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 import torch
 
 from . import FAILED, ExportError
-from .driver import Observer, Trainer, parameter_groups
+from .activations import Activations
+from .driver import Observer, Trainer, nothing_watched, parameter_groups
 from .names import named
 from .sharding import full
 
@@ -27,11 +28,14 @@ class Recorder(Observer):
     """Passes `(name, stage, tensor)` of a step to `sink`, in the format's order.
 
     `order` lists the parameters in backward order for a sharded model, where autograd does not reveal the order. If it is
-    None, the recorder uses the order in which autograd accumulates the gradients."""
+    None, the recorder uses the order in which autograd accumulates the gradients. `activations` records the modules'
+    outputs too; None leaves the modules alone."""
 
-    def __init__(self, trainer: Trainer, stages, sink, order: list[str] | None) -> None:
+    def __init__(
+        self, trainer: Trainer, stages, sink, order: list[str] | None, activations: Activations | None = None
+    ) -> None:
         self._trainer, self._stages, self._sink = trainer, stages, sink
-        self._order = order
+        self._order, self._activations = order, activations
         self._accumulated: list[str] = []
 
     def _emit(self, name: str, stage: str, tensor: torch.Tensor) -> None:
@@ -62,8 +66,10 @@ class Recorder(Observer):
             parameter.register_post_accumulate_grad_hook(lambda _, name=name: self._accumulated.append(name))
             for name, parameter in model.student.named_parameters()
         ]
+        modules = nothing_watched() if self._activations is None else self._activations.watching()
         try:
-            yield
+            with modules:
+                yield
         finally:
             del model.compute_losses
             for listener in listeners:
@@ -80,7 +86,9 @@ class Recorder(Observer):
         self._emit(named("loss", "total_loss"), "loss", total)
 
     def backward(self) -> None:
-        """The gradients over the batches of all ranks, in backward order."""
+        """The gradients by activations, then those by parameters over the batches of all ranks, in backward order."""
+        for name, gradient in self._activations.gradients() if self._activations is not None else ():
+            self._emit(name, "backward", gradient)
         gradients = {n: p.grad for n, p in self._trainer.model.student.named_parameters() if p.grad is not None}
         order = self._accumulated if self._order is None else self._order
         if sorted(order) != sorted(gradients):

@@ -8,6 +8,7 @@ TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajecto
 BATTERY_STAGES = ("loss", "backward")
 DATA_STAGES = ("data",)
 STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
+FORWARD, BACKWARD = "forward", "backward"
 # Stages with a spread: their float32 runs again.
 SPREAD = ("forward", "loss", "backward", "optimizer", "ema")
 
@@ -16,6 +17,12 @@ def has_spread(stage: str, name: str) -> bool:
     """Whether an entry's float32 is run again: true for values that rounding changes, false for the table of parameter
     groups."""
     return stage in SPREAD and path_in("groups", name) is None
+
+
+def sample_limit(stage: str, limit: int, activations: bool) -> int:
+    """The limit for the stored elements of an entry. Activations, gradients by activations and gradients by parameters
+    of a set with activations are stored in full (limit 0): an operation is computed from all elements of its inputs."""
+    return 0 if activations and stage in (FORWARD, BACKWARD) else limit
 
 
 def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False, data: bool = False) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from . import USAGE, ExportError, inputs, state
+from .activations import Activations
 from .build import build, parts
 from .driver import Observer, Trainer, meter, on_device
 from .entries import seen
@@ -105,7 +106,8 @@ def _steps(run: Run) -> None:
     trainer = run.trainer()
     count, precision = session.job["replicas"], session.job["precision"]
     again = Replicas(parts(run.model).values(), recipe["seed"], count, precision) if count else None
-    recorder = Recorder(trainer, recipe["stages"], store.add, order)
+    activations = Activations(run.model, run.device, store.add) if session.activations else None
+    recorder = Recorder(trainer, recipe["stages"], store.add, order, activations)
     recorder.tables()
     trajectory = Trajectory()
     trajectory.log(*run.step(trainer, first, run.batch(first), recorder))
@@ -117,7 +119,7 @@ def _steps(run: Run) -> None:
         _record_trajectory(session, trainer, trajectory)
     if again is not None:
         # The moments of the taken steps are freed before another run allocates its own.
-        del trainer, recorder
+        del trainer, recorder, activations
         _spread(run, order, again)
 
 
@@ -134,13 +136,14 @@ def _record_trajectory(session, trainer: Trainer, trajectory: Trajectory) -> Non
 
 def _spread(run: Run, order: list[str] | None, again: Replicas) -> None:
     """Repeats the first step, each time with every weight and pixel moved by one rounding, and records the largest
-    distance of each entry from the truth. The moments of a state are not moved."""
+    distance of each entry from the truth. The moments of a state are not moved, and activations, which the truth does
+    not have, are not watched."""
     session, first = run.session, run.training["iteration"]
     spread = Spread(run.out) if run.rank == 0 else None
 
     def see(name: str, stage: str, tensor: torch.Tensor) -> None:
         if spread is not None and has_spread(stage, name):
-            seen(name, tensor, run.recipe["sample_limit"], spread)
+            seen(name, tensor, session.store.limit(stage), spread)
 
     for fed in again.runs(run.batch(first)):
         trainer = run.trainer(weights=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import battery, data, entries, inputs, mkl, training
+from . import USAGE, ExportError, battery, data, entries, inputs, mkl, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, widened_casts
@@ -82,8 +82,13 @@ class Session:
     def __init__(self, job: dict, out: Path) -> None:
         self.job = job
         self.recipe = job["recipe"]
-        self.store = entries.Store(self.recipe["sample_limit"])
+        self.store = entries.Store(self.recipe["sample_limit"], self.recipe["activations"])
+        # The truth has none: an operation's own error is judged against what the candidate's inputs give in float64.
+        self.activations = self.recipe["activations"] and job["precision"] != "truth"
         self.cfg = load(Path(job["reference"]), self.recipe["config_file"], self.recipe["overrides"])
+        if self.activations and self.cfg.train.checkpointing:
+            raise ExportError("activations cannot be recorded with train.checkpointing, which computes them twice",
+                              "give train.checkpointing=false", USAGE)
         self.config = as_json(self.cfg)
         self.teacher_config = distillation(
             self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
@@ -250,7 +255,8 @@ def record(job: dict, out: Path) -> None:
         _record_forward(session, out)
     if rank == 0 and job["mode"] == "record":
         result = {"fingerprint": fingerprint(job["device"]), "versions": versions(), "config": session.config,
-                  "teacher_config": session.teacher_config, "entries": session.store.entries, "absent": session.absent}
+                  "teacher_config": session.teacher_config, "entries": session.store.entries, "absent": session.absent,
+                  "activations": session.activations}
         save_file(session.store.tensors, out / f"{precision}.safetensors")
         (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
     torch.distributed.destroy_process_group()

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 from . import COMMIT, EXPORTER_VERSION, FAILED, REPOSITORY, SCHEMA_VERSION, ExportError
+from .names import path_in
 from .recipe import Recipe
+from .stages import FORWARD
 
 MANIFEST, INPUTS, STATE, SUMS = "manifest.json", "inputs.safetensors", "state.safetensors", "SHA256SUMS"
 LAST = "trajectory"
@@ -20,9 +22,12 @@ def load_results(folder: Path, precisions: list[str]) -> dict[str, dict]:
 
 def merge_entries(results: dict[str, dict]) -> list[dict]:
     """One list of entries with a record for each precision. The lists of the precisions must agree in names, stages and
-    order. A precision may lack two kinds of entries: the entries that its recording process declares absent, and the
-    whole stage trajectory, which comes last."""
+    order. A precision may lack three kinds of entries: the entries that its recording process declares absent, the
+    activations of a training step with the gradients by them, and the whole stage trajectory, which comes last."""
     absent = {p: set(result.get("absent", ())) for p, result in results.items()}
+    for found in (_activations(result) for result in results.values() if result.get("activations")):
+        for p in (p for p, result in results.items() if not result.get("activations")):
+            absent[p] |= found
     steps = _merge({p: [e for e in r["entries"] if e["stage"] != LAST] for p, r in results.items()}, absent)
     last = {p: found for p, r in results.items() if (found := [e for e in r["entries"] if e["stage"] == LAST])}
     merged = steps + _merge(last, absent)
@@ -31,10 +36,17 @@ def merge_entries(results: dict[str, dict]) -> list[dict]:
     return merged
 
 
+def _activations(result: dict) -> set[str]:
+    """The names of a training step's activations, and of the gradients by them."""
+    names = ((entry["name"], entry["stage"]) for entry in result["entries"])
+    return {name for name, stage in names if stage == FORWARD or path_in("gradout", name) is not None}
+
+
 def _merge(lists: dict[str, list[dict]], absent: dict[str, set[str]]) -> list[dict]:
     if not lists:
         return []
-    first = next(iter(lists))
+    # The precision with the most entries lacks none.
+    first = max(lists, key=lambda precision: len(lists[precision]))
     merged = [{"name": entry["name"], "stage": entry["stage"], "records": {}} for entry in lists[first]]
     for precision, entries in lists.items():
         wanted = [row for row in merged if row["name"] not in absent[precision]]
@@ -94,6 +106,7 @@ def _training(recipe: Recipe, result: dict) -> dict:
         "state": recipe.updates > 0,
         "updates": recipe.updates,
         "teacher_config": result["teacher_config"],
+        **({"activations": True} if recipe.activations else {}),
     }}
 
 

@@ -8,7 +8,7 @@ import struct
 import unittest
 from pathlib import Path
 
-from dinov3_export import cli, names
+from dinov3_export import cli, names, stages
 
 SETS = cli.GOLDEN / "sets"
 FREE = "train_micro"
@@ -54,14 +54,15 @@ class NamesTest(unittest.TestCase):
         used = set()
         for path in sorted(SETS.glob("*/manifest.json")):
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            limit = manifest["sample_limit"]
+            activations = (manifest["recipe"].get("training") or {}).get("activations", False)
             for entry in manifest["entries"]:
                 name, stage = names.split(entry["name"]), entry["stage"]
+                limit = stages.sample_limit(stage, manifest["sample_limit"] or 0, activations)
                 self.assertEqual(str(name), entry["name"])
                 kept = names.kept(entry["name"], stage)
                 used.add((name.kind, stage))
                 for precision, record in entry["records"].items():
-                    small = limit is None or math.prod(record["shape"]) <= limit
+                    small = limit == 0 or math.prod(record["shape"]) <= limit
                     storage = "full" if kept == "sample" and small else kept
                     self.assertEqual(record["storage"], storage, (path.parent.name, entry["name"], precision))
         self.assertEqual(used, {(kind, stage) for kind, row in names.KINDS.items() for stage in row["stages"]})
@@ -125,6 +126,34 @@ class FiguresTest(unittest.TestCase):
             self.assertEqual(len(gradients), len(parameters), path.name)
             self.assertIn("last_layer", gradients[0])
             self.assertEqual(gradients[-1].split(".")[1], "backbone")
+
+
+@unittest.skipUnless((SETS / FREE).is_dir(), "the training sets are not here")
+class ActivationsTest(unittest.TestCase):
+    """Seen to fail: on a recording that kept the outputs in the order of the forward pass."""
+
+    def test_each_gradient_by_an_output_has_its_output_and_they_come_in_reverse(self):
+        recorded = Recorded("train_micro_10")
+        entries = recorded.manifest["entries"]
+        self.assertIs(recorded.manifest["recipe"]["training"]["activations"], True)
+        outputs = [entry["name"] for entry in entries if entry["stage"] == "forward"]
+        gradients = [names.split(entry["name"]) for entry in entries if entry["name"].startswith("gradout:")]
+        of = [str(names.Name("output", name.path, name.call, name.port)) for name in gradients]
+        self.assertEqual([name for name in reversed(outputs) if name in set(of)], of)
+        self.assertTrue(all(name.path.startswith("student.") and name.port != "in" for name in gradients))
+        for gradient, output in zip(gradients, of):
+            for precision, record in recorded.records[str(gradient)].items():
+                self.assertEqual(record["shape"], recorded.records[output][precision]["shape"])
+        # What the loss depends on has a gradient: each output of the student's networks that another module takes.
+        for place in ("blocks.1.mlp.fc2", "blocks.1.attn.qkv", "blocks.1.ls2#1", "blocks.2:1", "patch_embed.proj#1"):
+            self.assertIn(f"student.backbone.{place}", of)
+        self.assertIn("student.dino_head.last_layer", of)
+
+    def test_the_truth_has_none_of_them_and_the_others_have_all(self):
+        for entry in Recorded("train_micro_10").manifest["entries"]:
+            activation = entry["stage"] == "forward" or entry["name"].startswith("gradout:")
+            recorded = {"fp32", "bf16"} if activation else {"truth", "fp32", "bf16"}
+            self.assertEqual(set(entry["records"]), recorded, entry["name"])
 
 
 @unittest.skipUnless((SETS / FREE).is_dir(), "the training sets are not here")

@@ -158,6 +158,13 @@ class RecipeTest(unittest.TestCase):
         refused("no trajectory is recorded at `truth`", trajectory=("truth",))
         self.refused("training.batches is missing", training={"iteration": 0, "steps": 1}, stages=("loss",))
 
+    def test_activations_belong_to_a_step_of_one_rank_with_its_gradients(self):
+        """Seen to fail: without the second check."""
+        Recipe(name="a", description="", training=TRAINING, stages=TRAINING_STAGES, activations=True)
+        self.refused("activations belong to a training step", activations=True)
+        self.refused("with its stage backward", training={**TRAINING, "steps": 1}, stages=("loss",), activations=True)
+        self.refused("activations of several ranks", training=TRAINING, stages=TRAINING_STAGES, activations=True, world_size=2)
+
     def test_where_all_steps_are_taken(self):
         recipe = Recipe(name="a", description="", training=TRAINING, stages=TRAINING_STAGES)
         self.assertEqual([recipe.records_trajectory(p) for p in ("truth", "fp32", "bf16")], [False, True, False])
@@ -216,6 +223,7 @@ class CommandLineTest(unittest.TestCase):
         self.assertEqual((recipe.stages, recipe.world_size), (TRAINING_STAGES, 2))
         self.assertEqual(recipe.training, {"iteration": 7, "steps": 3, "batches": 2, "updates": 0})
         self.assertEqual(self.recipe("--steps", "1", "--stages", "loss,ema").stages, ("loss", "ema"))
+        self.assertEqual([self.recipe("--steps", "1", *more).activations for more in ((), ("--activations",))], [False, True])
         with self.assertRaisesRegex(ExportError, "belongs to a training step"):
             self.recipe("--stages", "loss")
 

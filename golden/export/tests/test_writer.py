@@ -51,6 +51,30 @@ class MergeTest(unittest.TestCase):
             writer.merge_entries({"fp32": steps("a", last=["a"])})
 
 
+    def test_the_truth_may_lack_activations_and_the_gradients_by_them(self):
+        """Seen to fail: with the truth as the list that the others are compared with."""
+        def step(*names, activations=False):
+            stages = {"gradout": "backward", "grad": "backward", "loss": "loss"}
+            entries = [{"name": n, "stage": stages.get(n.split(":")[0], "forward"), "record": {"of": n}} for n in names]
+            return {"entries": entries, "activations": activations}
+
+        truth, whole = step("loss:x", "grad:a.w"), ("a.b", "rng:a", "loss:x", "gradout:a.b", "grad:a.w")
+        results = {"truth": truth, "fp32": step(*whole, activations=True), "bf16": step(*whole, activations=True)}
+        merged = writer.merge_entries(results)
+        self.assertEqual([entry["name"] for entry in merged], list(whole))
+        lacking, all_three = ["fp32", "bf16"], ["truth", "fp32", "bf16"]
+        self.assertEqual([list(entry["records"]) for entry in merged], [lacking, lacking, all_three, lacking, all_three])
+        self.assertEqual(merged[4]["records"]["truth"], {"of": "grad:a.w"})
+        # Two precisions with activations have the same ones, and none lacks anything else.
+        for other in (step(*whole[:3], whole[4], activations=True), step("a.b", "loss:x", "gradout:a.b", "grad:a.w")):
+            with self.assertRaises(ExportError):
+                writer.merge_entries({**results, "bf16": other})
+        with self.assertRaises(ExportError):
+            writer.merge_entries({**results, "truth": step("loss:x")})
+        with self.assertRaises(ExportError):
+            writer.merge_entries({"truth": result("a"), "fp32": result("a", "b")})
+
+
 class ManifestTest(unittest.TestCase):
     def recipe(self, **values):
         found = {"config": {}, "versions": {}, "fingerprint": {}, "teacher_config": values.pop("teacher", None), **result("a")}
@@ -67,6 +91,8 @@ class ManifestTest(unittest.TestCase):
         self.assertEqual(recipe["world_size"], 2)
         recipe = self.recipe(training={**training, "updates": 7}, stages=("loss",))
         self.assertEqual((recipe["training"]["state"], recipe["training"]["updates"]), (True, 7))
+        recipe = self.recipe(training=training, stages=("loss", "backward"), activations=True)
+        self.assertEqual(list(recipe["training"])[-2:], ["teacher_config", "activations"])
         recipe = self.recipe(loss_battery=1, stages=("loss",))
         self.assertEqual(list(recipe)[-2:], ["loss_battery", "config"])
         photographs = ("chelsea.jpg", "coffee.jpg")

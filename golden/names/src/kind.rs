@@ -43,7 +43,7 @@ named! {
 named! {
     /// The kind of an entry. Every kind except [`Kind::Output`] is written before the path, with a colon.
     Kind, "kind of entry", {
-        /// An output or input of a module. The kind has no prefix, and no other kind has ports.
+        /// An output or input of a module. The kind has no prefix.
         Output = "output",
         /// A parameter or buffer.
         Param = "param",
@@ -63,8 +63,8 @@ named! {
         Loss = "loss",
         /// The gradient of a parameter before clipping.
         Grad = "grad",
-        /// The gradient of a module's output.
-        GradOut = "gradout",
+        /// The gradient of the loss by an output of a module. The call and the port are those of the output.
+        Gradout = "gradout",
         /// The norm of a submodule's gradients.
         GradNorm = "grad_norm",
         /// The first moment of a parameter's gradient.
@@ -127,7 +127,7 @@ pub const fn table() -> &'static [Row] {
         Row {
             calls: true,
             ports: true,
-            ..row(Kind::GradOut, &[(Stage::Backward, Limited)], "the gradient of a module's output")
+            ..row(Kind::Gradout, &[(Stage::Backward, Limited)], "the gradient of the loss by a module's output")
         },
         row(Kind::GradNorm, &[(Stage::Optimizer, Limited)], "the norm of a submodule's gradients"),
         row(Kind::ExpAvg, &[(Stage::Optimizer, Limited)], "a first moment after the step"),

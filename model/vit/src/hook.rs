@@ -194,7 +194,7 @@ impl<'a> Hooks<'a> {
         for (name, output) in outputs.into_iter().rev() {
             let gradient = output.grad();
             if gradient.defined() {
-                self.summary(Kind::GradOut.of(name), &gradient);
+                self.summary(Kind::Gradout.of(name), &gradient);
             }
         }
     }

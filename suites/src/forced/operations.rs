@@ -13,7 +13,7 @@ pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operatio
     match name.kind() {
         Kind::Output => Some(of_module(name, config)),
         Kind::Sinkhorn | Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
-        Kind::Gram | Kind::Grad | Kind::GradOut => Some(Operation::Several),
+        Kind::Gram | Kind::Grad | Kind::Gradout => Some(Operation::Several),
         Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => Some(Operation::Update),
         _ => None,
     }

@@ -102,7 +102,7 @@ impl Pass<'_> {
         if name.kind() == Kind::Loss && name.path() == "total_loss" {
             return Ok(Some(std::mem::take(&mut self.products).iter().fold(value.shallow_clone(), |sum, it| sum + it)));
         }
-        if !stored.is_whole() || matches!(name.kind(), Kind::GradOut) {
+        if !stored.is_whole() || matches!(name.kind(), Kind::Gradout) {
             return Ok(None);
         }
         let theirs = whole(&stored).to_kind(value.kind());
@@ -120,7 +120,7 @@ impl Pass<'_> {
             return Ok(theirs);
         }
         let recorded = match name.kind() == Kind::Output && self.gradients {
-            true => self.recording.stored(&Kind::GradOut.of(name.as_str()).to_string())?,
+            true => self.recording.stored(&Kind::Gradout.of(name.as_str()).to_string())?,
             false => None,
         };
         Ok(match recorded.filter(Stored::is_whole) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
-use dinov3_golden::{GoldenSet, Kind, Precision, Stage, TensorFile};
+use dinov3_golden::{GoldenSet, Precision, Stage, TensorFile};
 use dinov3_ranks::{self, Alone, Group};
 use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
@@ -47,7 +47,7 @@ pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut d
     let first = ranks.map_or(0, |it| it.trains.rank());
     let ranks_together = recipe.world_size as usize;
     let planted = || replay.planted(&planned, ranks_together);
-    let modules = set.manifest().entries.iter().any(|entry| entry.name.kind() == Kind::Output);
+    let modules = training.activations;
     let plan = steps::Plan { modules, iterations, first, ranks: ranks_together, free_run, planted: &planted };
     steps::take(&plan, &batches, trainers, hook).map_err(|source| not_taken(set, source))?;
     meters::show(set, replay, ranks.map(|it| &it.all), hook)

@@ -30,12 +30,27 @@ pub(super) struct Plan<'a> {
     pub(super) planted: &'a (dyn Fn() -> Option<Box<dyn Hook>> + Sync),
 }
 
-/// Shows a step without the modules in it.
-struct WithoutModules<'a>(&'a mut dyn Hook);
+/// Shows a step with or without the modules in it.
+struct Seen<'a> {
+    hook: &'a mut dyn Hook,
+    modules: bool,
+}
 
-impl Hook for WithoutModules<'_> {
+impl Hook for Seen<'_> {
     fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
-        if is_of_a_module(name) { None } else { self.0.tensor(name, value) }
+        if !self.modules && is_of_a_module(name) { None } else { self.hook.tensor(name, value) }
+    }
+
+    fn operand(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        self.hook.operand(name, value)
+    }
+
+    fn wants_gradients(&self) -> bool {
+        self.modules && self.hook.wants_gradients()
+    }
+
+    fn summary(&mut self, name: &str, value: &Tensor) {
+        self.hook.summary(name, value);
     }
 }
 
@@ -68,14 +83,8 @@ fn step(
     modules: bool,
 ) -> Result<(), TrainError> {
     let planted = planted.as_mut().map(|planted| planted.as_mut() as &mut dyn Hook);
-    let mut without;
-    let seen = match seen {
-        Some(seen) if !modules => {
-            without = WithoutModules(seen);
-            Some(&mut without as &mut dyn Hook)
-        }
-        seen => seen,
-    };
+    let mut seen = seen.map(|hook| Seen { hook, modules });
+    let seen = seen.as_mut().map(|seen| seen as &mut dyn Hook);
     let phases = &mut Phases::none();
     let taken = match (planted, seen) {
         (None, None) => run.step(&mut Hooks::none(), phases),

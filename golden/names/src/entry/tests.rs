@@ -37,7 +37,7 @@ fn what_is_no_name_is_refused_with_its_reason() {
     let error = "lost:total_loss".parse::<EntryName>().unwrap_err();
     insta::assert_snapshot!(dinov3_ground::hint::text(&error), @r"
     `lost:total_loss` is not an entry name: there is no kind `lost`
-    hint: use one of param, data, rng, groups, schedule, sinkhorn, gram, loss, grad, grad_norm, exp_avg, exp_avg_sq, trajectory, metric, final
+    hint: use one of param, data, rng, groups, schedule, sinkhorn, gram, loss, grad, gradout, grad_norm, exp_avg, exp_avg_sq, trajectory, metric, final
     ");
     let error = serde_json::from_str::<EntryName>("\"a#0\"").unwrap_err();
     assert!(error.to_string().starts_with("`a#0` is not an entry name: `#0` is not a call number"), "{error}");
