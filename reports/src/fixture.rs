@@ -85,6 +85,7 @@ fn tensor(name: &str, outcome: Outcome, error: f64, reason: Option<Reason>) -> T
         ratio_to_yardstick: Some((error / 7.8e-6).into()),
         held,
         borrowed_from: None,
+        own: None,
         reason,
     };
     tensor.ratio_to_limit = tensor.nearest().map(|held| held.ratio().into());

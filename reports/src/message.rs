@@ -6,6 +6,7 @@
 mod count;
 mod judging;
 mod label;
+mod own;
 mod pen;
 mod reason;
 mod reduce;
@@ -17,6 +18,7 @@ pub(crate) use count::Count;
 pub use judging::{Backward, Judging, Remark, Tally};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
+pub use own::{Explanation, Measure, OwnDefect};
 pub use pen::Pen;
 pub use reason::{Difference, Reason};
 pub use reduce::{Multiplies, Op, Reduce, Values};

@@ -29,6 +29,32 @@ pub struct Tensor {
     pub borrowed_from: Option<String>,
     /// Why it fails, or is not judged.
     pub reason: Option<Reason>,
+    /// The error of the operation that computes it, by itself: from the inputs that were recorded. Null where it was not replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnError>,
+}
+
+/// The error of one operation by itself, in steps of its output's dtype, against what float64 makes of the same inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnError {
+    /// Whether the operation is wrong.
+    pub defect: bool,
+    /// The measure that comes nearest to its limit, over the limit.
+    pub ratio_to_limit: Float,
+    /// Root mean square of the error.
+    pub rms: Float,
+    /// Share of elements that are not the nearest number.
+    pub misrounded: Float,
+    /// Mean error.
+    pub bias: Float,
+    /// The factor that fits the output best, minus one.
+    pub factor: Float,
+    /// Root mean square of the reference's own error. Null where its recording lacks what the output is computed from.
+    pub reference_rms: Option<Float>,
+    /// The smallest factor, as its distance from one, that nine in ten such recordings would have shown.
+    pub shows_factor: Float,
+    /// The smallest constant, likewise.
+    pub shows_bias: Float,
 }
 
 impl Tensor {

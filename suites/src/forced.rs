@@ -13,9 +13,11 @@
 //! any size ([`update`]).
 
 mod alternatives;
+mod explain;
 mod operations;
 mod pass;
 mod recording;
+pub mod results;
 mod update;
 
 use std::collections::HashMap;
@@ -27,6 +29,7 @@ use dinov3_golden::{GoldenSet, Kind, Precision, Stage};
 use crate::SuiteError;
 
 pub use alternatives::Alternative;
+pub use explain::explanation;
 pub use recording::{Kept, Recording};
 pub use update::Direction;
 
@@ -121,12 +124,17 @@ pub fn own_errors(
     Ok(found)
 }
 
-/// Whether a set recorded the outputs of modules in full, on one rank: what a pass can be forced to.
+/// Whether operations of a set can be held against their own inputs.
+pub fn can_replay(golden: &GoldenSet, precision: Precision) -> bool {
+    golden.manifest().recipe.training.is_some() || has_activations(golden, precision)
+}
+
+/// Whether a set recorded the outputs of modules, and all of them in full, on one rank: what a pass can be forced to.
 fn has_activations(golden: &GoldenSet, precision: Precision) -> bool {
     let manifest = golden.manifest();
+    let mut outputs = manifest.entries.iter().filter(|entry| entry.name.kind() == Kind::Output).peekable();
     let in_full = |entry: &dinov3_golden::Entry| {
-        let record = entry.records.get(precision);
-        entry.name.kind() == Kind::Output && record.is_some_and(|it| it.storage == dinov3_golden::Storage::Full)
+        entry.records.get(precision).is_none_or(|record| record.storage == dinov3_golden::Storage::Full)
     };
-    manifest.recipe.world_size == 1 && manifest.entries.iter().any(in_full)
+    manifest.recipe.world_size == 1 && outputs.peek().is_some() && outputs.all(in_full)
 }

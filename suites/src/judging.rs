@@ -10,6 +10,7 @@ pub mod rules;
 pub mod sections;
 pub mod words;
 
+use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
 
 use crate::defects::Plant;
+use crate::forced::{self, Forced, Kept, Recording};
 use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};
 use cases::{Case, Subject};
 use hook::JudgingHook;
@@ -100,9 +102,16 @@ impl Plan for Cases<'_> {
     }
 
     fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
-        let judged = |case: &Case| run_case(self.suite, case, session.ranks(), reporter);
-        let judgements: Vec<SetJudgement> = self.cases.iter().map(judged).collect::<Result<_, _>>()?;
-        Ok(self.suite.sections(&judgements))
+        let (mut judgements, mut replayed) = (Vec::new(), Vec::new());
+        for case in &self.cases {
+            let (judgement, forced) = run_case(self.suite, case, session.ranks(), reporter)?;
+            replayed.extend(forced.map(|forced| (judgement.set.clone(), judgement.precision, forced)));
+            judgements.push(judgement);
+        }
+        let mut sections = self.suite.sections(&judgements);
+        let after_what_was_expected = sections.len().min(1);
+        sections.splice(after_what_was_expected..after_what_was_expected, forced::results::section(&replayed));
+        Ok(sections)
     }
 
     fn follow(&self, session: &Session) -> Result<(), SuiteError> {
@@ -125,33 +134,62 @@ fn run_case(
     case: &Case,
     ranks: Option<&Ranks>,
     reporter: &mut dyn Reporter,
-) -> Result<SetJudgement, SuiteError> {
+) -> Result<(SetJudgement, Option<Forced>), SuiteError> {
     let started = Instant::now();
     let id = case.id(&suite.info());
     let entries = case.golden.manifest().entries.len() as u64;
     reporter.event(&Event::CheckStarted { id: id.clone(), title: case.title().into(), steps: Some(entries) })?;
-    let (judgement, plant) = match &case.subject {
-        Subject::Trainer { device, plant } => (judge_trainer(suite, case, (*device, *plant), ranks, reporter)?, *plant),
-        Subject::Candidate { set, recorded } => (judge_candidate(case, set, recorded, reporter)?, None),
+    let (judgement, forced, plant) = match &case.subject {
+        Subject::Trainer { device, plant } => {
+            let (judgement, kept) = judge_trainer(suite, case, (*device, *plant), ranks, reporter)?;
+            let forced = replay_by_itself(case, &case.golden, kept, &judgement)?;
+            (judgement, forced, *plant)
+        }
+        Subject::Candidate { set, recorded } => {
+            let judgement = judge_candidate(case, set, recorded, reporter)?;
+            let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;
+            (judgement, forced, None)
+        }
     };
+    let own = forced.as_ref().and_then(forced::results::verdict);
     let verdict = match plant {
-        Some(plant) if judgement.passes() => {
+        Some(plant) if judgement.passes() && own.is_none() => {
             Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
         }
-        _ => findings::verdict(&judgement),
+        _ => own.unwrap_or_else(|| findings::verdict(&judgement)),
     };
-    let tensors = words::tensors(&judgement);
+    let mut tensors = words::tensors(&judgement);
+    let mut found = findings::findings(&judgement);
+    if let Some(forced) = &forced {
+        forced::results::fill(&mut tensors, forced);
+        found.splice(0..0, forced::results::findings(forced, &judgement));
+    }
     let check = Check {
         golden: Some(words::golden(&judgement)),
         summary: Some(findings::summary(&tensors)),
         figures: findings::figures(&judgement, &tensors),
-        findings: findings::findings(&judgement),
+        findings: found,
         tensors,
         seconds: started.elapsed().as_secs_f64(),
         ..Check::new(id, case.title(), verdict)
     };
     reporter.event(&Event::CheckFinished { check })?;
-    Ok(judgement)
+    Ok((judgement, forced))
+}
+
+/// Every operation of a case held against its own inputs: those of `set`, with `kept` in their places. `None` where all bits are the
+/// recording's, or it has nothing to replay.
+fn replay_by_itself(
+    case: &Case,
+    set: &GoldenSet,
+    kept: HashMap<String, Kept>,
+    judgement: &SetJudgement,
+) -> Result<Option<Forced>, SuiteError> {
+    let Case { golden, precision, .. } = case;
+    if sections::all_identical(judgement) || !forced::can_replay(golden, *precision) {
+        return Ok(None);
+    }
+    forced::judge(golden, *precision, &Recording::of(set, *precision)?.with(kept)).map(Some)
 }
 
 fn judge_trainer(
@@ -160,7 +198,7 @@ fn judge_trainer(
     (device, plant): (Device, Option<Plant>),
     ranks: Option<&Ranks>,
     reporter: &mut dyn Reporter,
-) -> Result<SetJudgement, SuiteError> {
+) -> Result<(SetJudgement, HashMap<String, Kept>), SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
     for remark in suite.remarks(golden)? {
         let set = golden.manifest().name.clone();
@@ -193,7 +231,23 @@ pub fn judge(
     expectation: Expectation,
     progress: &mut dyn FnMut(u64) -> io::Result<()>,
 ) -> Result<SetJudgement, SuiteError> {
-    judge_on(None, suite, golden, replay, expectation, progress)
+    judge_on(None, suite, golden, replay, expectation, progress).map(|(judgement, _)| judgement)
+}
+
+/// The same, and every operation held against its own inputs.
+///
+/// # Errors
+/// As [`judge`].
+pub fn judge_by_itself(
+    suite: &dyn Judging,
+    golden: &GoldenSet,
+    replay: Replay,
+    expectation: Expectation,
+) -> Result<(SetJudgement, Forced), SuiteError> {
+    let precision = replay.precision;
+    let (judgement, kept) = judge_on(None, suite, golden, replay, expectation, &mut |_| Ok(()))?;
+    let recording = Recording::of(golden, precision)?.with(kept);
+    Ok((judgement, forced::judge(golden, precision, &recording)?))
 }
 
 /// The same, where this process is rank 0 of `ranks`.
@@ -204,9 +258,9 @@ fn judge_on(
     replay: Replay,
     expectation: Expectation,
     progress: &mut dyn FnMut(u64) -> io::Result<()>,
-) -> Result<SetJudgement, SuiteError> {
+) -> Result<(SetJudgement, HashMap<String, Kept>), SuiteError> {
     let judge = Judge::new(golden, replay.precision, expectation, rules::DINOV3)?;
-    let mut hook = JudgingHook::new(judge, progress);
+    let mut hook = JudgingHook::new(judge, (golden, replay.precision), progress);
     suite.replay(golden, &replay, ranks, &mut hook)?;
     hook.finish()
 }

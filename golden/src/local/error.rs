@@ -49,6 +49,8 @@ pub struct OwnError {
     pub factor: Estimate,
     /// For each probe, the multiple of it that fits the output best.
     pub probes: Vec<Estimate>,
+    /// For each probe, how many of the decided elements are another number than the nearest to the truth with the mistake.
+    pub misrounded_with: Vec<u64>,
     /// The root mean square of the error in steps that is left when the first, second, … probe is taken away once.
     pub without: Vec<f64>,
 }
@@ -86,8 +88,9 @@ pub fn own_error(output: TensorView<'_>, truth: &[f64], resolution: Dtype, probe
             let truth = truth[at];
             let unit = steps.at(truth.abs().max(typical));
             if value.is_finite() && truth.is_finite() {
-                sums.add((value - truth) / unit, truth / unit, probes.iter().map(|probe| probe.direction[at] / unit));
-                sums.round(steps, value, truth, unit);
+                let directions = || probes.iter().map(|probe| probe.direction[at]);
+                sums.add((value - truth) / unit, truth / unit, directions().map(|it| it / unit));
+                sums.round(steps, value, truth, unit, directions());
             } else {
                 let same = value == truth || (value.is_nan() && truth.is_nan());
                 sums.non_finite += u64::from(!same);
@@ -104,6 +107,7 @@ struct Sums {
     non_finite: u64,
     decided: u64,
     misrounded: u64,
+    misrounded_with: Vec<u64>,
     max: f64,
     e: f64,
     ee: f64,
@@ -121,6 +125,7 @@ impl Sums {
             non_finite: 0,
             decided: 0,
             misrounded: 0,
+            misrounded_with: vec![0; probes],
             max: 0.0,
             e: 0.0,
             ee: 0.0,
@@ -144,12 +149,22 @@ impl Sums {
         }
     }
 
-    fn round(&mut self, steps: Steps, value: f64, truth: f64, unit: f64) {
+    fn round(
+        &mut self,
+        steps: Steps,
+        value: f64,
+        truth: f64,
+        unit: f64,
+        directions: impl Iterator<Item = f64>,
+    ) {
         let nearest = steps.nearest(truth);
         let to_the_middle = (steps.at(truth) / 2.0 - (nearest - truth).abs()).abs();
         if to_the_middle > UNDECIDED * unit {
             self.decided += 1;
             self.misrounded += u64::from(value != nearest);
+            for (count, direction) in self.misrounded_with.iter_mut().zip(directions) {
+                *count += u64::from(value != steps.nearest(truth + direction));
+            }
         }
     }
 
@@ -166,6 +181,7 @@ impl Sums {
             resolution,
             decided: self.decided,
             misrounded: self.misrounded,
+            misrounded_with: self.misrounded_with,
             rms: mean_square.sqrt(),
             max: self.max,
             bias,

@@ -199,13 +199,12 @@ impl<'a> Hooks<'a> {
         }
     }
 
-    /// Shows an output, and keeps hold of it if its gradient is to be shown. A tensor that is shown under several names has one gradient,
-    /// under the first of them.
+    /// Shows an output, and keeps hold of it if its gradient is to be shown. A tensor that is shown under several names has
+    /// the same gradient under each.
     fn watched(&mut self, path: &dyn Display, port: Option<&dyn Display>, value: Tensor) -> Tensor {
         let (name, replaced) = self.counted(Kind::Output, path, port, &value);
         let value = replaced.unwrap_or(value);
-        let wanted = value.requires_grad() && self.hook.as_deref().is_some_and(Hook::wants_gradients);
-        if wanted && !self.outputs.iter().any(|(_, output)| shim::is_same(output, &value)) {
+        if value.requires_grad() && self.hook.as_deref().is_some_and(Hook::wants_gradients) {
             shim::retain_grad(&value).expect("a tensor that needs a gradient can keep it");
             self.outputs.push((name, value.shallow_clone()));
         }

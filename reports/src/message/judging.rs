@@ -1,6 +1,6 @@
 //! What is said of tensors held against golden sets.
 
-use super::{Outcome, Pen, Precision, Reason, Say, Stage};
+use super::{Outcome, OwnDefect, Pen, Precision, Reason, Say, Stage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,25 @@ pub enum Judging {
         tensor: String,
         /// Its part of the step.
         stage: Option<Stage>,
+    },
+    /// Why a check fails: the first operation that is wrong by itself.
+    FirstDefect {
+        /// The tensor that it computes.
+        tensor: String,
+        /// Its part of the step.
+        stage: Stage,
+    },
+    /// Why an operation is wrong by itself.
+    Defect(OwnDefect),
+    /// How many more operations are wrong by themselves.
+    MoreDefects {
+        /// How many.
+        count: usize,
+    },
+    /// How many tensors are wrong because of what came before them.
+    Propagated {
+        /// How many.
+        count: usize,
     },
     /// Why a check fails: a tensor that the golden set does not have.
     NotInTheSet {
@@ -167,6 +186,14 @@ impl Say for Judging {
                 let stage = stage.map_or_else(String::new, |stage| format!(" (stage {})", stage.en(pen)));
                 format!("first divergence at {}{stage}", pen.name(tensor))
             }
+            Self::FirstDefect { tensor, stage } => {
+                format!("{} is wrong by itself (stage {})", pen.name(tensor), stage.en(pen))
+            }
+            Self::Defect(defect) => defect.en(pen),
+            Self::MoreDefects { count } => format!("{count} more are wrong by themselves; the JSON report lists them all"),
+            Self::Propagated { count } => {
+                format!("{count} differ by more than their limit and follow from what came before: each is right for its own inputs")
+            }
             Self::NotInTheSet { tensor } => format!("{} is not in the golden set", pen.name(tensor)),
             Self::NothingRecorded => "the golden set has no entries at this precision".to_owned(),
             Self::NothingChanged { plant } => format!(
@@ -200,6 +227,14 @@ impl Say for Judging {
             Self::FirstDivergence { tensor, stage } => {
                 let stage = stage.map_or_else(String::new, |stage| format!("（阶段：{}）", stage.zh(pen)));
                 format!("首个不达标的张量为 {}{stage}", pen.name(tensor))
+            }
+            Self::FirstDefect { tensor, stage } => {
+                format!("{} 自身计算有误（阶段：{}）", pen.name(tensor), stage.zh(pen))
+            }
+            Self::Defect(defect) => defect.zh(pen),
+            Self::MoreDefects { count } => format!("另有 {count} 个算子自身计算有误，完整列表见 JSON 报告"),
+            Self::Propagated { count } => {
+                format!("{count} 个张量的误差超出阈值，但均由上游误差传播所致：就各自的输入而言计算正确")
             }
             Self::NotInTheSet { tensor } => format!("标杆数据集中没有 {}", pen.name(tensor)),
             Self::NothingRecorded => "标杆数据集在该精度下没有任何条目".to_owned(),

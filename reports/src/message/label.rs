@@ -5,6 +5,12 @@ use super::vocabulary::words;
 words! {
     /// The head of a column.
     pub Heading {
+        /// How many operations were computed again from their own inputs.
+        Operations: "operations", "算子数";
+        /// The smallest factor that would have shown.
+        ShowsFactor: "would show a factor of 1 +", "可检出的比例偏差";
+        /// The smallest constant that would have shown.
+        ShowsBias: "would show a constant (steps)", "可检出的常数偏差（末位步长）";
         /// A golden set.
         Set: "set", "标杆数据集";
         /// A precision.

@@ -18,6 +18,10 @@ pub enum Sections {
         /// The stage.
         stage: Stage,
     },
+    /// Title: every operation by itself.
+    OwnErrors,
+    /// What the table of operations shows.
+    AboutOwnErrors,
     /// Title: what was expected of the candidate.
     Expected,
     /// Cell: the same bits.
@@ -87,6 +91,12 @@ impl Say for Sections {
         match self {
             Self::Stage { stage } => format!("Stage {}", stage.en(pen)),
             Self::AboutStage { stage } => about_en(*stage),
+            Self::OwnErrors => "Every operation by itself".to_owned(),
+            Self::AboutOwnErrors => "Each operation was computed again in float64 from the inputs that were recorded, so what came before it \
+                 does not count. An operation is wrong if its own error is larger than rounding and the reference's own error explain. The \
+                 last two columns say what a pass excludes: the smallest mistake that nine in ten such recordings would have shown, in the \
+                 middle of all operations."
+                .to_owned(),
             Self::Expected => "What was expected".to_owned(),
             Self::SameBits => "the same bits: the fingerprints match".to_owned(),
             Self::WithinRounding { differences } => {
@@ -125,6 +135,8 @@ impl Say for Sections {
         match self {
             Self::Stage { stage } => format!("阶段：{}", stage.zh(pen)),
             Self::AboutStage { stage } => about_zh(*stage),
+            Self::OwnErrors => "逐算子判定".to_owned(),
+            Self::AboutOwnErrors => "以实际记录的输入为起点，用 float64 重新计算每个算子，因此上游误差不计入。若算子自身的误差超出舍入误差与标杆自身误差所能解释的范围，则判为有误。最后两列给出通过所能排除的最小错误：在十次同样的记录中有九次能检出的最小偏差（取全部算子的中位数）。".to_owned(),
             Self::Expected => "判定标准".to_owned(),
             Self::SameBits => "应二进制一致：运行环境与标杆采集环境相同".to_owned(),
             Self::WithinRounding { differences } => {

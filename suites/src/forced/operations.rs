@@ -12,6 +12,8 @@ const PRODUCTS: [&str; 10] = ["qkv", "proj", "fc1", "fc2", "w1", "w2", "w3", "la
 pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operation> {
     match name.kind() {
         Kind::Output => Some(of_module(name, config)),
+        Kind::Loss if name.path() == "koleo_loss" => Some(Operation::Neighbours),
+        Kind::Gradout if name.port().is_some_and(|port| port.ends_with("x_norm_clstoken")) => Some(Operation::Neighbours),
         Kind::Sinkhorn | Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
         Kind::Gram | Kind::Grad | Kind::Gradout => Some(Operation::Several),
         Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => Some(Operation::Update),
@@ -25,7 +27,8 @@ fn of_module(name: &EntryName, config: &SslConfig) -> Operation {
     let before = parts.len().checked_sub(2).map_or("", |at| parts[at]);
     match (name.port(), before, last) {
         (Some("in"), "attn", "proj") => Operation::Attention,
-        // A residual sum; a division by a norm; a gate and its product.
+        (Some("in"), _, "last_layer") => Operation::Normalised,
+        // A residual sum; a gate and its product.
         (Some("in"), ..) => Operation::Several,
         (_, _, "apply_rope" | "rope_embed") => Operation::Rotation,
         (_, "blocks", _) => Operation::Several,

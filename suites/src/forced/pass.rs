@@ -6,6 +6,7 @@ use dinov3_config::SslConfig;
 use dinov3_golden::local::{Probe, own_error};
 use dinov3_golden::{EntryName, GoldenSet, Kind, Precision};
 use dinov3_torch::device::Device;
+use dinov3_torch::shim;
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
@@ -45,6 +46,7 @@ fn once<'a>(
         gradients,
         last: None,
         products: Vec::new(),
+        cut: Vec::new(),
         found: Vec::new(),
         mistaken: HashMap::new(),
         failed: None,
@@ -78,6 +80,8 @@ struct Pass<'a> {
     last: Option<Tensor>,
     /// The products of outputs and their recorded gradients.
     products: Vec<Tensor>,
+    /// Tensors that took the place of an output, from which the graph starts anew. One may be shown under several names.
+    cut: Vec<Tensor>,
     found: Vec<Own>,
     mistaken: HashMap<String, Vec<f64>>,
     failed: Option<SuiteError>,
@@ -87,8 +91,11 @@ impl Pass<'_> {
     /// Looks at a tensor, and gives what takes its place.
     fn see(&mut self, name: &str, value: &Tensor) -> Result<Option<Tensor>, SuiteError> {
         let Ok(name) = name.parse::<EntryName>() else { return Ok(None) };
-        if name.kind() == Kind::Data {
-            return Ok(self.rounded(value));
+        match name.kind() {
+            Kind::Data => return Ok(self.rounded(value)),
+            // Element by element: see `update`.
+            Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => return Ok(None),
+            _ => {}
         }
         let Some(stored) = self.recording.stored(name.as_str())? else { return Ok(None) };
         let size: Vec<usize> = value.size().iter().map(|extent| *extent as usize).collect();
@@ -106,7 +113,9 @@ impl Pass<'_> {
             return Ok(None);
         }
         let theirs = whole(&stored).to_kind(value.kind());
-        self.last = Some(theirs.shallow_clone());
+        if theirs.is_floating_point() {
+            self.last = Some(theirs.shallow_clone());
+        }
         Ok(Some(self.continued(&name, value, theirs)?))
     }
 
@@ -119,6 +128,9 @@ impl Pass<'_> {
         if !value.requires_grad() {
             return Ok(theirs);
         }
+        if let Some(same) = self.cut.iter().find(|it| shim::is_same(it, value)) {
+            return Ok(same.shallow_clone());
+        }
         let recorded = match name.kind() == Kind::Output && self.gradients {
             true => self.recording.stored(&Kind::Gradout.of(name.as_str()).to_string())?,
             false => None,
@@ -126,7 +138,9 @@ impl Pass<'_> {
         Ok(match recorded.filter(Stored::is_whole) {
             Some(gradient) => {
                 self.products.push((value * whole(&gradient).to_kind(value.kind())).sum(value.kind()));
-                theirs.set_requires_grad(true)
+                let theirs = theirs.set_requires_grad(true);
+                self.cut.push(theirs.shallow_clone());
+                theirs
             }
             None => theirs + (value - value.detach()),
         })

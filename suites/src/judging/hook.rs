@@ -1,47 +1,90 @@
 //! The hook that judges.
 
+use std::collections::HashMap;
 use std::io;
 
-use dinov3_golden::{Judge, SetJudgement};
+use dinov3_golden::{GoldenSet, Judge, Precision, SetJudgement, Storage, TensorView, sample, stride};
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
 use super::replay::with_view;
 use crate::SuiteError;
+use crate::forced::{self, Kept};
 
 /// Judges every tensor that the trainer shows. A hook cannot fail, so the first failure is kept, and nothing is judged
 /// after it.
 pub(super) struct JudgingHook<'a> {
     judge: Judge<'a>,
+    golden: &'a GoldenSet,
+    precision: Precision,
+    /// Index of each entry of the golden set, where tensors are kept.
+    entries: HashMap<&'a str, usize>,
+    gradients: bool,
+    kept: HashMap<String, Kept>,
     progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
     done: u64,
     failed: Option<SuiteError>,
 }
 
 impl<'a> JudgingHook<'a> {
-    pub(super) fn new(judge: Judge<'a>, progress: &'a mut dyn FnMut(u64) -> io::Result<()>) -> Self {
-        Self { judge, progress, done: 0, failed: None }
+    pub(super) fn new(
+        judge: Judge<'a>,
+        (golden, precision): (&'a GoldenSet, Precision),
+        progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
+    ) -> Self {
+        let all = &golden.manifest().entries;
+        let index = all.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i));
+        let entries = if forced::can_replay(golden, precision) { index.collect() } else { HashMap::new() };
+        let gradients = all.iter().any(|entry| entry.name.kind() == dinov3_golden::Kind::Gradout);
+        let kept = HashMap::new();
+        Self { judge, golden, precision, entries, gradients, kept, progress, done: 0, failed: None }
     }
 
-    /// The judgement, or the first failure.
-    pub(super) fn finish(self) -> Result<SetJudgement, SuiteError> {
+    /// The judgement, and the tensors that differ from the recording; or the first failure.
+    pub(super) fn finish(self) -> Result<(SetJudgement, HashMap<String, Kept>), SuiteError> {
         match self.failed {
             Some(error) => Err(error),
-            None => Ok(self.judge.finish()),
+            None => Ok((self.judge.finish(), self.kept)),
         }
     }
 
     fn judge(&mut self, name: &str, value: &Tensor) -> Result<(), SuiteError> {
-        with_view(value, |view| self.judge.observe(name, view).map(drop))?;
+        let kept = with_view(value, |view| {
+            let identical = self.judge.observe(name, view)?.identical;
+            Ok::<_, SuiteError>(if identical { None } else { kept(self.golden, self.precision, &self.entries, name, view) })
+        })?;
+        self.kept.extend(kept.map(|kept| (name.to_owned(), kept)));
         self.done += 1;
         Ok((self.progress)(self.done)?)
     }
+}
+
+/// As much of a tensor as the golden set stores of it.
+fn kept(
+    golden: &GoldenSet,
+    precision: Precision,
+    entries: &HashMap<&str, usize>,
+    name: &str,
+    view: TensorView<'_>,
+) -> Option<Kept> {
+    let manifest = golden.manifest();
+    let record = manifest.entries[*entries.get(name)?].records.get(precision)?;
+    let (stride, bytes) = match (record.storage, manifest.sample_limit) {
+        (Storage::Digest, _) => return None,
+        (Storage::Sample, Some(limit)) => (stride(view.numel(), limit), sample(view, limit)),
+        _ => (1, view.bytes().to_vec()),
+    };
+    Some(Kept { dtype: view.dtype(), shape: view.shape().to_vec(), stride, bytes })
 }
 
 impl Hook for JudgingHook<'_> {
     fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
         self.summary(name, value);
         None
+    }
+
+    fn wants_gradients(&self) -> bool {
+        self.gradients
     }
 
     fn summary(&mut self, name: &str, value: &Tensor) {

@@ -141,6 +141,7 @@ fn tensor(entry: &EntryJudgement) -> Tensor {
         ratio_to_yardstick: entry.ratio.map(Float),
         held: entry.checks.iter().map(held).collect(),
         borrowed_from: entry.borrowed_from.clone(),
+        own: None,
         reason: entry.reason.as_ref().map(reason),
     }
 }
