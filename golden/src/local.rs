@@ -24,3 +24,6 @@ mod steps;
 pub use error::{Estimate, OwnError, Probe, own_error};
 pub use rule::{Bound, Breach, LocalJudgement, Measure, judge};
 pub use steps::Steps;
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
-use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
+use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, Outcome, SetJudgement, Stage};
 use dinov3_reports::message::{self, Remark};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
 use dinov3_torch::device::Device;
@@ -150,12 +150,18 @@ fn run_case(
             let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;
             (judgement, forced, None)
         }
+        Subject::ByItself { set, recorded } => {
+            let forced = forced::judge(&case.golden, case.precision, &Recording::of(set, case.precision)?)?;
+            (nothing_judged(case, recorded), Some(forced), None)
+        }
     };
     let own = forced.as_ref().and_then(forced::results::verdict);
+    let by_itself = forced.as_ref().filter(|forced| judgement.entries.is_empty() && !forced.operations.is_empty());
     let verdict = match plant {
         Some(plant) if judgement.passes() && own.is_none() => {
             Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
         }
+        _ if own.is_none() && by_itself.is_some() => Verdict::Pass,
         _ => own.unwrap_or_else(|| findings::verdict(&judgement)),
     };
     let mut tensors = words::tensors(&judgement);
@@ -166,7 +172,7 @@ fn run_case(
     }
     let check = Check {
         golden: Some(words::golden(&judgement)),
-        summary: Some(findings::summary(&tensors)),
+        summary: Some(by_itself.map_or_else(|| findings::summary(&tensors), forced::results::summary)),
         figures: findings::figures(&judgement, &tensors),
         findings: found,
         tensors,
@@ -175,6 +181,17 @@ fn run_case(
     };
     reporter.event(&Event::CheckFinished { check })?;
     Ok((judgement, forced))
+}
+
+/// The judgement on a candidate at a precision that the golden set lacks: no tensor.
+fn nothing_judged(case: &Case, recorded: &Fingerprint) -> SetJudgement {
+    SetJudgement {
+        set: case.golden.manifest().name.clone(),
+        precision: case.precision,
+        expectation: Expectation::of(&case.recorded, recorded),
+        entries: Vec::new(),
+        unexpected: Vec::new(),
+    }
 }
 
 /// Every operation of a case held against its own inputs: those of `set`, with `kept` in their places. `None` where all bits are the
@@ -186,7 +203,9 @@ fn replay_by_itself(
     judgement: &SetJudgement,
 ) -> Result<Option<Forced>, SuiteError> {
     let Case { golden, precision, .. } = case;
-    if sections::all_identical(judgement) || !forced::can_replay(golden, *precision) {
+    // Other weights to begin with explain everything after them.
+    let other_weights = judgement.entries.iter().any(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
+    if sections::all_identical(judgement) || other_weights || !forced::can_replay(golden, *precision) {
         return Ok(None);
     }
     forced::judge(golden, *precision, &Recording::of(set, *precision)?.with(kept)).map(Some)

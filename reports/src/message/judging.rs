@@ -31,6 +31,13 @@ pub enum Judging {
     },
     /// Why an operation is wrong by itself.
     Defect(OwnDefect),
+    /// How many operations were held against their own inputs alone: the golden set lacks the precision.
+    ByItself {
+        /// How many.
+        operations: usize,
+        /// How many of them are wrong.
+        wrong: usize,
+    },
     /// How many more operations are wrong by themselves.
     MoreDefects {
         /// How many.
@@ -190,6 +197,9 @@ impl Say for Judging {
                 format!("{} is wrong by itself (stage {})", pen.name(tensor), stage.en(pen))
             }
             Self::Defect(defect) => defect.en(pen),
+            Self::ByItself { operations, wrong } => format!(
+                "{operations} operations held against their own inputs, {wrong} wrong; the golden set lacks this precision, so nothing else was judged"
+            ),
             Self::MoreDefects { count } => format!("{count} more are wrong by themselves; the JSON report lists them all"),
             Self::Propagated { count } => {
                 format!("{count} differ by more than their limit and follow from what came before: each is right for its own inputs")
@@ -232,6 +242,9 @@ impl Say for Judging {
                 format!("{} 自身计算有误（阶段：{}）", pen.name(tensor), stage.zh(pen))
             }
             Self::Defect(defect) => defect.zh(pen),
+            Self::ByItself { operations, wrong } => format!(
+                "逐算子判定 {operations} 个，其中 {wrong} 个有误；标杆数据集没有该精度，因此未作其他判定"
+            ),
             Self::MoreDefects { count } => format!("另有 {count} 个算子自身计算有误，完整列表见 JSON 报告"),
             Self::Propagated { count } => {
                 format!("{count} 个张量的误差超出阈值，但均由上游误差传播所致：就各自的输入而言计算正确")

@@ -1,7 +1,7 @@
 //! Known mistakes of layers that change each element too little to show in one: what the layer would have given with the
 //! mistake in it, from the same inputs.
 
-use dinov3_golden::EntryName;
+use dinov3_golden::{EntryName, Kind};
 use tch::Tensor;
 
 /// A mistake of a layer.
@@ -13,11 +13,18 @@ pub enum Alternative {
     NormEps,
     /// Logits of attention that are a hundredth larger.
     AttentionScale,
+    /// Two rounds of Sinkhorn-Knopp for three.
+    SinkhornRounds,
 }
 
 impl Alternative {
     /// The mistake that is tried at an entry.
     pub(super) fn at(name: &EntryName) -> Option<Self> {
+        match name.kind() {
+            Kind::Output => {}
+            Kind::Sinkhorn => return Some(Self::SinkhornRounds),
+            _ => return None,
+        }
         let path = name.path();
         let last = name.parts().last().unwrap_or_default();
         match name.port() {

@@ -14,10 +14,21 @@ pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operatio
         Kind::Output => Some(of_module(name, config)),
         Kind::Loss if name.path() == "koleo_loss" => Some(Operation::Neighbours),
         Kind::Gradout if name.port().is_some_and(|port| port.ends_with("x_norm_clstoken")) => Some(Operation::Neighbours),
-        Kind::Sinkhorn | Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
-        Kind::Gram | Kind::Grad | Kind::Gradout => Some(Operation::Several),
+        Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
+        Kind::Gradout => Some(of_gradient(name)),
+        Kind::Sinkhorn | Kind::Gram | Kind::Grad => Some(Operation::Several),
         Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => Some(Operation::Update),
         _ => None,
+    }
+}
+
+/// The gradient of an output comes from what the output goes into: one product, one operation on each element, or several of them.
+fn of_gradient(name: &EntryName) -> Operation {
+    let parts: Vec<&str> = name.parts().collect();
+    match parts.as_slice() {
+        [.., "mlp", "act" | "1" | "3"] | [.., "norm1" | "norm2"] => Operation::Product,
+        [.., "mlp", "fc1" | "fc2" | "0" | "2"] | [.., "attn", "proj"] => Operation::Rounded,
+        _ => Operation::Several,
     }
 }
 

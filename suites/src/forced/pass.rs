@@ -203,6 +203,9 @@ impl Hook for Pass<'_> {
         if matches!(self.mode, Mode::Mistaken) && name.ends_with(":eps") {
             return Some(Tensor::from(other_eps(value.double_value(&[]))));
         }
+        if matches!(self.mode, Mode::Mistaken) && name == "sinkhorn:iterations" {
+            return Some(value - 1.0);
+        }
         // The weights of iBOT's masks are float32 at every precision.
         if name == "batch:masks_weight" { None } else { self.rounded(value) }
     }

@@ -23,6 +23,8 @@ pub(super) struct Case {
 pub(super) enum Subject {
     Trainer { device: Device, plant: Option<Plant> },
     Candidate { set: Rc<GoldenSet>, recorded: Fingerprint },
+    /// A candidate at a precision that the golden set lacks: its operations are held against their own inputs, and nothing else.
+    ByItself { set: Rc<GoldenSet>, recorded: Fingerprint },
 }
 
 impl Case {
@@ -90,10 +92,13 @@ fn of_candidate(suite: &dyn Judging, candidate: Rc<GoldenSet>, roots: &[PathBuf]
     suite.check_candidate(&golden, &candidate)?;
     let mut cases = Vec::new();
     for (precision, theirs) in judged_precisions(&candidate) {
+        let (set, golden) = (Rc::clone(&candidate), Rc::clone(&golden));
         if let Some(file) = golden.manifest().precisions.get(precision) {
-            let subject = Subject::Candidate { set: Rc::clone(&candidate), recorded: theirs };
-            let recorded = file.fingerprint.clone();
-            cases.push(Case { golden: Rc::clone(&golden), precision, recorded, subject });
+            let (subject, recorded) = (Subject::Candidate { set, recorded: theirs }, file.fingerprint.clone());
+            cases.push(Case { golden, precision, recorded, subject });
+        } else if golden.manifest().recipe.training.is_some() {
+            let (subject, recorded) = (Subject::ByItself { set, recorded: theirs.clone() }, theirs);
+            cases.push(Case { golden, precision, recorded, subject });
         }
     }
     if cases.is_empty() {

@@ -3,6 +3,8 @@
 mod candidates;
 mod data;
 mod fixture;
+mod forced;
+mod forced;
 mod identity;
 mod plants;
 mod sentences;

@@ -1,0 +1,98 @@
+use super::*;
+use crate::names::Dtype;
+use crate::tensor::TensorView;
+use crate::tolerance::Operation;
+
+/// `count` float32 numbers that a float64 generator spreads over a bell.
+fn values(count: usize) -> Vec<f64> {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut uniform = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    (0..count).map(|_| (0..12).map(|_| uniform()).sum::<f64>() - 6.0).collect()
+}
+
+/// The judgement on the truth times `1 + factor` plus `bias` steps, rounded once to `dtype`.
+fn judged(dtype: Dtype, operation: Operation, factor: f64, bias: f64) -> LocalJudgement {
+    let truth = values(20_000);
+    let steps = Steps::of(dtype).unwrap();
+    let typical = 1.0;
+    let wrong = |value: &f64| value * (1.0 + factor) + bias * steps.at(value.abs().max(typical));
+    let bytes: Vec<u8> = match dtype {
+        Dtype::F32 => truth.iter().flat_map(|it| (wrong(it) as f32).to_le_bytes()).collect(),
+        _ => truth.iter().flat_map(|it| crate::tensor::bf16_bits(wrong(it)).to_le_bytes()).collect(),
+    };
+    let shape = [truth.len()];
+    let view = TensorView::new(dtype, &shape, &bytes).unwrap();
+    judge(operation, &own_error(view, &truth, dtype, &[]).unwrap(), None)
+}
+
+#[test]
+fn a_result_that_is_rounded_once_is_right() {
+    for dtype in [Dtype::Bf16, Dtype::F32] {
+        for operation in [Operation::Rounded, Operation::Product, Operation::Several, Operation::Attention] {
+            let judgement = judged(dtype, operation, 0.0, 0.0);
+            assert!(!judgement.is_defect(), "{dtype} {operation:?}: {:?}", judgement.breaches);
+        }
+    }
+}
+
+/// The bound is neither a boast nor an understatement: twice as much is found, a quarter is not.
+#[test]
+fn the_bound_is_what_is_found() {
+    let operation = Operation::Attention;
+    for dtype in [Dtype::Bf16, Dtype::F32] {
+        let bound = judged(dtype, operation, 0.0, 0.0).bound;
+        for sign in [1.0, -1.0] {
+            assert!(judged(dtype, operation, sign * 2.0 * bound.factor, 0.0).is_defect(), "{dtype} {bound:?}");
+            assert!(!judged(dtype, operation, sign * bound.factor / 4.0, 0.0).is_defect(), "{dtype} {bound:?}");
+            assert!(judged(dtype, operation, 0.0, sign * 2.0 * bound.bias).is_defect(), "{dtype} {bound:?}");
+            assert!(!judged(dtype, operation, 0.0, sign * bound.bias / 4.0).is_defect(), "{dtype} {bound:?}");
+        }
+    }
+}
+
+/// An element in a hundred that is one step off moves neither the mean nor the norm, and is seen.
+#[test]
+fn elements_that_are_not_the_nearest_are_counted() {
+    let truth = values(20_000);
+    let steps = Steps::of(Dtype::Bf16).unwrap();
+    let off = |(i, value): (usize, &f64)| {
+        let nearest = steps.nearest(*value);
+        let sign = if i % 200 == 0 { 1.0 } else { -1.0 };
+        if i % 100 == 0 { nearest + sign * steps.at(nearest) } else { nearest }
+    };
+    let bytes: Vec<u8> =
+        truth.iter().enumerate().flat_map(|it| crate::tensor::bf16_bits(off(it)).to_le_bytes()).collect();
+    let shape = [truth.len()];
+    let view = TensorView::new(Dtype::Bf16, &shape, &bytes).unwrap();
+    let own = own_error(view, &truth, Dtype::Bf16, &[]).unwrap();
+    assert!((own.misrounded_share() - 0.01).abs() < 0.001, "{}", own.misrounded_share());
+    let breaches = judge(Operation::Product, &own, None).breaches;
+    assert!(breaches.iter().any(|it| it.measure == Measure::Misrounded), "{breaches:?}");
+}
+
+/// A known direction is fitted, and its multiple told.
+#[test]
+fn a_probe_is_fitted() {
+    let truth = values(20_000);
+    let direction: Vec<f64> = truth.iter().map(|value| value * value / 100.0).collect();
+    let with = truth.iter().zip(&direction).map(|(value, d)| value + 0.5 * d);
+    let bytes: Vec<u8> = with.flat_map(|it| crate::tensor::bf16_bits(it).to_le_bytes()).collect();
+    let shape = [truth.len()];
+    let view = TensorView::new(Dtype::Bf16, &shape, &bytes).unwrap();
+    let own = own_error(view, &truth, Dtype::Bf16, &[Probe { direction: &direction }]).unwrap();
+    let probe = own.probes[0];
+    assert!((probe.value - 0.5).abs() < 4.0 * probe.error && probe.error < 0.02, "{probe:?}");
+}
+
+#[test]
+fn a_number_that_is_none_is_a_breach() {
+    let bytes: Vec<u8> = [1.0f32, f32::NAN].iter().flat_map(|it| it.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, &[2], &bytes).unwrap();
+    let own = own_error(view, &[1.0, 2.0], Dtype::F32, &[]).unwrap();
+    assert_eq!((own.non_finite, own.count), (1, 1));
+    assert_eq!(judge(Operation::Rounded, &own, None).breaches[0].measure, Measure::NonFinite);
+    assert!(own_error(view, &[1.0], Dtype::F32, &[]).is_none(), "another number of elements");
+}

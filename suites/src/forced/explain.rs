@@ -1,0 +1,116 @@
+//! What an operation's own error says in words, where it has the shape of a known mistake.
+
+use dinov3_golden::Dtype;
+use dinov3_golden::local::{Breach, Estimate, Measure};
+use dinov3_golden::tolerance::Operation;
+use dinov3_reports::message::{self, Explanation};
+
+use super::{Alternative, Direction, Judged, Mistake, alternatives};
+
+/// An estimate counts as known from so many standard errors on.
+const CERTAIN: f64 = 10.0;
+
+/// Rounding of partial sums to less than float32 is more steps of float32 than this.
+const COARSE: f64 = 1000.0;
+
+/// Rounding of partial sums to bfloat16 is fewer steps of bfloat16 than this; a wrong operand is off by more.
+const MOST_OF_ROUNDING: f64 = 4.0;
+
+/// A mistake explains an error of which at least half goes away with it.
+const HALF: f64 = 0.5;
+
+/// The known mistake that fits the error of an operation; `None` if none does.
+pub fn explanation(judged: &Judged) -> Option<Explanation> {
+    let error = &judged.own.error;
+    let known = judged.own.mistakes.iter().enumerate().filter_map(|(i, mistake)| {
+        let estimate = error.probes[i];
+        explained(judged, i, *mistake, estimate).map(|it| (certainty(estimate), it))
+    });
+    let best = known.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, explanation)| explanation);
+    best.or_else(|| factor(judged)).or_else(|| bias(judged)).or_else(|| accumulation(judged))
+}
+
+fn certainty(estimate: Estimate) -> f64 {
+    estimate.value.abs() / estimate.error
+}
+
+fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) -> Option<Explanation> {
+    let error = &judged.own.error;
+    let beyond = |measure| judged.judgement.breaches.iter().any(|breach: &Breach| breach.measure == measure);
+    let fits = certainty(estimate) > CERTAIN && beyond(Measure::Probe(i));
+    match mistake {
+        Mistake::Layer(Alternative::GeluTanh) => {
+            let (exact, tanh) = (error.misrounded, error.misrounded_with[i]);
+            let better = (tanh as f64) < HALF * exact as f64 || error.without[i] < HALF * error.rms;
+            better.then_some(Explanation::GeluTanh { exact, tanh })
+        }
+        Mistake::Layer(Alternative::NormEps) => {
+            let better = error.rms / error.without[i];
+            let one = (estimate.value - 1.0).abs() < 0.1;
+            (fits && one).then(|| Explanation::NormEps { better: better.into() })
+        }
+        Mistake::Layer(Alternative::SinkhornRounds) => {
+            let one = (estimate.value - 1.0).abs() < 0.5;
+            (one && beyond(Measure::Probe(i))).then_some(Explanation::SinkhornRounds)
+        }
+        Mistake::Layer(Alternative::AttentionScale) => {
+            let factor = 1.0 + estimate.value * (alternatives::SCALE - 1.0);
+            (certainty(estimate) > CERTAIN && beyond(Measure::Probe(i)))
+                .then(|| Explanation::AttentionScale { factor: factor.into() })
+        }
+        Mistake::Update(direction) => {
+            let factor = (1.0 + estimate.value).into();
+            let explanation = match direction {
+                Direction::Gradient => Explanation::Gradient { factor },
+                Direction::Step => Explanation::Step { factor },
+                Direction::Decay => Explanation::Decay { excess: estimate.value.into() },
+                Direction::Student => Explanation::Student { factor },
+            };
+            (fits && estimate.explains(error.count) > HALF).then_some(explanation)
+        }
+    }
+}
+
+fn factor(judged: &Judged) -> Option<Explanation> {
+    let factor = judged.own.error.factor;
+    let beyond = judged.judgement.breaches.iter().any(|it| it.measure == Measure::Factor);
+    (beyond && certainty(factor) > CERTAIN && factor.explains(judged.own.error.count) > HALF).then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
+}
+
+fn bias(judged: &Judged) -> Option<Explanation> {
+    let bias = judged.own.error.bias;
+    let beyond = judged.judgement.breaches.iter().any(|it| it.measure == Measure::Bias);
+    (beyond && certainty(bias) > CERTAIN && bias.explains(judged.own.error.count) > HALF)
+        .then(|| Explanation::Bias { steps: bias.value.into() })
+}
+
+/// A product whose error is large and points nowhere: partial sums are rounded to fewer bits than float32 has.
+fn accumulation(judged: &Judged) -> Option<Explanation> {
+    let error = &judged.own.error;
+    let product = matches!(judged.own.operation, Operation::Product | Operation::Attention);
+    let large = match error.resolution {
+        Dtype::F32 => error.rms > COARSE,
+        _ => error.misrounded_share() > 0.3,
+    };
+    let points_nowhere = error.factor.explains(error.count) < 0.1 && error.bias.explains(error.count) < 0.1;
+    (product && large && points_nowhere && error.rms < MOST_OF_ROUNDING * bf16_steps(error.resolution))
+        .then_some(Explanation::Accumulation)
+}
+
+/// Steps of bfloat16, in those of the dtype.
+fn bf16_steps(resolution: Dtype) -> f64 {
+    if resolution == Dtype::F32 { 65536.0 } else { 1.0 }
+}
+
+/// The word for a measure.
+pub(super) fn measure(measure: Measure) -> message::Measure {
+    match measure {
+        Measure::NonFinite => message::Measure::NonFinite,
+        Measure::Misrounded => message::Measure::Misrounded,
+        Measure::Rms => message::Measure::Rms,
+        Measure::Largest => message::Measure::Largest,
+        Measure::Bias => message::Measure::Bias,
+        Measure::Factor => message::Measure::Factor,
+        Measure::Probe(_) => message::Measure::Mistake,
+    }
+}
