@@ -77,7 +77,7 @@ pub fn header(name: &str) -> Manifest {
 
 /// A single step from a recorded state.
 pub fn from_state() -> Training {
-    Training { iteration: 10, steps: 1, batches: 8, state: true, updates: 10, teacher_config: None }
+    Training { iteration: 10, steps: 1, batches: 8, state: true, updates: 10, activations: false, teacher_config: None }
 }
 
 /// One entry of a set made for a test: the truth and the float32 value.
