@@ -120,7 +120,7 @@ impl Session {
     }
 
     /// Tells the other ranks, as rank 0, that the run ends with the exit code of an error. A rank that listens hears it. A rank that waits in
-    /// a collective of a suite does not, and sees this rank go instead. Waits [`FAREWELL`] at most.
+    /// a collective of a suite does not, and sees this rank go instead. Waits five seconds at most.
     pub fn give_up(&self, code: i32) {
         let Some(ranks) = &self.ranks else { return };
         let (ranks, (told, heard)) = (ranks.clone(), mpsc::channel());
