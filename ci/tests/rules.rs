@@ -1,9 +1,9 @@
-//! The rules between crates, held against cargo's own metadata and the sources: who uses whom, who knows libtorch, where
-//! `unsafe` code is, and which folders hold code.
+//! The rules between crates, held against cargo's own metadata and the sources: who uses whom, who knows libtorch, which features
+//! crates from outside have, that each dependency is used, where `unsafe` code is, and which folders hold code.
 //!
 //! Each rule is a function of what it looks at, and a test beside it shows a breach that it finds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -92,11 +92,16 @@ fn forbidden(metadata: &Value) -> Vec<String> {
     found
 }
 
-#[test]
-fn a_crate_uses_what_the_table_allows() {
+/// What cargo knows of the crates of the workspace.
+fn metadata() -> Value {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let metadata = output(Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--offline"]));
-    let metadata: Value = serde_json::from_str(&metadata).unwrap();
+    serde_json::from_str(&metadata).unwrap()
+}
+
+#[test]
+fn a_crate_uses_what_the_table_allows() {
+    let metadata = metadata();
     assert_eq!(metadata["packages"].as_array().map(Vec::len), Some(USES.len()), "a crate came or went");
     assert_eq!(forbidden(&metadata), [""; 0]);
 }
@@ -109,6 +114,78 @@ fn an_arrow_that_runs_back_is_found() {
     assert_eq!(forbidden(&uses("dinov3-data", "torch-sys", "build".into())), ["dinov3-data uses torch-sys"]);
     assert_eq!(forbidden(&uses("dinov3-golden", "dinov3-suites", "dev".into())), [""; 0]);
     assert_eq!(forbidden(&uses("dinov3-new", "serde", Value::Null)), ["dinov3-new is not in the table"]);
+}
+
+/// `CRATE: FEATURES and FEATURES` for each crate from outside that two of ours use with different features, tests apart. Cargo joins the
+/// features of all crates that are built together: code that needs one which another crate names works with `--workspace` and fails alone.
+fn features_apart(metadata: &Value) -> Vec<String> {
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        for dependency in package["dependencies"].as_array().into_iter().flatten() {
+            let name = dependency["name"].as_str().unwrap_or_default();
+            if dependency["kind"].as_str() != Some("dev") && dependency["path"].is_null() {
+                let named = dependency["features"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let default = dependency["uses_default_features"].as_bool().unwrap_or_default().then_some("default");
+                let named: BTreeSet<&str> = named.chain(default).collect();
+                uses.entry(name.to_owned()).or_default().insert(format!("{named:?}"));
+            }
+        }
+    }
+    let apart = uses.into_iter().filter(|(_, features)| features.len() > 1);
+    apart.map(|(name, features)| format!("{name}: {}", Vec::from_iter(features).join(" and "))).collect()
+}
+
+#[test]
+fn a_crate_from_outside_has_the_same_features_wherever_it_is_used() {
+    assert_eq!(features_apart(&metadata()), [""; 0]);
+}
+
+#[test]
+fn features_that_one_crate_alone_names_are_found() {
+    let of = |features: &[&str], kind: Value| serde_json::json!({"dependencies": [{"name": "json", "kind": kind, "path": null, "features": features, "uses_default_features": true}]});
+    let apart = |one, other| features_apart(&serde_json::json!({"packages": [one, other]}));
+    assert_eq!(apart(of(&["exact"], Value::Null), of(&["exact"], Value::Null)), [""; 0]);
+    assert_eq!(apart(of(&["exact"], "dev".into()), of(&[], Value::Null)), [""; 0]);
+    let found = apart(of(&["exact"], Value::Null), of(&[], Value::Null));
+    assert_eq!(found, [r#"json: {"default", "exact"} and {"default"}"#]);
+}
+
+/// `FILE: DEPENDENCY` for each dependency whose crate no source names.
+fn idle_dependencies(manifest: &str, package: &Value, sources: &str) -> Vec<String> {
+    let named = |name: &str| sources.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
+    let names = package["dependencies"].as_array().into_iter().flatten().filter_map(|it| it["name"].as_str());
+    let idle = names.filter(|name| !named(&name.replace('-', "_")));
+    idle.map(|name| format!("{manifest}: {name}")).collect()
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let (files, metadata) = (files(), metadata());
+    let root = root().canonicalize().unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let manifests: Vec<PathBuf> =
+        packages.iter().map(|it| PathBuf::from(it["manifest_path"].as_str().unwrap())).collect();
+    let mut idle = Vec::new();
+    for (package, manifest) in packages.iter().zip(&manifests) {
+        let folder = manifest.parent().unwrap();
+        // Crates lie within the folders of others.
+        let owner = |file: &Path| {
+            let folders = manifests.iter().filter_map(|it| it.parent());
+            folders.filter(|it| file.starts_with(it)).max_by_key(|it| it.as_os_str().len()).map(Path::to_owned)
+        };
+        let own = files.iter().map(|file| root.join(file)).filter(|file| file.extension().is_some_and(|it| it == "rs"));
+        let own = own.filter(|file| owner(file).as_deref() == Some(folder));
+        let sources: String = own.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        idle.extend(idle_dependencies(&manifest.strip_prefix(&root).unwrap().display().to_string(), package, &sources));
+    }
+    assert_eq!(idle, [""; 0]);
+}
+
+#[test]
+fn a_dependency_that_no_source_names_is_found() {
+    let package = serde_json::json!({"dependencies": [{"name": "signal-hook"}, {"name": "tempfile"}]});
+    let found = idle_dependencies("a/Cargo.toml", &package, "use signal_hook::low_level; // tempfiles");
+    assert_eq!(found, ["a/Cargo.toml: tempfile"]);
 }
 
 /// Whether a line of Rust has the word `unsafe` outside a comment.

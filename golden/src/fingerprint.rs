@@ -1,5 +1,7 @@
 //! The fingerprint: the circumstances that decide whether the same bits can be expected.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The circumstances under which a precision was recorded. If all of them match, the same program gives the same bits.
@@ -32,34 +34,92 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// The differences; empty if the fingerprints match. `self` is the recorded fingerprint.
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
-        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-        let fields = [
-            ("torch", self.torch.clone(), other.torch.clone()),
-            ("architecture", self.architecture.clone(), other.architecture.clone()),
-            ("device", self.device.clone(), other.device.clone()),
-            ("cpu vendor", text(&self.cpu_vendor), text(&other.cpu_vendor)),
-            ("cpu capability", self.cpu_capability.clone(), other.cpu_capability.clone()),
-            ("MKL_CBWR", text(&self.mkl_cbwr), text(&other.mkl_cbwr)),
-            ("ONEDNN_MAX_CPU_ISA", text(&self.onednn_max_cpu_isa), text(&other.onednn_max_cpu_isa)),
-            ("threads", self.threads.to_string(), other.threads.to_string()),
-        ];
-        fields
-            .into_iter()
-            .filter(|(_, recorded, here)| recorded != here)
-            .map(|(field, recorded, here)| Difference { field, recorded, here })
-            .collect()
+        let differs = |field: &Circumstance| self.value(*field) != other.value(*field);
+        let difference = |field| Difference { field, recorded: self.value(field), here: other.value(field) };
+        Circumstance::ALL.into_iter().filter(differs).map(difference).collect()
+    }
+
+    /// The value of one circumstance; none if the processor has no such name, or nothing is pinned.
+    fn value(&self, field: Circumstance) -> Option<String> {
+        match field {
+            Circumstance::Torch => Some(self.torch.clone()),
+            Circumstance::Architecture => Some(self.architecture.clone()),
+            Circumstance::Device => Some(self.device.clone()),
+            Circumstance::CpuVendor => self.cpu_vendor.clone(),
+            Circumstance::CpuCapability => Some(self.cpu_capability.clone()),
+            Circumstance::MklCbwr => self.mkl_cbwr.clone(),
+            Circumstance::OnednnMaxCpuIsa => self.onednn_max_cpu_isa.clone(),
+            Circumstance::Threads => Some(self.threads.to_string()),
+        }
+    }
+}
+
+/// A part of a [`Fingerprint`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circumstance {
+    /// [`Fingerprint::torch`].
+    Torch,
+    /// [`Fingerprint::architecture`].
+    Architecture,
+    /// [`Fingerprint::device`].
+    Device,
+    /// [`Fingerprint::cpu_vendor`].
+    CpuVendor,
+    /// [`Fingerprint::cpu_capability`].
+    CpuCapability,
+    /// [`Fingerprint::mkl_cbwr`].
+    MklCbwr,
+    /// [`Fingerprint::onednn_max_cpu_isa`].
+    OnednnMaxCpuIsa,
+    /// [`Fingerprint::threads`].
+    Threads,
+}
+
+impl Circumstance {
+    /// Every circumstance, in the order of a fingerprint's fields.
+    const ALL: [Self; 8] = [
+        Self::Torch,
+        Self::Architecture,
+        Self::Device,
+        Self::CpuVendor,
+        Self::CpuCapability,
+        Self::MklCbwr,
+        Self::OnednnMaxCpuIsa,
+        Self::Threads,
+    ];
+}
+
+impl fmt::Display for Circumstance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Torch => "torch",
+            Self::Architecture => "architecture",
+            Self::Device => "device",
+            Self::CpuVendor => "cpu vendor",
+            Self::CpuCapability => "cpu capability",
+            Self::MklCbwr => "MKL_CBWR",
+            Self::OnednnMaxCpuIsa => "ONEDNN_MAX_CPU_ISA",
+            Self::Threads => "threads",
+        })
     }
 }
 
 /// A circumstance that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The name of the circumstance.
-    pub field: &'static str,
-    /// The value of the recording.
-    pub recorded: String,
+    /// The circumstance.
+    pub field: Circumstance,
+    /// The value of the recording; `None` if it had none, such as no pin.
+    pub recorded: Option<String>,
     /// The value of the compared run.
-    pub here: String,
+    pub here: Option<String>,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [recorded, here] = [&self.recorded, &self.here].map(|value| value.as_deref().unwrap_or("none"));
+        write!(formatter, "{}: recorded with {recorded}, here {here}", self.field)
+    }
 }
 
 #[cfg(test)]
@@ -85,8 +145,7 @@ mod tests {
             threads: 4,
         };
         let differences = fingerprint().differences(&other);
-        let told =
-            differences.iter().map(|it| format!("{}: recorded with {}, here {}", it.field, it.recorded, it.here));
+        let told = differences.iter().map(ToString::to_string);
         insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
         torch: recorded with 2.8.0, here 2.9.0
         architecture: recorded with x86_64, here aarch64

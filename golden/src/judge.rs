@@ -124,11 +124,12 @@ impl Hint for JudgeError {
 /// A tensor with the recording's bits passes; a tensor with wrong numbers fails:
 ///
 /// ```
-/// use dinov3_golden::{Difference, Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
+/// use dinov3_golden::{Circumstance, Difference, Expectation, GoldenSet, Judge, NameRules, Outcome, Precision, TensorView};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let golden = GoldenSet::open("sets/micro".as_ref())?;
-/// let difference = Difference { field: "device", recorded: "cpu".to_owned(), here: "npu".to_owned() };
+/// let [recorded, here] = ["cpu", "npu"].map(|device| Some(device.to_owned()));
+/// let difference = Difference { field: Circumstance::Device, recorded, here };
 /// let elsewhere = Expectation::Yardstick { differences: vec![difference] };
 /// let mut judge = Judge::new(&golden, Precision::Fp32, elsewhere, NameRules::NONE)?;
 ///

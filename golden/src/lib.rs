@@ -33,7 +33,7 @@ pub mod writer;
 mod ulp;
 
 pub use digest::{Digest, Stats, digest, sha256_hex};
-pub use fingerprint::{Difference, Fingerprint};
+pub use fingerprint::{Circumstance, Difference, Fingerprint};
 pub use judge::{
     Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, Reason, SetJudgement,
     judge_set,

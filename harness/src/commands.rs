@@ -1,4 +1,4 @@
-//! The commands, each from its arguments to an exit code.
+//! The commands. Each turns its arguments into an exit code.
 
 mod config;
 mod data;
@@ -17,10 +17,10 @@ use dinov3_suites::defects;
 use crate::cli::Command;
 use crate::failure::{EnvironmentFailure, Result};
 
-/// Runs a command; gives the exit code.
+/// Runs a command and gives the exit code.
 ///
 /// # Errors
-/// For wrong input, output that cannot be written, and an environment that lacks something.
+/// If the input is wrong, the output cannot be written, or the environment lacks something.
 pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Run(args) => run::run(args),
@@ -33,7 +33,7 @@ pub fn run(command: Command) -> Result<i32> {
     }
 }
 
-/// Prints what can be planted.
+/// Prints the table of planted defects.
 ///
 /// # Errors
 /// When standard output takes no more.
@@ -42,15 +42,15 @@ pub fn plants() -> Result<i32> {
     Ok(exit::PASS)
 }
 
-/// Prints data, byte for byte. `anstream` would take what looks like a terminal's codes out of it, U+007F for one.
+/// Prints data, byte for byte. `anstream` would remove everything that looks like a terminal code, such as U+007F.
 ///
 /// # Errors
-/// When standard output takes no more; a closed pipe is no error.
+/// If standard output cannot be written. A closed pipe is no error.
 pub fn print(text: &str) -> Result<()> {
     print_to(&mut std::io::stdout(), text)
 }
 
-/// Prints a text in colour where standard output is a terminal.
+/// Prints a text, in colour if standard output is a terminal.
 ///
 /// # Errors
 /// As [`print`].
@@ -73,7 +73,7 @@ fn print_table(table: &TextTable) -> Result<()> {
     print_in_colour(&terminal::table(table, width))
 }
 
-/// Where golden sets are: the folders given, or what `DINOV3_GOLDEN` names, or the sets that this program came with.
+/// The folders of golden sets: those given, or the value of `DINOV3_GOLDEN`, or the sets of this repository.
 fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>, EnvironmentFailure> {
     if !given.is_empty() {
         return Ok(given);
@@ -84,7 +84,7 @@ fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>, EnvironmentFailure>
     }
 }
 
-/// Where this repository's sets may be: below the current folder, or where the program was built.
+/// The places to look for this repository's sets: below the current folder, and the folder of the build.
 fn own_places() -> [PathBuf; 2] {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
     let repository = built_in.parent().unwrap_or(built_in);

@@ -1,4 +1,4 @@
-//! A report, on its way to wherever it is wanted.
+//! The destinations of a report.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,22 @@ use crate::cli::OutputArgs;
 use crate::failure::Result;
 use crate::{commands, destination};
 
-/// Where a report goes, and in which language. Each file can be written, as far as can be told.
+/// The destinations of a report, and its language. Each file can be written, as far as can be told beforehand.
 #[derive(Debug)]
 pub struct Output {
-    /// Files; their endings give the formats.
+    /// The files. Their endings give the formats.
     pub reports: Vec<PathBuf>,
-    /// The form in which standard output gets the report.
+    /// The format of the report on standard output.
     pub format: Option<Format>,
     /// The language.
     pub lang: Lang,
 }
 
 impl Output {
-    /// What the arguments ask for.
+    /// The destinations that the arguments name.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     pub fn of(args: OutputArgs) -> Result<Self> {
         let OutputArgs { report: reports, format, lang } = args;
         for path in &reports {
@@ -34,7 +34,7 @@ impl Output {
         Ok(Self { reports, format, lang })
     }
 
-    /// The terminal beside it: what a program reads goes to standard output alone.
+    /// The terminal for people. It is standard error if the report goes to standard output.
     pub fn terminal(&self) -> Box<dyn Reporter> {
         let reported = !self.reports.is_empty() || self.format.is_some();
         match self.format {
@@ -43,10 +43,10 @@ impl Output {
         }
     }
 
-    /// Writes and prints the report wherever it is wanted; the first failure is returned after everything was tried.
+    /// Writes and prints the report to all destinations. Tries all of them before it returns the first failure.
     ///
     /// # Errors
-    /// When a file or standard output cannot be written.
+    /// If a file or standard output cannot be written.
     pub fn deliver(&self, report: &RunReport, terminal: &mut dyn Reporter) -> Result<()> {
         let mut delivered = Ok(());
         for path in &self.reports {
@@ -65,10 +65,10 @@ impl Output {
     }
 }
 
-/// Hands an event to whoever shows it.
+/// Hands an event to a reporter.
 ///
 /// # Errors
-/// When it cannot be shown.
+/// If the reporter fails.
 pub fn tell(reporter: &mut dyn Reporter, event: &Event) -> Result<()> {
     reporter.event(event).map_err(|error| {
         Words::new("the results cannot be shown")

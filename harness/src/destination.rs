@@ -1,4 +1,4 @@
-//! `--report FILE`, before the work whose result it is to hold.
+//! `--report FILE`: checks before the work begins.
 
 use std::io;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use dinov3_reports::format_of;
 use dinov3_reports::write::WriteError;
 
-/// Makes sure, as far as can be told beforehand, that a report can be written to `path`: minutes of work must not end in
-/// a misspelt name. Leaves nothing behind; folders that are missing are made when the report is written.
+/// Checks, as far as possible beforehand, that a report can be written to `path`, so that minutes of work do not end in a misspelt name. Leaves
+/// nothing behind. Missing folders are made when the report is written.
 ///
 /// # Errors
 /// As [`dinov3_reports::write_report`].
@@ -16,10 +16,10 @@ pub fn check(path: &Path) -> Result<(), WriteError> {
     check_file(path)
 }
 
-/// The same for a file whose name says nothing.
+/// The same for a file whose name does not matter.
 ///
 /// # Errors
-/// [`WriteError::Io`] where no file of that name can be made.
+/// [`WriteError::Io`] if no file of that name can be made.
 pub fn check_file(path: &Path) -> Result<(), WriteError> {
     let fault = |cause: io::Error| WriteError::Io { path: path.to_owned(), cause };
     if path.is_dir() {
@@ -28,7 +28,7 @@ pub fn check_file(path: &Path) -> Result<(), WriteError> {
     let folder = nearest_folder(path).map_err(fault)?;
     match tempfile::tempfile_in(folder) {
         Ok(_) => Ok(()),
-        // The kind alone: the rest of the message is about the temporary file.
+        // Only the kind is kept, since the message is about the temporary file.
         Err(cause) => {
             Err(fault(io::Error::new(cause.kind(), format!("no file can be made in `{}`", folder.display()))))
         }

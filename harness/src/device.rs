@@ -5,10 +5,10 @@ use dinov3_torch::device::{Device, cuda_devices};
 
 use crate::failure::{EnvironmentFailure, Result, refusal};
 
-/// The device that `text` names, if this build can compute on it. Without an index, `own` is this process's.
+/// The device that `text` names, if this build can compute on it. `own` is the index for a text without one.
 ///
 /// # Errors
-/// For a name that is none (usage), or a device that is not there (environment).
+/// If the name is unknown (usage), or this machine lacks the device (environment).
 pub fn parse(text: &str, own: usize) -> Result<Device> {
     let whole = if text == "cpu" || text.contains(':') { text.to_owned() } else { format!("{text}:{own}") };
     match whole.parse().map_err(|_| no_device(text))? {

@@ -1,4 +1,4 @@
-//! What a run runs on, for its report.
+//! The environment of a run, for its report.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ pub fn tool() -> Tool {
     }
 }
 
-/// This machine, libtorch, and how it is held to reproducible arithmetic.
+/// This machine, libtorch, and the pins of its arithmetic.
 pub fn environment(judged: Judged) -> Environment {
     let cpu = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()))
         .ok()

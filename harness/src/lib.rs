@@ -1,5 +1,5 @@
-//! The command line of the harness: raw arguments become a request that cannot hold nonsense, a request is handed to the
-//! suites, and what they say becomes text, files and an exit code.
+//! The command line of the harness. It turns raw arguments into a request that cannot hold nonsense, hands the request to the suites, and
+//! turns their events into text, files and an exit code.
 
 mod cli;
 mod commands;
@@ -17,16 +17,16 @@ use dinov3_reports::exit;
 use cli::{Cli, Command};
 use failure::Result;
 
-/// Runs the command line and gives the exit code: see [`dinov3_reports::exit`].
+/// Runs the command line and gives the exit code, one of [`dinov3_reports::exit`].
 ///
 /// # Safety
-/// Only as the first statement of the program's `main`: it holds libtorch to an instruction set by changing the
-/// environment, which no other thread may read meanwhile.
+/// Call it as the first statement of the program's `main`: it holds libtorch to an instruction set by changing the environment, which no
+/// other thread may read meanwhile.
 pub unsafe fn main() -> i32 {
     let result = match Cli::try_parse() {
         Ok(cli) => {
             if matches!(&cli.command, Command::Run(args) if !args.no_pins) {
-                // SAFETY: the caller's promise; parsing arguments starts no thread and calls no libtorch.
+                // SAFETY: the caller promises it; parsing arguments starts no thread and does not call libtorch.
                 unsafe { dinov3_torch::runtime::pin(&dinov3_torch::runtime::AVX2) };
             }
             dinov3_torch::runtime::keep_freed_memory();
@@ -40,11 +40,11 @@ pub unsafe fn main() -> i32 {
     })
 }
 
-/// Help and version, which clap hands over as errors, and wrong arguments.
+/// Handles help and version, which clap reports as errors, and wrong arguments.
 fn without_command(error: &clap::Error) -> Result<i32> {
     use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand as NoCommand;
     if error.kind() == NoCommand {
-        // Nothing but the help says what is missing, and it is no data.
+        // The help says what is missing, and is no data.
         error.print()?;
         return Ok(exit::USAGE);
     }

@@ -1,4 +1,4 @@
-//! `--plant`: what it takes, and what is wrong with what it does not take.
+//! `--plant`: its values, and the errors of wrong ones.
 
 use std::ffi::OsStr;
 
@@ -11,7 +11,7 @@ use dinov3_suites::defects::{DEFECTS, NotPlanted, Plant};
 
 use crate::failure::{Result, refusal};
 
-/// The value that asks for the table of all defects, whatever else the arguments lack.
+/// The value that asks for the table of all defects, even if other arguments are missing.
 const HELP: &str = "help";
 
 /// Parses the value of `--plant`. `help` ends the parsing, as `--help` does.
@@ -37,10 +37,10 @@ pub fn is_asked_for(error: &clap::Error) -> bool {
     matches!(error.get(ContextKind::Custom), Some(ContextValue::String(text)) if text == HELP)
 }
 
-/// What is to be planted.
+/// The defect to plant.
 ///
 /// # Errors
-/// When there is no such defect, or its block is none.
+/// If there is no such defect, or no such block.
 pub fn plant(text: &str) -> Result<Plant> {
     text.parse().map_err(|error: NotPlanted| {
         let hint = match &error {
@@ -58,10 +58,10 @@ pub fn plant(text: &str) -> Result<Plant> {
     })
 }
 
-/// The suites in which `plant` can show: all of those that were asked for by `names`, and of a group those that it can show in.
+/// The suites in which `plant` can show: every suite that `names` names, and the suites of a group in which it can.
 ///
 /// # Errors
-/// When it cannot show in a suite that was asked for, or in none of a group.
+/// If it cannot show in a suite that is named, or in any suite of a group.
 pub fn shows_in(plant: &Plant, suites: Vec<&'static dyn Suite>, names: &[String]) -> Result<Vec<&'static dyn Suite>> {
     let mut kept = Vec::new();
     let mut refused = None;

@@ -1,12 +1,13 @@
 //! The reporter that gathers the events into the suites of a [`RunReport`].
 
-use crate::{Environment, Event, Gate, Reporter, RunReport, SuiteResult, Tool};
+use crate::{Environment, Event, Gate, Message, Reporter, RunReport, SuiteResult, Tool};
 use std::io;
 
 /// Gathers what the suites find out; [`Collector::report`] makes the report of it.
 #[derive(Debug, Default)]
 pub struct Collector {
     head: Option<(Tool, Environment, Vec<String>)>,
+    notes: Vec<Message>,
     suites: Vec<SuiteResult>,
     complete: bool,
 }
@@ -25,9 +26,9 @@ impl Collector {
 
     /// The report of everything collected, without what holds it; none before the run has started.
     pub fn report(self) -> Option<RunReport> {
-        let Self { head, suites, complete } = self;
+        let Self { head, notes, suites, complete } = self;
         let (tool, environment, allow_vacuous) = head?;
-        Some(RunReport { tool, environment, allow_vacuous, complete, suites })
+        Some(RunReport { tool, environment, allow_vacuous, complete, notes, suites })
     }
 
     /// The suite that is running.
@@ -65,6 +66,8 @@ impl Reporter for Collector {
                 environment.seconds = *seconds;
                 self.complete = true;
             }
+            // A set at two precisions says everything twice.
+            Event::Note { note } if !self.notes.contains(note) => self.notes.push(note.clone()),
             Event::CheckStarted { .. } | Event::Progress { .. } | Event::Note { .. } => {}
         }
         Ok(())
@@ -86,6 +89,20 @@ mod tests {
         assert_eq!(collector.gate(), expected.gate());
         // NaN equals nothing, itself included, so the texts are compared.
         assert_eq!(format!("{:?}", collector.report().unwrap()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn a_remark_is_kept_once() {
+        let report = fixture::report();
+        let mut collector = Collector::default();
+        for event in fixture::events(&report) {
+            collector.event(&event).unwrap();
+            if matches!(event, Event::Note { .. }) {
+                collector.event(&event).unwrap();
+            }
+        }
+        assert_eq!(collector.report().unwrap().notes, report.notes);
+        assert_eq!(report.notes.len(), 2);
     }
 
     #[test]

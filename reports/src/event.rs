@@ -64,7 +64,7 @@ pub enum Event {
         #[schemars(with = "number::Float")]
         seconds: f64,
     },
-    /// A remark for the person who watches; part of no report.
+    /// A remark: what is worth knowing and decides nothing.
     Note {
         /// What it says.
         note: Message,

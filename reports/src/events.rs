@@ -172,6 +172,7 @@ pub fn of_report(report: &RunReport) -> Vec<Event> {
         let (suite, sections, seconds) = (suite.suite.clone(), suite.sections.clone(), suite.seconds);
         events.push(Event::SuiteFinished { suite, sections, seconds });
     }
+    events.extend(report.notes.iter().map(|note| Event::Note { note: note.clone() }));
     let (threads, seconds) = (report.environment.threads, report.environment.seconds);
     events.push(Event::RunFinished { gate: report.gate(), threads, seconds });
     events

@@ -43,8 +43,18 @@ pub(crate) fn report() -> RunReport {
         },
         allow_vacuous: Vec::new(),
         complete: true,
+        notes: vec![remark(Remark::StoredCrops), remark(unusable())],
         suites: vec![layers(), reduce_op()],
     }
+}
+
+fn remark(remark: Remark) -> Message {
+    Judging::Remark { set: "micro".to_owned(), remark }.into()
+}
+
+fn unusable() -> Remark {
+    let reason = Damage::Broken { format: "PNG".to_owned(), why: "CRC error: expected 0x1".to_owned() };
+    Remark::Unusable { image: "train/n01440764/a.JPEG".to_owned(), reason }
 }
 
 /// The id, title and golden set of a check.
@@ -240,11 +250,6 @@ pub(crate) fn events(report: &RunReport) -> Vec<Event> {
                 events.push(Event::CheckStarted { id, title, steps: Some(2) });
                 events.push(Event::Progress { done: 1 });
                 events.push(Event::CheckFinished { check });
-            }
-            Event::RunFinished { .. } => {
-                let (set, remark) = ("micro".to_owned(), Remark::StoredCrops);
-                events.push(Event::Note { note: Judging::Remark { set, remark }.into() });
-                events.push(event);
             }
             event => events.push(event),
         }

@@ -2,7 +2,7 @@
 
 mod old;
 
-use crate::{Counts, Environment, Gate, Lang, RunReport, SCHEMA_VERSION, SuiteResult, Tool};
+use crate::{Counts, Environment, Gate, Lang, Message, RunReport, SCHEMA_VERSION, SuiteResult, Tool};
 use crate::{Place, RenderError, Rendered, Renderer};
 use dinov3_ground::{Hint, Hints};
 use schemars::JsonSchema;
@@ -71,6 +71,8 @@ pub(crate) struct Document<'a> {
     allow_vacuous: &'a [String],
     /// Whether the run came to its end. What is known of one that was cut short cannot count as passed.
     complete: bool,
+    /// What there was to remark, such as an image that cannot be used; each remark once.
+    notes: &'a [Message],
     /// The suites, in the order in which they ran.
     suites: &'a [SuiteResult],
 }
@@ -95,6 +97,7 @@ pub fn to_json(report: &RunReport) -> Result<String, serde_json::Error> {
         environment: &report.environment,
         allow_vacuous: &report.allow_vacuous,
         complete: report.complete,
+        notes: &report.notes,
         suites: &report.suites,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")

@@ -52,6 +52,7 @@ pub fn markdown(report: &RunReport, lang: Lang, images: Option<&str>) -> String 
     let mut page = Page { text: String::new(), lang };
     head::head(&mut page, report);
     head::failures(&mut page, report);
+    head::notes(&mut page, report);
     page.heading("##", Label::Environment);
     page.block(table::table(&head::environment(report, lang)));
     let pictures = Pictures { files: &svg::plot_files(report), folder: images };

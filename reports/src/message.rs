@@ -10,20 +10,24 @@ mod own;
 mod pen;
 mod reason;
 mod reduce;
+mod remark;
 mod run;
 mod section;
+mod tally;
 mod vocabulary;
 
 pub(crate) use count::Count;
-pub use judging::{Backward, Judging, Remark, Tally};
+pub use judging::{Backward, Judging};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
 pub use own::{Explanation, Measure, OwnDefect};
 pub use pen::Pen;
-pub use reason::{Difference, Reason};
+pub use reason::{Circumstance, Difference, Reason};
 pub use reduce::{Multiplies, Op, Reduce, Values};
+pub use remark::{Damage, Remark};
 pub use run::Run;
 pub use section::{Network, Sections, Side};
+pub use tally::Tally;
 pub use vocabulary::{Metric, Outcome, Precision, Stage};
 
 use crate::Lang;

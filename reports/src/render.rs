@@ -1,7 +1,8 @@
 //! The formats of reports: one slice, from which the command line, its help and the files follow.
 
-use crate::{Lang, RunReport, csv, json, junit, markdown, svg};
+use crate::{Lang, RunReport, csv, json, junit, markdown};
 use dinov3_ground::{Hint, Hints, list};
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -49,21 +50,20 @@ impl From<String> for Rendered {
     }
 }
 
-/// A report could not be rendered.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// As JSON.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// As JUnit.
-    #[error(transparent)]
-    Junit(#[from] quick_junit::SerializeError),
-    /// As CSV.
-    #[error(transparent)]
-    Csv(#[from] ::csv::Error),
-    /// A plot.
-    #[error(transparent)]
-    Plot(#[from] svg::SvgError),
+/// A report could not be rendered: the error of the library that renders it. It is no `Error` itself, so that each of those becomes one.
+#[derive(Debug)]
+pub struct RenderError(Box<dyn Error + Send + Sync>);
+
+impl<E: Error + Send + Sync + 'static> From<E> for RenderError {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
 }
 
 /// One of [`RENDERERS`].

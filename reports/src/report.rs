@@ -1,14 +1,39 @@
 //! The report of a whole run: the JSON document, and what every renderer reads.
 
 use crate::message::{Message, Pen, Say};
-use crate::{Check, Section, number};
+use crate::{Check, Lang, Section, number};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the JSON form of [`RunReport`]. A change that an older reader would misread gets the next number.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// Everything that a run found out.
+/// Everything that a run found out. [`crate::Collector`] makes one of the events of a run, [`crate::json`] keeps it, and
+/// [`crate::RENDERERS`] show it:
+///
+/// ```
+/// use dinov3_reports::{Gate, Lang, json, markdown};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/json/tests/schema-1.json");
+/// let report = json::from_json(&std::fs::read_to_string(file)?)?;
+/// assert_eq!(report.gate(), Gate::Fail);
+///
+/// // What makes the run fail, and the figure that decided.
+/// for check in report.checks().filter(|check| report.gates_as_failure(check)) {
+///     let why = check.line().map(|line| line.plain(Lang::En)).unwrap_or_default();
+///     let figure = check.figures.first().map(|figure| figure.value);
+///     println!("{}: {why} ({figure:?})", check.id);
+/// }
+///
+/// // A page for people, in any language; as JSON it comes back to the last bit.
+/// let page = markdown::markdown(&report, Lang::Zh, None);
+/// assert!(page.starts_with("# dinov3-harness：失败"));
+/// let text = json::to_json(&report)?;
+/// assert_eq!(json::to_json(&json::from_json(&text)?)?, text);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct RunReport {
     /// The program that ran.
@@ -19,6 +44,9 @@ pub struct RunReport {
     pub allow_vacuous: Vec<String>,
     /// Whether the run came to its end. What is known of one that was cut short cannot count as passed.
     pub complete: bool,
+    /// What there was to remark, such as an image that cannot be used; each remark once.
+    #[serde(default)]
+    pub notes: Vec<Message>,
     /// The suites, in the order in which they ran.
     pub suites: Vec<SuiteResult>,
 }
@@ -141,16 +169,16 @@ pub struct SuiteResult {
 }
 
 impl SuiteResult {
-    /// `layers (precision)`, or `layers` where there is no group.
-    pub fn name_and_group(&self) -> String {
-        name_and_group(&self.suite, self.group.as_deref())
+    /// The suite and its group; see [`name_and_group`].
+    pub(crate) fn name_and_group(&self, lang: Lang) -> String {
+        name_and_group(&self.suite, self.group.as_deref(), lang)
     }
 }
 
-/// `layers (precision)`, or `layers` where there is no group.
-pub(crate) fn name_and_group(suite: &str, group: Option<&str>) -> String {
+/// `layers (precision)`, or `layers` where there is no group. Both are names that the command line takes, the same in all languages.
+pub(crate) fn name_and_group(suite: &str, group: Option<&str>, lang: Lang) -> String {
     match group {
-        Some(group) => format!("{suite} ({group})"),
+        Some(group) => format!("{suite}{}{group}{}", lang.of(" (", "（"), lang.of(")", "）")),
         None => suite.to_owned(),
     }
 }

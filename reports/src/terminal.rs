@@ -118,7 +118,7 @@ impl<W: Write> Reporter for Terminal<W> {
         ignore_broken_pipe(match event {
             Event::RunStarted { tool, environment, .. } => self.lines(&line::run(tool, environment, self.manner)),
             Event::SuiteStarted { suite, group, proves, planned } => {
-                let name = crate::report::name_and_group(suite, group.as_deref());
+                let name = crate::report::name_and_group(suite, group.as_deref(), self.manner.lang);
                 self.suite_started(&name, proves, planned)
             }
             Event::CheckStarted { id, title: _, steps } => {

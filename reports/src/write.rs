@@ -150,17 +150,11 @@ mod tests {
                 _ => assert_eq!(text, render(&report, format, Lang::En).unwrap()),
             }
         }
-        assert_eq!(
-            files(&folder.path().join("new/folder")),
-            [
-                "a report.csv",
-                "a report.json",
-                "a report.md",
-                "a report.tensors.csv",
-                "a report.xml",
-                "a report_files/error-growth-vit_small.svg"
-            ]
-        );
+        let mut expected: Vec<String> =
+            Format::all().map(|format| format!("a report{}", format.renderer().ending())).collect();
+        expected.push("a report_files/error-growth-vit_small.svg".to_owned());
+        expected.sort();
+        assert_eq!(files(&folder.path().join("new/folder")), expected);
     }
 
     /// The link in the page is the path of the picture.

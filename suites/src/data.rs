@@ -1,7 +1,7 @@
 //! Suite `data`: random streams, augmentation, masks, samplers and tables, against what the reference drew and wrote.
 //!
-//! Nothing here is rounded but what the reference itself computes in floating point, and none of it runs on an accelerator: the
-//! same integers are expected on every machine.
+//! Only values that the reference itself computes in floating point are rounded, and nothing runs on an accelerator, so every machine has to
+//! give the same integers.
 
 mod loaders;
 mod parameters;
@@ -48,7 +48,7 @@ impl Judging for Data {
         Ok(Vec::new())
     }
 
-    /// None of it is computed by libtorch.
+    /// libtorch computes nothing here, so the bits of the recording are expected everywhere.
     fn expectation(&self, _recorded: &Fingerprint, _here: &Fingerprint) -> Expectation {
         Expectation::Identical
     }
@@ -73,7 +73,7 @@ impl Judging for Data {
     }
 }
 
-/// Streams seeded by the recipe's seed plus `more`.
+/// Streams that are seeded with the recipe's seed plus `more`.
 fn seeded(set: &GoldenSet, more: u32) -> Result<Streams, SuiteError> {
     let seed = set.manifest().recipe.seed;
     let small = u32::try_from(seed).ok().and_then(|seed| seed.checked_add(more));

@@ -1,9 +1,8 @@
-//! Planted defects: our own trainer broken on purpose, one known way at a time, and all of it from outside.
+//! Planted defects: the trainer broken on purpose, in one known way at a time, from outside.
 //!
 //! A check that cannot fail proves nothing. Each [`Defect`] is a mistake that a port of DINOv3 has made or could make, with the suite, the
-//! golden set and the tensor that must name it first. The trainer knows none of them: a [hook](dinov3_vit::hook) puts a wrong tensor or
-//! number in the place of the right one; what is neither is a changed config, another part of the trainer, or a group of ranks that wraps
-//! the real one.
+//! golden set and the tensor that must name it first. The trainer knows none of them. A [hook](dinov3_vit::hook) replaces a tensor or a
+//! number; other defects change the config, replace a part of the trainer, or wrap the group of ranks.
 
 mod block;
 mod caught;
@@ -37,29 +36,29 @@ pub use table::{help, table};
 pub struct Defect {
     /// The name on the command line.
     pub name: &'static str,
-    /// What is broken, in one sentence.
+    /// The broken part, in one sentence.
     pub breaks: &'static str,
-    /// Where it sits.
+    /// The site.
     pub site: Site,
-    /// How it is planted.
+    /// The way in which it is planted.
     pub how: How,
-    /// What must name it first.
+    /// The tensor or the checks that must name it first.
     pub caught_by: CaughtBy,
 }
 
-/// Where a defect sits.
+/// The site of a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Site {
-    /// In one block, of the student and of the teachers alike.
+    /// One block, of the student and of the teachers alike.
     Block,
-    /// In the training step, outside of its blocks.
+    /// The training step, outside of the blocks.
     Step,
-    /// In the collectives of ranks.
+    /// The collectives of ranks.
     Collectives,
 }
 
 impl Site {
-    /// All of them, in the order of the help.
+    /// All sites, in the order of the help.
     pub const ALL: [Site; 3] = [Site::Block, Site::Step, Site::Collectives];
 
     /// The names of the suites in which such a defect can show.
@@ -82,18 +81,18 @@ impl fmt::Display for Site {
     }
 }
 
-/// How a defect is planted.
+/// The way in which a defect is planted.
 #[derive(Clone, Copy)]
 pub enum How {
-    /// These operands, `path:key`, become others; in a block, the path is counted from the block on.
+    /// The operands `path:key` get other values. Paths in a block are relative to the block.
     Operands(&'static [&'static str], fn(f64) -> f64),
-    /// A hook of its own.
+    /// A hook of the defect's own replaces tensors.
     Hook(fn(&Scope) -> Box<dyn Hook>),
-    /// The config of the run is changed.
+    /// The config of the run changes.
     Config(fn(&mut SslConfig)),
-    /// The trainer is made of another part.
+    /// Another part takes the place of the trainer's.
     Parts(fn(&mut Parts)),
-    /// The ranks are wrapped.
+    /// A wrapper takes the place of the group of ranks.
     Group(fn(Arc<dyn Group>) -> Arc<dyn Group>),
 }
 
@@ -114,18 +113,18 @@ impl fmt::Debug for How {
     }
 }
 
-/// What a hook of a defect is made for.
+/// The run that a defect's hook is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
     /// The index of the broken block.
     pub block: usize,
     /// The config of the run.
     pub config: &'a SslConfig,
-    /// How many ranks take the step together.
+    /// The number of ranks that take the step together.
     pub ranks: usize,
 }
 
-/// The defect of this name.
+/// The defect with this name.
 pub fn named(name: &str) -> Option<&'static Defect> {
     DEFECTS.iter().find(|defect| defect.name == name)
 }

@@ -1,4 +1,4 @@
-//! What keeps a suite from judging.
+//! Errors that keep a suite from judging.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::reduce_op::RanksError;
 
-/// Why a suite could not judge. Every one of these is about what it was given, not about the candidate's numbers.
+/// The reason why a suite could not judge. Every reason is about the input of the suite, and none about the candidate's numbers.
 #[derive(Debug, Error)]
 pub enum SuiteError {
     /// A golden or candidate set cannot be read.
@@ -35,15 +35,15 @@ pub enum SuiteError {
     /// There is nothing to judge against.
     #[error("no golden set {wanted} under {}", listed(.roots))]
     NoSet {
-        /// Which one was looked for.
+        /// The set that was looked for.
         wanted: String,
-        /// Where.
+        /// The folders that were searched.
         roots: Vec<PathBuf>,
     },
     /// The suite `reduce-op` has nothing to do.
     #[error("there is nothing for the suite `reduce-op` to do: {why}")]
     NothingToReduce {
-        /// Why not.
+        /// The reason.
         why: &'static str,
     },
     /// No set is one that the suite judges.
@@ -51,10 +51,10 @@ pub enum SuiteError {
     NothingFor {
         /// The suite.
         suite: &'static str,
-        /// Where it looked.
+        /// The folders that were searched.
         roots: Vec<PathBuf>,
     },
-    /// The candidate's first step began elsewhere.
+    /// The candidate's first step began from another state.
     #[error("the candidate `{set}` did not start from the golden set's `{tensor}` of {file}")]
     OtherStart {
         /// The set.
@@ -89,7 +89,7 @@ pub enum SuiteError {
         /// Why.
         source: NoSuchBlock,
     },
-    /// A set of a later stage says nothing of the steps that it recorded.
+    /// A set of a later stage does not tell the steps that it recorded.
     #[error("the golden set `{set}` does not say which steps it recorded")]
     NoSteps {
         /// The set.
@@ -118,7 +118,7 @@ pub enum SuiteError {
         set: String,
         /// The tensor.
         input: String,
-        /// What is wrong with it.
+        /// The defect of the input.
         reason: String,
     },
     /// A tensor could not be compared at all.
@@ -127,16 +127,16 @@ pub enum SuiteError {
     /// A collective failed.
     #[error("{0}")]
     Group(#[from] GroupError),
-    /// The trainer could not take a step that is no golden set's.
+    /// The trainer could not take a step outside of any golden set.
     #[error("a training step on several ranks failed: {0}")]
     Steps(TrainError),
-    /// The ranks that a suite needs could not be had.
+    /// The ranks that a suite needs are not available.
     #[error("{0}")]
     Ranks(#[from] RanksError),
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
-    /// A listener failed.
+    /// A reporter failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),
 }
@@ -173,7 +173,7 @@ impl Hint for SuiteError {
 }
 
 impl SuiteError {
-    /// Whether the suite was asked in vain: a group may be run on what is for one of its members.
+    /// Whether the suite has nothing to do. A group may run on sets that are for one of its members only.
     pub fn is_idle(&self) -> bool {
         matches!(self, Self::NothingFor { .. } | Self::NothingToReduce { .. })
     }

@@ -1,6 +1,7 @@
 //! What the suites share that hold tensors against golden sets: the choice of sets, the judgement of every tensor as it appears,
 //! and the events that tell of it.
 
+pub mod by_layer;
 mod cases;
 mod findings;
 mod hook;

@@ -1,10 +1,8 @@
-//! The suites: each compares, measures or judges one thing, emits events while it works, and knows nothing of who
-//! listens.
+//! The suites. Each compares, measures or judges one thing, emits events while it works, and knows nothing of its listeners.
 //!
 //! [`SUITES`] is the slice of all suites. A [`Session`] owns the ranks of a run; each suite plans what it does for a [`Request`]
-//! before anything is printed, and emits [`Event`](dinov3_reports::Event)s when rank 0 leads it. What is wrong with the candidate
-//! is a failing check; what keeps a suite from judging at all (a damaged golden set, a candidate of another recipe) is a
-//! [`SuiteError`].
+//! before anything is printed, and emits [`Event`](dinov3_reports::Event)s when rank 0 leads it. A wrong candidate is a failing check. A
+//! [`SuiteError`] keeps a suite from judging at all: a damaged golden set, a candidate of another recipe.
 
 pub mod data;
 pub mod defects;

@@ -1,8 +1,8 @@
 //! Suite `reduce-op`: SUM, PREMUL_SUM and AVG on real collectives, against exact sums.
 //!
-//! FSDP2 reduces gradients by PREMUL_SUM at factor 1, and ports substitute SUM for it. That is right only at factor 1, and a check made only
-//! there passes on a backend that never had the op: so every factor is tried, and the result held against a sum that is exact. Each rank
-//! computes what all ranks sent, and judges its own result; rank 0 gathers the findings and tells of them.
+//! FSDP2 reduces gradients by PREMUL_SUM at factor 1, and ports substitute SUM for it. The substitution is right only at factor 1, and a check
+//! at factor 1 alone passes on a backend without the op. Therefore the suite tries every factor, and holds each result against an exact sum.
+//! Each rank computes the tensors of all ranks and judges its own result; rank 0 gathers the findings and reports them.
 
 mod checks;
 mod exact;
@@ -35,8 +35,8 @@ use values::drawn_factor;
 
 pub use workers::{RanksError, Workers, work};
 
-/// For how long a collective waits for the others: in a small world they are still at work while those of a larger one wait. A rank that
-/// is gone is noticed at once over Gloo, and by then over any backend.
+/// The time that a collective waits for the other ranks. Ranks of a small world are still at work while those of a larger one wait. A rank
+/// that is gone is noticed at once over Gloo, and within this time over any backend.
 pub fn patience(profile: Profile) -> Duration {
     match profile {
         Profile::Quick => Duration::from_secs(120),
@@ -55,35 +55,35 @@ pub(crate) const INFO: SuiteInfo = SuiteInfo {
     ranks: Part::Judged,
 };
 
-/// What to run.
+/// The request to this suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// How much.
+    /// The amount of work.
     pub profile: Profile,
-    /// What carries the collectives, by its name or by the path of its plugin: see [`Backend::named`].
+    /// The backend: its name, or the path of its plugin, as in [`Backend::named`].
     pub backend: String,
-    /// Which device of this machine; unless given, the one of the rank's number on it.
+    /// The index of the device on this machine. Default: the rank's number on the machine.
     pub device: Option<usize>,
-    /// How the group comes by PREMUL_SUM; as the backend has it unless given.
+    /// The way to get PREMUL_SUM. Default: the backend's.
     pub premul: Option<PremulSum>,
     /// A defect planted in the collectives that are judged.
     pub plant: Option<Plant>,
-    /// Of the numbers that look random, and of the factor.
+    /// The seed of the random numbers and of the drawn factor.
     pub seed: u64,
 }
 
-/// What the suite makes up is the same in every run, so that a failure can be had again.
+/// The seed of every run, so that a failure can be repeated.
 const SEED: u64 = 20_251_125;
 
 impl Request {
-    /// What `request` asks of this suite.
+    /// The part of `request` for this suite.
     fn of(request: &crate::Request) -> Result<Self, SuiteError> {
         let nothing = |why| SuiteError::NothingToReduce { why };
         let (device, plant) = match request.source {
             Source::Candidate(_) => return Err(nothing("it judges no recordings")),
             Source::Trainer { device, plant } => (device, plant),
         };
-        // Without ranks, the suite starts some, each for the device of its own number.
+        // A run without ranks starts some, each for the device of its own number.
         let device = match device {
             Device::Cuda(index) | Device::Plugin { index, .. } if launch::is_a_rank() => Some(index),
             _ => None,
@@ -98,16 +98,16 @@ impl Request {
         })
     }
 
-    /// The ranks of a run, to be judged.
+    /// The ranks of a run, which the suite judges.
     fn tested_by<'a>(&self, ranks: &'a session::Ranks) -> Ranks<'a> {
         let tested = GroupOptions { timeout: patience(self.profile), ..ranks.tensors };
         Ranks { all: &ranks.all, tested }
     }
 
-    /// How the ranks exchange what is judged; `local_rank` counts them on this machine.
+    /// The options of the group that is judged. `local_rank` counts the ranks on this machine.
     ///
     /// # Errors
-    /// When there is no such backend here.
+    /// If this build or this machine has no such backend.
     pub fn group_options(&self, local_rank: usize) -> Result<GroupOptions, Failure> {
         let backend = Backend::named(&self.backend, self.device.unwrap_or(local_rank))?;
         let options = GroupOptions::over(backend, patience(self.profile));
@@ -118,9 +118,9 @@ impl Request {
 /// Ranks to run on, seen from one of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Ranks<'a> {
-    /// All of them. What they find out goes over this group, not over the one that is judged.
+    /// The group of all ranks. Findings go over this group, not over the one that is judged.
     pub all: &'a ProcessGroup,
-    /// How they exchange what is judged.
+    /// The options of the group that is judged.
     pub tested: GroupOptions,
 }
 
@@ -143,12 +143,12 @@ impl Suite for ReduceOp {
     }
 }
 
-/// Where the ranks are.
+/// The origin of the ranks.
 #[derive(Debug)]
 enum Place {
-    /// Those of the run.
+    /// The ranks of the run.
     Ranks,
-    /// They are started for the suite.
+    /// Ranks that the suite starts.
     Workers(Workers),
 }
 
@@ -182,13 +182,13 @@ impl Plan for Reductions {
 /// Runs the suite on ranks that are started for it. A result that is wrong is a failing check.
 ///
 /// # Errors
-/// When the ranks cannot be started, one of them fails, and when `reporter` does.
+/// If the ranks cannot be started, one of them fails, or `reporter` fails.
 pub fn run(request: &Request, workers: &Workers, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
     let plan = Reductions { asked: request.clone(), place: Place::Workers(workers.clone()) };
     Session::alone().lead(&[(INFO, Box::new(plan))], reporter)
 }
 
-/// What ranks other than 0 do while that one runs the suite.
+/// The part of ranks other than 0.
 fn take_part(request: &Request, ranks: Ranks<'_>) -> Result<(), SuiteError> {
     let worlds = Tested::split(request, ranks)?;
     for (call, format) in blocks() {
@@ -239,13 +239,13 @@ fn blocks() -> impl Iterator<Item = (Call, Format)> {
     Call::ALL.into_iter().flat_map(|call| FORMATS.map(|format| (call, format)))
 }
 
-/// A world: some ranks, and this is one of them.
+/// A world: some ranks, this one among them.
 struct Tested {
-    /// What is judged.
+    /// The group that is judged.
     group: Arc<dyn Group>,
-    /// What carries it.
+    /// The backend of that group.
     backend: Backend,
-    /// The same ranks, connected by what is not.
+    /// The same ranks, connected over Gloo for their findings.
     control: ProcessGroup,
 }
 
@@ -271,7 +271,7 @@ impl Tested {
     }
 }
 
-/// The outcomes of all worlds that this rank is in; `told` how many there are after each.
+/// The outcomes of all worlds that this rank is in. `told` gets the number of finished worlds after each.
 fn measure_all(
     request: &Request,
     worlds: &[Tested],

@@ -1,4 +1,4 @@
-//! What a run asks of the suites.
+//! The request of a run to the suites.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,22 +9,22 @@ use dinov3_torch::device::Device;
 
 use crate::defects::Plant;
 
-/// What to judge, against what, and over what ranks exchange tensors.
+/// The tensors to judge, the golden sets, and the exchange between ranks.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Golden sets, or folders of them.
     pub golden: Vec<PathBuf>,
-    /// How much.
+    /// The amount of work.
     pub profile: Profile,
-    /// Whose tensors.
+    /// The tensors to judge.
     pub source: Source,
-    /// What ranks exchange tensors over: see [`Backend::named`]. Default: what belongs to the trainer's device.
+    /// The backend, as in [`Backend::named`]. Default: the backend of the trainer's device.
     pub backend: Option<String>,
-    /// How a group comes by PREMUL_SUM. Default: as the backend has it.
+    /// The way to get PREMUL_SUM. Default: the backend's.
     pub premul: Option<PremulSum>,
-    /// This process's number among the ranks of its machine; 0 where it is none.
+    /// The number of this process among the ranks of its machine; 0 if it is no rank.
     pub local_rank: usize,
-    /// What a suite starts as ranks where it needs some and there are none.
+    /// The program that a suite starts as ranks if it needs some and the run has none.
     pub worker: Worker,
 }
 
@@ -37,27 +37,27 @@ pub struct Worker {
     pub arguments: Vec<OsString>,
 }
 
-/// Whose tensors are judged.
+/// The tensors to judge.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// Our own trainer's.
+    /// Those of the trainer.
     Trainer {
-        /// Where it computes.
+        /// The device.
         device: Device,
         /// A defect planted on purpose.
         plant: Option<Plant>,
     },
-    /// Those of a set, or of a folder of sets, recorded elsewhere.
+    /// Those of a set, or a folder of sets, that was recorded elsewhere.
     Candidate(PathBuf),
 }
 
 impl Request {
-    /// Whether `source` is the reference, as golden sets under these roots recorded it; without ranks.
+    /// A request to judge `source` against the golden sets under these roots, without ranks.
     pub fn of_sets(golden: Vec<PathBuf>, profile: Profile, source: Source) -> Self {
         Self { golden, profile, source, backend: None, premul: None, local_rank: 0, worker: Worker::default() }
     }
 
-    /// Where the trainer computes.
+    /// The trainer's device.
     pub fn device(&self) -> Device {
         match &self.source {
             Source::Trainer { device, .. } => *device,
@@ -65,7 +65,7 @@ impl Request {
         }
     }
 
-    /// What is planted, if anything is.
+    /// The planted defect, if there is one.
     pub fn plant(&self) -> Option<Plant> {
         match &self.source {
             Source::Trainer { plant, .. } => *plant,
@@ -73,21 +73,21 @@ impl Request {
         }
     }
 
-    /// The name or path of what ranks exchange tensors over.
+    /// The name or path of the backend.
     pub fn backend_name(&self) -> &str {
         match (&self.backend, self.device()) {
             (Some(name), _) => name,
             (None, Device::Cpu) => "gloo",
             (None, Device::Cuda(_)) => "nccl",
-            // A plugin's path names its backend, so that its kind alone is refused.
+            // The path of a plugin names its backend. A kind of device alone is refused.
             (None, device) => device.kind(),
         }
     }
 
-    /// What ranks exchange tensors over.
+    /// The backend.
     ///
     /// # Errors
-    /// When it is not here, or is none.
+    /// If this build or this machine has no such backend.
     pub fn backend(&self) -> Result<Backend, Failure> {
         let own = self.device().index().unwrap_or(self.local_rank);
         Backend::named(self.backend_name(), own)

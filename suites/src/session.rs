@@ -1,7 +1,9 @@
-//! The ranks of a run, and its suites one after another: rank 0 leads, the others do what it says.
+//! The ranks of a run, and its suites one after another. Rank 0 leads; the other ranks follow.
 
 mod channel;
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use dinov3_ranks::{
@@ -15,30 +17,33 @@ use crate::reduce_op::RanksError;
 use crate::suite::{self, Plan, SuiteInfo};
 use crate::{Request, SuiteError};
 
-/// For how long the others wait for rank 0's next word: it may have suites of its own to run. A rank that dies is noticed at once.
+/// The time that the other ranks wait for rank 0's next word. Rank 0 may run suites without them; a rank that dies is noticed at once.
 const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// For how long a trainer's collective waits for the others, which are at the same step: not every backend notices a death before.
+/// The time that a trainer's collective waits for the other ranks, which are at the same step. Not every backend notices a death earlier.
 const STEP: Duration = Duration::from_secs(30 * 60);
 
-/// The ranks of a run, if it has several, seen from this process.
+/// The time that rank 0 waits for the other ranks to hear that it failed.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The ranks of a run, seen from this process; none for a run of one process.
 #[derive(Debug)]
 pub struct Session {
     ranks: Option<Ranks>,
 }
 
-/// Ranks, connected twice.
+/// Ranks, connected by two groups.
 #[derive(Clone, Debug)]
 pub struct Ranks {
-    /// For what ranks tell each other, on the host.
+    /// The group for messages between ranks, on the host.
     pub all: ProcessGroup,
-    /// For what their trainers exchange, on the device that these compute on.
+    /// The group for the trainers' tensors, on the device of the trainers.
     pub trains: ProcessGroup,
-    /// How tensors are exchanged.
+    /// The way in which tensors are exchanged.
     pub tensors: GroupOptions,
 }
 
-/// A suite and what it does for the request of the run.
+/// A suite and its plan for the run.
 pub type Planned<'a> = (SuiteInfo, Box<dyn Plan + 'a>);
 
 impl Session {
@@ -47,10 +52,10 @@ impl Session {
         Self { ranks: None }
     }
 
-    /// The ranks of torchrun's environment; alone where this process was not started as a rank.
+    /// Joins the ranks of torchrun's environment. A process that was not started as a rank is alone.
     ///
     /// # Errors
-    /// When the environment contradicts itself, another rank does not come, or the backend does not connect the ranks.
+    /// If the environment contradicts itself, another rank does not come, or the backend does not connect the ranks.
     pub fn open(request: &Request) -> Result<Self, SuiteError> {
         if !launch::is_a_rank() {
             return Ok(Self::alone());
@@ -65,20 +70,20 @@ impl Session {
         Ok(Self { ranks: Some(Ranks { all, trains, tensors }) })
     }
 
-    /// The ranks, where there are several processes.
+    /// The ranks; `None` for a run of one process.
     pub fn ranks(&self) -> Option<&Ranks> {
         self.ranks.as_ref()
     }
 
-    /// Whether this process leads: it is rank 0, or alone.
+    /// Whether this process leads: it is rank 0 or alone.
     pub fn leads(&self) -> bool {
         self.ranks.as_ref().is_none_or(|ranks| ranks.all.rank() == 0)
     }
 
-    /// Runs suites one after another, each of whose events go to `reporter`.
+    /// Runs suites one after another. Their events go to `reporter`.
     ///
     /// # Errors
-    /// When a suite cannot judge after all, another rank is gone, or `reporter` fails.
+    /// If a suite cannot judge after all, another rank is gone, or `reporter` fails.
     pub fn lead(&self, plans: &[Planned<'_>], reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
         plans.iter().try_for_each(|(info, plan)| self.lead_one(*info, plan.as_ref(), reporter))
     }
@@ -100,10 +105,10 @@ impl Session {
         Ok(())
     }
 
-    /// Rank 0 says that the run is over, with this exit code, and waits until all have heard.
+    /// Tells the other ranks, as rank 0, that the run is over with this exit code, and waits until all have heard.
     ///
     /// # Errors
-    /// When another rank is gone.
+    /// If another rank is gone.
     pub fn end(&self, code: i32) -> Result<(), SuiteError> {
         match &self.ranks {
             Some(ranks) => {
@@ -114,10 +119,24 @@ impl Session {
         }
     }
 
-    /// Does what rank 0 says; gives its exit code.
+    /// Tells the other ranks, as rank 0, that the run ends with the exit code of an error. A rank that listens hears it. A rank that waits in
+    /// a collective of a suite does not, and sees this rank go instead. Waits five seconds at most.
+    pub fn give_up(&self, code: i32) {
+        let Some(ranks) = &self.ranks else { return };
+        let (ranks, (told, heard)) = (ranks.clone(), mpsc::channel());
+        thread::spawn(move || {
+            let all_heard = ranks.say(&Word::End(code)).and_then(|()| Ok(ranks.all.barrier()?));
+            // After [`FAREWELL`] nobody receives this.
+            let _ = told.send(all_heard);
+        });
+        // The error of this rank came first, whatever becomes of the others.
+        let _ = heard.recv_timeout(FAREWELL);
+    }
+
+    /// Follows rank 0 to the end of the run, and gives its exit code.
     ///
     /// # Errors
-    /// When another rank is gone, or this one cannot do its part.
+    /// If another rank is gone, or this rank cannot do its part.
     pub fn follow(&self, request: &Request) -> Result<i32, SuiteError> {
         let Some(ranks) = &self.ranks else { return Err(RanksError::Alone.into()) };
         loop {
@@ -138,10 +157,10 @@ impl Session {
 }
 
 impl Ranks {
-    /// Rank 0 tells the others.
+    /// Sends a word to the other ranks, as rank 0.
     ///
     /// # Errors
-    /// When a rank is gone.
+    /// If a rank is gone.
     pub fn say(&self, word: &Word) -> Result<(), SuiteError> {
         say(&self.all, word)
     }
@@ -149,7 +168,7 @@ impl Ranks {
     /// Whether rank 0 replays all steps of a set in a row.
     ///
     /// # Errors
-    /// When rank 0 has ended the run, with an error of its own, or is gone.
+    /// If rank 0 has ended the run with an error, or is gone.
     pub fn free_run(&self) -> Result<bool, SuiteError> {
         match hear(&self.all)? {
             Word::Replay { free_run } => Ok(free_run),
@@ -162,7 +181,7 @@ impl Ranks {
     }
 }
 
-/// How ranks exchange tensors for this request; a collective waits for so long.
+/// The way in which ranks exchange tensors for this request. A collective waits for `timeout`.
 fn tensors(request: &Request, timeout: Duration) -> Result<GroupOptions, Failure> {
     let options = GroupOptions::over(request.backend()?, timeout);
     let premul_sum: PremulSum = request.premul.unwrap_or(options.premul_sum);
@@ -172,7 +191,7 @@ fn tensors(request: &Request, timeout: Duration) -> Result<GroupOptions, Failure
 /// Runs one suite in this process alone.
 ///
 /// # Errors
-/// When the suite cannot judge, or `reporter` fails.
+/// If the suite cannot judge, or `reporter` fails.
 pub fn run_alone(suite: &dyn suite::Suite, request: &Request, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
     let session = Session::alone();
     let plan = suite.plan(request, &session)?;

@@ -1,4 +1,4 @@
-//! Finding golden sets, and making sure of them.
+//! Golden sets: finding them, and checking that they are whole.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -11,20 +11,20 @@ use crate::SuiteError;
 /// Opens every set under `roots` (each a set, or a folder of sets), in the order of their folders' names.
 ///
 /// # Errors
-/// When a root is missing, or a set's manifest cannot be read.
+/// If a root is missing, or a set's manifest cannot be read.
 pub fn open_all(roots: &[PathBuf]) -> Result<Vec<GoldenSet>, SuiteError> {
     folders(roots)?.iter().map(|folder| Ok(GoldenSet::open(folder)?)).collect()
 }
 
-/// The folders of all sets under `roots`, each once even where the roots overlap.
+/// The folders of all sets under `roots`, each once even if the roots overlap.
 ///
 /// # Errors
-/// When a root is missing or cannot be listed.
+/// If a root is missing or cannot be listed.
 pub fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
     let (mut seen, mut folders) = (HashSet::new(), Vec::new());
     for root in roots {
         for folder in find_sets(root)? {
-            // A folder that cannot be resolved is told apart by its path; opening it will say what is wrong.
+            // A folder that cannot be resolved is identified by its path. Opening it gives the error.
             if seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())) {
                 folders.push(folder);
             }
@@ -36,7 +36,7 @@ pub fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
 /// The sets that `profile` replays; at least one.
 ///
 /// # Errors
-/// As [`open_all`], and when there is no set at all.
+/// As [`open_all`], and if there is no set at all.
 pub fn of_profile(roots: &[PathBuf], profile: Profile) -> Result<Vec<GoldenSet>, SuiteError> {
     let mut sets = open_all(roots)?;
     sets.retain(|set| profile == Profile::Full || set.manifest().profile == Profile::Quick);
@@ -50,7 +50,7 @@ pub fn of_profile(roots: &[PathBuf], profile: Profile) -> Result<Vec<GoldenSet>,
 /// The set of this name. Sets of other names need not be sound.
 ///
 /// # Errors
-/// When a root is missing, the set cannot be read, or no set has the name.
+/// If a root is missing, the set cannot be read, or no set has the name.
 pub fn named(roots: &[PathBuf], name: &str) -> Result<GoldenSet, SuiteError> {
     for folder in folders(roots)? {
         match GoldenSet::open(&folder) {
@@ -65,7 +65,7 @@ pub fn named(roots: &[PathBuf], name: &str) -> Result<GoldenSet, SuiteError> {
 /// Refuses a damaged set (`what`: golden set or candidate): a verdict against wrong numbers is worse than none.
 ///
 /// # Errors
-/// When a byte of the set is not what its hashes and records say.
+/// If a byte of the set differs from its hashes and records.
 pub fn sound(what: &'static str, set: &GoldenSet) -> Result<(), SuiteError> {
     let name = || set.manifest().name.clone();
     let damaged = |problems: Problems| SuiteError::Damaged { what, name: name(), problems };

@@ -1,4 +1,4 @@
-//! What a suite is, and the suites that there are: the command line, help and the order of a group follow from [`SUITES`].
+//! The interface of suites, and the slice of all suites. The command line, help and the order of a group follow from [`SUITES`].
 
 use dinov3_reports::{Bilingual, Reporter, Section};
 
@@ -9,70 +9,70 @@ use crate::session::Session;
 use crate::training::Training;
 use crate::{Request, SuiteError};
 
-/// A suite as the command line lists it.
+/// The description of a suite on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SuiteInfo {
     /// Its name: `run --suite NAME`.
     pub name: &'static str,
     /// The group that it belongs to: `run --suite GROUP` runs all members.
     pub group: &'static str,
-    /// What a pass proves, in one sentence.
+    /// The statement that a pass proves, in one sentence.
     pub proves: Bilingual,
-    /// What several ranks do in it.
+    /// The part of ranks other than 0.
     pub ranks: Part,
 }
 
-/// What ranks other than 0 do in a suite.
+/// The part of ranks other than 0 in a suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Nothing: rank 0 holds tensors against golden sets.
+    /// They do nothing: rank 0 holds tensors against golden sets.
     None,
     /// They replay golden sets that as many ranks recorded.
     WhereRecorded,
-    /// They are what is judged; the suite starts some where there are none.
+    /// The suite judges them, and starts some if the run has none.
     Judged,
 }
 
 /// Compares, measures or judges one thing. A suite is a file and a row of [`SUITES`].
 pub trait Suite: Sync {
-    /// How the command line lists it.
+    /// The description on the command line.
     fn info(&self) -> SuiteInfo;
 
-    /// What the suite does for `request`. Every refusal happens here, before anything is printed.
+    /// Plans the work for `request`. Every refusal happens here, before anything is printed.
     ///
     /// # Errors
-    /// When the suite cannot judge what it is given; see [`SuiteError::is_idle`] for a suite that has nothing to do.
+    /// If the suite cannot judge what it is given. [`SuiteError::is_idle`] tells a suite that has nothing to do.
     fn plan<'a>(&'a self, request: &Request, session: &Session) -> Result<Box<dyn Plan + 'a>, SuiteError>;
 }
 
-/// What a suite does for one request.
+/// The work of a suite for one request.
 pub trait Plan {
-    /// The ids of all checks to come, in their order.
+    /// The ids of all checks to come, in order.
     fn checks(&self) -> Vec<String>;
 
-    /// Rank 0's part, or all of it where there is one rank: checks as events to `reporter`, and the sections of the report.
+    /// The part of rank 0, or of a single process: emits checks as events to `reporter`, and gives the sections of the report.
     ///
     /// # Errors
-    /// When the suite cannot judge after all, another rank is gone, or `reporter` fails. A wrong result is a failing check.
+    /// If the suite cannot judge after all, another rank is gone, or `reporter` fails. A wrong result is a failing check, and no error.
     fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError>;
 
     /// The part of every other rank.
     ///
     /// # Errors
-    /// When the suite cannot judge after all, or another rank is gone.
+    /// If the suite cannot judge after all, or another rank is gone.
     fn follow(&self, session: &Session) -> Result<(), SuiteError>;
 }
 
 /// All suites, in the order in which a group runs them.
 pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp];
 
-/// The suites that `name` selects: one by its name, or a group's members. Empty when nothing has that name.
+/// The suites that `name` selects: one by its name, or the members of a group. Empty if no suite or group has the name.
 pub fn select(name: &str) -> Vec<&'static dyn Suite> {
     let selected = |suite: &&&dyn Suite| [suite.info().name, suite.info().group].contains(&name);
     SUITES.iter().filter(selected).copied().collect()
 }
 
-/// The suite of this name.
+/// The suite with this name.
 pub fn named(name: &str) -> Option<&'static dyn Suite> {
     SUITES.iter().find(|suite| suite.info().name == name).copied()
 }

@@ -30,6 +30,9 @@ def prepare(reference: Path, device: str, threads: int) -> None:
     # With one process, a local draw equals the global draw.
     warnings.filterwarnings("ignore", message="DTensor random operators may not have complete support")
     torch.set_num_threads(threads)
+    # MKL's vector functions look for the kind of processor at their first call; of two threads that do so at once, one may
+    # take a generic kernel, which has other bits.
+    torch.zeros(1).erfinv_()
     torch._dynamo.config.disable = True
     import dinov3.train.ssl_meta_arch  # noqa: F401
 

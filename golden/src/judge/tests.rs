@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::names::Dtype;
 use crate::testing::{Noise, RULES, Value, bytes_f32, folder_in_memory, header, write_set};
-use crate::{Existing, SetWriter};
+use crate::{Circumstance, Existing, SetWriter};
 
 mod defects;
 mod sets;
@@ -88,10 +88,8 @@ impl Case {
 }
 
 fn yardstick() -> Expectation {
-    let here = || "npu".to_owned();
-    Expectation::Yardstick {
-        differences: vec![Difference { field: "device", recorded: "cpu".to_owned(), here: here() }],
-    }
+    let [recorded, here] = ["cpu", "npu"].map(|device| Some(device.to_owned()));
+    Expectation::Yardstick { differences: vec![Difference { field: Circumstance::Device, recorded, here }] }
 }
 
 fn observe(judge: &mut Judge<'_>, name: &str, shape: &[usize], values: &[f32]) -> EntryJudgement {
@@ -144,7 +142,8 @@ fn expectation_follows_the_fingerprint() {
     let recorded = crate::testing::fingerprint();
     assert_eq!(Expectation::of(&recorded, &recorded), Expectation::Identical);
     let here = Fingerprint { threads: 8, ..recorded.clone() };
-    let differences = vec![Difference { field: "threads", recorded: "2".to_owned(), here: "8".to_owned() }];
+    let [two, eight] = ["2", "8"].map(|threads| Some(threads.to_owned()));
+    let differences = vec![Difference { field: Circumstance::Threads, recorded: two, here: eight }];
     assert_eq!(Expectation::of(&recorded, &here), Expectation::Yardstick { differences });
 }
 

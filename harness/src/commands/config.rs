@@ -1,4 +1,4 @@
-//! `config`: the merged config, and what there is to know of it before it is used.
+//! `config`: the merged config, with warnings and notes.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::cli::{ConfigArgs, ConfigFormat};
 use crate::commands::print;
 use crate::failure::{Result, no_json, refusal};
 
-/// Prints the merged config; what else there is to say goes to standard error.
+/// Prints the merged config. Warnings and notes go to standard error.
 pub fn config(args: ConfigArgs) -> Result<i32> {
     let (file, overrides) = split(args.file, args.overrides);
     let mut notes = Vec::new();
@@ -46,7 +46,7 @@ pub fn config(args: ConfigArgs) -> Result<i32> {
     }
 }
 
-/// What has a `=` and is no file is an override, also in the file's place.
+/// An argument with a `=` that is no file is an override, even in the place of the file.
 fn split(file: Option<String>, mut overrides: Vec<String>) -> (Option<PathBuf>, Vec<String>) {
     match file {
         Some(word) if word.contains('=') && !Path::new(&word).is_file() => {
@@ -89,7 +89,7 @@ fn scaling(scaled: Option<Scaled>, config: &Value) -> String {
     }
 }
 
-/// Warnings first, then notes, a line each.
+/// Prints warnings and then notes, a line each.
 fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
     let mut text = String::new();
     for unknown in &merged.unknown {

@@ -10,7 +10,7 @@ use owo_colors::OwoColorize;
 use crate::cli::DataCommand;
 use crate::failure::Result;
 
-/// Runs one of the two.
+/// Runs one of the two commands.
 pub fn data(command: DataCommand) -> Result<i32> {
     match command {
         DataCommand::Prepare(args) => prepare::prepare(args),
@@ -18,7 +18,7 @@ pub fn data(command: DataCommand) -> Result<i32> {
     }
 }
 
-/// Says something that is no data.
+/// Prints a remark, which is no data.
 fn remark(text: &str) -> Result<()> {
     let written = std::io::Write::write_all(&mut anstream::stderr(), text.as_bytes());
     written.map_err(|error| {

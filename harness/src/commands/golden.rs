@@ -16,7 +16,7 @@ use dinov3_suites::sets;
 use crate::cli::{GoldenCommand, ManySets};
 use crate::failure::{Result, refusal, show_all};
 
-/// Runs one of the three.
+/// Runs one of the three commands.
 pub fn golden(command: GoldenCommand) -> Result<i32> {
     match command {
         GoldenCommand::List(sets) => list(sets),
@@ -25,7 +25,7 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
     }
 }
 
-/// The folders of all sets at or below the roots, each once; at least one.
+/// The folders of all sets at or below the roots, each once. There is at least one.
 fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let folders = sets::folders(roots)?;
     if folders.is_empty() {
@@ -64,7 +64,7 @@ fn list(sets: ManySets) -> Result<i32> {
     if !table.rows.is_empty() {
         super::print_table(&table)?;
     }
-    // After the table: one damaged set does not hide the others.
+    // Errors come after the table, so that a damaged set does not hide the others.
     show_all(&unreadable);
     Ok(if unreadable.is_empty() { exit::PASS } else { exit::USAGE })
 }
@@ -90,7 +90,7 @@ fn profile_name(profile: Profile) -> &'static str {
     }
 }
 
-/// Bytes of the files in the folder.
+/// The bytes of the files in the folder.
 fn size(folder: &Path) -> io::Result<u64> {
     std::fs::read_dir(folder)?.map(|file| Ok(file?.metadata()?.len())).sum()
 }
@@ -103,7 +103,7 @@ fn verify_all(sets: ManySets) -> Result<i32> {
     let (mut sound, mut damaged) = (0, 0);
     for folder in folders(&roots(sets)?)? {
         let place = folder.display();
-        // One at a time: large sets take seconds each.
+        // Sets are checked one at a time: large ones take seconds each.
         super::print(&match verify(&folder) {
             Ok(found) => {
                 sound += 1;
@@ -124,7 +124,7 @@ fn verify_all(sets: ManySets) -> Result<i32> {
     Ok(if damaged == 0 { exit::PASS } else { exit::CHECK_FAILED })
 }
 
-/// Whether a set is in a folder of that name, which is as much as is known of one that cannot be read.
+/// Whether the folder of a set has that name, which is all that is known of a set that cannot be read.
 fn is_called(folder: &Path, name: &str) -> bool {
     folder.file_name() == Some(OsStr::new(name))
 }

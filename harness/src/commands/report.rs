@@ -1,4 +1,4 @@
-//! `report`: the report of a finished run, rendered again.
+//! `report`: renders the report of a finished run again.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::cli::ReportArgs;
 use crate::deliver::{Output, tell};
 use crate::failure::Result;
 
-/// Reads what a run wrote and renders it; the same bytes as the run itself would have written.
+/// Reads the report or the events of a run and renders them, to the same bytes as the run itself would have written.
 pub fn report(args: ReportArgs) -> Result<i32> {
     let ReportArgs { file, output, partial } = args;
     let output = Output::of(output)?;
@@ -25,7 +25,7 @@ pub fn report(args: ReportArgs) -> Result<i32> {
     Ok(exit::PASS)
 }
 
-/// A report of JSON, or the events of a run.
+/// Reads a JSON report, or the events of a run.
 fn read(file: &Path, partial: bool) -> Result<RunReport> {
     let what = || Words::new(format!("`{}` cannot be reported", file.display()));
     let hint = "give a file that `run --report FILE.json` or `run --events FILE` wrote";

@@ -1,4 +1,4 @@
-//! `run`: suites, their events to the terminal and the report, the gate to the exit code.
+//! `run`: runs suites, hands their events to the terminal and the report, and turns the gate into the exit code.
 
 mod launch;
 mod request;
@@ -19,11 +19,11 @@ use crate::failure::{OUR_FAULT, Result, refusal};
 use crate::{environment, failure};
 use request::Request;
 
-/// Runs the suites asked for and reports; the exit code is the gate's. Of several ranks, rank 0 does, and all give its exit code.
+/// Runs the suites of the arguments and reports. The exit code is the gate's. With several ranks, rank 0 reports, and all give its exit code.
 pub fn run(args: RunArgs) -> Result<i32> {
     let (nproc, is_a_rank) = (args.nproc, dinov3_ranks::launch::is_a_rank());
     if let (Some(count), true) = (nproc, is_a_rank) {
-        // Which it refuses, whatever else the arguments say.
+        // A rank starts no ranks: this refuses, whatever the other arguments are.
         return launch::launch(count);
     }
     let request = Request::of(args)?;
@@ -38,12 +38,14 @@ pub fn run(args: RunArgs) -> Result<i32> {
         return Ok(session.follow(&request.work)?);
     }
     let led = lead(&request, &session);
-    let ended = session.end(led.as_ref().copied().unwrap_or_else(failure::exit_code));
-    // What went wrong first counts.
-    led.and_then(|code| Ok(ended.map(|()| code)?))
+    match &led {
+        Ok(code) => session.end(*code)?,
+        Err(error) => session.give_up(failure::exit_code(error)),
+    }
+    led
 }
 
-/// Runs the suites and reports, with the other ranks' help if there are any.
+/// Runs the suites and reports, as rank 0 or alone.
 fn lead(request: &Request, session: &Session) -> Result<i32> {
     let started = Instant::now();
     let plans = plans(request, session)?;
@@ -60,18 +62,18 @@ fn lead(request: &Request, session: &Session) -> Result<i32> {
     for note in remarks(kept.1.suites(), request) {
         tell(&mut (&mut terminal, &mut kept), &Event::Note { note: note.into() })?;
     }
-    // The threads are known now: a golden set brings its own number.
+    // The number of threads is known now, since a golden set sets it.
     let (gate, threads) = (kept.1.gate(), dinov3_torch::runtime::threads());
     let ended = Event::RunFinished { gate, threads, seconds: started.elapsed().as_secs_f64() };
     tell(&mut kept, &ended)?;
     let report = kept.1.report().ok_or_else(|| refusal("the run ended before it began", OUR_FAULT))?;
-    // A report that cannot be written costs neither the other ones nor the last line.
+    // If a report cannot be written, the other reports and the last line still are.
     let delivered = request.output.deliver(&report, &mut terminal);
     tell(&mut terminal, &ended)?;
     delivered.map(|()| gate.exit_code())
 }
 
-/// The file that gets the events, begun anew.
+/// The file of events, emptied.
 fn events_file(path: &Path) -> Result<JsonLines<File>, WriteError> {
     let fault = |cause| WriteError::Io { path: path.to_owned(), cause };
     if let Some(folder) = path.parent() {
@@ -80,7 +82,7 @@ fn events_file(path: &Path) -> Result<JsonLines<File>, WriteError> {
     File::create(path).map(JsonLines::new).map_err(fault)
 }
 
-/// What each suite does. A group may be run on what is for one of its members; a run of idle suites alone is a mistake.
+/// The plans of the suites. A group may run on sets that are for one of its members only; a run of idle suites alone is an error.
 fn plans(request: &Request, session: &Session) -> Result<Vec<Planned<'static>>> {
     let (mut plans, mut idle) = (Vec::new(), None);
     for suite in &request.suites {
@@ -96,7 +98,7 @@ fn plans(request: &Request, session: &Session) -> Result<Vec<Planned<'static>>> 
     }
 }
 
-/// What was asked for and turned out to mean nothing.
+/// Remarks on arguments that had no effect.
 fn remarks(suites: &[SuiteResult], request: &Request) -> Vec<Note> {
     let ran = |id: &String| suites.iter().flat_map(|suite| &suite.checks).any(|check| check.id == *id);
     let idle = request.allow_vacuous.iter().filter(|id| !ran(id));

@@ -1,4 +1,4 @@
-//! `suites`: what there is and what each proves.
+//! `suites`: lists the suites and what each proves.
 
 use dinov3_reports::{TextColumn, TextTable, exit};
 use dinov3_suites::SUITES;

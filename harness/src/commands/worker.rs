@@ -1,4 +1,4 @@
-//! `worker`: a rank of those that the suite `reduce-op` starts. Not for people.
+//! `worker`: a rank that the suite `reduce-op` starts. It is not for people.
 
 use dinov3_reports::exit;
 use dinov3_suites::reduce_op;
@@ -6,10 +6,10 @@ use dinov3_suites::reduce_op;
 use crate::cli::WorkerArgs;
 use crate::failure::Result;
 
-/// The arguments that make this program one, but for the last.
+/// The arguments that make this program a worker, except the last.
 pub const ARGUMENTS: [&str; 1] = ["worker"];
 
-/// Does this rank's part.
+/// Does the part of this rank.
 pub fn worker(args: &WorkerArgs) -> Result<i32> {
     reduce_op::work(&args.asked, &mut std::io::stdout())?;
     Ok(exit::PASS)

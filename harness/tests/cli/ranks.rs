@@ -1,5 +1,6 @@
 //! `run` on several ranks: those of `--nproc`, those that torchrun starts, and those that `reduce-op` starts for itself.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -92,6 +93,45 @@ fn a_first_rank_that_gives_up_leaves_nobody_waiting() {
     assert!(outcomes[0].stderr.contains("is for the suite `training`"), "{}", outcomes[0].stderr);
     assert_eq!((outcomes[1].stdout.as_str(), outcomes[1].stderr.as_str()), ("", ""));
     assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// While the others wait for the next set of a suite, or are within its collectives: the first hear that the run is over, the others see the
+/// connections of rank 0 go.
+#[test]
+fn a_first_rank_that_gives_up_within_a_suite_leaves_nobody_waiting() {
+    let suites =
+        [("training --golden REFERENCE/train_ranks", "rank 0 is gone"), ("reduce-op", "Connection closed by peer")];
+    for (suite, seen) in suites {
+        let place = Place::empty();
+        assert!(Command::new("mkfifo").arg(place.path("events")).status().unwrap().success());
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let rank = |rank: &str, events: &str| {
+            let environment = [
+                ("RANK", rank),
+                ("LOCAL_RANK", rank),
+                ("WORLD_SIZE", "2"),
+                ("MASTER_ADDR", "127.0.0.1"),
+                ("MASTER_PORT", &port),
+            ];
+            place.run_in(&format!("run --suite {suite}{events}"), &environment)
+        };
+        let (outcomes, waited) = thread::scope(|scope| {
+            let rank = &rank;
+            let ranks =
+                [("0", " --events events"), ("1", "")].map(|(it, events)| scope.spawn(move || rank(it, events)));
+            // Who reads rank 0's events goes away after the first check has begun, and rank 0 fails at the next one.
+            let mut events = BufReader::new(File::open(place.path("events")).unwrap()).lines();
+            while !events.next().unwrap().unwrap().contains("check_started") {}
+            drop(events);
+            let begun = Instant::now();
+            (ranks.map(|rank| rank.join().unwrap()), begun.elapsed())
+        });
+        assert_eq!((outcomes[0].code, outcomes[1].code), (2, 4), "{suite}: {}", outcomes[1].transcript());
+        assert!(outcomes[0].stderr.contains("Broken pipe"), "{suite}: {}", outcomes[0].stderr);
+        let gone = [seen, "rank 0 is gone"].iter().any(|it| outcomes[1].stderr.contains(it));
+        assert!(gone, "{suite}: {}", outcomes[1].stderr);
+        assert!(waited < Duration::from_secs(60), "{suite}: {waited:?}");
+    }
 }
 
 /// Nothing was computed, one error is shown, and it is the last on the screen.

@@ -146,8 +146,10 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
         (r"\b[0-9a-f]{64}\b", "HASH"),
         (r"\b\d\.\d+e-?\d+(, limit|\)| \()", "FIGURE$1"),
         // Which bits come out is the processor's business; `run.rs` says where they must be the same.
+        (r", \d+ wrong \(\d+ by rounding alone, (\d+) otherwise\)", ", $1 wrong"),
+        (r", \d+ wrong \(by rounding alone\)", ""),
         (
-            r"tensors(, all identical|: \d+ identical(, \d+ (within the limit|not identical))*)(; \d+ more not judged)?",
+            r"tensors(, all identical|: \d+ identical(, \d+ within the limit)?)(; \d+ more not judged)?",
             "tensors, IDENTICAL",
         ),
     ] {

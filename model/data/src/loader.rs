@@ -24,7 +24,8 @@ use crossbeam_channel::{Receiver, Sender};
 use dinov3_ground::{Hint, Hints};
 
 use crate::collate::{Batch, Collation};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, ReadError};
+use crate::decode::DecodeError;
 use crate::memory;
 use conductor::{Broken, Conductor, Event, Made, Source};
 use pool::Pool;
@@ -54,7 +55,24 @@ pub struct Unusable {
     /// The image's name in its dataset, such as the path of its file.
     pub image: String,
     /// The reason why the image cannot be used.
-    pub reason: String,
+    pub reason: Unread,
+}
+
+/// The reason why an image cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// The dataset cannot read the file; the text of its error.
+    #[error("{0}")]
+    File(String),
+    /// The bytes of the file cannot be decoded.
+    #[error(transparent)]
+    Image(#[from] DecodeError),
+}
+
+impl From<ReadError> for Unread {
+    fn from(error: ReadError) -> Self {
+        Self::File(error.to_string())
+    }
 }
 
 impl fmt::Display for Unusable {

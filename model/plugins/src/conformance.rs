@@ -1,7 +1,7 @@
 //! The program that checks a plugin: its table, its capabilities, its device, and every collective of its backend between ranks.
 //!
-//! It goes the harness's own way: the same loader, the same calls. Values are chosen so that every sum of them is exact in bf16, in any order
-//! of additions; a result is right to the bit or wrong.
+//! It uses the harness's own loader and calls. Every sum of the values is exact in bf16, in any order of additions, so a result is right to
+//! the bit or wrong.
 
 mod collectives;
 mod device;
@@ -18,16 +18,16 @@ use dinov3_torch::plugin::{Plugin, PluginError};
 
 use self::lines::Lines;
 
-/// Exit code: every check passed, or is of something that the plugin says it does not offer.
+/// Exit code: every check passed, or is about a thing that the plugin says it does not offer.
 pub const PASS: i32 = 0;
 /// Exit code: a check failed.
 pub const FAILED: i32 = 1;
 /// Exit code: wrong usage, or a file that is no plugin for this build.
 pub const USAGE: i32 = 2;
-/// Exit code: this machine lacks something: a driver, devices, processes.
+/// Exit code: this machine lacks a driver, devices or processes.
 pub const ENVIRONMENT: i32 = 3;
 
-/// What is to be checked.
+/// The arguments of the program.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "dinov3-plugin-conformance", version, about = "Checks a plugin against dinov3_plugin.h")]
 pub struct Request {
@@ -39,13 +39,13 @@ pub struct Request {
     /// Seconds that one check may take.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
     pub limit: u64,
-    /// The capability to check; without it, all that there are.
+    /// The capability to check; all of them if not given.
     #[arg(long, value_name = "CAPABILITY", value_parser = ["c10d/1", "device/1", "doctor/1"])]
     pub only: Option<String>,
-    /// Makes this process a rank of a check that is under way.
+    /// Makes this process a rank of a running check.
     #[arg(long, hide = true, requires = "port")]
     rank: Option<u8>,
-    /// Where the ranks meet.
+    /// The address at which ranks meet.
     #[arg(long, hide = true)]
     port: Option<u16>,
 }
@@ -80,7 +80,7 @@ pub fn run(request: &Request) -> i32 {
     };
     lines.pass("table", &about_build());
     if plugin.offers("a capability that nobody has/1") {
-        // A table that it gives for another name may be anything.
+        // The table of an unknown name may be anything.
         lines.fail("table unknown capability", "`get` returns a table for a name that no capability has");
         return FAILED;
     }
@@ -104,7 +104,7 @@ fn about_build() -> String {
     format!("made for libtorch {} and {}", dinov3_torch::shim::torch_version(), dinov3_torch::shim::cxx_abi())
 }
 
-/// Whether nothing is missing, as far as the plugin says.
+/// Whether the plugin says that nothing is missing.
 fn doctor(plugin: &Plugin, lines: &mut Lines) -> bool {
     match plugin.missing() {
         Ok(missing) if missing.is_empty() => lines.pass("doctor/1", "nothing is missing"),

@@ -1,4 +1,4 @@
-//! What carries the collectives of a group: Gloo, NCCL, or what a plugin lends.
+//! Backends, which carry the collectives of a group: Gloo, NCCL, or a plugin's.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use dinov3_torch::plugin::{Collectives, Plugin};
 use super::error::Failure;
 use super::ops::PremulSum;
 
-/// What carries the collectives of a group, and for which device's tensors (`torch.distributed.Backend`).
+/// A backend carries the collectives of a group, for tensors of one device (`torch.distributed.Backend`).
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Backend {
     /// Gloo over TCP, for tensors in the host's memory.
@@ -18,23 +18,23 @@ pub enum Backend {
     Gloo,
     /// NCCL, for tensors of a CUDA device.
     Nccl {
-        /// Which of this machine's.
+        /// The device's index on this machine.
         device: usize,
     },
-    /// A plugin's, for tensors of its device.
+    /// The backend of a plugin, for tensors of the plugin's device.
     Plugin {
-        /// What the plugin lends.
+        /// The plugin's collectives.
         plugin: &'static Collectives,
-        /// Which of this machine's devices.
+        /// The device's index on this machine.
         device: usize,
     },
 }
 
 impl Backend {
-    /// The backend of this name, or of the plugin at this path, for the device of this index.
+    /// The backend of a name, or of the plugin at a path, for the device of an index.
     ///
     /// # Errors
-    /// When there is none here.
+    /// If this build or this machine has no such backend.
     pub fn named(name: &str, device: usize) -> Result<Self, Failure> {
         let unknown = |why: &str| Err(Failure::NoBackend { name: name.to_owned(), why: why.to_owned() });
         match name {
@@ -52,7 +52,7 @@ impl Backend {
         }
     }
 
-    /// The device whose tensors it exchanges.
+    /// The device whose tensors the backend exchanges.
     pub fn device(&self) -> Device {
         match self {
             Self::Gloo => Device::Cpu,
@@ -61,7 +61,7 @@ impl Backend {
         }
     }
 
-    /// How a group comes by PREMUL_SUM on it: natively wherever that can be.
+    /// The default for PREMUL_SUM: native if the backend implements it.
     pub fn premul_sum(&self) -> PremulSum {
         let native = match self {
             Self::Gloo => false,
@@ -71,10 +71,10 @@ impl Backend {
         if native { PremulSum::Native } else { PremulSum::Emulated }
     }
 
-    /// Whether PREMUL_SUM can be had in this way.
+    /// Checks that the backend can give PREMUL_SUM in this way.
     ///
     /// # Errors
-    /// When the backend is to multiply and does not.
+    /// If the backend has to multiply and does not.
     pub fn offers(&self, how: PremulSum) -> Result<(), Failure> {
         if how != PremulSum::Native || self.premul_sum() == PremulSum::Native {
             return Ok(());
@@ -88,12 +88,12 @@ impl Backend {
         Err(Failure::Backend { message })
     }
 
-    /// Whether it is Gloo, whose collectives are put together in other ways than c10d's own.
+    /// Whether the backend is Gloo. Its collectives are composed differently here than in c10d.
     pub(super) fn is_gloo(&self) -> bool {
         matches!(self, Self::Gloo)
     }
 
-    /// Connects the ranks; `address` is one of this machine's.
+    /// Connects the ranks; `address` belongs to this machine.
     pub(super) fn connect(&self, seat: Seat<'_>, address: &str) -> Result<Links, Trouble> {
         match self {
             Self::Gloo => Links::gloo(seat, address),

@@ -1,4 +1,4 @@
-//! torchrun's environment: which rank this process is, and where the ranks meet (`dinov3/distributed/torch_distributed_wrapper.py`).
+//! torchrun's environment: the rank of this process, and the place where ranks meet (`dinov3/distributed/torch_distributed_wrapper.py`).
 
 use std::env::VarError;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
-/// For how many seconds a rank waits for the others to come.
+/// The variable with the seconds that a rank waits for the others to come.
 const PATIENCE: &str = "DINOV3_RENDEZVOUS_SECONDS";
 
-/// What torchrun tells a process, resolved.
+/// torchrun's variables, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Env {
     /// This rank, from 0, over all machines (`RANK`).
@@ -18,20 +18,20 @@ pub struct Env {
     pub world_size: usize,
     /// This rank, from 0, on its machine (`LOCAL_RANK`).
     pub local_rank: usize,
-    /// Where the store is (`MASTER_ADDR`).
+    /// The host of the store (`MASTER_ADDR`).
     pub master_addr: String,
-    /// Its port (`MASTER_PORT`).
+    /// The port of the store (`MASTER_PORT`).
     pub master_port: u16,
-    /// Whether the launcher serves the store (`TORCHELASTIC_USE_AGENT_STORE`); else rank 0 does.
+    /// Whether the launcher serves the store (`TORCHELASTIC_USE_AGENT_STORE`). Otherwise rank 0 does.
     pub agent_store: bool,
-    /// How often the launcher has started all ranks anew (`TORCHELASTIC_RESTART_COUNT`). Each start has keys of its own in the store.
+    /// The number of times that the launcher has restarted all ranks (`TORCHELASTIC_RESTART_COUNT`). Each start has its own keys in the store.
     pub restarts: u64,
-    /// For how long a rank waits for the others to come, and for who serves the store to answer: a minute, unless
-    /// `DINOV3_RENDEZVOUS_SECONDS` says otherwise.
+    /// The time that a rank waits for the others to come, and for the store to answer: a minute, or the value of
+    /// `DINOV3_RENDEZVOUS_SECONDS`.
     pub patience: Duration,
 }
 
-/// A variable that is missing, or says nothing that can be.
+/// A variable that is missing or has an impossible value.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EnvError {
     /// It is not set.
@@ -40,17 +40,17 @@ pub enum EnvError {
         /// The variable.
         name: &'static str,
     },
-    /// Its value is not of its kind.
+    /// The value has another type.
     #[error("the environment variable {name} is {value:?}, which is not {wanted}")]
     Malformed {
         /// The variable.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What it should be.
+        /// The expected kind of value.
         wanted: &'static str,
     },
-    /// Its value cannot go together with another's.
+    /// The value contradicts that of another variable.
     #[error("the environment variable {name} is {value}, but {other} is {other_value}")]
     Contradicts {
         /// The variable.
@@ -81,7 +81,7 @@ impl Env {
     /// Reads the variables that torchrun sets.
     ///
     /// # Errors
-    /// Names the variable that is missing, malformed, or contradicts another.
+    /// If a variable is missing, is malformed, or contradicts another; the error names it.
     pub fn from_torchrun() -> Result<Self, EnvError> {
         Self::read(|name| std::env::var(name).map_or_else(not_text, Some))
     }
@@ -143,7 +143,7 @@ impl Env {
     }
 }
 
-/// A value that is not Unicode is malformed; its text, with replacements, says so.
+/// A value that is not Unicode is malformed; the error shows it with replacement characters.
 fn not_text(error: VarError) -> Option<String> {
     match error {
         VarError::NotPresent => None,

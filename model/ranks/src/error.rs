@@ -1,4 +1,4 @@
-//! What can go wrong between ranks: who reports it, in which collective, and what happened.
+//! Errors between ranks: the rank that reports, the collective, and the failure.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use thiserror::Error;
 
 use super::ReduceOp;
 
-/// What the ranks were doing together.
+/// A call that all ranks make together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Collective {
-    /// Finding each other, before the first collective.
+    /// The rendezvous, before the first collective.
     Rendezvous,
     /// `all_reduce`.
     AllReduce,
@@ -45,15 +45,15 @@ impl fmt::Display for Collective {
     }
 }
 
-/// A collective that could not be completed. After one that had begun, the group does nothing more: every later call returns the same.
+/// A collective that failed. After a collective fails midway, the group does nothing more: every later call returns the same error.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("rank {rank}: {collective} failed: {failure}")]
 pub struct GroupError {
-    /// The rank that reports it, counted over all ranks of the run.
+    /// The rank that reports the error, counted over all ranks of the run.
     pub rank: usize,
-    /// What it was doing.
+    /// The collective.
     pub collective: Collective,
-    /// What happened.
+    /// The failure.
     pub failure: Failure,
 }
 
@@ -63,51 +63,51 @@ impl Hint for GroupError {
     }
 }
 
-/// Why a collective could not be completed. Ranks are counted over all of the run.
+/// The reason why a collective failed. Ranks are counted over all ranks of the run.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Failure {
-    /// Ranks whose process has ended without an error of a collective, or whose machine does not answer.
+    /// Ranks whose process ended without reporting a failed collective, or whose machine does not answer.
     #[error("{} gone", are(.ranks))]
     Gone {
-        /// Which.
+        /// The ranks.
         ranks: Vec<usize>,
     },
-    /// All processes are there, but what this rank needs did not come.
+    /// All processes are alive, but a tensor that this rank needs did not come.
     #[error("timed out after {after:?}; {}", whom(.late))]
     TimedOut {
-        /// For how long it waited.
+        /// The time that this rank waited.
         after: Duration,
-        /// The ranks that have not given up on a collective by then, one second later: among them is whom the others wait for.
+        /// The ranks that have not given up on a collective one second later. The rank that the others wait for is among them.
         late: Vec<usize>,
     },
-    /// A connection broke though all processes are there.
+    /// A connection broke although all processes are alive.
     #[error("a connection broke, and all ranks still answer: {message}")]
     Broken {
-        /// What the backend said.
+        /// The backend's message.
         message: String,
     },
     /// Not all ranks came to the rendezvous.
     #[error("{} of {size} ranks came within {after:?}; missing: {}", .size - .missing.len(), named(.missing))]
     Absent {
-        /// Who did not come.
+        /// The ranks that did not come.
         missing: Vec<usize>,
-        /// How many were expected.
+        /// The number of ranks that were expected.
         size: usize,
-        /// For how long this rank waited.
+        /// The time that this rank waited for the others.
         after: Duration,
     },
-    /// The store that rank 0, or the launcher, serves cannot be opened, reached, or is gone.
+    /// The store of rank 0 or of the launcher cannot be opened or reached, or is gone.
     #[error("the store at {address}: {message}")]
     Store {
         /// Host and port.
         address: String,
-        /// What c10d said.
+        /// c10d's message.
         message: String,
     },
     /// A tensor that the backend cannot exchange. Nothing was sent.
     #[error("{what} cannot be exchanged over {backend}")]
     Tensor {
-        /// What about it.
+        /// The property of the tensor that the backend does not support.
         what: String,
         /// The backend.
         backend: String,
@@ -122,33 +122,33 @@ pub enum Failure {
         /// The reason.
         why: &'static str,
     },
-    /// Arguments that do not fit the group, or each other over the ranks.
+    /// Arguments that do not fit the group, or that differ between ranks.
     #[error("{message}")]
     Mismatch {
-        /// What does not fit.
+        /// The mismatch, in words.
         message: String,
     },
-    /// The backend refuses.
+    /// The backend refused.
     #[error("{message}")]
     Backend {
-        /// Why.
+        /// The backend's reason.
         message: String,
     },
-    /// There is no such backend here.
+    /// This build or this machine has no such backend.
     #[error("backend `{name}` {why}")]
     NoBackend {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// Why it is not here.
+        /// The reason.
         why: String,
     },
     /// The backend's plugin cannot be used.
     #[error(transparent)]
     Plugin(Box<PluginError>),
-    /// libtorch refuses what comes before or after the exchange.
+    /// libtorch refused a computation before or after the exchange.
     #[error("{message}")]
     Libtorch {
-        /// What it said.
+        /// libtorch's message.
         message: String,
     },
 }
@@ -200,7 +200,7 @@ impl Hint for Failure {
 }
 
 impl Failure {
-    /// Whether other ranks are the reason: gone, late, absent, or their store is.
+    /// Whether other ranks are to blame: they are gone, late or absent, or their store is.
     pub fn is_of_others(&self) -> bool {
         matches!(
             self,

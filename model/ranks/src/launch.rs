@@ -1,6 +1,7 @@
 //! Local ranks: one command line started several times with torchrun's environment, and ended together (`torchrun --nproc-per-node`).
 //!
-//! Nothing here knows libtorch, so a launcher is a small process. What is asked for is a [`Request`]; what will be started, a [`Launch`].
+//! Nothing here knows libtorch, so a launcher is a small process. A [`Request`] is what the caller asks for; a [`Launch`] is that request,
+//! checked and ready to start.
 //!
 //! ```
 //! use dinov3_ranks::launch::{Ended, Request, Show};
@@ -31,33 +32,33 @@ use thiserror::Error;
 
 pub use ended::{Death, Ended, How};
 
-/// More ranks than any machine has accelerators for: a slip of the finger.
+/// The most ranks. No machine has as many accelerators, so a larger number is a typing error.
 pub const MOST_RANKS: usize = 256;
 
-/// What says that a process is a rank already.
+/// The variables that mark a process as a rank.
 const OF_A_RANK: [&str; 3] = ["RANK", "WORLD_SIZE", "LOCAL_RANK"];
 
-/// What ranks that are asked for are to run.
+/// The ranks to start, and what they run.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// How many.
+    /// The number of ranks.
     pub ranks: usize,
     /// The program.
     pub program: PathBuf,
-    /// Its arguments, the same for all.
+    /// The program's arguments, the same for all ranks.
     pub arguments: Vec<OsString>,
-    /// The exit code by which a rank says that it failed because another one did.
+    /// The exit code of a rank that failed because another rank did.
     pub consequence: i32,
-    /// Who gets what rank 0 says.
+    /// The destination of rank 0's output.
     pub show: Show,
 }
 
-/// Who gets the output of rank 0. The standard output of all others is dropped, the end of their standard error kept.
+/// The destination of rank 0's output. The standard output of all other ranks is dropped; the end of their standard error is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
-    /// Whoever gets this process's, as it comes.
+    /// The outputs of this process, as the output comes.
     Through,
-    /// The caller gets the lines of its standard output; its standard error is kept like that of the others.
+    /// The caller, line by line of the standard output. The standard error is kept like that of the other ranks.
     Lines,
 }
 
@@ -65,31 +66,31 @@ pub enum Show {
 #[derive(Clone, Debug)]
 pub struct Launch {
     request: Request,
-    /// What all of them find in their environment, beside this process's.
+    /// Variables that all ranks get, besides those of this process.
     environment: Vec<(&'static str, String)>,
-    /// What none of them finds in its environment.
+    /// Variables that no rank gets.
     absent: Vec<OsString>,
-    /// For how long, after one has failed, the others may end by themselves: they find out who is gone, and say so.
+    /// The time in which the other ranks may end by themselves after one failed. They find out who is gone, and say so.
     settle: Duration,
-    /// For how long they may take to end after SIGTERM.
+    /// The time in which ranks may end after SIGTERM.
     grace: Duration,
 }
 
-/// Why no ranks were started, or could not be watched.
+/// The reason why ranks were not started, or cannot be watched.
 #[derive(Debug, Error)]
 pub enum LaunchError {
-    /// None, or too many.
+    /// The number of ranks is zero or too large.
     #[error("{ranks} ranks cannot be started")]
     Count {
-        /// How many were asked for.
+        /// The number that was asked for.
         ranks: usize,
     },
     /// torchrun, or another launcher, has started this process.
     #[error("ranks cannot be started by a process that is a rank itself: {variable} is {value:?} in its environment")]
     AlreadyARank {
-        /// What says so.
+        /// The variable that marks the process as a rank.
         variable: &'static str,
-        /// Its value.
+        /// The value of the variable.
         value: String,
     },
     /// No port is free for the ranks to meet at.
@@ -98,14 +99,14 @@ pub enum LaunchError {
     /// A rank could not be started. Those before it were ended.
     #[error("rank {rank} cannot be started: {}: {source}", .program.display())]
     Start {
-        /// Which.
+        /// The rank.
         rank: usize,
-        /// What it would have run.
+        /// The program.
         program: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system refuses to tell of signals or of ended processes.
+    /// The system does not report signals or ended processes.
     #[error("the ranks cannot be watched: {0}")]
     Watch(io::Error),
 }
@@ -133,10 +134,10 @@ pub fn is_a_rank() -> bool {
 }
 
 impl Request {
-    /// Makes sure that it can be met from this process, and decides what the ranks are told.
+    /// Checks that this process can start the ranks, and decides on their environment.
     ///
     /// # Errors
-    /// When the number is none, this process is a rank, or no port is free.
+    /// If the number is zero or too large, this process is a rank, or no port is free.
     pub fn resolve(self) -> Result<Launch, LaunchError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         self.resolve_in(|name| std::env::var_os(name), cores, port::free)
@@ -170,28 +171,27 @@ impl Request {
 }
 
 impl Launch {
-    /// Other waits than five seconds each: how long the others may take to end by themselves once one has failed, and then after
-    /// SIGTERM.
+    /// Sets the two waits, which are five seconds each: for the other ranks to end by themselves after one failed, and to end after SIGTERM.
     #[must_use]
     pub fn with_patience(mut self, settle: Duration, grace: Duration) -> Self {
         (self.settle, self.grace) = (settle, grace);
         self
     }
 
-    /// Takes variables away from the ranks' environment.
+    /// Removes variables from the ranks' environment.
     #[must_use]
     pub fn without(mut self, variables: &[&str]) -> Self {
         self.absent.extend(variables.iter().map(OsString::from));
         self
     }
 
-    /// Starts the ranks, forwards SIGINT, SIGTERM and SIGHUP to them, and returns when all have ended: when one fails, the others are
-    /// ended too. `line` gets rank 0's lines under [`Show::Lines`]. They die with the thread that calls this, whatever it dies of.
+    /// Starts the ranks, forwards SIGINT, SIGTERM and SIGHUP to them, and returns when all have ended. After one fails, the launcher ends the
+    /// others. `line` gets rank 0's lines under [`Show::Lines`]. The ranks die with the thread that calls this, whatever ends it.
     ///
-    /// One launch at a time in a process: a second one waits.
+    /// A process has one launch at a time: a second one waits.
     ///
     /// # Errors
-    /// When a rank cannot be started or watched; then none is left. A rank that fails is no error.
+    /// If a rank cannot be started or watched; no rank is left then. A rank that fails is no error.
     pub fn run(&self, line: &mut dyn FnMut(&str)) -> Result<Ended, LaunchError> {
         conductor::run(self, line)
     }

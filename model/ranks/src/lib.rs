@@ -1,7 +1,7 @@
-//! Ranks that compute one step together, and what they exchange (`dinov3/distributed`).
+//! Ranks that compute one step together, and their collectives (`dinov3/distributed`).
 //!
-//! A [`Group`] is what the losses, the gradients and the metrics reduce over. [`Alone`] is one process; [`threads`] are ranks
-//! within one process, which golden sets of several ranks are replayed with; a [`ProcessGroup`] is one process a rank.
+//! Losses, gradients and metrics reduce over a [`Group`]. [`Alone`] is one process. [`threads`] are ranks within one process, which replay
+//! golden sets of several ranks. A [`ProcessGroup`] has one process per rank.
 
 mod backend;
 mod env;
@@ -37,7 +37,7 @@ pub trait Group: fmt::Debug + Send + Sync {
     /// The number of ranks.
     fn size(&self) -> usize;
 
-    /// `all_gather`: the tensor of every rank, in their order, without gradients. Shapes may differ.
+    /// `all_gather`: the tensors of all ranks, in the order of the ranks, without gradients. Shapes may differ.
     ///
     /// # Errors
     /// When a rank is gone.
@@ -51,12 +51,12 @@ pub trait Group: fmt::Debug + Send + Sync {
         self.all_reduce(tensor, ReduceOp::Sum)
     }
 
-    /// `all_reduce`, in place, in the order of Gloo's ring, as the reference on the CPU has it: with n ranks, the c-th nth of the flat tensor is
-    /// summed from rank c - 1 downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks add up to what
-    /// a sum in the order of ranks gives. Backends other than Gloo add up in orders of their own. After an error, the tensor holds anything.
+    /// `all_reduce`, in place, in the order of Gloo's ring, as in the reference on the CPU: with n ranks, the c-th nth of the flat tensor is
+    /// summed from rank c - 1 downwards, cyclically, and ends with rank c; each addition is rounded to the dtype. Two ranks give the same as a
+    /// sum in the order of ranks. Other backends have their own orders. After an error, the values of the tensor are undefined.
     ///
     /// # Errors
-    /// When a rank is gone or late, the tensor cannot be exchanged, or the op has no result.
+    /// If a rank is gone or late, the tensor cannot be exchanged, or the op has no result.
     fn all_reduce(&self, tensor: &mut Tensor, op: ReduceOp) -> Result<(), GroupError> {
         if self.size() == 1 && op == ReduceOp::Sum {
             return Ok(());
@@ -67,8 +67,8 @@ pub trait Group: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Starts `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients. The tensor must stay as it is
-    /// until the end was waited for.
+    /// Starts `all_gather_into_tensor`: `[n, ...]` on each rank gives `[size * n, ...]`, without gradients. The tensor must not change before
+    /// the wait for the result returns.
     ///
     /// # Errors
     /// When a rank is gone, or the tensor cannot be exchanged.
@@ -76,7 +76,8 @@ pub trait Group: fmt::Debug + Send + Sync {
         Ok(Tensor::cat(&self.all_gather(tensor)?, 0).into())
     }
 
-    /// Starts the same into `output`, contiguous, `[size * n, ...]`, which nobody touches until the end was waited for; gives `output`.
+    /// Starts the same into `output`, contiguous, `[size * n, ...]`, and gives `output`. Nothing may touch it before the wait for the result
+    /// returns.
     ///
     /// # Errors
     /// As [`start_all_gather`](Self::start_all_gather).
@@ -86,17 +87,17 @@ pub trait Group: fmt::Debug + Send + Sync {
         Ok(output.shallow_clone().into())
     }
 
-    /// Starts `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. The tensor must stay as it is until
-    /// the end was waited for.
+    /// Starts `reduce_scatter_tensor`: reduces `[size * n, ...]` and gives this rank's `[n, ...]`. The tensor must not change before the wait
+    /// for the result returns.
     ///
     /// # Errors
-    /// When a rank is gone, the tensor cannot be exchanged or cut, or the op has no result.
+    /// If a rank is gone, the tensor cannot be exchanged or cut, or the op has no result.
     fn start_reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Pending, GroupError> {
         self.start_reduce_scatter_within(tensor, op, &Within::itself(tensor.numel() / self.size()))
     }
 
-    /// Starts the same for a tensor that is part of a larger one: its bits are those that it has when that is reduced and scattered in one
-    /// go. A backend that is not Gloo may add it up in another order.
+    /// Starts the same for a part of a larger tensor, with the bits that the part has when the larger tensor is reduced and scattered at once.
+    /// A backend other than Gloo may add in another order.
     ///
     /// # Errors
     /// As [`start_reduce_scatter`](Self::start_reduce_scatter).
@@ -118,7 +119,7 @@ pub trait Group: fmt::Debug + Send + Sync {
             let mut shape = tensor.size();
             shape[0] = rows;
             let sum = ring::scattered(&pieces, rank, within, plan.reduce);
-            // Alone, the piece may be the caller's own.
+            // With one rank, the piece may be the caller's own tensor.
             let mut chunk = if size == 1 { sum.copy() } else { sum }.view(shape.as_slice());
             plan.after(&mut chunk);
             Ok(chunk.into())
@@ -136,7 +137,7 @@ pub trait Group: fmt::Debug + Send + Sync {
     }
 }
 
-/// What a reduction is where ranks have each other's tensors, and add up by themselves.
+/// A reduction for ranks that have each other's tensors and add up by themselves.
 fn emulated(
     collective: Collective,
     op: ReduceOp,

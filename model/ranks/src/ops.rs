@@ -1,4 +1,4 @@
-//! What the ranks' tensors are put together by (`torch.distributed.ReduceOp`), and how a backend that lacks an op gets its result.
+//! Reductions of the ranks' tensors (`torch.distributed.ReduceOp`), and how to get the result of one that a backend lacks.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use super::error::Failure;
 /// `torch.distributed.ReduceOp`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ReduceOp {
-    /// The sum; of `bool`, whether any is true.
+    /// The sum; for `bool`, whether any is true.
     Sum,
-    /// Each rank's tensor times the factor, then the sum (`_make_nccl_premul_sum`). As NCCL has it: the factor is rounded to the
-    /// tensors' dtype, each product is rounded to it once, and so is each addition. At exactly 1 it is [`Sum`](Self::Sum), bit by bit.
+    /// Each rank's tensor times the factor, then the sum (`_make_nccl_premul_sum`). As in NCCL, the factor, each product and each addition are
+    /// rounded to the tensors' dtype once. Factor 1 has the bits of [`Sum`](Self::Sum).
     PremulSum(f64),
-    /// The sum, rounded to the dtype at each addition, divided by the number of ranks, rounded once more. Overflows where the sum does.
-    /// Divided here whatever the backend, since backends differ in when they divide.
+    /// The sum, rounded to the dtype at each addition, divided by the number of ranks, rounded once more. Overflows if the sum does. The
+    /// division is done here on every backend, since backends differ in when they divide.
     Avg,
-    /// The largest. With a NaN on some rank or zeros of both signs, Gloo's result depends on which rank has which; all ranks get the same.
+    /// The largest value. With a NaN on some rank or zeros of both signs, Gloo's result depends on which rank has which; all ranks get the same.
     Max,
-    /// The smallest; NaN and zeros as in [`Max`](Self::Max).
+    /// The smallest value; NaN and zeros as in [`Max`](Self::Max).
     Min,
 }
 
@@ -36,21 +36,20 @@ impl fmt::Display for ReduceOp {
     }
 }
 
-/// How a group comes by PREMUL_SUM.
+/// The ways to get PREMUL_SUM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PremulSum {
-    /// The backend multiplies, at factor 1 too. Gloo does not: it raises in `all_reduce` and ignores the factor in `reduce_scatter`, so it
-    /// is refused there.
+    /// The backend multiplies, even for factor 1. Refused for Gloo, which raises in `all_reduce` and ignores the factor in `reduce_scatter`.
     Native,
     /// Each rank multiplies before the backend sums.
     #[default]
     Emulated,
-    /// SUM stands for PREMUL_SUM, as in the published port to Ascend, but for factor 1 only, and for no other op: any op but SUM and
-    /// PREMUL_SUM(1) is refused by name before anything is sent.
+    /// SUM replaces PREMUL_SUM, as in the published port to Ascend, but for factor 1 only. Every op other than SUM and PREMUL_SUM(1) is refused
+    /// by name before anything is sent.
     SumAtOne,
 }
 
-/// An op in terms of what the backend has: a factor for each rank's tensor, a reduction, a divisor for its result.
+/// An op in terms of the backend: a factor for each rank's tensor, a reduction of the backend, a divisor for the result.
 #[derive(Debug)]
 pub(super) struct Plan {
     factor: Option<Tensor>,
@@ -60,7 +59,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// # Errors
-    /// When the op has no meaning for this dtype, or is none that SUM may stand for under [`PremulSum::SumAtOne`].
+    /// If the op has no meaning for this dtype, or [`PremulSum::SumAtOne`] refuses it.
     pub(super) fn new(op: ReduceOp, how: PremulSum, kind: Kind, size: usize) -> Result<Self, Failure> {
         let refused = |why: &'static str| Err(Failure::Op { op, kind, why });
         let plain = |reduce| Ok(Self { factor: None, reduce, divisor: None });
@@ -88,7 +87,7 @@ impl Plan {
         }
     }
 
-    /// What this rank hands to the backend, contiguous: `tensor` itself where it can be, else a new tensor.
+    /// The tensor that this rank hands to the backend, contiguous: `tensor` itself if possible, else a new tensor.
     pub(super) fn before(&self, tensor: &Tensor) -> Tensor {
         match &self.factor {
             Some(factor) => (tensor * factor).contiguous(),
@@ -96,7 +95,7 @@ impl Plan {
         }
     }
 
-    /// Makes the backend's result the op's, in place.
+    /// Turns the backend's result into the op's, in place.
     pub(super) fn after(&self, tensor: &mut Tensor) {
         if let Some(divisor) = self.divisor {
             let _ = tensor.divide_scalar_(divisor);

@@ -1,11 +1,11 @@
-//! Collectives that were started and not yet waited for.
+//! Collectives that have been started, and their results.
 
 use tch::Tensor;
 
 use super::GroupError;
 use super::process::Running;
 
-/// A collective under way. Every rank waits for its end, or none does: one that drops it may leave the others waiting.
+/// A started collective. Every rank waits for its result, or none does: a rank that drops it may leave the others waiting.
 #[derive(Debug)]
 #[must_use = "the result is there once it was waited for"]
 pub struct Pending(State);
@@ -17,7 +17,7 @@ enum State {
 }
 
 impl Pending {
-    /// Waits for its end; gives its result.
+    /// Waits for the result.
     ///
     /// # Errors
     /// As the collective itself.
@@ -29,7 +29,7 @@ impl Pending {
     }
 }
 
-/// A result that took no time.
+/// A result that is there already.
 impl From<Tensor> for Pending {
     fn from(tensor: Tensor) -> Self {
         Self(State::Ready(tensor))

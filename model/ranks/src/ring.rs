@@ -1,4 +1,4 @@
-//! The order in which Gloo's ring adds up what the ranks hold, which decides how sums of more than two are rounded.
+//! The order in which Gloo's ring adds up the ranks' tensors. It decides how sums of more than two are rounded.
 
 use std::iter;
 use std::ops::Range;
@@ -8,11 +8,11 @@ use tch::{Tensor, no_grad};
 
 use super::ops::Plan;
 
-/// Gloo sends at most so many bytes at once.
+/// The most bytes that Gloo sends at once.
 const LARGEST_SEGMENT: usize = 1 << 20;
 
-/// Which elements of `elements`, each of `bytes`, end with each of `ranks` ranks: whole segments, of equal length but for the last ones,
-/// at least two for each rank.
+/// The elements, out of `elements` of `bytes` each, that end with each of `ranks` ranks: whole segments, at least two for each rank, of equal
+/// length but for the last ones.
 pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<usize>> {
     let largest = bytes * (LARGEST_SEGMENT / bytes).max(1);
     let segments = (elements * bytes).div_ceil(largest).max(2 * ranks).next_multiple_of(ranks);
@@ -21,7 +21,7 @@ pub(super) fn parts(elements: usize, bytes: usize, ranks: usize) -> Vec<Range<us
     (0..ranks).map(|rank| end(rank)..end(rank + 1)).collect()
 }
 
-/// What `all_reduce` makes of the tensors of all ranks, which have one shape: a part that ends with rank r is added up from rank r - 1
+/// The result of `all_reduce` for the tensors of all ranks, which have one shape. A part that ends with rank r is added up from rank r - 1
 /// downwards, cyclically.
 pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
     no_grad(|| {
@@ -32,14 +32,14 @@ pub(super) fn reduced(tensors: &[Tensor], plan: &Plan) -> Tensor {
     })
 }
 
-/// The same of what is multiplied already.
+/// The same for tensors that are multiplied already.
 pub(super) fn added_up(tensors: &[Tensor], reduce: Reduce) -> Tensor {
     let flat: Vec<Tensor> = tensors.iter().map(|it| it.reshape([-1])).collect();
     summed(&flat, 0, flat[0].numel(), reduce).reshape(tensors[0].size())
 }
 
-/// Where a chunk lies in the larger one that it is scattered as a part of: which elements of that are its own, in ascending runs. Where more
-/// than two ranks add up, it decides in which order.
+/// The place of a chunk within the larger chunk that it is scattered as a part of: its elements there, in ascending runs. With more than two
+/// ranks, the place decides the order of additions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Within {
     /// The runs.
@@ -55,11 +55,11 @@ impl Within {
     }
 }
 
-/// The chunk of `rank` out of `pieces`, each rank's, put together as the ring does with what it lies in.
+/// The chunk of `rank`, added up from one piece of each rank as the ring does with the larger chunk.
 pub(super) fn scattered(pieces: &[Tensor], rank: usize, within: &Within, reduce: Reduce) -> Tensor {
     let (ranks, mut done) = (pieces.len(), 0);
     if let ([one, other], Reduce::Sum) = (pieces, reduce) {
-        // One addition has no order.
+        // A single addition has no order.
         return one + other;
     }
     let run = |run: &Range<usize>| {
@@ -74,7 +74,7 @@ pub(super) fn scattered(pieces: &[Tensor], rank: usize, within: &Within, reduce:
     }
 }
 
-/// The elements of `pieces`, each rank's, put together as the ring does with a whole of `elements` that they are a piece of, from `first` on.
+/// The sum of one piece of each rank, added up as the ring does with a whole of `elements`, in which the pieces begin at `first`.
 fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: Reduce) -> Tensor {
     let (ranks, end) = (pieces.len(), first + pieces[0].numel());
     let part = |(last, range): (usize, Range<usize>)| {
@@ -92,7 +92,7 @@ fn summed(pieces: &[Tensor], first: usize, elements: usize, reduce: Reduce) -> T
     }
 }
 
-/// Each piece comes multiplied: where a backend multiplies, it adds up too.
+/// Each piece is multiplied already: a backend that multiplies also adds up.
 fn together(a: &Tensor, b: &Tensor, reduce: Reduce) -> Tensor {
     match reduce {
         Reduce::Sum | Reduce::PremulSum(_) => a + b,

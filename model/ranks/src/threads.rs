@@ -1,4 +1,4 @@
-//! Ranks that are threads of one process: what golden sets of several ranks are replayed with.
+//! Ranks that are threads of one process. They replay golden sets of several ranks.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,25 +7,25 @@ use tch::Tensor;
 
 use super::{Collective, Failure, Group, GroupError};
 
-/// Ranks that are threads of this process; the i-th element is for the i-th of them. A rank whose element is dropped is gone,
-/// and ends the wait of the others with an error.
+/// Ranks that are threads of this process; element i is for thread i. Dropping an element makes its rank gone, which ends the wait of the
+/// others with an error.
 ///
-/// Random draws come from one stream a process, so ranks that draw in a step cannot be told apart here.
+/// A process has one random stream, so ranks that draw within a step are not reproduced here.
 pub fn threads(count: usize) -> Vec<Arc<dyn Group>> {
     let table = Arc::new(Table::new(count));
     (0..count).map(|rank| Arc::new(Seat { rank, table: Arc::clone(&table) }) as Arc<dyn Group>).collect()
 }
 
-/// Where the threads lay down what they exchange.
+/// The table on which threads exchange tensors.
 struct Table {
     round: Mutex<Round>,
     changed: Condvar,
 }
 
 struct Round {
-    /// What each rank has laid down in this round.
+    /// The tensor that each rank has laid down in this round.
     laid: Vec<Option<Tensor>>,
-    /// What each rank has yet to pick up from the finished round: a full hand for each.
+    /// The tensors of the finished round that each rank has yet to pick up.
     dealt: Vec<Option<Vec<Tensor>>>,
     gone: Option<usize>,
 }
@@ -38,7 +38,7 @@ impl Table {
         Self { round: Mutex::new(round), changed: Condvar::new() }
     }
 
-    /// A rank that panicked did so between two exchanges, never within one: what it left is whole.
+    /// A rank panics between two exchanges, never within one, so the table is whole.
     fn lock(&self) -> MutexGuard<'_, Round> {
         self.round.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -116,6 +116,9 @@ const char *dinov3_cpu_capability();
 // Whether MKL has asked whose processor this is and was told that it is Intel's; see mkl.cpp. False before its first call.
 bool dinov3_mkl_takes_intels_kernels();
 
+// Whether MKL's vector functions have asked mkl.cpp for the kind of processor. False before the first of them.
+bool dinov3_mkl_vectors_ask_one_at_a_time();
+
 // `TORCH_VERSION` of the headers that the shim was compiled with. The pointer lives as long as the process.
 const char *dinov3_torch_version();
 

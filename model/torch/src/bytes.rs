@@ -29,7 +29,7 @@ impl TensorBytes {
             return &[];
         }
         // SAFETY: `bytes_of` made the tensor contiguous and put it on the host, `self` keeps it alive, and its storage holds
-        // `length` bytes from `data_ptr` on. That nothing writes to it meanwhile is the promise of whoever called `bytes_of`.
+        // `length` bytes from `data_ptr` on. The caller of `bytes_of` promises that nothing writes to it meanwhile.
         unsafe { std::slice::from_raw_parts(self.tensor.data_ptr().cast(), length) }
     }
 }
@@ -37,7 +37,7 @@ impl TensorBytes {
 /// Calls `f` with dtype, shape and bytes of `tensor`, row-major, in the machine's byte order. Copies the tensor only if it is on a
 /// device or not contiguous.
 ///
-/// libtorch gives no means to lock a tensor's storage: `f` must not write to it through another handle.
+/// `f` must not write to the tensor through another handle, since libtorch cannot lock a tensor's storage.
 pub fn with_bytes<R>(tensor: &Tensor, f: impl FnOnce(Kind, &[usize], &[u8]) -> R) -> R {
     // SAFETY: the tensor is borrowed for the whole call, no code of ours writes in place to a tensor that it has handed out, and `f`
     // sees bytes to read.
@@ -50,10 +50,10 @@ pub fn copied(tensor: &Tensor) -> Vec<u8> {
     with_bytes(tensor, |_, _, bytes| bytes.to_vec())
 }
 
-/// Overwrites `to`, whose element at (i, j, …) gets the one of `values` that lies at the sum of indices times `strides`.
+/// Overwrites `to`: its element (i, j, …) becomes the element of `values` at index i · strides\[0\] + j · strides\[1\] + ….
 ///
 /// # Panics
-/// When the shape of `to` asks for an element beyond the values.
+/// If the shape of `to` reaches beyond the values.
 pub fn fill_strided(to: &Tensor, values: &[f32], strides: &[i64]) {
     let shape = to.size();
     let last: i64 = shape.iter().zip(strides).map(|(extent, stride)| (extent - 1).max(0) * stride).sum();
@@ -67,7 +67,7 @@ pub fn fill_strided(to: &Tensor, values: &[f32], strides: &[i64]) {
     to.shallow_clone().copy_(&all);
 }
 
-/// The bytes of `tensor`: copied only if it is on a device or not contiguous.
+/// The bytes of `tensor`. Copies the tensor only if it is on a device or not contiguous.
 ///
 /// # Safety
 /// While the result lives, nothing may write to the storage of `tensor`, which other tensors may share.

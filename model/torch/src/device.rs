@@ -1,4 +1,4 @@
-//! Where a tensor is, and how to bring it elsewhere.
+//! Devices, and how to bring tensors to them.
 //!
 //! tch's enum knows the host, CUDA, MPS and Vulkan, and reads every other device as MPS. Ours keeps the name that libtorch prints, so that a
 //! device without a name in tch stays what it is. Outside of this crate clippy refuses the calls by which tch reads or changes a tensor's
@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::shim::{dinov3_shim_error, text};
 
-/// How many devices of CUDA libtorch sees.
+/// The number of CUDA devices that libtorch sees.
 pub fn cuda_devices() -> usize {
     Cuda::device_count().max(0) as usize
 }
@@ -38,10 +38,10 @@ pub enum Device {
     Plugin {
         /// Its kind: `npu`.
         kind: DeviceKind,
-        /// Which of this machine's.
+        /// Its index among the devices of this kind on this machine.
         index: usize,
     },
-    /// A device of libtorch's without an index: `meta`, whose tensors have no values. No text is read as one.
+    /// A device of libtorch without an index, such as `meta`, whose tensors have no values. No text is read as one.
     Other(DeviceKind),
 }
 
@@ -50,10 +50,10 @@ pub enum Device {
 pub struct DeviceKind(&'static str);
 
 impl DeviceKind {
-    /// The kind of this name. The first use of a name keeps it for good, so that a device is copied like a number.
+    /// The kind of this name. A name is kept for good at its first use, so that a device can be copied like a number.
     fn of(name: &str) -> Self {
         static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-        // A thread that panicked has left a whole set: an insertion is its only change.
+        // A thread that panicked left a whole set, since an insertion is the only change.
         let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = names.get(name) {
             return Self(known);
@@ -75,7 +75,7 @@ impl fmt::Debug for DeviceKind {
     }
 }
 
-/// Why a text is no device.
+/// The reason why a text names no device.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{text}` is not a device: {why}")]
 pub struct DeviceError {
@@ -86,13 +86,13 @@ pub struct DeviceError {
 }
 
 impl Device {
-    /// libtorch's device without values, where an op gives the shape, the dtype and the device of its result and computes nothing.
+    /// libtorch's device without values. An op on it gives the shape, dtype and device of its result, and computes nothing.
     pub const META: Self = Self::Other(DeviceKind("meta"));
 
-    /// Where `tensor` is.
+    /// The device of `tensor`.
     ///
     /// # Panics
-    /// When the tensor is undefined: it is nowhere.
+    /// If the tensor is undefined.
     pub fn of(tensor: &Tensor) -> Self {
         // SAFETY: the tensor is live; the text is valid until this thread's next call, and is copied here.
         let device = unsafe { dinov3_device(tensor.as_ptr().cast()) };
@@ -101,7 +101,7 @@ impl Device {
         Self::printed(&text(device))
     }
 
-    /// The device of this kind, as libtorch names it, and of this index. The host is one device, whatever the index.
+    /// The device of a kind, as libtorch names it, and an index. The host ignores the index.
     pub fn named(kind: &str, index: usize) -> Self {
         match kind {
             "cpu" => Self::Cpu,
@@ -110,7 +110,7 @@ impl Device {
         }
     }
 
-    /// What libtorch printed.
+    /// The device that libtorch printed.
     fn printed(text: &str) -> Self {
         match text.split_once(':').map(|(kind, index)| (kind, index.parse())) {
             Some((kind, Ok(index))) => Self::named(kind, index),
@@ -128,7 +128,7 @@ impl Device {
         }
     }
 
-    /// Which of this machine's devices of its kind it is; the host has no index.
+    /// The index among the devices of its kind on this machine; the host has none.
     pub fn index(self) -> Option<usize> {
         match self {
             Self::Cuda(index) | Self::Plugin { index, .. } => Some(index),

@@ -1,4 +1,4 @@
-//! Autograd's hooks, and memory that a tensor can be without: the C side is `model/torch/shim/hooks.cpp`.
+//! Autograd's hooks, and tensors whose memory comes and goes. The C side is `model/torch/shim/hooks.cpp`.
 
 use std::ffi::c_void;
 
@@ -21,7 +21,7 @@ unsafe extern "C" {
     fn dinov3_restore_memory(this: *const c_void) -> bool;
 }
 
-/// What a hook calls. It must not panic: the frames below it are C++'s.
+/// The closure that a hook calls. It must not panic, since C++ calls it.
 pub type Hook = Box<dyn Fn() + Send + Sync>;
 
 fn closure(hook: Hook) -> Closure {
@@ -36,40 +36,40 @@ fn closure(hook: Hook) -> Closure {
     Closure { context: Box::into_raw(Box::new(hook)).cast(), call, drop }
 }
 
-/// `leaf.register_post_accumulate_grad_hook`: calls `hook` when `leaf`'s gradient is there, once a backward pass. Takes the place of one
-/// registered before.
+/// `leaf.register_post_accumulate_grad_hook`: calls `hook` once in each backward pass, when the gradient of `leaf` is complete. Replaces
+/// the hook that was registered before.
 ///
 /// # Errors
-/// When libtorch throws (a tensor that is no leaf).
+/// If libtorch throws, for example because the tensor is no leaf.
 pub fn after_accumulation(leaf: &Tensor, hook: Hook) -> Result<(), ShimError> {
     // SAFETY: the tensor is live; the closure is taken over.
     let done = unsafe { dinov3_after_accumulation(leaf.as_ptr().cast(), closure(hook)) };
     checked(done, "register_post_accumulate_grad_hook")
 }
 
-/// `output.register_hook`: calls `hook` before backward goes on from `output`.
+/// `output.register_hook`: calls `hook` before the backward pass goes on from `output`.
 ///
 /// # Errors
-/// When libtorch throws (a tensor without a graph).
+/// If libtorch throws, for example because the tensor has no graph.
 pub fn before_backward(output: &Tensor, hook: Hook) -> Result<(), ShimError> {
     // SAFETY: as in `after_accumulation`.
     checked(unsafe { dinov3_before_backward(output.as_ptr().cast(), closure(hook)) }, "register_hook")
 }
 
-/// Gives back the memory of `tensor` and of all that share its storage. Shapes, graphs and versions stay; its values must not be read until
-/// they were written again after [`restore_memory`].
+/// Frees the memory of `tensor` and of every tensor that shares its storage. Shapes, graphs and versions stay. The values must be written
+/// again after [`restore_memory`] before anything reads them.
 ///
 /// # Errors
 /// When libtorch throws.
 pub fn release_memory(tensor: &Tensor) -> Result<(), ShimError> {
-    // SAFETY: the tensor is live; who calls keeps to the contract above.
+    // SAFETY: the tensor is live; the caller keeps the contract above.
     checked(unsafe { dinov3_release_memory(tensor.as_ptr().cast()) }, "untyped_storage().resize_")
 }
 
-/// Memory again for a contiguous `tensor` that fills its storage, its values undefined.
+/// Allocates memory again for a contiguous `tensor` that fills its storage. Its values are undefined.
 ///
 /// # Errors
-/// When libtorch throws: there is not enough.
+/// If libtorch throws, for example because there is not enough memory.
 pub fn restore_memory(tensor: &Tensor) -> Result<(), ShimError> {
     // SAFETY: as in `release_memory`.
     checked(unsafe { dinov3_restore_memory(tensor.as_ptr().cast()) }, "untyped_storage().resize_")

@@ -1,5 +1,5 @@
-//! libtorch as the trainer needs it: the calls that tch lacks, with C++ exceptions turned into values, c10d's stores and
-//! backends, devices, generators, and what holds libtorch to reproducible arithmetic.
+//! libtorch as the trainer needs it: calls that tch lacks, with C++ exceptions as error values; stores and backends of c10d; devices;
+//! generators; and the pins that make libtorch's arithmetic reproducible.
 //!
 //! The only C++ of the trainer is in `model/torch/shim`, and the only `unsafe` code that is about libtorch is here.
 

@@ -1,7 +1,7 @@
 //! Plugins: shared libraries that lend the harness what libtorch lacks for a device (`model/plugins/include/dinov3_plugin.h`).
 //!
-//! The loader is in this crate because what crosses the boundary is libtorch's: a store, a backend, a device that libtorch is told about.
-//! No other crate holds `unsafe` code about plugins.
+//! The loader is in this crate because a plugin and the harness exchange objects of libtorch: a store, a backend, a device. No other crate
+//! holds `unsafe` code about plugins.
 
 mod collectives;
 mod device_type;
@@ -28,7 +28,7 @@ pub struct Plugin {
     get: extern "C" fn(*const c_char) -> *const c_void,
 }
 
-/// Something that this machine lacks for a plugin's device.
+/// A thing that this machine lacks for a plugin's device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// What is missing.
@@ -41,7 +41,7 @@ impl Plugin {
     /// Loads the library at `path`, which stays for as long as the process lives.
     ///
     /// # Errors
-    /// When it cannot be loaded, is no plugin, has a table that is too short or has gaps, or was made for another harness, another libtorch
+    /// If it cannot be loaded, is no plugin, has a table that is too short or has gaps, or was compiled for another harness, another libtorch
     /// or another C++ library.
     pub fn load(path: &Path) -> Result<&'static Self, PluginError> {
         let path = path.to_owned();
@@ -101,7 +101,7 @@ impl Plugin {
     /// `c10d/1`: the backend that the plugin lends.
     ///
     /// # Errors
-    /// When the plugin lends none, and when its table is too short or has gaps.
+    /// If the plugin lends none, or its table is too short or has gaps.
     pub fn collectives(&'static self) -> Result<&'static Collectives, PluginError> {
         Ok(Box::leak(Box::new(Collectives::of(self, self.read()?)?)))
     }
@@ -109,15 +109,15 @@ impl Plugin {
     /// `device/1`: the type of device that the plugin tells libtorch about.
     ///
     /// # Errors
-    /// When the plugin has none, and when its table is too short or has gaps.
+    /// If the plugin has none, or its table is too short or has gaps.
     pub fn device_type(&self) -> Result<DeviceType, PluginError> {
         DeviceType::of(self.path.clone(), self.read()?)
     }
 
-    /// `doctor/1`: what this machine lacks for the plugin's device; nothing where nothing is missing.
+    /// `doctor/1`: the things that this machine lacks for the plugin's device; empty if it lacks nothing.
     ///
     /// # Errors
-    /// When the plugin cannot say, and when its table is too short or has gaps.
+    /// If the plugin cannot tell, or its table is too short or has gaps.
     pub fn missing(&self) -> Result<Vec<Missing>, PluginError> {
         extern "C" fn each(context: *mut c_void, what: *const c_char, remedy: *const c_char) {
             // SAFETY: `context` is the list below, which nothing else touches during the call.
@@ -136,7 +136,7 @@ impl Plugin {
         if table.is_null() {
             return Err(PluginError::Absent { path: self.path.clone(), what: T::NAME });
         }
-        // SAFETY: what a plugin has under the name of a capability is a table of it.
+        // SAFETY: a plugin gives the table of a capability under the capability's name.
         unsafe { table::read(&self.path, table) }
     }
 
@@ -151,7 +151,7 @@ impl fmt::Debug for Plugin {
     }
 }
 
-/// A text of a plugin; of NULL, an empty one.
+/// A text of a plugin; NULL is the empty text.
 fn text(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
@@ -160,7 +160,7 @@ fn text(text: *const c_char) -> String {
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
 
-/// What the plugin's `error` says after a call that failed.
+/// The text of the plugin's `error` after a failed call.
 fn said(error: extern "C" fn() -> *const c_char) -> String {
     Some(text(error())).filter(|said| !said.is_empty()).unwrap_or_else(|| "its plugin does not say why".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What libtorch is and how it computes here: the instruction set it is held to, its threads, its random stream.
+//! libtorch in this process: the instruction set that it is held to, its threads, its random stream.
 
 use std::env;
 use std::error::Error;
@@ -7,17 +7,17 @@ use tch::{Device, Kind, Tensor};
 
 use crate::shim::{self, ShimError};
 
-/// The pins of every committed golden set, as ATen, MKL and oneDNN name them: AVX2, which all supported x86-64 machines have.
+/// The pins of every committed golden set, as ATen, MKL and oneDNN name them. All supported x86-64 machines have AVX2.
 pub const AVX2: [(&str, &str); 3] =
     [("ATEN_CPU_CAPABILITY", "avx2"), ("MKL_CBWR", "AVX2"), ("ONEDNN_MAX_CPU_ISA", "AVX2")];
 
-/// How Intel's processors name their maker.
+/// The maker's name in Intel's processors.
 const INTEL: &str = "GenuineIntel";
 
 /// Holds libtorch's kernels to an instruction set. Each library reads its variable once, at its first call.
 ///
 /// # Safety
-/// To be called at the start of `main`, before any thread is started and before libtorch's first call.
+/// Call it at the start of `main`, before any thread is started and before libtorch's first call.
 pub unsafe fn pin(variables: &[(&str, &str)]) {
     for (variable, value) in variables {
         // SAFETY: the caller promises that no other thread reads the environment now.
@@ -32,9 +32,9 @@ pub fn pinned(variable: &str) -> Option<String> {
 
 /// The maker of this processor as MKL sees it, such as `GenuineIntel`; `None` on processors that have no such name.
 ///
-/// MKL keeps its promises about instruction sets to Intel's processors alone. Here it takes those of others for such, which have the same
-/// bits then, and are up to twice as fast (`model/torch/shim/mkl.cpp`); unless `DINOV3_MKL=as-shipped`, or a libtorch asks otherwise. Makes
-/// MKL's first call: to be pinned before.
+/// MKL honours its instruction set settings on Intel's processors only. This process tells MKL that every processor is Intel's
+/// (`model/torch/shim/mkl.cpp`): other processors then have the same bits, and are up to twice as fast. `DINOV3_MKL=as-shipped` turns this
+/// off, and a libtorch that asks in another way is not told. This function makes MKL's first call: pin before it.
 pub fn cpu_vendor() -> Option<String> {
     let square = Tensor::ones([8, 8], (Kind::Float, Device::Cpu));
     let _ = square.mm(&square);
@@ -53,7 +53,7 @@ fn own_cpu_vendor() -> Option<String> {
     None
 }
 
-/// Whether MKL takes this processor for one of Intel's, and it is another maker's.
+/// Whether MKL takes this processor for Intel's although another maker made it.
 pub fn mkl_is_mistaken() -> bool {
     cpu_vendor() != own_cpu_vendor()
 }
@@ -68,12 +68,12 @@ pub fn threads() -> u32 {
     tch::get_num_threads().max(1) as u32
 }
 
-/// `torch.manual_seed`: the stream from which weights, stochastic depth and RoPE's augmentation draw.
+/// `torch.manual_seed`: seeds the stream from which weights, stochastic depth and RoPE's augmentation draw.
 pub fn manual_seed(seed: u64) {
     tch::manual_seed(seed as i64);
 }
 
-/// `torch.get_rng_state()`: where the host's stream stands, `[5056]` uint8.
+/// `torch.get_rng_state()`: the state of the host's stream, `[5056]` uint8.
 pub fn rng_state() -> Tensor {
     shim::rng_state().expect("the host's generator has a state")
 }
@@ -81,22 +81,22 @@ pub fn rng_state() -> Tensor {
 /// `torch.set_rng_state(state)`.
 ///
 /// # Errors
-/// When `state` is no state of the host's generator.
+/// If `state` is no state of the host's generator.
 pub fn set_rng_state(state: &Tensor) -> Result<(), ShimError> {
     shim::set_rng_state(state)
 }
 
-/// Keeps the host memory that tensors free for other tensors, up to the most that was ever in use at one time. A training step on
-/// the CPU is a good part faster for it; the bits are the same.
+/// Keeps host memory that tensors free for later tensors, up to the most that was in use at one time. A training step on the CPU is faster
+/// with it, and has the same bits.
 pub fn keep_freed_memory() {
     shim::keep_freed_memory();
 }
 
-/// Loads libtorch's CUDA half, where this libtorch has one: the linker leaves it out, since nothing refers to it by name, and
-/// its kernels register themselves when it is loaded. Does nothing on a libtorch for the CPU alone.
+/// Loads the CUDA half of libtorch, if this libtorch has one. Its kernels register themselves at load time. The linker leaves it out, since
+/// nothing refers to it by name. Does nothing if libtorch is for the CPU alone.
 ///
 /// # Errors
-/// When the library is there and cannot be loaded (a driver or another library is missing): the loader's message.
+/// If the library exists and cannot be loaded, for example because a driver is missing: the loader's message.
 pub fn load_cuda() -> Result<(), String> {
     const LIBRARY: &str = "libtorch_cuda.so";
     // SAFETY: the library is libtorch's own; its initialisers register kernels and are made to run at load time.
@@ -123,5 +123,14 @@ mod tests {
     fn mkl_takes_every_processor_for_its_makers() {
         assert_eq!(cpu_vendor().as_deref(), Some(INTEL));
         assert!(shim::mkl_takes_intels_kernels(), "MKL did not ask, or not us");
+    }
+
+    /// Without the shim's answer, one of six hundred processes took a generic kernel for half of its first `erfinv`: two threads asked MKL
+    /// for the kind of processor at once. Seen to fail with the function of `mkl.cpp` under another name.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn mkls_vector_functions_ask_for_the_processor_one_at_a_time() {
+        let _ = Tensor::zeros([8], (Kind::Float, Device::Cpu)).erfinv_();
+        assert!(shim::mkl_vectors_ask_one_at_a_time(), "MKL did not ask, or not us");
     }
 }

@@ -57,6 +57,7 @@ unsafe extern "C" {
     fn dinov3_rng_state() -> *mut c_void;
     fn dinov3_set_rng_state(state: *const c_void) -> bool;
     fn dinov3_mkl_takes_intels_kernels() -> bool;
+    fn dinov3_mkl_vectors_ask_one_at_a_time() -> bool;
     fn dinov3_cpu_capability() -> *const c_char;
     fn dinov3_torch_version() -> *const c_char;
     fn dinov3_cxx_abi() -> *const c_char;
@@ -292,6 +293,13 @@ pub fn cpu_capability() -> String {
 pub fn mkl_takes_intels_kernels() -> bool {
     // SAFETY: reads a flag.
     unsafe { dinov3_mkl_takes_intels_kernels() }
+}
+
+/// Whether the shim has answered MKL's vector functions for the kind of processor, which keeps two threads from asking at once
+/// (`model/torch/shim/mkl.cpp`). False before the first vector function, on other architectures, and in a libtorch without MKL.
+pub fn mkl_vectors_ask_one_at_a_time() -> bool {
+    // SAFETY: reads a flag.
+    unsafe { dinov3_mkl_vectors_ask_one_at_a_time() }
 }
 
 /// The version of the libtorch headers that this build was compiled with, such as `2.8.0`.

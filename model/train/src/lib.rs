@@ -1,10 +1,9 @@
 //! The DINOv3 trainer: schedules, optimizer, sharding over ranks, one step after another, weights on disk.
 //!
-//! The same ops in the same order as `facebookresearch/dinov3` at commit `cb054165`. Not here: goldens, verdicts, reports.
+//! The ops and their order are those of `facebookresearch/dinov3` at commit `cb054165`. Golden sets, verdicts and reports are not here.
 
 pub mod checkpoint;
 pub mod meters;
-pub mod metrics;
 pub mod micro;
 pub mod optim;
 pub mod phases;

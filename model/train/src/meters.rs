@@ -1,11 +1,14 @@
 //! The meters of a run: one for each value that a step logs (`MetricLogger` of `dinov3/logging/helpers.py`).
 
+mod smoothed;
+
 use tch::{Kind, Tensor};
 
 use dinov3_ranks::{Group, GroupError};
 
-use crate::metrics::{Figures, SmoothedValue};
 use crate::state::{State, StateError, Stateful, Taking};
+
+pub use smoothed::{Figures, SmoothedValue};
 
 const NAMES: &str = "meters";
 

@@ -23,7 +23,7 @@ const PHOTOGRAPHS: [&[u8]; 3] = [
     include_bytes!("../../../golden/photographs/coffee.jpg"),
 ];
 
-/// Thirteen images, one of them cut short.
+/// A dataset of thirteen images, one of them truncated.
 struct Album;
 
 impl Dataset for Album {
@@ -42,7 +42,8 @@ impl Dataset for Album {
     }
 }
 
-/// Two resolutions, stochastic depth, three streams of the loader; the Gram teacher takes new weights after iterations 1 and 3, and never again.
+/// A config with two resolutions, stochastic depth and three streams of the loader. The Gram teacher takes new weights after iterations 1 and
+/// 3, and never again.
 pub fn config() -> Value {
     let mut config = merged_config();
     for (pointer, value) in [

@@ -1,28 +1,28 @@
-//! Where a step is: what takes the time is told to whoever wants to know.
+//! The phases of a step, and the listener that hears when each begins and ends.
 
 use std::fmt;
 
-/// What a step, or the loop around it, is doing. A step goes through its phases in this order, and comes to [`Phase::Gram`] three times at most:
-/// once the batch is there, for the Gram teacher's patches, and at its end.
+/// A phase of a step, or of the loop around it. A step goes through its phases in this order. [`Phase::Gram`] comes three times at most: when
+/// the batch is there, for the Gram teacher's patches, and at the end of the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// The loop waits for a batch.
     Data,
-    /// Leftovers of a step that failed go, and the batch is sent to the device.
+    /// The leavings of a failed step are freed, and the batch goes to the device.
     HostToDevice,
     /// The teacher's forward, and Sinkhorn-Knopp on its logits.
     Teacher,
     /// The student's forward.
     Student,
-    /// The Gram teacher: its forward, and the weights that it takes.
+    /// The Gram teacher's forward, and its new weights.
     Gram,
     /// All losses.
     Losses,
-    /// Backward. With several ranks most gradients are on their way when it ends.
+    /// The backward pass. With several ranks, most gradients are being reduced when it ends.
     Backward,
     /// The rest of the gradients' reduction.
     Reduce,
-    /// Norms and clipping.
+    /// The norms of the gradients, and their clipping.
     Clip,
     /// Losses and metrics over all ranks.
     Metrics,
@@ -30,12 +30,12 @@ pub enum Phase {
     Optimizer,
     /// The moving average.
     Average,
-    /// The loop copies, or writes, what lasts.
+    /// The loop copies or writes the state.
     Save,
 }
 
 impl Phase {
-    /// Such as `host to device`.
+    /// The name of the phase, such as `host to device`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -61,12 +61,13 @@ impl fmt::Display for Phase {
     }
 }
 
-/// Told of phases as the host goes through them. A device may lag behind: whoever times one synchronises, or records an event, here.
+/// A listener that hears of phases as the host goes through them. A device may lag behind: a listener that times it synchronises or records
+/// an event.
 pub trait Listener {
     /// `phase` begins.
     fn begin(&mut self, phase: Phase);
 
-    /// It has ended, well or not.
+    /// The phase has ended, with or without an error.
     fn end(&mut self, phase: Phase);
 }
 
@@ -80,12 +81,12 @@ impl<'a> Phases<'a> {
         Self(None)
     }
 
-    /// Every phase is told to `listener`.
+    /// `listener` hears of every phase.
     pub fn to(listener: &'a mut dyn Listener) -> Self {
         Self(Some(listener))
     }
 
-    /// Runs `body`, which is `phase`.
+    /// Runs `body` as `phase`.
     pub fn during<T>(&mut self, phase: Phase, body: impl FnOnce() -> T) -> T {
         match &mut self.0 {
             None => body(),

@@ -13,7 +13,7 @@ use dinov3_config::{Scaling, Schedules as Config, V1, V2};
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("the {curve} schedule has {warmup} iterations of warm-up and {cosine} of cosine in {total} in all")]
 pub struct ScheduleError {
-    /// Which.
+    /// The name of the curve.
     pub curve: &'static str,
     /// Iterations of its warm-up.
     pub warmup: usize,
@@ -23,10 +23,10 @@ pub struct ScheduleError {
     pub total: usize,
 }
 
-/// What the optimizer, the teacher and the losses are told at an iteration.
+/// The values of the curves at an iteration, for the optimizer, the teacher and the losses.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Learning rate of all parameters but the last layers'.
+    /// Learning rate of all parameters except those of the last layers.
     pub lr: f64,
     /// Weight decay.
     pub weight_decay: f64,
@@ -57,7 +57,7 @@ impl Schedules {
     /// Draws the curves of a config, of either version, with its scaling rule applied for `global_batch` images a step.
     ///
     /// # Errors
-    /// When a warm-up is longer than training.
+    /// If a warm-up is longer than training.
     pub fn new(config: &Config, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
         match config {
             Config::V1(config) => Self::v1(config, scaling, global_batch),
@@ -113,7 +113,7 @@ impl Schedules {
         })
     }
 
-    /// What holds at `iteration`.
+    /// The values at `iteration`.
     pub fn at(&self, iteration: usize) -> Settings {
         Settings {
             lr: self.lr.at(iteration),
@@ -124,7 +124,7 @@ impl Schedules {
         }
     }
 
-    /// The curves under the names that golden sets have for them.
+    /// The curves, with their names in golden sets.
     pub fn named(&self) -> [(&'static str, &Curve); 5] {
         [
             ("lr", &self.lr),

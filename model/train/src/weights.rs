@@ -17,10 +17,10 @@ use dinov3_vit::module::Module;
 
 use crate::checkpoint::dtype;
 
-/// Why weights could not be read or written.
+/// The reason why weights could not be read or written.
 #[derive(Debug, Error)]
 pub enum WeightsError {
-    /// The file system said no.
+    /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -36,7 +36,7 @@ pub enum WeightsError {
         /// The reason.
         source: SafeTensorError,
     },
-    /// The file is not what `torch.save` writes.
+    /// The file was not written by `torch.save`.
     #[error("{} cannot be read as a checkpoint: {source}", path.display())]
     Pickle {
         /// The file.
@@ -44,18 +44,18 @@ pub enum WeightsError {
         /// The reason.
         source: ShimError,
     },
-    /// A folder in place of a file.
+    /// The path is a folder, not a file.
     #[error(
         "{} is a folder: a distributed checkpoint cannot be read; consolidate it with `python -m torch.distributed.checkpoint.format_utils dcp_to_torch`",
         .0.display()
     )]
     Distributed(PathBuf),
-    /// The file lacks a tensor of the model, or has others: both lists, in full.
+    /// The file lacks tensors of the model, or has others. Both lists are complete.
     #[error("the weights do not fit the model: missing {missing:?}, unexpected {unexpected:?}")]
     Keys {
-        /// In the model, not in the file.
+        /// The tensors that only the model has.
         missing: Vec<String>,
-        /// In the file, not in the model.
+        /// The tensors that only the file has.
         unexpected: Vec<String>,
     },
     /// A tensor of another shape or dtype.
@@ -70,17 +70,17 @@ pub enum WeightsError {
     },
 }
 
-/// Writes every tensor of `module` to `path`, whole or not at all, for whom the umask lets read it. In the file, names are relative to `root`:
-/// `student.backbone` for a backbone's own (`blocks.0.norm1.weight`), an empty one for the names in full.
+/// Writes every tensor of `module` to `path`, whole or not at all, with the permissions of the umask. Names in the file are relative to
+/// `root`: `student.backbone` for the names of a backbone (`blocks.0.norm1.weight`), empty for full names.
 ///
 /// # Errors
-/// When the file cannot be written; an existing one is then left as it was.
+/// If the file cannot be written. An existing file then stays as it was.
 pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
     let state: Vec<(String, Tensor)> =
         module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), tensor)).collect();
     let named = state.iter().map(|(name, tensor)| (name, Saved::of(tensor)));
-    // Not by `serialize_to_file`, which makes a file of its own that its owner alone may read.
+    // `serialize_to_file` would make a file that its owner alone may read.
     let bytes = safetensors::serialize(named, None);
     let bytes = bytes.map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
     write_file(path, |out| out.write_all(&bytes)).map_err(io)
@@ -116,20 +116,19 @@ impl View for Saved<'_> {
     }
 }
 
-/// Reads `path`, whose names are relative to `root`, into `module`, whose tensors keep their devices. Strict: every key, shape and
-/// dtype must match.
+/// Reads `path`, with names relative to `root`, into `module`. Every name, shape and dtype must match. The tensors keep their devices.
 ///
 /// # Errors
-/// When the file cannot be read or does not fit; the module is then unchanged.
+/// If the file cannot be read or does not fit. The module is then unchanged.
 pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
     assign(module, root, read_safetensors(path)?)
 }
 
-/// A checkpoint that the reference's programs write or read: safetensors, or the `.pth` of `torch.save({"teacher": …})`, whose
-/// names are relative to a network (`backbone.norm.weight`).
+/// Reads a checkpoint of the reference's programs: safetensors, or the `.pth` of `torch.save({"teacher": …})`, with names relative to a network
+/// (`backbone.norm.weight`).
 ///
 /// # Errors
-/// When the file cannot be read, or is a folder (a distributed checkpoint).
+/// If the file cannot be read, or is a folder (a distributed checkpoint).
 pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
     let io = |source| WeightsError::Io { path: path.to_owned(), source };
     if fs::metadata(path).map_err(io)?.is_dir() {
@@ -165,10 +164,10 @@ fn tensor(name: &str, view: &TensorView) -> Result<Tensor, WeightsError> {
     Ok(Tensor::from_data_size(view.data(), &shape, kind))
 }
 
-/// Overwrites every tensor of `module` by the one of its name, relative to `root`, in `found`.
+/// Overwrites every tensor of `module` with the tensor of its name, relative to `root`, in `found`.
 ///
 /// # Errors
-/// When a name, a shape or a dtype does not match; the module is then unchanged.
+/// If a name, a shape or a dtype does not match. The module is then unchanged.
 pub fn assign(module: &impl Module, root: &str, mut found: HashMap<String, Tensor>) -> Result<(), WeightsError> {
     let (mut pairs, mut missing) = (Vec::new(), Vec::new());
     for (name, _, tensor) in module.state_dict() {

@@ -1,4 +1,4 @@
-//! Initialisations with the bits of `torch.nn.init`: the same in-place ops in the same order on the same stream.
+//! Initialisations with the bits of `torch.nn.init`: its in-place ops, in its order, on its random stream.
 
 use std::f64::consts::SQRT_2;
 
@@ -6,8 +6,8 @@ use tch::{Tensor, no_grad};
 
 /// `nn.init.trunc_normal_(tensor, std=std)`, mean 0, cut at ±2.
 ///
-/// Uniform in the range of the normal CDF at the cuts, through the inverse error function. With the standard
-/// deviations used here (0.02, cuts at 100 σ) the CDF is 0 and 1 to the last bit of a double, so the range is ±1.
+/// Draws uniform numbers between the normal CDF at the two cuts, and maps them by the inverse error function. With the standard deviations
+/// used here (0.02, cuts at 100 σ) the CDF is 0 and 1 to the last bit of a double, so the range is ±1.
 pub fn trunc_normal_(tensor: &mut Tensor, std: f64) {
     debug_assert!(std <= 0.2, "the CDF at the cuts is 0 and 1 only for a narrow distribution");
     no_grad(|| {

@@ -1,7 +1,7 @@
 //! The losses of DINOv3 (`dinov3/loss`): DINO on CLS tokens, iBOT on masked patches, KoLeo, Gram.
 //!
-//! All of them compute in fp32 at least, whatever the dtype of what they are given, except KoLeo, which keeps it. A teacher's
-//! side never has a gradient.
+//! Each loss computes in fp32 at least, whatever the dtype of its inputs, except KoLeo, which keeps their dtype. The teacher's side never has a
+//! gradient.
 
 pub mod dino;
 pub mod gram;
@@ -21,11 +21,10 @@ pub(crate) fn normalize(x: &Tensor, eps: f64) -> Tensor {
     x / norm.clamp_min(eps).expand_as(x)
 }
 
-/// Softmax centering, which `DINOLoss` and `iBOTPatchLoss` offer beside Sinkhorn-Knopp and `SSLMetaArch` refuses to be configured
-/// with: the teacher's logits less their running mean.
+/// Softmax centering: the teacher's logits minus their running mean. `DINOLoss` and `iBOTPatchLoss` offer it beside Sinkhorn-Knopp, and
+/// `SSLMetaArch` refuses it in a config.
 ///
-/// An update is kept back until the next centering asks for it, as in the reference, which overlaps its reduction with
-/// other work.
+/// An update takes effect at the next centering, as in the reference, which overlaps the reduction of the update with other work.
 #[derive(Debug)]
 pub struct SoftmaxCentering {
     center: Tensor,
@@ -35,12 +34,12 @@ pub struct SoftmaxCentering {
 const CENTER_MOMENTUM: f64 = 0.9;
 
 impl SoftmaxCentering {
-    /// For the logits of CLS tokens, `[N, K]`: a center of zeros, `[1, K]`.
+    /// A center of zeros, `[1, K]`, for the logits of CLS tokens, `[N, K]`.
     pub fn of_cls(prototypes: i64, (kind, device): (Kind, Device)) -> Self {
         Self { center: empty(&[1, prototypes], kind, device).zero_(), pending: None }
     }
 
-    /// For the logits of patches, `[B, N, K]`: a center of zeros, `[1, 1, K]`.
+    /// A center of zeros, `[1, 1, K]`, for the logits of patches, `[B, N, K]`.
     pub fn of_patches(prototypes: i64, (kind, device): (Kind, Device)) -> Self {
         Self { center: empty(&[1, 1, prototypes], kind, device).zero_(), pending: None }
     }
@@ -53,11 +52,11 @@ impl SoftmaxCentering {
         no_grad(|| ((logits - &self.center) / temperature).softmax(-1, None::<Kind>))
     }
 
-    /// `update_center`: the mean of these logits over the patches of an image, the images and the ranks enters the center at the
-    /// next centering.
+    /// `update_center`: averages these logits over the patches of an image, the images and the ranks. The mean enters the center at the next
+    /// centering.
     ///
     /// # Errors
-    /// When a rank is gone.
+    /// If a rank is gone.
     pub fn update(&mut self, logits: &Tensor, group: &dyn Group) -> Result<(), GroupError> {
         let mut sum = no_grad(|| {
             let of_image = match logits.dim() {
@@ -71,7 +70,7 @@ impl SoftmaxCentering {
         Ok(())
     }
 
-    /// The center, without an update that is still pending.
+    /// The center, without a pending update.
     pub fn center(&self) -> &Tensor {
         &self.center
     }

@@ -1,4 +1,4 @@
-//! A batch of micro size, for tests and for what must take milliseconds. Its config is `dinov3_config::micro`.
+//! A batch of micro size, for tests and for measurements of milliseconds. Its config is `dinov3_config::micro`.
 
 use dinov3_torch::device::HOST;
 use dinov3_torch::runtime;
@@ -6,8 +6,8 @@ use tch::{Kind, Tensor};
 
 use crate::meta_arch::Batch;
 
-/// Two images of noise, drawn from libtorch's global stream after `seed`: global crops `[4, 3, 32, 32]`, local crops
-/// `[8, 3, 16, 16]`, masks `[4, 16]` of which every second row masks some patches.
+/// Two images of noise, drawn from libtorch's global stream after `seed`: global crops `[4, 3, 32, 32]`, local crops `[8, 3, 16, 16]`, masks
+/// `[4, 16]`. Every second row of the masks masks some patches.
 pub fn batch(seed: u64) -> Batch {
     let options = (Kind::Float, HOST);
     runtime::manual_seed(seed);

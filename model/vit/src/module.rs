@@ -1,4 +1,4 @@
-//! What every layer has in common: its named tensors, in the order of the reference's `state_dict`.
+//! The common interface of layers: named tensors, in the order of the reference's `state_dict`.
 
 use dinov3_config::Dtype;
 use dinov3_torch::device::{Device, HOST, moved};
@@ -12,19 +12,19 @@ pub fn kind(dtype: Dtype) -> Kind {
     }
 }
 
-/// Whether a tensor is trained or merely kept.
+/// The role of a tensor: trained, or kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// `nn.Parameter`: has a gradient, is cast for mixed precision.
+    /// `nn.Parameter`: it has a gradient and is cast for mixed precision.
     Parameter,
-    /// A registered buffer: keeps its own dtype in mixed precision (RoPE's periods, the mask of the key bias).
+    /// A registered buffer: it keeps its dtype in mixed precision (RoPE's periods, the mask of the key bias).
     Buffer,
 }
 
-/// What is told of parameters that have got their values, with their names.
+/// The callback for parameters that have got their values, with their names.
 pub type Done<'a> = &'a mut dyn FnMut(&[(String, Tensor)]);
 
-/// A layer, or a tree of layers, that holds named tensors.
+/// A layer or a tree of layers, which holds named tensors.
 pub trait Module: Sized {
     /// The same layer with every tensor replaced by `f(name, role, tensor)`, visited in the order of the reference's
     /// `state_dict`: a module's own parameters, its buffers, then its children as they were registered.
@@ -51,9 +51,8 @@ pub trait Module: Sized {
         all.filter(|(_, role, _)| *role == Role::Parameter).map(|(name, _, tensor)| (name, tensor)).collect()
     }
 
-    /// The copy that computes in `kind`: what FSDP2's mixed precision gathers for bf16, and what the float64 truth
-    /// is. Parameters in fp32 become `kind`; fp32 buffers follow only when that widens them; everything that a
-    /// config names a dtype for keeps it.
+    /// The copy that computes in `kind`: the one that FSDP2's mixed precision gathers for bf16, or the float64 truth. Parameters in fp32 become
+    /// `kind`. Buffers in fp32 follow only if that widens them. A tensor whose dtype the config names keeps it.
     fn compute_copy(&self, kind: Kind) -> Self {
         self.map_tensors(&mut |_, role, tensor| {
             let widens = role == Role::Parameter || kind == Kind::Double;
@@ -66,7 +65,7 @@ pub trait Module: Sized {
         self.map_tensors(&mut |_, _, tensor| moved(tensor, device))
     }
 
-    /// Fills every tensor with NaN, so that one whose initialisation was forgotten shows.
+    /// Fills every tensor with NaN, so that a missed initialisation shows.
     fn fill_with_nan(&self) {
         no_grad(|| {
             self.visit(|_, _, tensor| {
@@ -75,8 +74,8 @@ pub trait Module: Sized {
         });
     }
 
-    /// Overwrites this layer's values with those of `other`, which has the same architecture under another root name:
-    /// `teacher.load_state_dict(student.state_dict())`.
+    /// Overwrites this layer's values with those of `other`, which has the same architecture under another root name
+    /// (`teacher.load_state_dict(student.state_dict())`).
     fn copy_values_from(&self, other: &Self) {
         let theirs = other.state_dict();
         let mut theirs = theirs.iter();
@@ -102,7 +101,7 @@ impl<M: Module> Module for Option<M> {
     }
 }
 
-/// Shows the parameters that `init` gives a module like `module`, whose own memory stays untouched; buffers get their values.
+/// Shows the parameters that `init` gives a copy of `module`. The parameters of `module` stay untouched; its buffers get their values.
 pub fn drawn<M: Module>(module: &M, init: impl FnOnce(&mut M), done: Done<'_>) {
     let mut drawn = module.map_tensors(&mut |_, _, tensor| tensor.empty_like());
     drawn.fill_with_nan();
@@ -111,7 +110,7 @@ pub fn drawn<M: Module>(module: &M, init: impl FnOnce(&mut M), done: Done<'_>) {
     done(&drawn.parameters());
 }
 
-/// Overwrites the buffers of `to` by those of `from`, of the same architecture.
+/// Overwrites the buffers of `to` with those of `from`, which has the same architecture.
 pub fn copy_buffers<M: Module>(to: &M, from: &impl Module) {
     no_grad(|| {
         for ((_, role, mine), (_, _, theirs)) in to.state_dict().into_iter().zip(from.state_dict()) {
@@ -122,13 +121,13 @@ pub fn copy_buffers<M: Module>(to: &M, from: &impl Module) {
     });
 }
 
-/// Memory for a tensor, its values undefined and its pages untouched: a network that is too large for this machine can
-/// still be built to ask for its names and shapes.
+/// A tensor with undefined values. Its pages stay untouched, so that a network that is too large for this machine can be built to list its
+/// names and shapes.
 pub fn uninitialised(shape: &[i64]) -> Tensor {
     Tensor::empty(shape, (Kind::Float, HOST))
 }
 
-/// `x.float()`, with the meaning that the float64 truth gives it: at least single precision, and never narrower.
+/// `x.float()`, as the float64 truth means it: at least single precision, never narrower.
 pub fn at_least_float(x: &Tensor) -> Tensor {
     match x.kind() {
         Kind::Double => x.shallow_clone(),

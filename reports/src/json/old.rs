@@ -123,6 +123,7 @@ impl From<Report> for RunReport {
             allow_vacuous: old.allow_vacuous,
             // A report was written at the end of a run alone.
             complete: true,
+            notes: Vec::new(),
             suites: old.suites.into_iter().map(Into::into).collect(),
         }
     }

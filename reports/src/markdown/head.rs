@@ -110,6 +110,17 @@ pub(super) fn failures(page: &mut Page, report: &RunReport) {
     }
 }
 
+/// What there was to remark.
+pub(super) fn notes(page: &mut Page, report: &RunReport) {
+    if !report.notes.is_empty() {
+        page.heading("##", Label::Notes);
+        // What continues a list item is indented under its text.
+        let note = |note| format!("* {}\n", page.say(note).replace('\n', "\n  "));
+        let list: String = report.notes.iter().map(|it| note(it)).collect();
+        page.block(list);
+    }
+}
+
 /// What the run ran on.
 pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
     let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, seconds: _ } =

@@ -6,7 +6,7 @@ use crate::message::{Count, Label, Pen, Say};
 use crate::{Check, Lang, Plot, RunReport, Section, SuiteResult, TextColumn, TextTable, number};
 
 pub(super) fn suite(page: &mut Page, suite: &SuiteResult, report: &RunReport, pictures: Pictures<'_>) {
-    page.block(format!("## {}", page.say(&Count::Suite(Pen::Markdown.text(&suite.name_and_group())))));
+    page.block(format!("## {}", page.say(&Count::Suite(Pen::Markdown.text(&suite.name_and_group(page.lang))))));
     let proves = page.say(&suite.proves);
     page.says(&Count::Proves(proves.trim_end_matches(['.', '。']).to_owned()));
     if suite.checks.is_empty() {

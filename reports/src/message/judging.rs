@@ -1,6 +1,6 @@
 //! What is said of tensors held against golden sets.
 
-use super::{Outcome, OwnDefect, Pen, Precision, Reason, Say, Stage};
+use super::{Outcome, OwnDefect, Pen, Precision, Reason, Remark, Say, Stage, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -92,42 +92,6 @@ pub enum Judging {
     },
 }
 
-/// How many tensors became what. All but `unexpected` add up to the tensors of the golden set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tally {
-    /// They have the reference's bits.
-    pub identical: usize,
-    /// They have other bits, which rounding explains.
-    pub within: usize,
-    /// They have other bits, which rounding would explain, where the same were expected.
-    pub not_identical: usize,
-    /// They are wrong in any other way.
-    pub wrong: usize,
-    /// The candidate did not show them.
-    pub missing: usize,
-    /// Nothing is said of them.
-    pub not_judged: usize,
-    /// The candidate showed them, and the golden set does not have them: not among its tensors.
-    pub unexpected: usize,
-}
-
-impl Tally {
-    /// The tensors of the golden set.
-    pub fn tensors(&self) -> usize {
-        self.judged() + self.not_judged
-    }
-
-    /// Those of them that were judged.
-    fn judged(&self) -> usize {
-        self.identical + self.within + self.not_identical + self.wrong + self.missing
-    }
-
-    /// Those that make the check fail.
-    pub fn failing(&self) -> usize {
-        self.not_identical + self.wrong + self.missing + self.unexpected
-    }
-}
-
 /// Where a gradient stands in backward order: what is wrong in one is carried into those after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Backward {
@@ -139,48 +103,6 @@ pub struct Backward {
     pub more: usize,
     /// How many of all after it are wrong.
     pub wrong: usize,
-}
-
-/// What is worth knowing of a golden set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Remark {
-    /// Its photographs are not there.
-    StoredCrops,
-    /// An image of its data cannot be used, and the next one takes its place.
-    Unusable {
-        /// The image.
-        image: String,
-        /// What the decoder or the system said.
-        reason: String,
-    },
-    /// Its config gives an option that nothing reads.
-    NeverRead {
-        /// The option.
-        key: String,
-        /// The value given.
-        given: String,
-        /// What the reference uses.
-        used: String,
-    },
-    /// Its config gives an FFN ratio that nothing reads.
-    RatioOfTheArchitecture {
-        /// The option.
-        key: String,
-        /// The value given.
-        given: String,
-        /// The option that decides.
-        decides: String,
-    },
-    /// Its config gives a multiplier for parameters that do not exist.
-    NoSuchParameters {
-        /// The option.
-        key: String,
-        /// The value given.
-        given: String,
-        /// What the name of such a parameter would hold.
-        part: String,
-    },
 }
 
 impl Say for Judging {
@@ -275,54 +197,6 @@ impl Say for Judging {
     }
 }
 
-impl Say for Tally {
-    fn en(&self, _: Pen) -> String {
-        let mut text = if self.identical == self.judged() {
-            format!("{} tensors, all identical", self.judged())
-        } else {
-            let parts = [
-                (self.identical, "identical"),
-                (self.within, "within the limit"),
-                (self.not_identical, "not identical"),
-                (self.wrong, "wrong"),
-                (self.missing, "missing"),
-            ];
-            let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
-            format!("{} tensors: {}", self.judged(), parts.collect::<Vec<_>>().join(", "))
-        };
-        if self.not_judged > 0 {
-            text += &format!("; {} more not judged", self.not_judged);
-        }
-        if self.unexpected > 0 {
-            text += &format!("; {} more that the golden set does not have", self.unexpected);
-        }
-        text
-    }
-
-    fn zh(&self, _: Pen) -> String {
-        let mut text = if self.identical == self.judged() {
-            format!("{} 个张量全部二进制一致", self.judged())
-        } else {
-            let parts = [
-                (self.identical, "二进制一致"),
-                (self.within, "误差在阈值内"),
-                (self.not_identical, "二进制不一致"),
-                (self.wrong, "不达标"),
-                (self.missing, "缺失"),
-            ];
-            let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} 个{what}"));
-            format!("{} 个张量：{}", self.judged(), parts.collect::<Vec<_>>().join("，"))
-        };
-        if self.not_judged > 0 {
-            text += &format!("；另有 {} 个未判定", self.not_judged);
-        }
-        if self.unexpected > 0 {
-            text += &format!("；另有 {} 个不在标杆数据集中", self.unexpected);
-        }
-        text
-    }
-}
-
 impl Say for Backward {
     fn en(&self, pen: Pen) -> String {
         let Self { parameter, next, more, wrong } = self;
@@ -344,57 +218,5 @@ impl Say for Backward {
         let more = if *more > 0 { format!(" 等 {} 个梯度", next.len() + more) } else { String::new() };
         let next = pen.names(next, "、");
         format!("按反向顺序，{parameter} 的梯度之后依次是 {next}{more}，其中 {wrong} 个不达标")
-    }
-}
-
-impl Say for Remark {
-    fn en(&self, pen: Pen) -> String {
-        match self {
-            Self::StoredCrops => {
-                "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
-            }
-            Self::Unusable { image, reason } => format!(
-                "the image {} cannot be used, and the next one takes its place: {}",
-                pen.name(image),
-                pen.text(reason)
-            ),
-            Self::NeverRead { key, given, used } => format!(
-                "{} has no effect: the reference at this commit never reads it and uses {used}",
-                pen.name(&format!("{key}: {given}"))
-            ),
-            Self::RatioOfTheArchitecture { key, given, decides } => format!(
-                "{} has no effect: the reference at this commit never reads it and uses that of {}",
-                pen.name(&format!("{key}: {given}")),
-                pen.name(decides)
-            ),
-            Self::NoSuchParameters { key, given, part } => format!(
-                "{} has no effect: the reference applies it to parameters whose name within their head holds {}, and none does",
-                pen.name(&format!("{key}: {given}")),
-                pen.name(part)
-            ),
-        }
-    }
-
-    fn zh(&self, pen: Pen) -> String {
-        match self {
-            Self::StoredCrops => "标杆数据集未附带原始照片，因此使用其中保存的裁剪图，而非由本工具裁剪".to_owned(),
-            Self::Unusable { image, reason } => {
-                format!("图像 {} 无法使用，改用下一张：{}", pen.name(image), pen.text(reason))
-            }
-            Self::NeverRead { key, given, used } => format!(
-                "{} 不起作用：此提交的参考实现从不读取该配置项，实际使用 {used}",
-                pen.name(&format!("{key}: {given}"))
-            ),
-            Self::RatioOfTheArchitecture { key, given, decides } => format!(
-                "{} 不起作用：此提交的参考实现从不读取该配置项，实际取值由 {} 决定",
-                pen.name(&format!("{key}: {given}")),
-                pen.name(decides)
-            ),
-            Self::NoSuchParameters { key, given, part } => format!(
-                "{} 不起作用：参考实现只将其用于投影头内名称包含 {} 的参数，而这样的参数并不存在",
-                pen.name(&format!("{key}: {given}")),
-                pen.name(part)
-            ),
-        }
     }
 }

@@ -55,6 +55,8 @@ words! {
         At: "at", "所在张量";
         /// Distance in representable values.
         Ulp: "ulp", "ULP 误差";
+        /// A part of the training step.
+        Stage: "stage", "阶段";
         /// A layer.
         Layer: "layer", "层";
         /// A logged value.
@@ -157,6 +159,8 @@ words! {
         /// A heading.
         WhatFailed: "What failed", "失败的用例";
         /// A heading.
+        Notes: "Notes", "提示";
+        /// A heading.
         Environment: "Environment", "运行环境";
         /// A head.
         EnvironmentHead: "environment", "项目";
@@ -223,7 +227,7 @@ words! {
         /// Of points without a place.
         NoPlace: "without a place on the horizontal axis", "个点在横轴上没有对应位置";
         /// How the tensors are judged.
-        Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a missing tensor. Identical, within the limit, wrong and not judged add up to the tensors.",
+        Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a tensor that is missing, or one whose bits differ where the same bits are expected. Identical, within the limit, wrong and not judged add up to the tensors.",
             "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有情况，例如张量缺失，或本应二进制一致而不一致。二进制一致、误差在阈值内、不达标、未判定四项之和等于张量数。";
         /// What the tables of tensors hold.
         AboutTensors: "Errors are against the float64 truth, limits are in the same unit. Each row shows the metric that comes nearest to its limit.",

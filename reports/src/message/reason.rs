@@ -1,5 +1,6 @@
 //! Why a tensor is wrong, or is not judged.
 
+use super::vocabulary::words;
 use super::{Metric, Pen, Say};
 use crate::Float;
 use schemars::JsonSchema;
@@ -155,25 +156,61 @@ impl Say for Reason {
     }
 }
 
+words! {
+    /// A circumstance that decides whether the same bits can be expected.
+    pub Circumstance {
+        /// The version of libtorch.
+        #[serde(rename = "torch")]
+        Torch: "torch", "libtorch 版本";
+        /// The architecture of the processor.
+        #[serde(rename = "architecture")]
+        Architecture: "architecture", "处理器架构";
+        /// The kind of device.
+        #[serde(rename = "device")]
+        Device: "device", "设备类型";
+        /// The processor's maker, as MKL sees it.
+        #[serde(rename = "cpu vendor")]
+        CpuVendor: "cpu vendor", "CPU 厂商";
+        /// The instruction set of libtorch's own kernels.
+        #[serde(rename = "cpu capability")]
+        CpuCapability: "cpu capability", "CPU 指令集";
+        /// The instruction set that MKL is pinned to, by this variable.
+        #[serde(rename = "MKL_CBWR")]
+        MklCbwr: "MKL_CBWR", "MKL_CBWR";
+        /// The instruction set that oneDNN is pinned to, by this variable.
+        #[serde(rename = "ONEDNN_MAX_CPU_ISA")]
+        OnednnMaxCpuIsa: "ONEDNN_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA";
+        /// Threads within an operation.
+        #[serde(rename = "threads")]
+        Threads: "threads", "线程数";
+    }
+}
+
 /// A circumstance that differs from that of the recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
-    /// Which one, such as `torch`.
-    pub field: String,
-    /// That of the golden set's recording.
-    pub recorded: String,
+    /// Which one.
+    pub field: Circumstance,
+    /// That of the golden set's recording; null where it had none, such as no pin.
+    pub recorded: Option<String>,
     /// That of whoever is judged.
-    pub judged: String,
+    pub judged: Option<String>,
 }
 
 impl Say for Difference {
     fn en(&self, pen: Pen) -> String {
-        let Self { field, recorded, judged } = self;
-        format!("{field}: golden set {}, judged {}", pen.text(recorded), pen.text(judged))
+        let [recorded, judged] = self.values("none", pen);
+        format!("{}: golden set {recorded}, judged {judged}", self.field.en(pen))
     }
 
     fn zh(&self, pen: Pen) -> String {
-        let Self { field, recorded, judged } = self;
-        format!("{field}：标杆 {}，待测 {}", pen.text(recorded), pen.text(judged))
+        let [recorded, judged] = self.values("无", pen);
+        format!("{}：标杆 {recorded}，待测 {judged}", self.field.zh(pen))
+    }
+}
+
+impl Difference {
+    fn values(&self, none: &str, pen: Pen) -> [String; 2] {
+        [&self.recorded, &self.judged].map(|it| it.as_deref().map_or_else(|| none.to_owned(), |it| pen.text(it)))
     }
 }

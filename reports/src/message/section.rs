@@ -46,6 +46,13 @@ pub enum Sections {
         /// The precision.
         precision: Precision,
     },
+    /// Title: the errors of a training step, layer by layer.
+    ByLayer {
+        /// The golden set.
+        set: String,
+        /// The precision.
+        precision: Precision,
+    },
     /// Title of a plot: the error through the network.
     ErrorAgainstTruth {
         /// The golden set.
@@ -110,6 +117,7 @@ impl Say for Sections {
             Self::NoDifference => "none".to_owned(),
             Self::NotCompared => "not compared".to_owned(),
             Self::ErrorGrowth { set, precision } => format!("Error growth: {}, {}", pen.name(set), precision.name()),
+            Self::ByLayer { set, precision } => format!("Error by layer: {}, {}", pen.name(set), precision.name()),
             Self::ErrorAgainstTruth { set, precision } => {
                 format!("{}, {}: error against the float64 truth", pen.text(set), precision.name())
             }
@@ -152,6 +160,7 @@ impl Say for Sections {
             Self::NoDifference => "无".to_owned(),
             Self::NotCompared => "未比对".to_owned(),
             Self::ErrorGrowth { set, precision } => format!("误差逐层变化：{}，{}", pen.name(set), precision.name()),
+            Self::ByLayer { set, precision } => format!("各层误差：{}，{}", pen.name(set), precision.name()),
             Self::ErrorAgainstTruth { set, precision } => {
                 format!("{}，{}：相对 float64 真值的误差", pen.text(set), precision.name())
             }

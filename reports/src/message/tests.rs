@@ -10,8 +10,17 @@ fn examples() -> Vec<Message> {
         k: Float(4.0),
         limit: Float(1.65e-6),
     };
-    let difference =
-        |field: &str| Difference { field: field.to_owned(), recorded: "AVX2".to_owned(), judged: "AVX512".to_owned() };
+    let difference = |field, judged: Option<&str>| Difference {
+        field,
+        recorded: Some("AVX2".to_owned()),
+        judged: judged.map(str::to_owned),
+    };
+    let differences =
+        vec![difference(Circumstance::CpuCapability, Some("AVX512")), difference(Circumstance::MklCbwr, None)];
+    let unusable = |reason| Judging::Remark {
+        set: "data".to_owned(),
+        remark: Remark::Unusable { image: "train/a.JPEG".to_owned(), reason },
+    };
     let op = Op::Fraction(2);
     vec![
         Judging::EveryTensor { set: "micro".to_owned(), precision: Precision::Bf16 }.into(),
@@ -19,12 +28,21 @@ fn examples() -> Vec<Message> {
         Judging::Wrong { outcome: Outcome::BeyondTheLimit, reason: Some(limit) }.into(),
         Judging::Tally(Tally { identical: 309, missing: 9, not_judged: 4, unexpected: 9, ..Tally::default() }).into(),
         Judging::Tally(Tally { identical: 318, ..Tally::default() }).into(),
+        Judging::Tally(Tally { identical: 216, not_identical: 77, wrong: 25, ..Tally::default() }).into(),
+        Judging::Tally(Tally { within: 231, not_identical: 87, ..Tally::default() }).into(),
+        Judging::Tally(Tally { within: 1, wrong: 2, ..Tally::default() }).into(),
+        unusable(Damage::Unsupported { format: "WebP".to_owned() }).into(),
+        unusable(Damage::Unknown { length: 12 }).into(),
+        unusable(Damage::TooLarge { width: 30_000, height: 20_000 }).into(),
+        unusable(Damage::Truncated { format: "JPEG".to_owned() }).into(),
+        unusable(Damage::Broken { format: "PNG".to_owned(), why: "CRC error".to_owned() }).into(),
+        unusable(Damage::Unreadable("no such file".to_owned())).into(),
         Judging::Look {
             agrees: Some("grad:a".to_owned()),
             backward: Some(Backward { parameter: "b".to_owned(), next: vec!["grad:c".to_owned()], more: 2, wrong: 1 }),
         }
         .into(),
-        Sections::WithinRounding { differences: vec![difference("cpu capability"), difference("MKL_CBWR")] }.into(),
+        Sections::WithinRounding { differences }.into(),
         Reduce::AndMore {
             first: Box::new(Reduce::WrongElements {
                 rank: 1,

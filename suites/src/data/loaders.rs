@@ -12,7 +12,6 @@ use dinov3_data::imagenet::{ImageNet, Length, Split};
 use dinov3_data::loader::{OnUnusable, RunLoader, Start};
 use dinov3_data::tables::{self, Options};
 use dinov3_golden::{Dtype, GoldenSet, TensorFile};
-use dinov3_reports::message::Remark;
 use dinov3_torch::bytes::copied;
 use dinov3_vit::hook::Hook;
 use dinov3_vit::meta_arch::Batch;
@@ -22,11 +21,12 @@ use tch::Tensor;
 use super::pixels::PHOTOGRAPHS;
 use crate::SuiteError;
 use crate::judging::replay::{Notes, inputs, stored};
+use crate::judging::words;
 
-/// Not the number of the reference's workers: batches do not depend on it.
+/// The number of threads. It differs from the reference's number of workers, since batches do not depend on it.
 const THREADS: usize = 2;
 
-/// What a case has of its own: name, overrides by their pointers, the first iteration, batches.
+/// A case: name, overrides by their pointers, first iteration, number of batches.
 type Case = (&'static str, Vec<(&'static str, Value)>, u64, usize);
 
 fn cases() -> [Case; 4] {
@@ -45,7 +45,7 @@ fn cases() -> [Case; 4] {
     ]
 }
 
-/// What all cases have.
+/// The overrides of all cases.
 fn common() -> Vec<(&'static str, Value)> {
     vec![
         ("/train/batch_size_per_gpu", json!(3)),
@@ -61,13 +61,12 @@ fn common() -> Vec<(&'static str, Value)> {
 /// Shows the first batches of each case, and notes images that cannot be used.
 ///
 /// # Errors
-/// When the small ImageNet cannot be made, or a loader fails.
+/// If the small ImageNet cannot be made, or a loader fails.
 pub(super) fn show(set: &GoldenSet, notes: &Notes, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
     let dataset = imagenet(set, inputs(set)?, folder.path())?;
     let notes = notes.clone();
-    let unusable: OnUnusable =
-        Arc::new(move |image| notes.add(Remark::Unusable { image: image.image, reason: image.reason }));
+    let unusable: OnUnusable = Arc::new(move |image| notes.add(words::unusable(image)));
     for (number, (case, overrides, iteration, count)) in cases().into_iter().enumerate() {
         let failed = |error: &dyn std::fmt::Display| {
             SuiteError::input(set, Kind::Data.name(format_args!("loader.{case}")), error)
@@ -94,7 +93,7 @@ pub(super) fn show(set: &GoldenSet, notes: &Notes, hook: &mut dyn Hook) -> Resul
     Ok(())
 }
 
-/// As the trainer gets it.
+/// Shows a batch as the trainer gets it.
 fn show_batch(name: &str, batch: &Batch, hook: &mut dyn Hook) {
     hook.summary(&format!("{name}.global"), &batch.global_crops);
     hook.summary(&format!("{name}.local"), &batch.local_crops);
@@ -105,7 +104,7 @@ fn show_batch(name: &str, batch: &Batch, hook: &mut dyn Hook) {
     hook.summary(&format!("{name}.indices"), &batch.mask_indices);
 }
 
-/// The recorded tree, its file k photograph k modulo their number, with its tables.
+/// The recorded tree with its tables. File k of the tree is photograph k modulo the number of photographs.
 fn imagenet(set: &GoldenSet, file: &TensorFile, folder: &Path) -> Result<Arc<dyn Dataset>, SuiteError> {
     let recorded = |name: &str| Ok::<_, SuiteError>(copied(&stored(set, file, name, &[Dtype::U8], 1)?));
     let (root, extra) = (folder.join("root"), folder.join("extra"));

@@ -1,4 +1,4 @@
-//! The augmentation's random parameters and the masks, ten thousand times.
+//! Ten thousand draws of the augmentation's random parameters and of the masks.
 
 use dinov3_data::augment::{Augmentation, Colour, Distortion, Local, Parameters, View};
 use dinov3_data::config::{DataConfig, Ranks};
@@ -12,12 +12,12 @@ use tch::Tensor;
 
 use crate::SuiteError;
 
-/// Widths and heights of the images, over and over.
+/// Widths and heights of the images, repeated in a cycle.
 const SIZES: [(usize, usize); 8] = [(500, 375), (375, 500), (640, 427), (64, 64), (33, 200), (300, 30), (7, 5), (1, 1)];
 /// Numbers that describe a crop.
 const COLUMNS: usize = 14;
 
-/// Options of the augmentation that change what is drawn; how many images.
+/// Options of the augmentation that change the draws, each with a number of images.
 fn cases() -> [(&'static str, Value, usize); 4] {
     [
         ("default", json!({}), 10_000),
@@ -44,10 +44,10 @@ struct Masks {
     local: Option<usize>,
 }
 
-/// Shows both.
+/// Shows the parameters and the masks.
 ///
 /// # Errors
-/// When the set's config cannot be used.
+/// If the set's config cannot be used.
 pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     for (number, (name, crops, images)) in cases().into_iter().enumerate() {
         let augmentation = augmentation(set, &crops)?;
@@ -79,8 +79,8 @@ pub(super) fn augmentation(set: &GoldenSet, crops: &Value) -> Result<Augmentatio
     Ok(first.ok_or_else(none)?.collation.augmentation)
 }
 
-/// One row a crop, the first for what all share: top, left, height, width, flipped; jittered, order, four factors, grey; sigma of
-/// the blur; solarised. Factors are the bits of float32.
+/// One row per crop; the first row is for what all crops share. Columns: top, left, height, width, flipped; jittered, order, four factors,
+/// grey; sigma of the blur; solarised. Factors are the bits of float32.
 fn rows(parameters: &Parameters) -> impl Iterator<Item = [i64; COLUMNS]> {
     let shared = row([0; 5], &Distortion { colour: parameters.shared, ..Distortion::default() });
     let global = parameters.global.iter().map(|(view, distortion)| row(place(view), distortion));

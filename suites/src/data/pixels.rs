@@ -19,15 +19,15 @@ use crate::judging::replay::{inputs, stored};
 
 /// The photographs, in the order in which they are augmented.
 pub(super) const PHOTOGRAPHS: [&str; 4] = ["astronaut", "chelsea", "coffee", "rocket"];
-/// Height and width of the picture that colours are changed of: odd, so that no vector fits.
+/// Height and width of the picture for changes of colour: odd, so that no vector fits.
 const COLOURED: (usize, usize) = (83, 97);
 
 type Op = fn(&mut Image, f64);
 
-/// Shows all of it.
+/// Shows the results of all operations.
 ///
 /// # Errors
-/// When an input is missing or cannot be decoded.
+/// If an input is missing or cannot be decoded.
 pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     for name in file.names().filter_map(|name| name.strip_prefix("file.")) {
@@ -102,7 +102,7 @@ fn colours(set: &GoldenSet, file: &TensorFile, hook: &mut dyn Hook) -> Result<()
     Ok(())
 }
 
-/// Options of the augmentation, over those of the set's config.
+/// Options of the augmentation that override the set's config.
 fn cases() -> [(&'static str, Value); 6] {
     let small = |more: Value| {
         let mut crops = json!({"global_crops_size": 96, "local_crops_size": 48});

@@ -9,15 +9,15 @@ use tch::Tensor;
 
 use crate::SuiteError;
 
-/// How many of each.
+/// The number of indices of each sampler.
 const DRAWS: usize = 10_000;
-/// Shares of three loaders.
+/// The shares of three loaders.
 const RATIOS: [f64; 3] = [0.5, 0.3, 0.2];
 
-/// Shows all of it.
+/// Shows the indices and the choices.
 ///
 /// # Errors
-/// When a sampler refuses what the reference's takes.
+/// If a sampler refuses arguments that the reference's accepts.
 pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let refused = |name: &str, error: &dyn std::fmt::Display| {
         SuiteError::input(set, Kind::Data.name(format_args!("sampler.{name}")), error)

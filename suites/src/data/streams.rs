@@ -8,17 +8,17 @@ use tch::Tensor;
 
 use crate::SuiteError;
 
-/// By how much the seed of the draws is above the recipe's.
+/// The seed of the draws, minus the recipe's.
 const SEED: u32 = 1234;
-/// Draws of each kind.
+/// The number of draws of each kind.
 const DRAWS: usize = 10_000;
-/// Workers of the loader.
+/// The number of workers of the loader.
 const WORKERS: u64 = 4;
 
-/// Shows ten thousand draws of every kind that the data uses, and the first of each worker's.
+/// Shows ten thousand draws of every kind that the data uses, and the first draws of each worker.
 ///
 /// # Errors
-/// When the recipe's seed is too large.
+/// If the recipe's seed is too large.
 pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let streams = super::seeded(set, SEED)?;
     torch(&streams, hook);
@@ -28,7 +28,7 @@ pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteErro
     Ok(())
 }
 
-/// So many draws of one kind, from fresh streams.
+/// Draws of one kind from fresh streams.
 fn draws<T: tch::kind::Element>(
     streams: &Streams,
     count: usize,
@@ -84,7 +84,7 @@ fn numpy(streams: &Streams, hook: &mut dyn Hook) {
     hook.summary(&Kind::Data.name("rng.numpy.choice"), &Tensor::from_slice(&chosen));
 }
 
-/// The loader draws a seed for its workers when its iterator is made.
+/// The seed that a loader draws for its workers when its iterator is made.
 fn workers(streams: &Streams, hook: &mut dyn Hook) {
     let base_seed = streams.clone().torch.random_();
     hook.summary(&Kind::Data.name("rng.base_seed"), &Tensor::from_slice(&[base_seed]));

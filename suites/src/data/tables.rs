@@ -18,7 +18,7 @@ use crate::judging::replay::{inputs, stored};
 /// Makes the recorded tree in a temporary folder, and shows the bytes of its tables.
 ///
 /// # Errors
-/// When the tree cannot be made, or its tables not be prepared.
+/// If the tree cannot be made, or its tables cannot be prepared.
 pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteError> {
     let file = inputs(set)?;
     let folder = tempfile::tempdir().map_err(SuiteError::Scratch)?;
@@ -40,7 +40,7 @@ pub(super) fn show(set: &GoldenSet, hook: &mut dyn Hook) -> Result<(), SuiteErro
     Ok(())
 }
 
-/// Empty files under the recorded names, and the labels.
+/// Makes empty files under the recorded names, and the labels.
 fn plant(set: &GoldenSet, file: &TensorFile, root: &Path) -> Result<(), SuiteError> {
     let text = |name: &str| Ok::<_, SuiteError>(copied(&stored(set, file, name, &[Dtype::U8], 1)?));
     let tree = String::from_utf8(text("tables.tree")?).map_err(|error| SuiteError::input(set, "tables.tree", error))?;

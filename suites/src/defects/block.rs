@@ -23,19 +23,19 @@ pub(super) fn gelu_tanh(scope: &Scope) -> Box<dyn Hook> {
     })
 }
 
-/// The tables that blocks rotate by, as they are shown before each block, and how many of them the block has used.
+/// The RoPE tables of a block, which are shown before it, and the number of them that the block has used.
 #[derive(Default)]
 struct Tables {
     tables: Vec<SinCos>,
     rotated: usize,
     /// Whether a block has begun since the last table was shown.
     over: bool,
-    /// How many blocks of this pass were shown tables.
+    /// The number of blocks of this pass whose tables were shown.
     blocks: usize,
 }
 
 impl Tables {
-    /// Takes note of a tensor; gives the place of a table among those of its block when its sines are shown.
+    /// Notes a tensor. When the sines of a table are shown, gives the place of the table among those of its block.
     fn note(&mut self, name: &str, value: &Tensor) -> Option<usize> {
         let (path, port) = uncalled(name);
         if path.ends_with(".apply_rope") {
@@ -104,12 +104,12 @@ struct RopeFp32 {
     tables: Tables,
     /// Patches of each crop size of this pass.
     grids: Vec<(i64, i64)>,
-    /// What takes the place of the cosines that come next.
+    /// The replacement of the cosines that come next.
     cos: Option<Tensor>,
 }
 
 impl RopeFp32 {
-    /// The tables in place of those with these sines, `[H W, D_head]`. What training has drawn is only widened.
+    /// The replacement of the tables with these sines, `[H W, D_head]`. Tables that training has drawn are only widened.
     fn wide(&self, name: &str, (h, w): (i64, i64), sin: &Tensor) -> Option<SinCos> {
         let config = if name.starts_with("teacher.") { &self.teachers } else { &self.ours };
         if name.starts_with("student.") && config.is_random() {

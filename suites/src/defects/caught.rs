@@ -1,10 +1,10 @@
-//! What must name a defect first.
+//! The tensors and checks that must name a defect first.
 
 use dinov3_golden::{Precision, Stage};
 
 use super::{LAYERS, REDUCE_OP, TRAINING};
 
-/// What must name a defect first.
+/// The tensor or the checks that must name a defect first.
 #[derive(Clone, Copy, Debug)]
 pub enum CaughtBy {
     /// A tensor of a golden set.
@@ -13,7 +13,7 @@ pub enum CaughtBy {
     Checks(Checks),
 }
 
-/// The tensor of a golden set that is the first divergence when a defect of a layer sits in block 1, or one of the step is planted.
+/// The tensor of a golden set that is the first divergence. A defect of a layer sits in block 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting {
     /// The name of the suite.
@@ -26,7 +26,7 @@ pub struct Sighting {
     pub stage: Stage,
     /// The tensor.
     pub tensor: &'static str,
-    /// The tensor where the same bits are expected, if that is an earlier one, by which rounding is larger than the defect.
+    /// The first divergence by the bits, if it is an earlier tensor, in which rounding is larger than the defect.
     pub by_bits: Option<&'static str>,
     /// Tensors after the first that must be wrong by the yardstick as well.
     pub also: &'static [&'static str],
@@ -34,7 +34,7 @@ pub struct Sighting {
     pub elsewhere: &'static [Elsewhere],
 }
 
-/// What the yardstick says of a defect elsewhere.
+/// The judgement of a defect by the yardstick, in another set or suite.
 #[derive(Clone, Copy, Debug)]
 pub struct Elsewhere {
     /// The name of the suite.
@@ -43,16 +43,16 @@ pub struct Elsewhere {
     pub set: &'static str,
     /// At which precision.
     pub precision: Precision,
-    /// The first divergence; none where the defect changes bits, but a tensor by less than it is rounded.
+    /// The first divergence; none if the defect changes bits, but every tensor by less than its rounding.
     pub tensor: Option<&'static str>,
 }
 
-/// The checks of `reduce-op` that a defect turns red, and none besides.
+/// The checks of `reduce-op` that a defect turns red. It turns no other check red.
 #[derive(Clone, Copy, Debug)]
 pub struct Checks {
     /// Their ids, without the suite.
     pub red: &'static [&'static str],
-    /// What the first finding of the first of them is about.
+    /// The subject of the first finding of the first of them.
     pub finding: &'static str,
 }
 
@@ -68,12 +68,12 @@ pub(super) const fn training(set: &'static str, stage: Stage, tensor: &'static s
     Sighting { suite: TRAINING, stage, ..layers(set, tensor) }
 }
 
-/// What the mixed precision of a set for `layers` says; see [`Elsewhere::tensor`].
+/// The judgement at mixed precision of a set for `layers`; see [`Elsewhere::tensor`].
 pub(super) const fn at_bf16(set: &'static str, tensor: Option<&'static str>) -> Elsewhere {
     Elsewhere { suite: LAYERS, set, precision: Precision::Bf16, tensor }
 }
 
-/// What the suite `training` says of a defect of a layer, at fp32.
+/// The judgement of the suite `training` for a defect of a layer, at fp32.
 pub(super) const fn in_training(set: &'static str, tensor: &'static str) -> Elsewhere {
     Elsewhere { suite: TRAINING, set, precision: Precision::Fp32, tensor: Some(tensor) }
 }
@@ -93,7 +93,7 @@ impl Sighting {
 }
 
 impl CaughtBy {
-    /// The name of the suite whose check it is.
+    /// The name of the suite of the check.
     pub fn suite(&self) -> &'static str {
         match self {
             CaughtBy::Tensor(sighting) => sighting.suite,

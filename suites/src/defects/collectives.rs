@@ -1,24 +1,24 @@
-//! Defects of a group of ranks: a group that asks the real one, and is wrong in one way.
+//! Defects of a group of ranks: a wrapper of the real group that is wrong in one way.
 
 use std::sync::Arc;
 
 use dinov3_ranks::{Group, GroupError, Pending, ReduceOp, Within};
 use tch::{Kind, Tensor, no_grad};
 
-/// What is done in the place of a reduction.
+/// The changes to a reduction.
 #[derive(Clone, Copy, Debug)]
 struct Wrong {
-    /// The op in the place of the one asked for.
+    /// The op that replaces the one asked for.
     op: fn(ReduceOp) -> ReduceOp,
-    /// What is sent in the place of a rank's own tensor.
+    /// The tensor that replaces a rank's own.
     sent: fn(ReduceOp, &Tensor) -> Tensor,
     /// The result, in the dtype of this rank's part of the same elements, which comes second.
     result: fn(Tensor, &Tensor) -> Tensor,
-    /// By how many ranks the chunk of a scattered result lies further on.
+    /// The number of ranks by which the chunk of a scattered result is shifted.
     shift: usize,
 }
 
-/// Nothing is wrong.
+/// A reduction without a defect.
 const RIGHT: Wrong = Wrong {
     op: |op| op,
     sent: |_, own| own.shallow_clone(),
@@ -47,7 +47,7 @@ pub(super) fn premul_bf16_zeros(group: Arc<dyn Group>) -> Arc<dyn Group> {
     Arc::new(Planted { group, wrong: Wrong { sent, ..RIGHT } })
 }
 
-/// AVG stands for SUM and PREMUL_SUM(1).
+/// AVG replaces SUM and PREMUL_SUM(1).
 pub(super) fn avg_for_sum(group: Arc<dyn Group>) -> Arc<dyn Group> {
     let op = |op| if matches!(op, ReduceOp::Sum | ReduceOp::PremulSum(1.0)) { ReduceOp::Avg } else { op };
     Arc::new(Planted { group, wrong: Wrong { op, ..RIGHT } })
@@ -95,7 +95,7 @@ fn is_power_of_two(factor: f64) -> bool {
     factor != 1.0 && factor.is_normal() && factor.to_bits() << 12 == 0
 }
 
-/// The real ranks, and what is wrong with their reductions.
+/// The real ranks, and the defect of their reductions.
 #[derive(Debug)]
 struct Planted {
     group: Arc<dyn Group>,

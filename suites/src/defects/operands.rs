@@ -1,10 +1,10 @@
-//! Operands that become others.
+//! Defects that replace operands.
 
 use dinov3_torch::device::beside;
 use dinov3_vit::hook::Hook;
 use tch::{Kind, Tensor};
 
-/// Changes the operands of these names, in one block or wherever they are.
+/// Changes the operands with these names, in one block or everywhere.
 pub(super) struct Operands {
     pub(super) block: Option<usize>,
     pub(super) of: &'static [&'static str],
@@ -32,14 +32,14 @@ fn each(value: &Tensor, becomes: fn(f64) -> f64) -> Tensor {
     beside(&Tensor::from_slice(&changed).view(value.size().as_slice()).to_kind(value.kind()), value)
 }
 
-/// What follows `….blocks.<block>` in the name of one of its tensors or operands: `mlp.act`, `norm1:in`, `:residual_scale`.
+/// The rest of a name after `….blocks.<block>`: `mlp.act`, `norm1:in`, `:residual_scale`.
 pub(super) fn within(name: &str, block: usize) -> Option<&str> {
     let (_, rest) = name.split_once(".blocks.")?;
     let rest = rest.strip_prefix(&block.to_string())?;
     rest.strip_prefix('.').or_else(|| rest.starts_with(':').then_some(rest))
 }
 
-/// A name without the number of its call: `attn.apply_rope#3:0` to `attn.apply_rope` and `0`.
+/// A name without the number of its call: `attn.apply_rope#3:0` gives `attn.apply_rope` and `0`.
 pub(super) fn uncalled(name: &str) -> (&str, &str) {
     let (path, port) = name.split_once(':').unwrap_or((name, ""));
     (path.split_once('#').map_or(path, |(path, _)| path), port)

@@ -17,9 +17,9 @@ use super::{Defect, How, Scope, Site, named};
 /// A [`Defect`] and the block that has it, of the student and of the teachers alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Plant {
-    /// What is broken.
+    /// The defect.
     pub defect: &'static Defect,
-    /// The index of the broken block; says nothing of a defect that sits in none.
+    /// The index of the broken block; ignored for a defect outside of blocks.
     pub block: usize,
 }
 
@@ -58,12 +58,12 @@ pub enum NotPlanted {
         /// The whole text.
         text: String,
     },
-    /// What follows the `@` is no index.
+    /// The text after the `@` is no index.
     #[error("`{block}` in `{text}` is no block")]
     NoBlock {
         /// The defect.
         known: &'static str,
-        /// What follows the `@`.
+        /// The text after the `@`.
         block: String,
         /// The whole text.
         text: String,
@@ -90,10 +90,10 @@ impl FromStr for Plant {
 }
 
 impl Plant {
-    /// Whether it can show in a suite.
+    /// Checks that the defect can show in a suite.
     ///
     /// # Errors
-    /// What it would need, where it cannot.
+    /// If it cannot: the suites in which it can.
     pub fn shows_in(&self, suite: &str) -> Result<(), CannotShow> {
         if self.defect.site.shows_in().contains(&suite) { Ok(()) } else { Err(CannotShow::new(*self, suite)) }
     }
@@ -105,7 +105,7 @@ impl Plant {
         }
     }
 
-    /// The parts to make a trainer of.
+    /// The parts of a trainer with the defect.
     pub fn parts(&self) -> Parts {
         let mut parts = Parts::default();
         if let How::Parts(change) = self.defect.how {
@@ -114,7 +114,7 @@ impl Plant {
         parts
     }
 
-    /// The group in the place of the real one.
+    /// The group that replaces the real one.
     pub fn group(&self, group: Arc<dyn Group>) -> Arc<dyn Group> {
         if let How::Group(wrap) = self.defect.how { wrap(group) } else { group }
     }

@@ -1,4 +1,4 @@
-//! The registry: a row a defect. The help, the table of `run --plant help` and the tests are made of it.
+//! The registry: one row per defect. The help, the table of `run --plant help` and the tests follow from it.
 
 use dinov3_golden::Stage;
 
@@ -23,7 +23,7 @@ const fn checks(red: &'static [&'static str], finding: &'static str) -> super::C
     Checks(caught::Checks { red, finding })
 }
 
-/// All of them, in the order of their names on the command line.
+/// All defects, in the order of their names on the command line.
 pub const DEFECTS: &[Defect] = &[
     Defect {
         name: "gelu-tanh",

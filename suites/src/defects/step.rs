@@ -1,4 +1,4 @@
-//! Defects of the training step that one number does not make.
+//! Defects of the training step that need more than another number.
 
 use dinov3_config::{Schedules, SslConfig};
 use dinov3_golden::Kind;
@@ -41,7 +41,7 @@ pub(super) fn clip_all_together(_: &Scope) -> Box<dyn Hook> {
 pub(super) fn koleo_not_normalised(_: &Scope) -> Box<dyn Hook> {
     let mut class = None;
     Box::new(move |name: &str, value: &Tensor| match name {
-        // [2 B, D]: of the global crops.
+        // [2 B, D]: the global crops.
         "student.backbone:0.x_norm_clstoken" => {
             class = Some(value.shallow_clone());
             None
@@ -60,7 +60,7 @@ pub(super) fn ibot_divided_by_masked_images(_: &Scope) -> Box<dyn Hook> {
 }
 
 struct MaskedImages {
-    /// Masked images over all.
+    /// The share of masked images.
     share: f64,
 }
 

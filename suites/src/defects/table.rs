@@ -1,4 +1,4 @@
-//! The registry as people read it.
+//! The registry as a table for people.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use dinov3_reports::{TextColumn, TextTable};
 
 use super::{CaughtBy, DEFECTS, Defect, Site};
 
-/// A row a defect: what it breaks, where it sits, how it is planted, and what must name it first.
+/// One row per defect: the broken part, the site, the way in which it is planted, and the tensor or checks that must name it first.
 pub fn table() -> TextTable {
     let columns = ["defect", "breaks", "in", "planted by", "caught first by"].map(TextColumn::left);
     let mut table = TextTable::new(columns);
@@ -25,7 +25,7 @@ fn caught(by: &CaughtBy) -> String {
     }
 }
 
-/// What `--help` says of the values of `--plant`.
+/// The text of `--help` about the values of `--plant`.
 pub fn help() -> String {
     let mut text = String::new();
     for site in Site::ALL {

@@ -107,7 +107,8 @@ mod tests {
     use std::path::Path;
 
     use dinov3_golden::{
-        Difference, Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter, TensorView,
+        Circumstance, Difference, Dtype, Existing, Expectation, GoldenSet, Judge, Manifest, Precision, SetWriter,
+        TensorView,
     };
 
     use super::*;
@@ -138,7 +139,8 @@ mod tests {
         }
         writer.finish().expect("written");
         let set = GoldenSet::open(&dir).expect("a sound set");
-        let differences = vec![Difference { field: "device", recorded: "cpu".to_owned(), here: "npu".to_owned() }];
+        let [recorded, here] = ["cpu", "npu"].map(|device| Some(device.to_owned()));
+        let differences = vec![Difference { field: Circumstance::Device, recorded, here }];
         let elsewhere = Expectation::Yardstick { differences };
         let mut judge = Judge::new(&set, Precision::Fp32, elsewhere, DINOV3).expect("fp32 was recorded");
         for (at, (name, _)) in NAMES.iter().enumerate() {

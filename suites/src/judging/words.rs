@@ -1,8 +1,10 @@
 //! What the golden crate says, in the vocabulary of results.
 
 use dinov3_config::{NoEffect, WithoutEffect};
+use dinov3_data::decode::DecodeError;
+use dinov3_data::loader::{Unread, Unusable};
 use dinov3_golden::{EntryJudgement, SetJudgement, judge, tolerance};
-use dinov3_reports::message::{Difference, Metric, Outcome, Precision, Reason, Remark, Stage};
+use dinov3_reports::message::{Circumstance, Damage, Difference, Metric, Outcome, Precision, Reason, Remark, Stage};
 use dinov3_reports::tensor::{Error, Held};
 use dinov3_reports::{Float, Golden, Tensor};
 
@@ -93,10 +95,23 @@ pub fn reason(reason: &judge::Reason) -> Reason {
     }
 }
 
+fn circumstance(field: dinov3_golden::Circumstance) -> Circumstance {
+    match field {
+        dinov3_golden::Circumstance::Torch => Circumstance::Torch,
+        dinov3_golden::Circumstance::Architecture => Circumstance::Architecture,
+        dinov3_golden::Circumstance::Device => Circumstance::Device,
+        dinov3_golden::Circumstance::CpuVendor => Circumstance::CpuVendor,
+        dinov3_golden::Circumstance::CpuCapability => Circumstance::CpuCapability,
+        dinov3_golden::Circumstance::MklCbwr => Circumstance::MklCbwr,
+        dinov3_golden::Circumstance::OnednnMaxCpuIsa => Circumstance::OnednnMaxCpuIsa,
+        dinov3_golden::Circumstance::Threads => Circumstance::Threads,
+    }
+}
+
 /// Circumstances that differ from those of a recording.
 pub fn differences(differences: &[dinov3_golden::Difference]) -> Vec<Difference> {
     let difference = |it: &dinov3_golden::Difference| Difference {
-        field: it.field.to_owned(),
+        field: circumstance(it.field),
         recorded: it.recorded.clone(),
         judged: it.here.clone(),
     };
@@ -111,6 +126,19 @@ pub fn remark(without_effect: &WithoutEffect) -> Remark {
         NoEffect::DecidedBy { option } => Remark::RatioOfTheArchitecture { key, given, decides: (*option).to_owned() },
         NoEffect::NoSuchParameter { part } => Remark::NoSuchParameters { key, given, part: (*part).to_owned() },
     }
+}
+
+/// An image that the loader cannot use.
+pub fn unusable(image: Unusable) -> Remark {
+    let reason = match image.reason {
+        Unread::File(said) => Damage::Unreadable(said),
+        Unread::Image(DecodeError::Unsupported { format }) => Damage::Unsupported { format: format.to_owned() },
+        Unread::Image(DecodeError::Unknown { length }) => Damage::Unknown { length },
+        Unread::Image(DecodeError::TooLarge { width, height }) => Damage::TooLarge { width, height },
+        Unread::Image(DecodeError::Truncated { format }) => Damage::Truncated { format: format.to_owned() },
+        Unread::Image(DecodeError::Broken { format, why }) => Damage::Broken { format: format.to_owned(), why },
+    };
+    Remark::Unusable { image: image.image, reason }
 }
 
 /// What a judgement was made against.

@@ -1,4 +1,4 @@
-//! From the ranks' findings to verdicts.
+//! Verdicts from the ranks' findings.
 
 use dinov3_ranks::{Group, PremulSum, ReduceOp};
 use dinov3_reports::message::{Key, Reduce, Values};
@@ -12,16 +12,16 @@ use super::steps::{RANKS, STEPS, Trained};
 use super::values::drawn_factor;
 use super::{INFO, Ranks, Request};
 
-/// How many findings the check of factor 1 lists; all are alike.
+/// The number of findings that the check of factor 1 lists. All findings are alike.
 const LISTED: usize = 6;
 
-/// What a group of so many ranks found out: for each filling and op, an outcome a rank.
+/// The outcomes in a group of `size` ranks: for each filling and op, one outcome per rank.
 pub(super) struct World {
     pub(super) size: usize,
     pub(super) outcomes: Vec<Vec<Outcome>>,
 }
 
-/// Everything found out so far.
+/// All outcomes so far.
 pub(super) struct Found {
     pub(super) premul: PremulSum,
     pub(super) backend: String,
@@ -87,7 +87,7 @@ impl Found {
     /// The cases of a block.
     pub(super) fn cases<'a>(&'a self, block: &'a Block) -> impl Iterator<Item = Case<'a>> {
         block.worlds.iter().flat_map(move |world| {
-            let cases = self.fillings.iter().flat_map(|filling| Op::ALL.map(|op| (*filling, op)));
+            let cases = self.fillings.iter().flat_map(|filling| Op::ALL.iter().map(|op| (*filling, *op)));
             let case = |((filling, op), ranks): ((Filling, Op), &'a Vec<Outcome>)| Case {
                 op,
                 world: world.size,
@@ -98,7 +98,7 @@ impl Found {
         })
     }
 
-    /// The check of a block, which is kept for the report.
+    /// The check of a block. Keeps the block for the report.
     pub(super) fn block(&mut self, call: Call, format: Format, worlds: Vec<World>) -> Check {
         let block = Block { call, worlds };
         let (id, title) = of_block(call, format);
@@ -109,7 +109,7 @@ impl Found {
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let verdict = match findings.is_empty() {
             false => {
-                let ops = Op::ALL.into_iter().filter(|op| wrong.iter().any(|(it, ..)| it == op));
+                let ops = Op::ALL.iter().filter(|op| wrong.iter().any(|(it, ..)| it == *op));
                 let ops = ops.map(|op| op.word(self.drawn)).collect();
                 Verdict::Fail { reason: Reduce::WrongUnder { ops }.into() }
             }
@@ -131,7 +131,7 @@ impl Found {
         Check { summary: Some(summary.into()), figures, findings, ..Check::new(id, title, verdict) }
     }
 
-    /// The first finding of each op, and how many there are beside it.
+    /// The first finding of each op, with the number of further ones.
     fn first_of_each_op(&self, wrong: &[(Op, Wrong)]) -> Vec<Finding> {
         let first = |op: Op| {
             let mut of_op = wrong.iter().filter(|(it, _)| *it == op).map(|(_, found)| found);
@@ -147,16 +147,16 @@ impl Found {
             let ignored = || Reduce::FactorIgnored { backend: self.backend.clone() };
             Some(if first.ignored { finding.with_hint(ignored()) } else { finding })
         };
-        Op::ALL.into_iter().filter_map(first).collect()
+        Op::ALL.iter().copied().filter_map(first).collect()
     }
 
-    /// The error of those elements that are right, over what rounding allows.
+    /// The largest error of the right elements, over the limit that rounding allows.
     fn share(&self, case: &Case<'_>, format: Format) -> f64 {
         let limit = self.roundings(case.op, case.world, format);
         if limit == 0.0 { 0.0 } else { case.roundings() / limit }
     }
 
-    /// How many roundings a number goes through.
+    /// The number of roundings that a number goes through.
     pub(super) fn roundings(&self, op: Op, world: usize, format: Format) -> f64 {
         let (factor, average) = match op.at(world, self.drawn) {
             ReduceOp::PremulSum(factor) => (Some(factor), false),
@@ -171,7 +171,7 @@ impl Found {
         let wrong = |what| Wrong { subject: Reduce::Result { op, world, values, length }, what, ignored: false };
         let refused = case.ranks.iter().filter(|it| it.refused).count();
         let substituted = self.premul == PremulSum::SumAtOne && !matches!(case.op, Op::Sum | Op::Fraction(1));
-        // What a group that substitutes SUM has to refuse; at 1/world in a world of one it is asked for SUM.
+        // A group that substitutes SUM has to refuse all other factors. 1/world in a world of one is factor 1.
         let is_one = case.op == Op::World && case.world == 1;
         match (substituted && !is_one, refused == case.ranks.len(), refused) {
             (true, true, _) | (false, false, 0) => {}
@@ -190,13 +190,13 @@ impl Found {
         Some(wrong(Reduce::OtherBits { rank }))
     }
 
-    /// Whether a factor that must change the result did not.
+    /// Whether a factor did not change a result that it must change.
     fn ignores(&self, case: &Case<'_>) -> bool {
         let other_factor = matches!(case.op.at(case.world, self.drawn), ReduceOp::PremulSum(factor) if factor != 1.0);
         other_factor && shows_a_factor(case.filling.family) && case.ranks.iter().all(|it| it.as_sum && !it.refused)
     }
 
-    /// The check that factor 1 is SUM, and that this says something.
+    /// The check that factor 1 equals SUM, and that the other factors do not.
     pub(super) fn factor_one(&self, call: Call) -> Check {
         let (id, title) = of_factor_one(call);
         let cases = || self.blocks.iter().filter(|it| it.call == call).flat_map(|block| self.cases(block));
@@ -228,7 +228,7 @@ impl Found {
 }
 
 impl Found {
-    /// What the steps that were taken, or not, say.
+    /// The check of the training steps.
     pub(super) fn steps(&self, trained: &Trained) -> Check {
         let (id, title) = of_steps();
         let left = match trained {
@@ -275,7 +275,7 @@ impl Found {
 struct Wrong {
     subject: Reduce,
     what: Reduce,
-    /// It is what the plain sum is.
+    /// The result equals the plain sum.
     ignored: bool,
 }
 
@@ -284,12 +284,12 @@ impl Case<'_> {
         self.ranks.iter().all(|it| it.refused)
     }
 
-    /// How many elements are wrong, on all ranks together.
+    /// The number of wrong elements on all ranks together.
     pub(super) fn wrong(&self) -> u64 {
         self.ranks.iter().map(|it| it.wrong).sum()
     }
 
-    /// The largest error of those that are right, in roundings.
+    /// The largest error of the right elements, in roundings.
     pub(super) fn roundings(&self) -> f64 {
         self.ranks.iter().map(|it| it.roundings).fold(0.0, f64::max)
     }

@@ -1,52 +1,52 @@
-//! What a reduction must give: sums twice as precise as float64, and how far correct rounding may be from them.
+//! The exact results of reductions: sums twice as precise as float64, and the largest errors of correct rounding.
 //!
-//! No constant decides here. Where nothing is rounded on the way, the result is the exact one, rounded once: 0 ulp. Elsewhere an addition of
-//! n numbers in any order, after a product each, is off by at most k u / (1 - k u) of the sum of the magnitudes, where k counts the
-//! roundings that one number goes through (n - 1 additions, the product, AVG's division) and u is half a step of the format.
+//! No constant decides here. If no intermediate result is rounded, the result must be the exact one, rounded once: 0 ulp. Otherwise a sum of n
+//! products, added in any order, is off by at most k u / (1 - k u) of the sum of the magnitudes. Here k counts the roundings that one number
+//! goes through (n - 1 additions, the product, AVG's division), and u is half a step of the format.
 
 use super::format::{Format, power};
 use super::values::{Certainty, Inputs};
 
-/// Where float64 itself would overflow, sums are in units of 2^-this.
+/// Sums that would overflow float64 are in units of 2^-this.
 const SHIFT: i32 = -100;
 
 /// The sum over all ranks at one place, before any factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Sum {
-    /// NaN among them, or infinities of both signs.
+    /// A NaN is among the numbers, or infinities of both signs.
     NotANumber,
-    /// Infinities of one sign.
+    /// Infinities of one sign are among the numbers.
     Infinite(f64),
-    /// Numbers.
+    /// All numbers are finite.
     Finite {
         /// The sum is `high + low`, in units of 2^-`shift`.
         high: f64,
         low: f64,
-        /// The sum of the magnitudes, likewise.
+        /// The sum of the magnitudes, in the same units.
         magnitude: f64,
         shift: i32,
-        /// All of them are -0.
+        /// Whether all numbers are -0.
         negative_zero: bool,
     },
 }
 
-/// The op that a result is judged under.
+/// The op of a result.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) format: Format,
     pub(super) world: usize,
-    /// The factor, as the format holds it; none for a plain sum.
+    /// The factor, rounded to the format; none for a plain sum.
     pub(super) factor: Option<f64>,
     /// Whether the sum is divided by the number of ranks.
     pub(super) average: bool,
 }
 
-/// How a result compares.
+/// The judgement of a result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Judged {
-    /// It is right, and this many roundings away from the exact value: 0 where that was asked.
+    /// The result is right, and so many roundings away from the exact value; 0 if exactness was required.
     Right(f64),
-    /// It is not; this is the exact value, rounded once.
+    /// The result is wrong; the exact value, rounded once.
     Wrong(f64),
 }
 
@@ -76,7 +76,7 @@ impl Sum {
     }
 }
 
-/// `a + b`, and what rounding it left out.
+/// `a + b`, rounded, and the rounding error.
 fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let of_b = sum - a;
@@ -84,13 +84,13 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 }
 
 impl Asked {
-    /// How many roundings one number goes through.
+    /// The number of roundings that one number goes through.
     pub(super) fn roundings(&self) -> f64 {
         let scaled = self.average || self.factor.is_some_and(|it| it != 1.0);
         (self.world - 1) as f64 + if scaled { 1.0 } else { 0.0 }
     }
 
-    /// Holds `result` against the exact one.
+    /// Compares `result` with the exact one.
     pub(super) fn judge(&self, result: f64, sum: &Sum, certainty: Certainty) -> Judged {
         let factor = self.factor.unwrap_or(1.0);
         let Sum::Finite { high, low, magnitude, shift, negative_zero } = *sum else {
@@ -110,13 +110,13 @@ impl Asked {
         let (k, u) = (self.roundings(), self.format.roundoff());
         let bound = k * u / (1.0 - k * u) * magnitude + k * self.format.smallest() / 2.0;
         if result.is_infinite() {
-            // Before the division, where there is one.
+            // The sum before a division.
             let largest = (magnitude + bound) * if self.average { self.world as f64 } else { 1.0 };
             let may = largest >= self.format.overflow(shift) && (result > 0.0) == (high > 0.0);
             return if may { Judged::Right(0.0) } else { wrong };
         }
         let error = ((result - high) - low).abs();
-        // NaN is not within anything.
+        // NaN is within no bound.
         if error <= bound { Judged::Right(if error == 0.0 { 0.0 } else { error / bound * k }) } else { wrong }
     }
 

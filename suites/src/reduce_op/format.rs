@@ -1,8 +1,8 @@
-//! Floating-point formats, as far as a sum must know them.
+//! Floating-point formats, as far as exact sums need them.
 
 use tch::Kind;
 
-/// A binary format: its rounding to nearest, ties to even.
+/// A binary format that rounds to nearest, ties to even.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Format {
     /// The dtype.
@@ -17,7 +17,7 @@ pub(super) struct Format {
     pub(super) max: i32,
 }
 
-/// All that gradients are summed in.
+/// The formats in which gradients are summed.
 pub(super) const FORMATS: [Format; 4] = [
     Format { kind: Kind::Double, name: "f64", bits: 53, min: -1022, max: 1023 },
     Format { kind: Kind::Float, name: "f32", bits: 24, min: -126, max: 127 },
@@ -26,7 +26,7 @@ pub(super) const FORMATS: [Format; 4] = [
 ];
 
 impl Format {
-    /// The most that one rounding is off by, relative to its result: half a step.
+    /// The largest error of one rounding, relative to its result: half a step.
     pub(super) fn roundoff(self) -> f64 {
         power(-self.bits)
     }
@@ -41,13 +41,12 @@ impl Format {
         (2.0 - power(1 - self.bits)) * power(self.max)
     }
 
-    /// From here on a number is rounded to infinity, in units of 2^-`shift`.
+    /// The smallest number that is rounded to infinity, in units of 2^-`shift`.
     pub(super) fn overflow(self, shift: i32) -> f64 {
         (2.0 - power(-self.bits)) * power(self.max + shift)
     }
 
-    /// `value` in this format. Float64's own values are given as they are, but for those beyond its range, which stand here in units
-    /// of 2^-`shift`.
+    /// `value`, rounded to this format. For float64 it is `value` itself, unless it is beyond the range; such values are in units of 2^-`shift`.
     pub(super) fn rounded(self, value: f64, shift: i32) -> f64 {
         if value == 0.0 || !value.is_finite() {
             return value;
@@ -73,7 +72,7 @@ pub(super) fn power(exponent: i32) -> f64 {
     }
 }
 
-/// The exponent of a number that is none of float64's subnormals.
+/// The exponent of a number that is not subnormal in float64.
 fn exponent(value: f64) -> i32 {
     ((value.to_bits() >> 52) & 0x7ff) as i32 - 1023
 }

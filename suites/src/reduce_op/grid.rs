@@ -1,4 +1,4 @@
-//! What is tried: ops, collectives, worlds, and tensors.
+//! The grid of cases: ops, collectives, worlds, and tensors.
 
 use dinov3_golden::manifest::Profile;
 use dinov3_ranks::ReduceOp;
@@ -23,23 +23,23 @@ impl Call {
 }
 
 /// An op, whose factor may depend on the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Op {
     Sum,
-    /// PREMUL_SUM at one over this.
+    /// PREMUL_SUM at one over this number.
     Fraction(u32),
     /// PREMUL_SUM at one over the number of ranks.
     World,
-    /// PREMUL_SUM at 2.
-    Two,
+    /// PREMUL_SUM at this factor.
+    Times(f64),
     /// PREMUL_SUM at the factor that was drawn.
     Drawn,
     Avg,
 }
 
 impl Op {
-    /// All of them. PREMUL_SUM(1) comes right after SUM, which it is held against.
-    pub(super) const ALL: [Op; 10] = [
+    /// All ops; a new factor is a row. PREMUL_SUM(1) comes right after SUM, with which it is compared.
+    pub(super) const ALL: &[Op] = &[
         Op::Sum,
         Op::Fraction(1),
         Op::Fraction(2),
@@ -47,7 +47,7 @@ impl Op {
         Op::Fraction(5),
         Op::Fraction(8),
         Op::World,
-        Op::Two,
+        Op::Times(2.0),
         Op::Drawn,
         Op::Avg,
     ];
@@ -57,7 +57,7 @@ impl Op {
             Op::Sum => ReduceOp::Sum,
             Op::Fraction(n) => ReduceOp::PremulSum(1.0 / f64::from(n)),
             Op::World => ReduceOp::PremulSum(1.0 / world as f64),
-            Op::Two => ReduceOp::PremulSum(2.0),
+            Op::Times(factor) => ReduceOp::PremulSum(factor),
             Op::Drawn => ReduceOp::PremulSum(drawn),
             Op::Avg => ReduceOp::Avg,
         }
@@ -69,23 +69,23 @@ impl Op {
             Op::Sum => message::Op::Sum,
             Op::Fraction(n) => message::Op::Fraction(n),
             Op::World => message::Op::World,
-            Op::Two => message::Op::Two,
+            Op::Times(factor) => message::Op::Factor(factor.into()),
             Op::Drawn => message::Op::Factor(drawn.into()),
             Op::Avg => message::Op::Avg,
         }
     }
 }
 
-/// What a tensor is filled with.
+/// The values of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
-    /// Whole numbers, so many bits of them that every sum is exact, and no coarser dtype's would be.
+    /// Whole numbers with so many bits that every sum is exact, but would not be in a coarser dtype.
     Whole,
     /// A power of two on one rank, zero on all others: exact at every factor.
     Single,
     /// NaN, infinities, zeros of both signs, subnormals, and numbers that overflow when they are added.
     Special,
-    /// Any numbers, of which the sum is rounded.
+    /// Random numbers, whose sums are rounded.
     Random,
 }
 
@@ -101,7 +101,7 @@ impl Family {
     }
 }
 
-/// A tensor: how it is filled, and how many elements a rank gets of the result.
+/// A tensor: its values, and the number of elements that a rank gets of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Filling {
     pub(super) family: Family,
@@ -129,7 +129,7 @@ pub(super) fn fillings(profile: Profile) -> Vec<Filling> {
     all.concat()
 }
 
-/// How many of `ranks` are tried together: 1, 2, 4 and so on, and all.
+/// The sizes of the worlds out of `ranks`: 1, 2, 4 and so on, and all.
 pub(super) fn worlds(ranks: usize) -> Vec<usize> {
     let mut worlds: Vec<usize> =
         std::iter::successors(Some(1), |it| Some(it * 2)).take_while(|&it| it < ranks).collect();

@@ -1,4 +1,4 @@
-//! What a rank does: the collectives of the grid on its own tensors, each result held against the exact one.
+//! The measurements of a rank: the collectives of the grid on its own tensors, each result compared with the exact one.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -16,16 +16,16 @@ use super::values::Inputs;
 use crate::SuiteError;
 use crate::session::gather;
 
-/// What a rank found out about one result.
+/// The outcome of one result on one rank.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Outcome {
-    /// How many elements are wrong.
+    /// The number of wrong elements.
     pub(super) wrong: u64,
-    /// The first of them: its place in the result, what is there, and what should be.
+    /// The first wrong element: its place in the result, its value, and the right value.
     pub(super) first: (u64, f64, f64),
-    /// The largest error of those that are right, in roundings.
+    /// The largest error of the right elements, in roundings.
     pub(super) roundings: f64,
-    /// A hash of the result's bits, every NaN alike.
+    /// A hash of the result's bits, with one pattern for every NaN.
     pub(super) hash: u64,
     /// Whether the result has the bits that SUM gave for the same tensors.
     pub(super) as_sum: bool,
@@ -38,10 +38,10 @@ impl Outcome {
         Outcome { wrong: 0, first: (0, 0.0, 0.0), roundings: 0.0, hash: 0, as_sum: false, refused: true };
 }
 
-/// What all ranks of a group found out: for each filling and op, in this order, one outcome a rank.
+/// The outcomes of all ranks of a group: for each filling and op, in this order, one outcome per rank.
 ///
 /// # Errors
-/// When a rank is gone or late.
+/// If a rank is gone or late.
 pub(super) fn measure(
     world: &Tested,
     call: Call,
@@ -68,7 +68,7 @@ pub(super) fn measure(
 struct Case {
     call: Call,
     inputs: Inputs,
-    /// Where this rank's part of the result begins.
+    /// The begin of this rank's part of the result.
     start: usize,
     sent: Tensor,
     sums: Vec<Sum>,
@@ -91,7 +91,7 @@ impl Case {
         Ok(Self { call, inputs, start, sent, sums })
     }
 
-    /// `plain` is the hash of SUM's result, once that has been had.
+    /// `plain` is the hash of SUM's result, which must come first.
     fn outcome(&self, group: &dyn Group, op: ReduceOp, plain: &mut Option<u64>) -> Result<Outcome, GroupError> {
         let reduced = match self.call {
             Call::AllReduce => {
@@ -125,7 +125,7 @@ impl Case {
         let asked = Asked { format, world, factor, average };
         let mut hash = DefaultHasher::new();
         let mut outcome = Outcome { refused: false, ..Outcome::REFUSED };
-        // A result of another length is wrong where one of the two ends.
+        // Elements that a result lacks are wrong.
         let missing = self.sums.len().saturating_sub(values.len());
         for (i, (value, sum)) in values.iter().zip(&self.sums).enumerate() {
             hash.write_u64(if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() });
@@ -145,7 +145,7 @@ impl Case {
     }
 }
 
-/// A tensor that does not get to the backend's device, or back.
+/// The error for a tensor that cannot be moved to the backend's device or back.
 fn unmoved(group: &dyn Group, call: Call, error: ShimError) -> GroupError {
     let collective = match call {
         Call::AllReduce => Collective::AllReduce,
@@ -154,7 +154,7 @@ fn unmoved(group: &dyn Group, call: Call, error: ShimError) -> GroupError {
     GroupError { rank: group.rank(), collective, failure: error.into() }
 }
 
-/// Whether a factor must change the result of such a tensor: special values and zeros need not change.
+/// Whether a factor must change the result of tensors of this family. Special values and zeros need not change.
 pub(super) fn shows_a_factor(family: Family) -> bool {
     matches!(family, Family::Whole | Family::Random)
 }

@@ -1,4 +1,4 @@
-//! The report's tables: an op in a world, what was measured, and its limit.
+//! The tables of the report: a row per op and world, with figures and limits.
 
 use dinov3_ranks::PremulSum;
 use dinov3_reports::message::{Heading, Multiplies, Reduce, Unit};
@@ -8,7 +8,7 @@ use super::checks::{Block, Found};
 use super::format::FORMATS;
 use super::grid::{Call, Op};
 
-/// A table a collective.
+/// One table per collective.
 pub(super) fn sections(found: &Found) -> Vec<Section> {
     Call::ALL.into_iter().map(|call| section(found, call)).collect()
 }
@@ -25,7 +25,7 @@ fn section(found: &Found, call: Call) -> Section {
     ]);
     let blocks: Vec<&Block> = found.blocks.iter().filter(|block| block.call == call).collect();
     let worlds: Vec<usize> = blocks.first().map_or(Vec::new(), |it| it.worlds.iter().map(|it| it.size).collect());
-    for (op, world) in Op::ALL.into_iter().flat_map(|op| worlds.iter().map(move |world| (op, *world))) {
+    for (op, world) in Op::ALL.iter().flat_map(|op| worlds.iter().map(move |world| (*op, *world))) {
         let cases = blocks.iter().flat_map(|block| found.cases(block));
         let cases: Vec<_> = cases.filter(|case| case.op == op && case.world == world).collect();
         let refused = cases.iter().all(|case| case.refused());
@@ -36,7 +36,7 @@ fn section(found: &Found, call: Call) -> Section {
             true => [Cell::Says(Reduce::IsRefused.into()), Cell::Absent, Cell::Absent],
             false => [Cell::count(cases.len()), Cell::Count(wrong), in_roundings(error)],
         };
-        // The same in all formats.
+        // The limit in roundings is the same in all formats.
         let limit = in_roundings(found.roundings(op, world, FORMATS[0]));
         let op = Cell::Says(Reduce::Op(op.word(found.drawn)).into());
         table.push([op, Cell::count(world), results, wrong, Cell::Count(0), error, limit]);
@@ -52,7 +52,7 @@ fn section(found: &Found, call: Call) -> Section {
     Section { text: Some(text.into()), table: Some(table), ..Section::new(title) }
 }
 
-/// Who multiplies.
+/// The multiplier under PREMUL_SUM, in the vocabulary of results.
 fn multiplies(premul: PremulSum) -> Multiplies {
     match premul {
         PremulSum::Native => Multiplies::Backend,

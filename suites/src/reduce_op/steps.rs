@@ -1,4 +1,4 @@
-//! End to end: training steps of two ranks, their gradients put together by one op or another, and the weights that these leave.
+//! End to end: training steps of two ranks under several reductions of gradients, and a comparison of their weights.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use crate::session::gather;
 /// The ops, in the order of the weights' hashes: the last is the control.
 const OPS: [ReduceOp; 3] = [ReduceOp::Sum, ReduceOp::PremulSum(1.0), ReduceOp::PremulSum(0.5)];
 
-/// The iterations: past the first, whose learning rate is 0.
+/// The iterations, after the first, whose learning rate is 0.
 const ITERATIONS: std::ops::Range<usize> = 5..9;
 
-/// How many steps are taken.
+/// The number of steps.
 pub(super) const STEPS: usize = ITERATIONS.end - ITERATIONS.start;
 
-/// How many ranks take them.
+/// The number of ranks that take them.
 pub(super) const RANKS: usize = 2;
 
-/// Hashes of the weights that steps leave on one rank; none under an op that the group refuses.
+/// Hashes of the weights on one rank after the steps; none for an op that the group refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Left {
     pub(super) sum: Option<i64>,
@@ -41,11 +41,11 @@ pub(super) struct Left {
     pub(super) half: Option<i64>,
 }
 
-/// What came of the steps.
+/// The outcome of the steps.
 pub(super) enum Trained {
-    /// What is left on each rank.
+    /// The weights of each rank.
     Left(Vec<Left>),
-    /// There is one rank, and steps take [`RANKS`].
+    /// There are fewer ranks than [`RANKS`].
     TooFewRanks,
     /// The backend is for a device that the trainer does not compute on.
     NoTrainer {
@@ -57,7 +57,7 @@ pub(super) enum Trained {
 /// Trains under each op.
 ///
 /// # Errors
-/// When a rank is gone or late, or the trainer fails.
+/// If a rank is gone or late, or the trainer fails.
 pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
     let Tested { group, backend, control } = world;
     let device = match backend.device() {
@@ -78,7 +78,7 @@ pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
     Ok(Trained::Left(gather(control, &Left { sum, one, half })?))
 }
 
-/// A hash of the student's and the teacher's weights after all steps, as this rank puts them together.
+/// A hash of the student's and the teacher's weights after all steps, gathered on this rank.
 fn weights_after(
     config: &SslConfig,
     group: &Arc<dyn Group>,

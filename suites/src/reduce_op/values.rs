@@ -1,9 +1,9 @@
-//! What each rank puts in: a function of rank and place, so that any rank knows what any other sent.
+//! The values of each rank: a function of rank and place, so that every rank knows the tensors of all ranks.
 
 use super::format::{Format, power};
 use super::grid::Family;
 
-/// How many kinds of special values there are; place i holds the (i modulo this)-th.
+/// The number of kinds of special values. Place i holds kind i modulo this.
 const SPECIAL: usize = 12;
 
 /// The inputs of a world.
@@ -15,17 +15,17 @@ pub(super) struct Inputs {
     pub(super) seed: u64,
 }
 
-/// How sure the result at a place is.
+/// The certainty of the result at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Certainty {
-    /// Whatever order is added in, nothing is rounded but what each rank multiplies, and that rounding is the result's.
+    /// In any order of additions, only the products of the ranks are rounded, and a rounded product is the result.
     Exact,
     /// Roundings add up.
     Rounded,
 }
 
 impl Inputs {
-    /// What `rank` sends at `place`.
+    /// The value of `rank` at `place`.
     pub(super) fn at(&self, rank: usize, place: usize) -> f64 {
         match self.family {
             Family::Whole => self.whole(rank, place),
@@ -44,14 +44,14 @@ impl Inputs {
         }
     }
 
-    /// Bits of a whole number, such that a sum over the world still fits; none where it would not.
+    /// The number of bits of a whole number for which a sum over the world still fits; none if no sum fits.
     fn whole_bits(&self) -> i32 {
         self.format.bits - 1 - (self.world.next_power_of_two().trailing_zeros() as i32)
     }
 
     fn whole(&self, rank: usize, place: usize) -> f64 {
         let bits = mixed(self.seed, rank + 1, place);
-        // Odd, so that the last bit counts, and not zero.
+        // The number is odd, so that its last bit counts, and not zero.
         let number = ((bits >> 12) % (1 << self.whole_bits().clamp(1, 48))) | 1;
         if bits & 8 == 0 { number as f64 } else { -(number as f64) }
     }
@@ -91,7 +91,7 @@ impl Inputs {
         }
     }
 
-    /// How sure the result at `place` is under a factor (none: the plain sum), divided by the number of ranks or not.
+    /// The certainty of the result at `place` under a factor (none: the plain sum), divided by the number of ranks or not.
     pub(super) fn certainty(&self, place: usize, factor: Option<f64>, average: bool) -> Certainty {
         let few = self.world.is_power_of_two();
         let only_exponents_change = factor.is_none_or(is_power_of_two) && (!average || few);
@@ -113,7 +113,7 @@ fn is_power_of_two(factor: f64) -> bool {
     factor.is_normal() && factor.to_bits() << 12 == 0
 }
 
-/// A number that looks random, of a seed, a stream and a place (the finaliser of SplitMix64).
+/// A pseudo-random number from a seed, a stream and a place (the finaliser of SplitMix64).
 fn mixed(seed: u64, stream: usize, place: usize) -> u64 {
     let start = seed.wrapping_add((stream as u64) << 40).wrapping_add(place as u64);
     let mut z = start.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -122,7 +122,7 @@ fn mixed(seed: u64, stream: usize, place: usize) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A factor of a seed, from 0.55 to 0.95 in four digits: no format rounds it to 1.
+/// A factor from a seed, between 0.55 and 0.95 with four digits. No format rounds it to 1.
 pub(super) fn drawn_factor(seed: u64) -> f64 {
     (5500 + mixed(seed, 0, 0) % 4001) as f64 / 1e4
 }

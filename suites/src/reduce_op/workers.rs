@@ -1,4 +1,4 @@
-//! Ranks started for the suite: a request goes to them as one argument, and rank 0 sends back what it finds out, a line each.
+//! Ranks that the suite starts. They get the request as one argument, and rank 0 sends its findings back, a line each.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -18,48 +18,48 @@ use crate::defects::NotPlanted;
 use crate::session::Word;
 use crate::{SuiteError, Worker};
 
-/// Before each line that is for the suite: whatever else comes on standard output is not.
+/// The beginning of each line for the suite. Other lines on standard output are not for it.
 const SIGN: &str = "dinov3-reduce-op ";
 
-/// What to start as ranks: a program that hands its last argument to [`work`].
+/// The ranks to start: a program that hands its last argument to [`work`].
 #[derive(Clone, Debug)]
 pub struct Workers {
     /// The program.
     pub program: PathBuf,
     /// Its arguments before the last.
     pub arguments: Vec<OsString>,
-    /// How many.
+    /// The number of ranks.
     pub ranks: usize,
 }
 
-/// Why there were no ranks, or not to the end.
+/// The reason why ranks did not start, or did not finish.
 #[derive(Debug, Error)]
 pub enum RanksError {
-    /// They could not be started.
+    /// The ranks could not be started.
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    /// One failed.
+    /// A rank failed.
     #[error("{0}{said}", said = said(.0))]
     Failed(Death),
-    /// Rank 0 ended well and said too little.
+    /// Rank 0 ended without an error, and before its last event.
     #[error("the ranks ended before they had told everything")]
     Silent,
-    /// A line of rank 0, or what the ranks were asked, is not understood.
+    /// A line of rank 0, or the request to the ranks, cannot be parsed.
     #[error("unexpected message from a rank: {0}")]
     Line(#[from] serde_json::Error),
-    /// A message between ranks is not understood.
+    /// A message between ranks cannot be parsed.
     #[error("unexpected message from a rank: {0}")]
     Message(postcard::Error),
-    /// The ranks were asked to plant what they do not know.
+    /// The ranks do not know the defect that they are to plant.
     #[error(transparent)]
     Plant(#[from] NotPlanted),
     /// A message between ranks came at the wrong time.
     #[error("unexpected message from a rank: {0:?}")]
     Unexpected(Word),
-    /// A part that only one of several ranks has.
+    /// A call that only a rank among several can make.
     #[error("this process is no rank of several")]
     Alone,
-    /// A plugin cannot tell how many devices there are.
+    /// A plugin cannot tell the number of devices.
     #[error(transparent)]
     Plugin(PluginError),
     /// There is no device of the backend's kind.
@@ -90,11 +90,11 @@ impl Hint for RanksError {
 
 fn said(death: &Death) -> String {
     let lines = death.last_words.lines().filter(|line| !line.trim().is_empty());
-    // Its hints are not ours.
+    // The hints of a rank are not ours.
     lines.map(|line| format!("\n  {}", line.trim_start_matches("error: "))).collect()
 }
 
-/// A [`Request`] on its way.
+/// A [`Request`] as a message.
 #[derive(Serialize, Deserialize)]
 struct Asked {
     full: bool,
@@ -133,11 +133,11 @@ impl From<Premul> for PremulSum {
     }
 }
 
-/// How many ranks the suite starts at most: worlds of 1, 2, 4 and 8.
+/// The most ranks that the suite starts: worlds of 1, 2, 4 and 8.
 const MOST: usize = 8;
 
 impl Workers {
-    /// What the suite starts for `request`: a rank a device, where tensors are not in the host's memory.
+    /// The ranks that the suite starts for `request`: one per device, unless tensors are in the host's memory.
     pub(super) fn of(request: &crate::Request) -> Result<Self, SuiteError> {
         let refused = |failure| GroupError { rank: 0, collective: Collective::NewGroup, failure };
         let backend = request.backend().map_err(refused)?;
@@ -183,7 +183,7 @@ impl Workers {
                 Err(RanksError::Failed(Death { rank: 0, of: self.ranks, how, last_words: String::new() }).into())
             }
             Ended::Failed(death) => Err(RanksError::Failed(death).into()),
-            // The signal was for this process too, which is to end as if it had not been caught.
+            // The signal was for this process too, so it ends as if the signal had not been caught.
             Ended::Told { signal } => {
                 signal_hook::low_level::emulate_default_handler(signal)?;
                 Err(io::Error::from(io::ErrorKind::Interrupted).into())
@@ -192,7 +192,7 @@ impl Workers {
     }
 }
 
-/// Passes on an event of rank 0. The end of its suite brings the sections; whoever started the ranks tells of the rest.
+/// Passes on an event of rank 0. The end of its suite carries the sections; the starter of the ranks emits the other events.
 fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Section>>) -> Result<(), SuiteError> {
     match serde_json::from_str(line).map_err(RanksError::from)? {
         Event::SuiteFinished { sections: all, .. } => *sections = Some(all),
@@ -201,10 +201,10 @@ fn hear(line: &str, reporter: &mut dyn Reporter, sections: &mut Option<Vec<Secti
     Ok(())
 }
 
-/// What a worker does: joins the others and does its part of what `asked`, its last argument, says. Rank 0 tells of it on `output`.
+/// The main function of a worker: joins the other ranks and does its part of `asked`, its last argument. Rank 0 writes events to `output`.
 ///
 /// # Errors
-/// When this process is no rank, `asked` is not understood, or another rank is gone or late.
+/// If this process is no rank, `asked` cannot be parsed, or another rank is gone or late.
 pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     let asked: Asked = serde_json::from_str(asked).map_err(RanksError::from)?;
     let request = Request {
@@ -216,7 +216,7 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
         seed: asked.seed,
     };
     let env = Env::from_torchrun().map_err(RanksError::from)?;
-    // Many ranks share the cores.
+    // Many ranks share the cores, so each has one thread.
     runtime::set_threads(1);
     let options = Options::new(env.patience, patience(request.profile));
     let all = &ProcessGroup::join(&env, options)?;
@@ -230,7 +230,7 @@ pub fn work(asked: &str, output: &mut dyn Write) -> Result<(), SuiteError> {
     Ok(teller.event(&Event::SuiteFinished { suite: INFO.name.to_owned(), sections, seconds: 0.0 })?)
 }
 
-/// Tells of events as lines of JSON.
+/// The reporter that writes events as lines of JSON.
 struct Teller<'a>(&'a mut dyn Write);
 
 impl Reporter for Teller<'_> {

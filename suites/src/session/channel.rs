@@ -8,21 +8,21 @@ use tch::Tensor;
 use crate::SuiteError;
 use crate::reduce_op::RanksError;
 
-/// What rank 0 tells the other ranks.
+/// A word of rank 0 to the other ranks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
-    /// The suite of this name begins, and every rank has a part in it.
+    /// The suite of this name begins. Every rank has a part in it.
     Suite(String),
-    /// A golden set is replayed: all of its steps in a row, or the first alone.
+    /// The replay of a golden set begins.
     Replay {
-        /// All of them.
+        /// Whether all steps are taken in a row, and not the first alone.
         free_run: bool,
     },
     /// The run is over, with this exit code.
     End(i32),
 }
 
-/// Rank 0 sends `value` to all ranks of `group`.
+/// Sends `value` to all ranks of `group`, as rank 0.
 ///
 /// # Errors
 /// When a rank is gone or late.
@@ -32,7 +32,7 @@ pub fn say<T: Serialize>(group: &ProcessGroup, value: &T) -> Result<(), SuiteErr
     Ok(group.broadcast(&mut Tensor::from_slice(&bytes), 0)?)
 }
 
-/// What rank 0 has sent by [`say`].
+/// The value that rank 0 sent by [`say`].
 ///
 /// # Errors
 /// When a rank is gone or late, or sent a value of another type.

@@ -5,7 +5,7 @@ use std::thread;
 
 use dinov3_golden::{Dtype, GoldenSet, Kind, Stage};
 use dinov3_ranks::{Group, GroupError, ProcessGroup};
-use dinov3_train::metrics::SmoothedValue;
+use dinov3_train::meters::SmoothedValue;
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 

@@ -1,15 +1,24 @@
-//! The tables of the suite: what was expected, one table a stage, and how far the steps in a row agree.
+//! The tables of the suite: what was expected, one table a stage, how far the steps in a row agree, and one table a set by layer.
 
 use dinov3_golden::{EntryJudgement, Kind as Of, Outcome, SetJudgement, Stage};
 use dinov3_reports::message::{Heading, Sections};
 use dinov3_reports::{Cell, Column, Kind, Section, Table};
 
+use crate::judging::by_layer::by_layer;
 use crate::judging::{sections as shared, words};
 
 /// All sections of the suite's report.
 pub fn sections(judgements: &[SetJudgement]) -> Vec<Section> {
     let first = [shared::expected(judgements)].into_iter().chain(shared::stages(judgements));
-    first.chain(trajectories(judgements)).collect()
+    first.chain(trajectories(judgements)).chain(judgements.iter().filter_map(layers)).collect()
+}
+
+/// One row a layer of the backward pass, in its order, then of the optimizer and of the teachers.
+fn layers(judgement: &SetJudgement) -> Option<Section> {
+    let table = by_layer(judgement, &[Stage::Backward, Stage::Optimizer, Stage::Ema]);
+    let title = Sections::ByLayer { set: judgement.set.clone(), precision: words::precision(judgement.precision) };
+    let quiet = table.quiet_rows() == table.rows.len();
+    (!table.rows.is_empty()).then(|| Section { table: Some(table), collapsed: true, quiet, ..Section::new(title) })
 }
 
 /// One row a logged value: the first step at which it differs.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use dinov3_golden::promise::{VARIABLE, bits_are_promised};
-use dinov3_golden::{Difference, Expectation, GoldenSet, Precision, SetJudgement};
+use dinov3_golden::{Circumstance, Difference, Expectation, GoldenSet, Precision, SetJudgement};
 use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Notes, Replay, this_machine};
 use dinov3_suites::judging::{self, Judging};
@@ -42,17 +42,12 @@ pub fn expectation(set: &GoldenSet, precision: Precision) -> Expectation {
     as_promised(Expectation::of(recorded, &this_machine(Device::Cpu)), bits_are_promised())
 }
 
-fn told(difference: &Difference) -> String {
-    let Difference { field, recorded, here } = difference;
-    format!("{field}: recorded with {recorded}, here {here}")
-}
-
 fn as_promised(expected: Expectation, promised: bool) -> Expectation {
     match expected {
         Expectation::Yardstick { differences } if promised => {
             panic!(
                 "{VARIABLE}=1 promises bits that this machine cannot give: {}",
-                differences.iter().map(told).collect::<Vec<_>>().join(", ")
+                differences.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             )
         }
         expected => expected,
@@ -63,8 +58,8 @@ fn as_promised(expected: Expectation, promised: bool) -> Expectation {
 #[should_panic = "promises bits that this machine cannot give: threads: recorded with 2, here 1"]
 fn a_promise_that_cannot_be_kept_fails() {
     let elsewhere = {
-        let (recorded, here) = ("2".to_owned(), "1".to_owned());
-        Expectation::Yardstick { differences: vec![Difference { field: "threads", recorded, here }] }
+        let [recorded, here] = ["2", "1"].map(|threads| Some(threads.to_owned()));
+        Expectation::Yardstick { differences: vec![Difference { field: Circumstance::Threads, recorded, here }] }
     };
     assert_eq!(as_promised(elsewhere.clone(), false), elsewhere);
     assert_eq!(as_promised(Expectation::Identical, true), Expectation::Identical);
@@ -73,8 +68,8 @@ fn a_promise_that_cannot_be_kept_fails() {
 
 /// What is expected of a machine that cannot give the same bits.
 pub fn another_machine() -> Expectation {
-    let (recorded, here) = ("cpu".to_owned(), "a test".to_owned());
-    Expectation::Yardstick { differences: vec![Difference { field: "device", recorded, here }] }
+    let [recorded, here] = ["cpu", "a test"].map(|device| Some(device.to_owned()));
+    Expectation::Yardstick { differences: vec![Difference { field: Circumstance::Device, recorded, here }] }
 }
 
 /// Replays `set` and judges it.

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::pool::{File, Place, Pool};
 use super::position::Position;
-use super::{LoaderError, OnUnusable, Settings, Unusable};
+use super::{LoaderError, OnUnusable, Settings, Unread, Unusable};
 use crate::augment::Crops;
 use crate::collate::{Batch, Collation};
 use crate::dataset::Dataset;
@@ -19,9 +19,9 @@ use crate::random::Streams;
 /// The events that the conductor receives.
 pub(super) enum Event {
     /// A file was read, or could not be read.
-    Read(Place, Result<File, String>),
+    Read(Place, Result<File, Unread>),
     /// Crops were made, or the file could not be decoded.
-    Cut(Place, Result<Crops, String>),
+    Cut(Place, Result<Crops, Unread>),
     /// A thread of the pool panicked.
     Panicked(String),
     /// The trainer took a batch.
@@ -180,14 +180,14 @@ impl Conductor {
                 self.redraw(place);
                 self.draw();
             }
-            Event::Read(place, Err(reason)) => self.replace(place, &reason)?,
+            Event::Read(place, Err(reason)) => self.replace(place, reason)?,
             Event::Cut(place, Ok(crops)) => {
                 let sample = self.sample(place);
                 sample.crops = Some(crops);
                 sample.before = None;
                 self.deliver();
             }
-            Event::Cut(place, Err(reason)) => self.replace(place, &reason)?,
+            Event::Cut(place, Err(reason)) => self.replace(place, reason)?,
             Event::Panicked(message) => return Err(End::Failed(LoaderError::Panicked(message))),
             Event::Taken => self.untaken -= 1,
             Event::Stop => return Err(End::Stopped),
@@ -256,12 +256,12 @@ impl Conductor {
     }
 
     /// Reads the next image of the dataset as the replacement of an unusable image.
-    fn replace(&mut self, place: Place, reason: &str) -> Result<(), End> {
+    fn replace(&mut self, place: Place, reason: Unread) -> Result<(), End> {
         let index = self.sample(place).index;
         let name = self.dataset.name_of(index);
         let last = format!("{name}: {reason}");
         self.pending(place.batch).broken.push(index);
-        self.broken.insert(index, Unusable { image: name, reason: reason.to_owned() });
+        self.broken.insert(index, Unusable { image: name, reason });
         let (broken, limit) = (self.broken.images.len(), self.settings.broken_limit);
         if broken > limit {
             return Err(End::Failed(LoaderError::TooManyBroken { broken, limit, last }));

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, select_biased};
 
+use super::Unread;
 use super::conductor::Event;
 use crate::augment::{Crops, Parameters};
 use crate::collate::Collation;
@@ -96,14 +97,14 @@ impl Worker {
         }
     }
 
-    fn read(&self, index: usize) -> Result<File, String> {
-        let bytes = self.dataset.read(index).map_err(|error| error.to_string())?;
-        let (width, height) = decode::dimensions(&bytes).map_err(|error| error.to_string())?;
+    fn read(&self, index: usize) -> Result<File, Unread> {
+        let bytes = self.dataset.read(index)?;
+        let (width, height) = decode::dimensions(&bytes)?;
         Ok(File { bytes, width, height })
     }
 
-    fn cut(&self, file: &File, parameters: &Parameters) -> Result<Crops, String> {
-        let image = decode::decode(&file.bytes).map_err(|error| error.to_string())?;
+    fn cut(&self, file: &File, parameters: &Parameters) -> Result<Crops, Unread> {
+        let image = decode::decode(&file.bytes)?;
         Ok(self.collation.augmentation.apply(&image, parameters))
     }
 }

@@ -12,16 +12,16 @@ use super::lines::Lines;
 use super::ranks::{self, Outcome, end_with_starter, report};
 use super::{ENVIRONMENT, PASS, Request};
 
-/// Elements of a rank's part. No multiple of [`values`]' period: each rank's part begins with another value.
+/// Elements of a rank's part. The number is no multiple of the period of [`values`], so each rank's part begins with another value.
 const PART: usize = 7;
 
 /// Factors of PREMUL_SUM: a power of two, another one, and the one that a backend may ignore without a trace.
 const FACTORS: [f64; 3] = [0.5, 3.0, 1.0];
 
-/// For how long a collective waits where a rank does not join.
+/// The time that a collective waits for a rank that does not join.
 const SHORT: Duration = Duration::from_secs(1);
 
-/// What is reduced by, apart from PREMUL_SUM's factor.
+/// An op, without PREMUL_SUM's factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Op {
     Sum,
@@ -103,7 +103,7 @@ fn checks(premul_sum: bool) -> Vec<Check> {
 /// Checks the backend between ranks, which need a device each.
 ///
 /// # Errors
-/// When this machine cannot run the ranks.
+/// If this machine cannot run the ranks.
 pub(super) fn check(plugin: &'static Plugin, request: &Request, lines: &mut Lines) -> Result<(), String> {
     let lent = match plugin.collectives() {
         Ok(lent) => lent,
@@ -155,7 +155,7 @@ pub(super) fn rank(request: &Request, rank: usize, port: u16) -> i32 {
     }
 }
 
-/// A rank, and where it meets the others.
+/// A rank, and the address at which it meets the others.
 struct Member {
     rank: usize,
     size: usize,
@@ -187,7 +187,7 @@ impl Member {
         (0..self.size).try_for_each(|rank| self.store.wait(&key(rank), self.limit)).map_err(said)
     }
 
-    /// One check, over a backend of its own: what one check leaves behind does not reach the next.
+    /// Runs one check over its own backend, so that the leavings of one check do not reach the next.
     fn run(&self, number: usize, check: Check) -> Outcome {
         self.meet(&format!("check {number}"))?;
         let store = self.store.prefixed(&format!("backend {number}")).map_err(said)?;
@@ -250,7 +250,7 @@ impl Member {
         compare(&tensor, &sent.into_iter().map(|it| it as f64).collect::<Vec<_>>())
     }
 
-    /// The last rank comes late; whoever passes the barrier before it has come was not held up.
+    /// The last rank comes late. A rank that passes the barrier before that was not held up.
     fn barrier(&self, links: &Links, store: &Store) -> Outcome {
         let came = |rank| format!("came/{rank}");
         if self.rank + 1 == self.size {
@@ -287,14 +287,14 @@ impl Member {
     }
 }
 
-/// What `rank` puts into a collective. Small integers of a period of five, of which every sum over ranks, times a factor of [`FACTORS`], is
-/// exact in bf16. Those of int64 are larger than what float32 holds, and still exact in float64.
+/// The values that `rank` puts into a collective: small integers with a period of five. Every sum of them over ranks, times a factor of
+/// [`FACTORS`], is exact in bf16. Those of int64 are larger than float32 holds, and still exact in float64.
 fn values(rank: usize, size: usize, kind: Kind) -> Vec<i64> {
     let large = if kind == Int64 { 1 << 40 } else { 0 };
     (0..PART * size).map(|i| (rank as i64 + 1) * (large + i as i64 % 5 + 1)).collect()
 }
 
-/// What comes of all ranks' values.
+/// The expected result of all ranks' values.
 fn reduced(size: usize, kind: Kind, op: Op, factor: f64) -> Vec<f64> {
     let of_ranks: Vec<Vec<i64>> = (0..size).map(|rank| values(rank, size, kind)).collect();
     let at = |i: usize| of_ranks.iter().map(move |of_rank| of_rank[i] as f64);
@@ -306,7 +306,7 @@ fn reduced(size: usize, kind: Kind, op: Op, factor: f64) -> Vec<f64> {
     (0..PART * size).map(one).collect()
 }
 
-/// What the backend is asked for under an op, and the factor of the result.
+/// The reduction that an op asks the backend for, and the factor of its result.
 fn reductions(op: Op) -> Vec<(Reduce, f64)> {
     match op {
         Op::Sum => vec![(Reduce::Sum, 1.0)],

@@ -6,10 +6,10 @@ use tch::{Kind, Tensor};
 
 use super::lines::Lines;
 
-/// How much memory a tensor takes whose memory is looked for.
+/// The bytes of the tensor whose memory the checks look for.
 const BYTES: i64 = 64 << 20;
 
-/// Checks the type of device that the plugin has, where it has one.
+/// Checks the plugin's type of device, if it has one.
 pub(super) fn check(plugin: &Plugin, lines: &mut Lines) {
     let device = match plugin.device_type() {
         Ok(device) => device,
@@ -41,7 +41,7 @@ fn first(device: &DeviceType, count: usize, lines: &mut Lines) {
     offered(lines, "device/1 events", events(device));
 }
 
-/// What a check found: an error of the plugin, among them that something is absent, or a figure that is wrong.
+/// A problem that a check found: an error of the plugin, such as a missing call, or a wrong figure.
 type Found = Result<Result<(), String>, PluginError>;
 
 fn offered(lines: &mut Lines, check: &str, found: Found) {
@@ -73,7 +73,7 @@ fn on(device: &DeviceType, tensor: &Tensor) -> Result<Tensor, String> {
     Ok(there)
 }
 
-/// Values that went to the device and came back are the same, and so is a sum that the device computed.
+/// Checks that values come back from the device unchanged, and that the device computes a sum.
 fn there_and_back(device: &DeviceType) -> Result<(), String> {
     let values = Tensor::arange(1000, (Kind::Float, HOST));
     let there = on(device, &values)?;
@@ -90,7 +90,7 @@ fn memory(device: &DeviceType) -> Found {
     device.synchronise(0)?;
     let during = device.memory(0)?;
     drop(tensor);
-    // Other memory of the process may have been given back meanwhile.
+    // The process may have freed other memory meanwhile.
     let grown = during.in_use.saturating_sub(before.in_use);
     Ok(right(grown >= BYTES as u64 / 2, || format!("a tensor of {BYTES} bytes took {grown}"))
         .and_then(|()| right(during.in_use <= during.peak, || format!("{during:?} has more in use than its peak")))
@@ -103,7 +103,7 @@ fn reset_peak(device: &DeviceType) -> Found {
     Ok(right(after.peak >= after.in_use, || format!("{after:?} has more in use than its peak")))
 }
 
-/// Values drawn on the device after the same seed are the same, after another they are others.
+/// Checks that the device draws the same values after the same seed, and others after another.
 fn seed(device: &DeviceType) -> Result<(), String> {
     let drawn = |seed| {
         device.seed(0, seed).map_err(text)?;

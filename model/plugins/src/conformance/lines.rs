@@ -24,12 +24,12 @@ impl Lines {
         print("fail", check, text);
     }
 
-    /// Something that the plugin says it does not have.
+    /// Reports a thing that the plugin says it does not offer.
     pub(super) fn absent(&mut self, check: &str, text: &str) {
         print("absent", check, text);
     }
 
-    /// Absent where the plugin says so, else failed.
+    /// Reports an error: absent if the plugin says so, else failed.
     pub(super) fn error(&mut self, check: &str, error: &PluginError) {
         if is_absent(error) {
             self.absent(check, "the plugin does not offer it");
@@ -38,7 +38,7 @@ impl Lines {
         }
     }
 
-    /// A check that says nothing where it passes.
+    /// Reports a check whose pass has no figure.
     pub(super) fn check(&mut self, check: &str, result: Result<(), String>) {
         match result {
             Ok(()) => self.pass(check, ""),

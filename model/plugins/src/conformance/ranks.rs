@@ -1,4 +1,4 @@
-//! Ranks of a check: this program again, a process each, which reports every check in a line on its standard output.
+//! Ranks of a check. Each is a process of this program, and reports every check in a line on its standard output.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,10 +9,10 @@ use std::thread;
 
 use super::Request;
 
-/// What a line of a report begins with; a plugin may print others.
+/// The beginning of a line of a report. A plugin may print other lines.
 const REPORT: &str = "> ";
 
-/// How a check went on one rank.
+/// The outcome of a check on one rank.
 pub(super) type Outcome = Result<(), String>;
 
 /// Reports to the process that started this rank.
@@ -20,7 +20,7 @@ pub(super) fn report(outcome: &Outcome) {
     println!("{REPORT}{}", outcome.as_ref().err().map_or(String::new(), |why| why.replace('\n', " ")));
 }
 
-/// Lets this rank end when the process that started it does: its standard input ends then.
+/// Ends this rank when the process that started it ends, which closes this rank's standard input.
 pub(super) fn end_with_starter() {
     drop(thread::spawn(|| {
         let _ = io::stdin().read(&mut [0]);
@@ -28,7 +28,7 @@ pub(super) fn end_with_starter() {
     }));
 }
 
-/// What a rank said.
+/// A message of a rank.
 enum Said {
     Outcome(Outcome),
     Ended,
@@ -40,10 +40,10 @@ struct Running {
 }
 
 impl Running {
-    /// How a rank ended that says nothing any more.
+    /// The end of a rank that has closed its output.
     fn ending(&mut self, rank: usize) -> String {
         let (child, _) = &mut self.started[rank];
-        // Of a process that has ended, this changes nothing.
+        // This does nothing if the process has ended.
         let ended = child.kill().and_then(|()| child.wait());
         ended.map_or_else(|error| format!("is lost: {error}"), |status| format!("ended: {status}"))
     }
@@ -59,14 +59,14 @@ impl Drop for Running {
     }
 }
 
-/// Starts the ranks and hands over how each of `count` checks went, in order.
+/// Starts the ranks and hands over the outcome of each of `count` checks, in order.
 ///
 /// # Errors
-/// When a process cannot be started.
+/// If a process cannot be started.
 pub(super) fn run(request: &Request, count: usize, mut each: impl FnMut(Outcome)) -> Result<(), String> {
     let (sender, said) = channel();
     let mut running = Running { started: Vec::new() };
-    // Free a moment ago: a port that is taken in between is an error of the first check.
+    // The port was free a moment ago. If another process takes it, the first check fails.
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let port = listener.map_err(|error| format!("no port of this machine can be had: {error}"))?.port();
     for rank in 0..request.size() {
@@ -101,7 +101,7 @@ pub(super) fn run(request: &Request, count: usize, mut each: impl FnMut(Outcome)
     Ok(())
 }
 
-/// Ends all ranks and reports the rest: the check that is under way, and those after it.
+/// Ends all ranks and reports the remaining checks: the running one, and those after it.
 fn stop(running: Running, left: usize, why: &str, each: &mut impl FnMut(Outcome)) -> Result<(), String> {
     drop(running);
     each(Err(why.to_owned()));
@@ -109,10 +109,10 @@ fn stop(running: Running, left: usize, why: &str, each: &mut impl FnMut(Outcome)
     Ok(())
 }
 
-/// The next outcome of each rank as one: passed where it passed on all, else what the first rank says that it failed on.
+/// Joins the next outcome of each rank: passed if it passed on all, else the failure of the first rank that failed.
 fn merged(reports: &mut [VecDeque<Outcome>]) -> Outcome {
     let all: Vec<Outcome> = reports.iter_mut().filter_map(VecDeque::pop_front).collect();
-    // What the first rank says is most often what all say.
+    // Ranks mostly report the same failure.
     let each = all.into_iter().enumerate().map(|(rank, it)| it.map_err(|why| format!("rank {rank}: {why}")));
     each.collect::<Result<Vec<()>, String>>().map(drop)
 }

@@ -1,4 +1,4 @@
-//! One rank's process: started so that it cannot outlive its launcher, and what it says kept or passed on.
+//! The process of one rank. It cannot outlive its launcher, and its output is kept or passed on.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,22 +13,22 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use super::conductor::Happening;
 use super::{Launch, Show};
 
-/// What torchrun tells its ranks beside, which must not reach ours from a launcher further up.
+/// Other variables that torchrun sets for its ranks. They must not reach our ranks from an outer launcher.
 const OF_OTHER_LAUNCHERS: [&str; 2] = ["TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RESTART_COUNT"];
 
-/// How much of a rank's standard error is kept, in bytes, and how much of that is shown, in lines.
+/// The part of a rank's standard error that is kept, in bytes, and the part of that which is shown, in lines.
 const KEPT: (usize, usize) = (64 * 1024, 40);
 
 /// A rank's process.
 pub(super) struct Rank {
     child: Child,
     tail: Option<Arc<Mutex<Tail>>>,
-    /// Not waited for yet, so its number is nobody else's.
+    /// The process has not been waited for, so no other process has its number.
     pub(super) lives: bool,
 }
 
 impl Rank {
-    /// Starts the rank, and threads that tell of its output and its end. They end when it has, and those that hold its pipes.
+    /// Starts the rank, and threads that report its output and its end. The threads end after the rank and all processes that hold its pipes.
     pub(super) fn start(launch: &Launch, rank: usize, tell: &Sender<Happening>) -> io::Result<Self> {
         let request = &launch.request;
         let mut command = Command::new(&request.program);
@@ -56,43 +56,43 @@ impl Rank {
         Ok(Self { child, tail, lives: true })
     }
 
-    /// Takes note of the end that was told of; gives what the process ended by.
+    /// Reaps the process after its end was reported. Gives how it ended.
     pub(super) fn reap(&mut self) -> io::Result<super::How> {
         self.lives = false;
         self.child.wait().map(super::How::of)
     }
 
-    /// Sends a signal to the process and to all that it has started, if it is there.
+    /// Sends a signal to the process, if it lives, and to all processes that it started.
     pub(super) fn signal(&self, signal: Signal) {
         if self.lives {
-            // Fails where it has ended meanwhile, which is as good.
+            // Fails if the process has ended meanwhile, which is as good.
             let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), signal);
         }
     }
 
-    /// The end of its standard error, if that was kept.
+    /// The end of the standard error, if it was kept.
     pub(super) fn last_words(&self) -> String {
         self.tail.as_ref().map_or_else(String::new, |tail| lock(tail).text())
     }
 }
 
 impl Drop for Rank {
-    /// None is left, whatever happens to whom watches it.
+    /// Ends the process, so that none is left when its watcher ends early.
     fn drop(&mut self) {
         if self.lives {
             self.signal(Signal::KILL);
-            // It cannot refuse to end; what is gone already needs no waiting for.
+            // The process cannot ignore SIGKILL; if it is gone already, there is nothing to wait for.
             let _ = self.child.wait();
         }
     }
 }
 
-/// The process dies when this thread does, and gets the terminal's Ctrl-C from its launcher alone.
+/// Makes the process die with this thread, and get the terminal's Ctrl-C from its launcher only.
 fn bound_to_this_thread(command: &mut Command) -> &mut Command {
     let parent = rustix::process::getpid();
     let bind = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // Who died before the call above sends no signal any more.
+        // A launcher that died before the call above sends no signal.
         if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(rustix::io::Errno::CHILD.into()) }
     };
     // SAFETY: between fork and exec: two system calls, and neither locks nor memory.
@@ -102,10 +102,10 @@ fn bound_to_this_thread(command: &mut Command) -> &mut Command {
 fn tell_of_the_end(child: &Child, rank: usize, tell: Sender<Happening>) {
     let pid = Pid::from_child(child);
     thread::spawn(move || {
-        // Left for the owner to reap, so that nobody signals a number that has become another's.
+        // The owner reaps the process, so that nobody signals a number that belongs to another process by then.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(rustix::process::waitid(WaitId::Pid(pid), options), Err(rustix::io::Errno::INTR)) {}
-        // Whoever has stopped listening needs no telling.
+        // A listener that is gone needs no report.
         let _ = tell.send(Happening::Ended(rank));
     });
 }
@@ -125,7 +125,7 @@ fn keep_the_tail(mut output: impl Read + Send + 'static, tell: Sender<Happening>
     let tail = Arc::new(Mutex::new(Tail::default()));
     let kept = Arc::clone(&tail);
     thread::spawn(move || {
-        // Held until all is read: that nobody holds one any more says that nothing will come.
+        // Held until all is read. When nobody holds one any more, nothing more will come.
         let _tell = tell;
         let mut buffer = [0; 4096];
         loop {

@@ -1,4 +1,4 @@
-//! From the first rank's start to the last one's end.
+//! The watch over all ranks, from the start of the first to the end of the last.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,10 @@ use super::child::Rank;
 use super::ended::{Death, Ended, How, to_blame};
 use super::{Launch, LaunchError, Show};
 
-/// For how long output may still come once all ranks have ended: what they started may hold their pipes for ever.
+/// The time in which output may still come after all ranks have ended. Processes that they started may hold their pipes for ever.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
-/// What the conductor waits for.
+/// The events that the conductor waits for.
 pub(super) enum Happening {
     /// A rank's process has ended and is to be reaped.
     Ended(usize),
@@ -28,16 +28,16 @@ pub(super) enum Happening {
     Told(i32),
 }
 
-/// How far the end has come.
+/// The progress of ending the ranks.
 #[derive(Clone, Copy)]
 enum Stage {
     /// No rank has failed.
     Running,
-    /// One has; the others may end by themselves until then.
+    /// One rank has failed; the others may end by themselves until then.
     Settling(Instant),
-    /// They have got SIGTERM, and may take until then.
+    /// The ranks have got SIGTERM, and may end until then.
     Terminating(Instant),
-    /// They have got SIGKILL.
+    /// The ranks have got SIGKILL.
     Killed,
 }
 
@@ -45,7 +45,7 @@ struct Conductor<'a> {
     launch: &'a Launch,
     ranks: Vec<Rank>,
     stage: Stage,
-    /// Those that ended by themselves, in the order in which they were seen to.
+    /// The ranks that ended by themselves, in the order in which their ends were seen.
     deaths: Vec<(usize, How)>,
     /// The signal that was forwarded last.
     told: Option<i32>,
@@ -69,7 +69,7 @@ pub(super) fn run(launch: &Launch, line: &mut dyn FnMut(&str)) -> Result<Ended, 
     Ok(conductor.ended())
 }
 
-/// What the ranks said last, until nobody holds their pipes any more.
+/// Reads the last output of the ranks, until nobody holds their pipes any more.
 fn drain(happenings: &Receiver<Happening>, line: &mut dyn FnMut(&str)) {
     let deadline = Instant::now() + LAST_OUTPUT;
     while let Ok(happening) = happenings.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -147,14 +147,14 @@ impl Conductor<'_> {
             && all
             && self.deaths.iter().all(|(_, it)| *it == how)
         {
-            // Where nobody has seen what rank 0 said, it goes with its death.
+            // If nobody has seen the output of rank 0, its death carries it.
             let seen = code == 0 || self.launch.request.show == Show::Through;
             return if seen { Ended::Together(code) } else { Ended::Failed(self.death(0, how)) };
         }
         let by_itself = |(_, how): &&(usize, How)| self.told.is_none_or(|signal| *how != How::Signal(signal));
         let deaths: Vec<(usize, How)> = self.deaths.iter().filter(by_itself).copied().collect();
         match (to_blame(&deaths, self.launch.request.consequence), self.told) {
-            // Those that were told to end say to the others that they are gone: no failure of their own.
+            // Ranks that were told to end tell the others that they are gone, which is no failure of their own.
             (blamed, Some(signal))
                 if blamed.is_none_or(|(_, how)| how == How::Code(self.launch.request.consequence)) =>
             {
@@ -170,7 +170,7 @@ impl Conductor<'_> {
     }
 }
 
-/// While it lives, signals that would end this process come to the conductor instead.
+/// While this value lives, signals that would end this process go to the conductor instead.
 struct Forwarding {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
@@ -196,7 +196,7 @@ impl Drop for Forwarding {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(thread) = self.thread.take() {
-            // It only forwards, and does not panic.
+            // The handler only forwards the signal, and does not panic.
             let _ = thread.join();
         }
         if let Ok(idle) = idle() {
@@ -205,7 +205,7 @@ impl Drop for Forwarding {
     }
 }
 
-/// Whether nobody is launched, so that a signal does to this process what it always does. A handler, once installed, stays.
+/// Whether no launch is under way, in which case a signal has its default effect. An installed handler stays installed.
 fn idle() -> io::Result<&'static Arc<AtomicBool>> {
     static IDLE: OnceLock<Result<Arc<AtomicBool>, io::ErrorKind>> = OnceLock::new();
     let install = || {

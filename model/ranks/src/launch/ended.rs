@@ -1,4 +1,4 @@
-//! How ranks ended, and which of them is to blame.
+//! The ends of ranks, and the rank to blame.
 
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
@@ -6,22 +6,22 @@ use std::process::ExitStatus;
 
 use dinov3_ground::{Hint, Hints};
 
-/// How all ranks of a launch ended.
+/// The end of all ranks of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// All by themselves and with the same exit code. Where it is not 0, rank 0 has said why.
+    /// All ranks ended by themselves with the same exit code. If the code is not 0, rank 0 has said why.
     Together(i32),
-    /// By a signal that was forwarded to them.
+    /// A forwarded signal ended the ranks.
     Told {
         /// Its number.
         signal: i32,
     },
-    /// One failed; the others did in consequence, or were ended.
+    /// One rank failed; the others failed in consequence, or were ended.
     Failed(Death),
 }
 
 impl Ended {
-    /// The exit code for the launcher: the ranks', that of the rank to blame, or 128 and the signal's number.
+    /// The exit code for the launcher: that of all ranks, that of the rank to blame, or 128 plus the signal's number.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Together(code) => *code,
@@ -34,13 +34,13 @@ impl Ended {
 /// A rank that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
-    /// Which rank.
+    /// The rank.
     pub rank: usize,
-    /// Of how many.
+    /// The number of ranks.
     pub of: usize,
-    /// What its process ended by.
+    /// The end of the rank's process.
     pub how: How,
-    /// The end of its standard error, where that has not been shown already; without the last newline.
+    /// The last lines of the rank's standard error without the final newline; empty if they have been shown already.
     pub last_words: String,
 }
 
@@ -64,7 +64,7 @@ impl Hint for Death {
     }
 }
 
-/// What a process ended by.
+/// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// Its exit code.
@@ -75,11 +75,11 @@ pub enum How {
 
 impl How {
     pub(super) fn of(status: ExitStatus) -> Self {
-        // A status that was waited for is one of the two.
+        // The status of a process that ended is one of the two.
         status.code().map_or_else(|| Self::Signal(status.signal().unwrap_or(0)), Self::Code)
     }
 
-    /// As a shell gives it.
+    /// The exit code that a shell gives.
     pub fn exit_code(self) -> i32 {
         match self {
             Self::Code(code) => code,
@@ -101,8 +101,8 @@ fn name(signal: i32) -> String {
     signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
 }
 
-/// Who is to blame among those that ended by themselves, given in the order in which they were seen to: the first, but whoever failed
-/// because of another rank comes after all those that did not say so.
+/// The rank to blame among those that ended by themselves, given in the order in which their ends were seen: the first that did not say that
+/// it failed because of another rank, or else the first.
 pub(super) fn to_blame(deaths: &[(usize, How)], consequence: i32) -> Option<(usize, How)> {
     let failed = || deaths.iter().copied().filter(|(_, how)| *how != How::Code(0));
     failed().find(|(_, how)| *how != How::Code(consequence)).or_else(|| failed().next())

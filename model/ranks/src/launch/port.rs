@@ -5,10 +5,10 @@ use std::hash::BuildHasher;
 use std::io;
 use std::net::TcpListener;
 
-/// Below the ports that the kernel gives to whoever asks for any (from 32768): the ranks ask for many before rank 0 opens this one.
+/// Ports below those that the kernel hands out (from 32768): the ranks ask the kernel for many before rank 0 opens this one.
 const RANGE: std::ops::Range<u16> = 20000..32000;
 
-/// A port of the loopback that is free now, drawn anew each time, so that two launches at once hardly draw the same.
+/// A port of the loopback that is free now. Each call draws a new one, so that two launches at once rarely get the same.
 pub(super) fn free() -> io::Result<u16> {
     let span = u64::from(RANGE.end - RANGE.start);
     let drawn = (0..64u8).map(|draw| RANGE.start + (RandomState::new().hash_one(draw) % span) as u16);

@@ -1,32 +1,32 @@
-//! How threads of OpenMP wait for work: asleep, unless the user has said otherwise.
+//! Threads of OpenMP sleep while they wait for work, unless the user wants otherwise.
 //!
 //! libgomp's threads spin for some milliseconds before they sleep. A thread that spins takes the core from one that works, so beside one
 //! other job a training step of `train_micro` takes 49 s in place of 2.8 s; the bits are the same.
 //!
-//! libgomp reads its variables in the constructor of its library, before `main`. So whoever starts a process says it there: cargo for
-//! whatever it runs (`.cargo/config.toml`), the launcher for its ranks, and a program that neither of them has started for itself, by
-//! starting anew once ([`start_anew`]). A constructor in the program would come too late, since those of libraries run first.
+//! libgomp reads its variables in the constructor of its library, before `main`. So the variable is set by the starter of a process: by
+//! cargo for everything that it runs (`.cargo/config.toml`), and by the launcher for its ranks. A program that neither of them started
+//! starts itself anew once ([`start_anew`]). A constructor in the program would run too late, since those of libraries run first.
 
 use std::ffi::OsString;
 use std::io;
 
-/// The variable that says how threads wait, and the value that it has unless the user has said otherwise.
+/// The variable for the way in which threads wait, and its value unless the user sets another.
 pub const WAITING: (&str, &str) = ("OMP_WAIT_POLICY", "passive");
 
-/// The variables by which a user says it, to libgomp or to LLVM's OpenMP.
+/// The variables by which a user sets the way to wait, for libgomp or for LLVM's OpenMP.
 const BY_THE_USER: [&str; 3] = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"];
 
-/// What is to be set in an environment: nothing where the user has said how threads wait. An empty value says nothing.
+/// The variable to add to an environment; none if the user has set the way to wait. An empty value counts as not set.
 pub fn to_be_set(get: impl Fn(&str) -> Option<OsString>) -> Option<(&'static str, &'static str)> {
     let said = BY_THE_USER.iter().any(|name| get(name).is_some_and(|value| !value.is_empty()));
     (!said).then_some(WAITING)
 }
 
-/// Replaces this process by the same program with the same arguments, and with [`WAITING`] in its environment. Returns where the
-/// environment says already how threads wait. The process keeps its number, its streams and whoever waits for it.
+/// Replaces this process by the same program with the same arguments, and with [`WAITING`] in its environment. Returns if the environment
+/// has such a variable already. The process keeps its number, its streams and its parent.
 ///
 /// # Errors
-/// The system does not start the program again.
+/// If the system does not start the program again.
 #[cfg(unix)]
 pub fn start_anew() -> io::Result<()> {
     use std::os::unix::process::CommandExt;

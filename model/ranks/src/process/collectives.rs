@@ -1,5 +1,5 @@
-//! The collectives of a [`ProcessGroup`]. What the backend cannot do is refused before anything is sent: it would end the process, or
-//! break the collectives after it.
+//! The collectives of a [`ProcessGroup`]. A call that the backend cannot carry out is refused before anything is sent, since it would end the
+//! process or break later collectives.
 
 use dinov3_torch::c10d::{Links, Trouble, Work};
 use dinov3_torch::device::{self, Device};
@@ -10,7 +10,7 @@ use crate::error::{Collective, Failure, GroupError};
 use crate::ops::{Plan, ReduceOp};
 use crate::{Group, Pending, Within, ring, rows_of_chunk};
 
-/// The dtypes that backends exchange, in the order of the codes that ranks tell each other.
+/// The dtypes that backends exchange. The index of a dtype is its code between ranks.
 const KINDS: [Kind; 9] = [
     Kind::Double,
     Kind::Float,
@@ -35,22 +35,22 @@ pub(crate) struct Running {
     result: Coming,
 }
 
-/// What comes of a collective.
+/// The result of a collective.
 #[derive(Debug)]
 enum Coming {
     Whole(Tensor),
     Reduced(Reduction),
 }
 
-/// Of a reduce-scatter that is on its way.
+/// A reduce-scatter that has been started.
 #[derive(Debug)]
 struct Reduction {
     plan: Plan,
-    /// What the caller gave, this rank's chunk of it.
+    /// This rank's chunk of the caller's tensor.
     own: Tensor,
-    /// One from each rank, to be added up here; or the sum, where the backend adds up.
+    /// One chunk from each rank, to be added up here; or the sum, if the backend adds up.
     pieces: Vec<Tensor>,
-    /// Where this rank's chunk lies.
+    /// The place of this rank's chunk.
     within: Within,
 }
 
@@ -75,28 +75,28 @@ impl Running {
 }
 
 impl ProcessGroup {
-    /// `reduce_scatter_tensor`: of the reduction of `[size * n, ...]`, this rank's `[n, ...]`. Over Gloo, every rank sends each of the others
-    /// its chunk, and adds up what it gets in the order of [`all_reduce`](Group::all_reduce): the bits of a sum of numbers are Gloo's own, which reduces
-    /// a copy of the whole and cuts out the part, and so sends twice as much. Over others it is the backend's own.
+    /// `reduce_scatter_tensor`: reduces `[size * n, ...]` and gives this rank's `[n, ...]`. Over Gloo, every rank sends each other rank its
+    /// chunk, and adds up what it receives in the order of [`all_reduce`](Group::all_reduce). The sums have the bits of Gloo's own
+    /// reduce-scatter, which reduces a copy of the whole, cuts out the part, and so sends twice as much. Other backends use their own.
     ///
     /// # Errors
-    /// As [`all_reduce`](Group::all_reduce), and when the first dimension is no multiple of the size.
+    /// As [`all_reduce`](Group::all_reduce), and if the first dimension is no multiple of the size.
     pub fn reduce_scatter(&self, tensor: &Tensor, op: ReduceOp) -> Result<Tensor, GroupError> {
         self.start_reduce_scatter(tensor, op)?.wait()
     }
 
-    /// `all_gather_into_tensor`: of `[n, ...]` on each rank, `[size * n, ...]`, without gradients.
+    /// `all_gather_into_tensor`: `[n, ...]` on each rank gives `[size * n, ...]`, without gradients.
     ///
     /// # Errors
-    /// When a rank is gone or late, and when the backend cannot exchange the tensor.
+    /// If a rank is gone or late, or the backend cannot exchange the tensor.
     pub fn all_gather_into_tensor(&self, tensor: &Tensor) -> Result<Tensor, GroupError> {
         self.start_all_gather(tensor)?.wait()
     }
 
-    /// `broadcast`, in place, of the tensor of the group's `root`-th member.
+    /// `broadcast`, in place: every rank gets the tensor of member `root` of the group.
     ///
     /// # Errors
-    /// When a rank is gone or late, there is no such member, and when the backend cannot exchange the tensor.
+    /// If a rank is gone or late, there is no such member, or the backend cannot exchange the tensor.
     pub fn broadcast(&self, tensor: &mut Tensor, root: usize) -> Result<(), GroupError> {
         const CALL: Collective = Collective::Broadcast;
         self.exchangeable(CALL, tensor)?;
@@ -154,7 +154,7 @@ impl ProcessGroup {
         self.error(collective, Failure::Tensor { what, backend: self.backend().to_string() })
     }
 
-    /// What every rank is about to gather: its dtype's code, its number of dimensions, and these.
+    /// The header that every rank sends before a gather: the code of its dtype, its number of dimensions, and its dimensions.
     fn shapes(&self, tensor: &Tensor) -> Result<Vec<Vec<i64>>, GroupError> {
         let shape = tensor.size();
         if shape.len() > DIMS {
@@ -191,7 +191,7 @@ impl Group for ProcessGroup {
         self.0.members.len()
     }
 
-    /// Two exchanges: of the shapes, then of the tensors, those that are shorter than the longest filled up with zeros.
+    /// Makes two exchanges: the shapes, then the tensors, each filled up with zeros to the length of the longest.
     fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
         self.exchangeable(Collective::AllGather, tensor)?;
         let tensor = tensor.detach();
@@ -268,7 +268,7 @@ impl Group for ProcessGroup {
         let chunks = input.chunk(size as i64, 0);
         let (works, pieces) = if self.backend().is_gloo() {
             let piece = |(rank, chunk): (usize, &Tensor)| match rank == self.rank() {
-                // Alone, it becomes the result.
+                // With one rank, the tensor becomes the result.
                 true if size == 1 => chunk.copy(),
                 true => chunk.shallow_clone(),
                 false => chunk.empty_like(),

@@ -1,8 +1,8 @@
-//! What goes from rank to rank over Gloo: a tensor to each of the others, and one from each.
+//! Messages between ranks over Gloo: each rank sends every other rank a tensor, and receives one from each.
 //!
-//! Gloo's own collectives hand everything from thread to thread: where two ranks exchange a few numbers, an all_reduce takes three times as
-//! long as a message each way, and an all_gather fills memory of its own and copies it. So tensors are gathered and scattered by messages,
-//! and added up here, in the order of Gloo's ring.
+//! Gloo's own collectives pass everything from thread to thread. An all_reduce of a few numbers between two ranks takes three times as long
+//! as a message each way, and an all_gather fills memory of its own and copies it. So messages gather and scatter the tensors, and the sums
+//! are made here, in the order of Gloo's ring.
 
 use std::sync::atomic::Ordering;
 
@@ -13,16 +13,16 @@ use super::ProcessGroup;
 use crate::error::{Collective, GroupError};
 use crate::{Group, ring};
 
-/// Bytes that a rank may send to all others together so that a sum is exchanged in one go: every rank then gets the whole of every other. A
-/// ring has twice as many turns as there are other ranks, and sends less where they are many.
+/// The most bytes that a rank sends to all other ranks together for a sum in one exchange, in which every rank receives the whole tensor of
+/// every other rank. A ring takes twice as many turns as there are other ranks, and sends less if they are many.
 const SMALL: usize = 1 << 18;
 
-/// Tags are positive, and come again long after what had them before has ended.
+/// The number of tags of messages. A tag repeats long after the earlier message with it has ended.
 const TAGS: i32 = 1 << 30;
 
 impl ProcessGroup {
-    /// Starts to send to each other rank what is its, and to fill for each what comes from it. Lists are in the order of ranks; this rank's own
-    /// are not touched. Tensors are contiguous, and on both sides of the same length.
+    /// Starts to send `sent[r]` to each other rank r, and to receive `filled[r]` from it. This rank's own elements are not touched. Tensors are
+    /// contiguous, and of the same length on both sides.
     pub(super) fn exchange(
         &self,
         collective: Collective,
@@ -30,7 +30,7 @@ impl ProcessGroup {
         filled: &[Tensor],
     ) -> Result<Vec<Work>, GroupError> {
         let (rank, size) = (self.rank(), self.size());
-        // Next ranks first, so that not all begin with the same one.
+        // The next rank comes first, so that ranks do not all begin with the same one.
         let others = || (1..size).map(move |step| (rank + step) % size);
         self.0.start(collective, |links| {
             let tag = self.0.exchanges.fetch_add(1, Ordering::Relaxed).rem_euclid(TAGS);
@@ -41,12 +41,12 @@ impl ProcessGroup {
         })
     }
 
-    /// Adds up the flat tensors of all ranks, in place, where that is less than Gloo's ring has to do; whether it was done.
+    /// Adds up the flat tensors of all ranks, in place, if this is less work than Gloo's ring. Gives whether it did.
     pub(super) fn added_up(&self, tensor: &Tensor, reduce: Reduce) -> Result<bool, GroupError> {
         const CALL: Collective = Collective::AllReduce;
         let (rank, size) = (self.rank(), self.size());
         let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
-        // Gloo's sum of two trues is 2, and its MAX and MIN have their own way with NaN: that is left to it.
+        // Gloo's sum of two trues is 2, and its MAX and MIN treat NaN in their own way: Gloo does these itself.
         let ours = self.backend().is_gloo() && reduce == Reduce::Sum && tensor.kind() != Kind::Bool;
         if !ours || bytes * (size - 1) > SMALL {
             return Ok(false);
@@ -60,7 +60,7 @@ impl ProcessGroup {
         Ok(true)
     }
 
-    /// Waits for all, also after one has failed: they write to memory that must stay.
+    /// Waits for all messages, even after one has failed, since they write to memory that must stay.
     pub(super) fn finish_all(&self, collective: Collective, works: Vec<Work>) -> Result<(), GroupError> {
         let ends: Vec<_> = works.into_iter().map(|work| self.0.finish(collective, work)).collect();
         ends.into_iter().collect()

@@ -1,9 +1,10 @@
-//! Who is gone, and who is to blame.
+//! The search for ranks that are gone, and for the rank to blame.
 //!
-//! Gloo says that a connection broke, not whose; and the break spreads: a rank that failed closes its connections, so ranks further
-//! away see an innocent one go. So each rank opens a port that nobody serves. The kernel takes connections to it as long as the
-//! process lives, and keeps what is written to them. A rank whose collective fails connects to all others: who does not answer is
-//! gone. Before it gives up it tells the others whom it found: *last words*. A rank that is gone and left last words was not the first.
+//! Gloo reports that a connection broke, but not whose. The break spreads: a rank that failed closes its connections, so other ranks see an
+//! innocent rank go. Therefore each rank opens a port that nobody serves. The kernel accepts connections to the port as long as the process
+//! lives, and keeps the bytes that are written to them. A rank whose collective failed connects to all others; a rank that does not answer
+//! is gone. Before it gives up, it tells the others which ranks it found gone: its *last words*. A gone rank that left last words was not
+//! the first.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -16,19 +17,19 @@ use dinov3_torch::c10d::Trouble;
 
 use crate::error::Failure;
 
-/// For how long another machine may take to say whether a process is there, and the others to give up too.
+/// The time in which another machine must answer for a process, and in which the other ranks give up too.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The first word, so that a stranger's connection is not taken for a rank's.
+/// The first word of last words, which tells a rank's connection from a stranger's.
 const SIGN: &str = "dinov3-last-words";
 
-/// The bytes of the longest words that are read: those of some ten thousand ranks.
+/// The longest last words that are read, in bytes: enough for some ten thousand ranks.
 const LONGEST: u64 = 65536;
 
-/// Who has left last words, and whom each found gone.
+/// The ranks that left last words, and the ranks that each found gone.
 type Words = BTreeMap<usize, Vec<usize>>;
 
-/// The port that this process lives at.
+/// The port that shows that this process lives.
 #[derive(Debug)]
 pub(super) struct Pulse {
     port: TcpListener,
@@ -37,7 +38,7 @@ pub(super) struct Pulse {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    /// Connections whose words have not come whole, and what came.
+    /// Connections whose words are incomplete, and the bytes so far.
     open: Vec<(TcpStream, Vec<u8>)>,
     words: Words,
 }
@@ -53,10 +54,10 @@ impl Pulse {
         self.port.local_addr()
     }
 
-    /// The last words that have come so far. Waits for none: two ranks that ask each other would both wait.
+    /// The last words that have come so far. Does not wait: two ranks that ask each other would both wait.
     fn heard(&self) -> Words {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-        // An error ends the reading: words that cannot be had only make the report say less.
+        // An error ends the reading; without these words the report says less.
         while let Ok((stream, _)) = self.port.accept() {
             if stream.set_nonblocking(true).is_ok() {
                 inbox.open.push((stream, Vec::new()));
@@ -91,12 +92,12 @@ fn understood(text: &[u8]) -> Option<(usize, Vec<usize>)> {
     Some((first, gone))
 }
 
-/// The address of this machine that `host` is reached from: the loopback's where `host` is this machine under such a name.
+/// The address of this machine from which `host` is reached: the loopback address if `host` names this machine by it.
 pub(super) fn own_address(host: &str, port: u16) -> io::Result<IpAddr> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "no address");
     for address in (host, port).to_socket_addrs()? {
         let any: IpAddr = if address.is_ipv4() { [0, 0, 0, 0].into() } else { [0u16; 8].into() };
-        // Nothing is sent: connecting a datagram socket only asks for the route.
+        // Connecting a datagram socket sends nothing; it looks up the route.
         match UdpSocket::bind((any, 0)).and_then(|socket| socket.connect(address).and_then(|()| socket.local_addr())) {
             Ok(own) => return Ok(own.ip()),
             Err(error) => last = error,
@@ -105,19 +106,19 @@ pub(super) fn own_address(host: &str, port: u16) -> io::Result<IpAddr> {
     Err(last)
 }
 
-/// The ranks of a group, as one of them reaches the others when something has failed.
+/// The ranks of a group, and the addresses at which one of them reaches the others after a failure.
 pub(super) struct Inquest<'a> {
     pub(super) pulse: &'a Pulse,
     /// This rank.
     pub(super) rank: usize,
-    /// The others, and where they live.
+    /// The other ranks, and their addresses.
     pub(super) others: Vec<(usize, SocketAddr)>,
-    /// For how long a collective waits.
+    /// The time that a collective waits.
     pub(super) timeout: Duration,
 }
 
 impl Inquest<'_> {
-    /// Finds out why a collective failed, and tells the others.
+    /// Finds the reason why a collective failed, and tells the other ranks.
     pub(super) fn hold(&self, trouble: Trouble) -> Failure {
         match trouble {
             Trouble::Refused(message) => {
@@ -164,7 +165,7 @@ impl Inquest<'_> {
         }
     }
 
-    /// Connections to those that answer, and who is to blame: those that are gone without last words, or else whom these name.
+    /// The connections to ranks that answer, and the ranks to blame: those that are gone without last words, or else those that last words name.
     fn culprits(&self) -> (Vec<TcpStream>, Vec<usize>) {
         let (connections, gone) = self.answers();
         let heard = self.pulse.heard();
@@ -182,7 +183,7 @@ impl Inquest<'_> {
         self.answers().0
     }
 
-    /// Connects to all others at once: those that answer, and who does not.
+    /// Connects to all other ranks at once. Gives the connections to those that answer, and the ranks that do not.
     fn answers(&self) -> (Vec<TcpStream>, Vec<usize>) {
         let answers: Vec<(usize, Option<TcpStream>)> = thread::scope(|scope| {
             let asked: Vec<_> = self
@@ -198,10 +199,10 @@ impl Inquest<'_> {
         (answers.into_iter().filter_map(|(_, answer)| answer).collect(), gone)
     }
 
-    /// Leaves last words with all that answered.
+    /// Sends last words to all ranks that answered.
     fn tell(&self, connections: Vec<TcpStream>, gone: &[usize]) {
         for mut connection in connections {
-            // Fails where the rank has ended meanwhile, which then needs no words.
+            // Fails if the rank has ended meanwhile, which needs no words then.
             let _ = connection.write_all(said(self.rank, gone).as_bytes());
         }
     }
@@ -215,7 +216,7 @@ mod tests {
         Trouble::Disconnected("closed".to_owned())
     }
 
-    /// Pulses of ranks 0 to n - 1, and where they live.
+    /// Pulses of ranks 0 to n - 1, and their addresses.
     fn ranks(n: usize) -> (Vec<Pulse>, Vec<SocketAddr>) {
         let pulses: Vec<Pulse> = (0..n).map(|_| Pulse::open([127, 0, 0, 1].into()).unwrap()).collect();
         let addresses = pulses.iter().map(|pulse| pulse.address().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! How the ranks find each other: through a store that one of them, or their launcher, serves.
+//! The rendezvous: ranks find each other through a store that one of them, or their launcher, serves.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -9,33 +9,33 @@ use dinov3_torch::c10d::{Store, Trouble};
 use crate::env::Env;
 use crate::error::{Failure, named};
 
-/// For how long one wait at the store lasts at most. Who is missing is known as of the last one, should the store itself go away.
+/// The longest single wait at the store. If the store itself goes away, the missing ranks are those of the last wait.
 const SLICE: Duration = Duration::from_millis(500);
 
-/// For how long a rank waits before it says whom it waits for.
+/// The time that a rank waits before it says which ranks it waits for.
 pub(super) const SILENCE: Duration = Duration::from_secs(8);
 
-/// For how much longer than c10d itself a rank waits for c10d's store to be opened. c10d's own error says more, where it gives one.
+/// The time that a rank waits longer than c10d for c10d's store to open. c10d's own error says more, if it gives one.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Says something to the person who watches.
+/// Prints a remark for the person who watches.
 pub(super) fn say(text: &str) {
     eprintln!("note: {text}");
 }
 
-/// Opens the store, or connects to it. After `silence` it says by `say` what it waits for.
+/// Opens the store, or connects to it. After `silence` it calls `say` with the address that it waits for.
 ///
-/// c10d connects, sends a first word and waits for the answer as long as the connection lasts: its timeout is for the connection
-/// alone. Where the port is taken by something that does not speak, its thread is left behind, which ends with the process.
+/// c10d connects, sends a first word and waits for the answer as long as the connection lasts; its timeout covers only the connection. If a
+/// program that does not answer has the port, the thread of c10d's call stays behind and ends with the process.
 ///
 /// # Errors
-/// What c10d says, or that nobody answers within `timeout`.
+/// If c10d fails, or nobody answers within `timeout`.
 pub(super) fn open(env: &Env, timeout: Duration, silence: Duration, say: &dyn Fn(&str)) -> Result<Store, String> {
     let (opened, outcome) = mpsc::channel();
     let (host, port, serves) = (env.master_addr.clone(), env.master_port, env.serves());
     let thread = thread::Builder::new().name("rendezvous".to_owned());
     let opening = move || {
-        // If nobody waits for it any more, the store is closed again.
+        // If nobody waits for the store any more, it is closed again.
         let _ = opened.send(Store::tcp(&host, port, serves, timeout));
     };
     thread.spawn(opening).map_err(|error| format!("no thread can be started: {error}"))?;
@@ -53,7 +53,7 @@ pub(super) fn open(env: &Env, timeout: Duration, silence: Duration, say: &dyn Fn
     }
 }
 
-/// A store, and what to call it in errors.
+/// A store, and its name in errors.
 #[derive(Debug)]
 pub(super) struct Meeting {
     pub(super) store: Store,
@@ -67,7 +67,7 @@ impl Meeting {
         Ok(Self { store, address: self.address.clone() })
     }
 
-    /// Lays down `value` as `rank`'s and waits for all `members`; gives their values, in order.
+    /// Stores `value` for `rank` and waits for all `members`. Gives their values, in order.
     pub(super) fn meet(
         &self,
         rank: usize,
@@ -80,7 +80,7 @@ impl Meeting {
         self.store.set(&key(rank), value).map_err(failure)?;
         let (begun, slice) = (Instant::now(), SLICE.min(timeout / 4));
         let absent = |missing, after| Failure::Absent { missing, size: members.len(), after };
-        // As of the last wait that came to nothing.
+        // The missing ranks of the last wait that failed.
         let mut missing = Vec::new();
         let mut said = false;
         for &member in members {
@@ -98,7 +98,7 @@ impl Meeting {
                         }
                         seen
                     }
-                    // Rank 0 began to wait earlier, and took the store away when it gave up.
+                    // Rank 0 began to wait earlier, and closed the store when it gave up.
                     Err(_) if !missing.is_empty() => return Err(absent(missing, whole_millis(begun.elapsed()))),
                     Err(trouble) => return Err(failure(trouble)),
                 };

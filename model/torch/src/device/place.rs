@@ -1,4 +1,4 @@
-//! Tensors on a device: brought there, or made there.
+//! Tensors moved to a device, or made on one.
 
 use std::ffi::{CString, c_char, c_void};
 
@@ -7,7 +7,8 @@ use tch::{Kind, Tensor};
 use super::Device;
 use crate::shim::{ShimError, owned};
 
-/// Where tch's constructors make a tensor: numbers are drawn on the host, whatever the device, so that every device computes with the same ones.
+/// The device on which tch's constructors make tensors. Random numbers are drawn on the host, so that every device computes with the same
+/// numbers.
 pub const HOST: tch::Device = tch::Device::Cpu;
 
 unsafe extern "C" {
@@ -26,17 +27,17 @@ fn name(device: Device) -> CString {
     CString::new(device.to_string()).expect("libtorch names no device with a NUL")
 }
 
-/// `tensor.to(device)`: the tensor itself where it is there.
+/// `tensor.to(device)`: the tensor itself if it is there already.
 ///
 /// # Errors
-/// When libtorch has no such device, or it has no memory for the tensor.
+/// If libtorch has no such device, or the device has no memory for the tensor.
 pub fn to(tensor: &Tensor, device: Device) -> Result<Tensor, ShimError> {
     let device = name(device);
     // SAFETY: the tensor is live and the text outlives the call.
     owned(unsafe { dinov3_to_device(tensor.as_ptr().cast(), device.as_ptr()) }, "to")
 }
 
-/// [`to`] for a device that computes already.
+/// [`to`] for a device that is in use already.
 ///
 /// # Panics
 /// When libtorch throws, as tch's own ops do.
@@ -44,7 +45,7 @@ pub fn moved(tensor: &Tensor, device: Device) -> Tensor {
     to(tensor, device).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The tensor on the device of `other`; itself where it is there.
+/// The tensor on the device of `other`; itself if it is there already.
 ///
 /// # Panics
 /// As [`moved`].
@@ -52,7 +53,7 @@ pub fn beside(tensor: &Tensor, other: &Tensor) -> Tensor {
     moved(tensor, Device::of(other))
 }
 
-/// The tensor on the host; itself where it is there.
+/// The tensor on the host; itself if it is there already.
 ///
 /// # Panics
 /// As [`moved`].
@@ -60,8 +61,8 @@ pub fn host(tensor: &Tensor) -> Tensor {
     moved(tensor, Device::Cpu)
 }
 
-/// The tensor on `device` and in `kind`; itself where it is so. On its way from the host to CUDA it is staged in page-locked memory, from which
-/// it is copied while the host goes on.
+/// The tensor on `device` and in `kind`; itself if it is so already. From the host to CUDA it goes through page-locked memory, and is copied
+/// while the host goes on.
 ///
 /// # Panics
 /// As [`moved`].
@@ -83,10 +84,10 @@ pub fn empty(shape: &[i64], kind: Kind, device: Device) -> Tensor {
     owned(made, "empty").unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// An undefined tensor of the dtype and the device of `[n, ...]`, `[times * n, ...]`; of one without dimensions, `[times]`.
+/// A tensor with undefined values, and dtype and device of `tensor`: `[times * n, ...]` for `[n, ...]`, `[times]` for no dimensions.
 ///
 /// # Errors
-/// When there is no memory for it.
+/// If there is no memory for it.
 pub fn empty_rows(tensor: &Tensor, times: usize) -> Result<Tensor, ShimError> {
     // SAFETY: the tensor is live and only its properties are read.
     owned(unsafe { dinov3_empty_rows(tensor.as_ptr().cast(), times as i64) }, "empty")

@@ -41,15 +41,15 @@ impl Collectives {
         &self.device
     }
 
-    /// Whether the backend multiplies by PREMUL_SUM's factor itself, as it says.
+    /// Whether the backend says that it multiplies by PREMUL_SUM's factor itself.
     pub fn has_premul_sum(&self) -> bool {
         self.premul_sum
     }
 
-    /// How many devices this machine has; none where tensors are in the host's memory, which is there for any number of ranks.
+    /// The number of devices of this machine; `None` if tensors are in the host's memory, which serves any number of ranks.
     ///
     /// # Errors
-    /// When the plugin cannot tell.
+    /// If the plugin cannot tell.
     pub fn devices(&self) -> Result<Option<usize>, PluginError> {
         if self.device == "cpu" { Ok(None) } else { self.plugin.device_type()?.count().map(Some) }
     }
@@ -57,7 +57,7 @@ impl Collectives {
     /// Makes the backend of one rank, for the tensors of the device of this index.
     ///
     /// # Errors
-    /// When the plugin makes none; the message is its own.
+    /// If the plugin makes none; the message is the plugin's.
     pub fn connect(&self, seat: Seat<'_>, device: usize) -> Result<Links, Trouble> {
         Links::plugin(seat, device, self.make_backend, || said(self.error))
     }

@@ -12,11 +12,11 @@ use super::{PluginError, said, text};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Memory {
-    /// Held by this process now.
+    /// Bytes that this process holds now.
     pub in_use: u64,
-    /// The most that this process held since it began, or since the peak was reset.
+    /// The most bytes that this process held since it began, or since the peak was reset.
     pub peak: u64,
-    /// What the device has.
+    /// Bytes of the device.
     pub total: u64,
 }
 
@@ -51,7 +51,7 @@ impl DeviceType {
         &self.kind
     }
 
-    /// Tells libtorch about the type. Called once, before any other use of it.
+    /// Registers the type with libtorch. Call it once, before any other use of the type.
     ///
     /// # Errors
     /// When the plugin cannot.
@@ -59,7 +59,7 @@ impl DeviceType {
         self.done("device/1 register_device", self.calls.register_device, |call| call())
     }
 
-    /// How many devices this machine has.
+    /// The number of devices of this machine.
     ///
     /// # Errors
     /// When the plugin cannot tell.
@@ -93,7 +93,7 @@ impl DeviceType {
         self.done("device/1 memory", self.calls.memory, |call| call(index(device), &raw mut memory)).map(|()| memory)
     }
 
-    /// Lets the peak of `device`'s memory begin again at what is in use.
+    /// Resets the peak of `device`'s memory to the bytes in use.
     ///
     /// # Errors
     /// When the plugin does not offer it, or fails.
@@ -109,7 +109,7 @@ impl DeviceType {
         self.done("device/1 seed", self.calls.seed, |call| call(index(device), seed))
     }
 
-    /// An event of `device` that times.
+    /// A timing event of `device`.
     ///
     /// # Errors
     /// When the plugin does not offer events, or makes none.
@@ -163,7 +163,7 @@ pub struct Event<'a> {
 }
 
 impl Event<'_> {
-    /// Puts the event behind all work queued on its device's current stream.
+    /// Records the event behind all work queued on the current stream of its device.
     ///
     /// # Errors
     /// When the plugin fails.
@@ -171,7 +171,7 @@ impl Event<'_> {
         self.ended("device/1 event_record", (self.record)(self.event))
     }
 
-    /// Waits until the device has come to the event.
+    /// Waits until the device has reached the event.
     ///
     /// # Errors
     /// When the plugin fails.
@@ -206,7 +206,7 @@ impl fmt::Debug for Event<'_> {
     }
 }
 
-/// An index as C has it. One that is too large is none of a device's, which the plugin says.
+/// An index as C has it. One that is too large belongs to no device, and the plugin says so.
 fn index(device: usize) -> c_int {
     c_int::try_from(device).unwrap_or(c_int::MAX)
 }

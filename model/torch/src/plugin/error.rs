@@ -1,11 +1,11 @@
-//! What can be wrong with a plugin.
+//! Errors of plugins.
 
 use std::path::PathBuf;
 
 use dinov3_ground::{Hint, Hints};
 use thiserror::Error;
 
-/// Why a plugin cannot be used, or cannot do something.
+/// The reason why a plugin cannot be used, or why a call of it failed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum PluginError {
     /// The loader refuses it.

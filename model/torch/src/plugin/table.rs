@@ -1,4 +1,4 @@
-//! The tables of `dinov3_plugin.h` as Rust has them, and how one is read whose plugin is older or newer than this build.
+//! The tables of `dinov3_plugin.h` in Rust, and how to read the table of a plugin that is older or newer than this build.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::{MaybeUninit, offset_of};

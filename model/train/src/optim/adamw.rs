@@ -15,13 +15,13 @@ pub const EPS: f64 = 1e-8;
 pub struct Slot {
     /// The parameter, fp32 (float64 for the truth).
     pub param: Tensor,
-    /// What multiplies learning rate and weight decay.
+    /// The multipliers of learning rate and weight decay.
     pub multipliers: Multipliers,
     /// First moment; zero until the first step.
     pub exp_avg: Tensor,
     /// Second moment.
     pub exp_avg_sq: Tensor,
-    /// The number of steps, fp32, without dimensions, on the parameter's device, as the fused kernel wants it.
+    /// The number of steps: fp32, without dimensions, on the parameter's device, as the fused kernel needs it.
     pub steps: Tensor,
 }
 
@@ -36,8 +36,8 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// For `parameters` with their multipliers, in the reference's order. `fused`: groups of equal multipliers, each stepped by
-    /// the fused kernel; else one parameter after another, as `optim.multi_tensor_optim: false` has it.
+    /// An optimizer for `parameters` with their multipliers, in the reference's order. With `fused`, the fused kernel steps groups of equal
+    /// multipliers. Otherwise parameters are stepped one after another, as with `optim.multi_tensor_optim: false`.
     pub fn new(parameters: Vec<(Tensor, Multipliers)>, betas: (f64, f64), fused: bool) -> Self {
         let slot = |(param, multipliers): (Tensor, Multipliers)| Slot {
             exp_avg: param.zeros_like().set_requires_grad(false),
@@ -63,10 +63,10 @@ impl AdamW {
         &self.slots
     }
 
-    /// One step with `grads`, a gradient a slot; a parameter without one is left alone, moments and all.
+    /// Takes one step with `grads`, one per slot. A parameter without a gradient keeps its value and its moments.
     ///
     /// # Errors
-    /// When libtorch throws.
+    /// If libtorch throws.
     pub fn step(&self, grads: &[Option<Tensor>], settings: &Settings) -> Result<(), ShimError> {
         no_grad(|| {
             self.groups.iter().try_for_each(|group| {
@@ -114,7 +114,7 @@ fn fused(stepped: &[(&Slot, &Tensor)], step: AdamWStep) -> Result<(), ShimError>
     shim::fused_adamw_(tensors, step)
 }
 
-/// `torch.optim.adam._single_tensor_adam`, which PyTorch takes for an unfused group on a CPU.
+/// `torch.optim.adam._single_tensor_adam`, which PyTorch uses for an unfused group on a CPU.
 fn single(slot: &Slot, grad: &Tensor, step: AdamWStep) -> Result<(), ShimError> {
     let AdamWStep { lr, beta1, beta2, weight_decay, eps } = step;
     let [mut param, mut exp_avg, mut exp_avg_sq, mut steps] =

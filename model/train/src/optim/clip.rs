@@ -1,4 +1,4 @@
-//! `torch.nn.utils.clip_grad_norm_`, as the training loop calls it: once a submodule.
+//! `torch.nn.utils.clip_grad_norm_`, which the training loop calls once per submodule.
 
 use std::fmt::Display;
 
@@ -9,13 +9,13 @@ use dinov3_ranks::{Group, GroupError};
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::hook::Hooks;
 
-/// Keeps the factor finite where all gradients are zero.
+/// The addend that keeps the factor finite if all gradients are zero.
 const EPS: f64 = 1e-6;
 
-/// Why gradients could not be clipped.
+/// The reason why gradients could not be clipped.
 #[derive(Debug, Error)]
 pub enum ClipError {
-    /// libtorch threw: no gradient at all, or of mixed dtypes.
+    /// libtorch threw: there is no gradient, or dtypes are mixed.
     #[error(transparent)]
     Shim(#[from] ShimError),
     /// A rank is gone.
@@ -23,11 +23,11 @@ pub enum ClipError {
     Group(#[from] GroupError),
 }
 
-/// Scales `grads` in place so that their common l2 norm is at most `max_norm`, and returns the norm that they had, a tensor
-/// without dimensions, which is shown as `name` first. Every rank of `group` has its own rows of the same gradients.
+/// Scales `grads` in place so that their common l2 norm is at most `max_norm`. Shows the norm before scaling as `name`, and returns it: a tensor
+/// without dimensions. Every rank of `group` has its own rows of the same gradients.
 ///
 /// # Errors
-/// When libtorch throws, or a rank is gone.
+/// If libtorch throws, or a rank is gone.
 pub fn clip_grad_norm_(
     grads: &[Tensor],
     max_norm: f64,
@@ -46,7 +46,7 @@ pub fn clip_grad_norm_(
         let (norm, divisor) = shown.map_or((norm, divisor), |norm| (norm.shallow_clone(), norm + EPS));
         // Python's `float / tensor` is a reciprocal and a product, which rounds twice.
         let factor = (divisor.reciprocal() * max_norm).clamp_max(1.0);
-        // The reference multiplies by one as well, which changes no bit and goes through all gradients.
+        // The reference multiplies by one too, which changes no bit and reads and writes all gradients.
         if factor.double_value(&[]) != 1.0 {
             shim::foreach_mul_tensor_(grads, &factor)?;
         }
@@ -59,11 +59,11 @@ fn norm_of(grads: &[Tensor]) -> Result<Tensor, ShimError> {
     Ok(shim::l2_norm(&shim::foreach_norm(grads)?, 0)?.squeeze())
 }
 
-/// The norm, and the norm plus [`EPS`], where each rank knows its own rows of every gradient alone: what FSDP2's tensors compute, and round,
-/// over several ranks.
+/// The norm, and the norm plus [`EPS`], for ranks that have only their own rows of every gradient, rounded as FSDP2's tensors do over several
+/// ranks.
 ///
-/// A sharded tensor takes the addition for a linear one, so that every rank adds [`EPS`] to the norm of its own rows before the
-/// ranks' are put together.
+/// A sharded tensor treats the addition as linear, so every rank adds [`EPS`] to the norm of its own rows before the norms of the ranks are
+/// joined.
 fn norms_of_shards(grads: &[Tensor], group: &dyn Group) -> Result<(Tensor, Tensor), ClipError> {
     let together = |part: Tensor| -> Result<Tensor, GroupError> {
         let mut square = part.pow_tensor_scalar(2.0);

@@ -1,26 +1,26 @@
-//! What multiplies the learning rate and the weight decay of each parameter (`dinov3/train/param_groups.py`).
+//! The multipliers of the learning rate and the weight decay of each parameter (`dinov3/train/param_groups.py`).
 
 use dinov3_config::Optim;
 
-/// How one parameter is stepped.
+/// The multipliers of one parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Multipliers {
-    /// Times the learning rate.
+    /// The factor of the learning rate.
     pub lr: f64,
-    /// Times the weight decay.
+    /// The factor of the weight decay.
     pub weight_decay: f64,
-    /// Whether it takes the last layers' learning rate.
+    /// Whether the parameter has the learning rate of the last layers.
     pub is_last_layer: bool,
 }
 
-/// What gives one parameter its multipliers: see [`multipliers`].
+/// The function that gives one parameter its multipliers: see [`multipliers`].
 pub type Rule = fn(&str, usize, &Optim) -> Multipliers;
 
 /// `get_params_groups_with_decay_fsdp` for one parameter of a submodule of the student; `name` is its name **within** the
 /// submodule, which has `blocks` blocks (a head: none).
 ///
-/// The reference looks for `dino_head` in that name too, to apply `optim.dino_head_wd_multiplier`. No name within a head has
-/// it, so the option has no effect, there as here.
+/// The reference also looks for `dino_head` in that name, to apply `optim.dino_head_wd_multiplier`. No name within a head contains it, so the
+/// option has no effect in the reference or here.
 pub fn multipliers(name: &str, blocks: usize, optim: &Optim) -> Multipliers {
     let mut lr = optim.layerwise_decay.powf((blocks + 1 - layer_id(name, blocks)) as f64);
     let undecayed = name.ends_with("bias") || ["norm", "gamma", "fourier_w"].iter().any(|part| name.contains(part));
@@ -31,7 +31,7 @@ pub fn multipliers(name: &str, blocks: usize, optim: &Optim) -> Multipliers {
     Multipliers { lr, weight_decay: if undecayed { 0.0 } else { head }, is_last_layer: name.contains("last_layer") }
 }
 
-/// `get_vit_lr_decay_rate`: 0 for what stands before the blocks, i + 1 for block i, one more than their number behind them.
+/// `get_vit_lr_decay_rate`: 0 before the blocks, i + 1 for block i, the number of blocks plus one after them.
 fn layer_id(name: &str, blocks: usize) -> usize {
     const FIRST: [&str; 5] = ["pos_embed", "patch_embed", "mask_token", "cls_token", "storage_tokens"];
     if blocks == 0 {

@@ -1,4 +1,4 @@
-//! One curve: a warm-up, a cosine, and what comes after.
+//! One curve: a warm-up, a cosine, and a constant.
 
 use std::f64::consts::PI;
 
@@ -6,7 +6,7 @@ use dinov3_config::Decay;
 
 use super::ScheduleError;
 
-/// A value for every iteration, and one for those beyond.
+/// A value for every iteration, and one for all later iterations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     values: Vec<f64>,
@@ -24,7 +24,7 @@ impl Curve {
         (0..total).map(|iteration| self.at(iteration)).collect()
     }
 
-    /// Zero for the first iterations.
+    /// Sets the first iterations to zero.
     pub(super) fn frozen(&self, iterations: usize) -> Self {
         let mut frozen = self.clone();
         frozen.values.iter_mut().take(iterations).for_each(|value| *value = 0.0);
@@ -35,25 +35,25 @@ impl Curve {
 /// `CosineScheduler`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CosineSchedule {
-    /// Where the cosine starts.
+    /// The first value of the cosine.
     pub base: f64,
-    /// Where it ends, and what holds afterwards.
+    /// The last value of the cosine, and the value after it.
     pub last: f64,
-    /// Iterations in all.
+    /// The number of all iterations.
     pub total: usize,
-    /// Iterations of the linear warm-up.
+    /// The number of iterations of the linear warm-up.
     pub warmup: usize,
-    /// Where the warm-up starts.
+    /// The first value of the warm-up.
     pub start: f64,
-    /// `optim.schedule_trunc_extra`: the cosine is drawn for this share more iterations, cut, and stretched to its ends.
+    /// `optim.schedule_trunc_extra`: the cosine is computed for more iterations by this share, cut, and stretched to its ends.
     pub trunc_extra: f64,
 }
 
 impl CosineSchedule {
-    /// Draws the curve; `curve` is its name.
+    /// Computes the curve; `curve` is its name.
     ///
     /// # Errors
-    /// When the warm-up is longer than the whole.
+    /// If the warm-up is longer than the curve.
     pub fn draw(&self, curve: &'static str) -> Result<Curve, ScheduleError> {
         let Self { base, last, total, warmup, start, trunc_extra } = *self;
         let steps = total.checked_sub(warmup).ok_or(ScheduleError { curve, warmup, cosine: 0, total })?;
@@ -75,7 +75,7 @@ impl CosineSchedule {
 /// The curve of a version 2 schedule; `curve` is its name, an epoch has `epoch_length` iterations.
 ///
 /// # Errors
-/// When warm-up and cosine are longer than the whole.
+/// If warm-up and cosine are longer than the curve.
 pub fn linear_warmup_cosine_decay(
     curve: &'static str,
     decay: &Decay,
@@ -92,7 +92,7 @@ pub fn linear_warmup_cosine_decay(
     Ok(Curve { values, beyond: end })
 }
 
-/// `numpy.linspace`, rounding included.
+/// `numpy.linspace`, with its rounding.
 fn linspace(start: f64, stop: f64, count: usize, endpoint: bool) -> Vec<f64> {
     let intervals = if endpoint { count.saturating_sub(1) } else { count } as f64;
     let delta = stop - start;

@@ -1,7 +1,7 @@
-//! How a unit's parameters are gathered, and their gradients scattered: large ones straight between their own memory, small ones together.
+//! Gathering a unit's parameters and scattering their gradients. Large tensors are sent from their own memory, small ones together.
 //!
-//! FSDP2 scatters all gradients of a unit in one buffer, and their places in it decide in which order more than two ranks add them up. So each
-//! is added up as it would be there.
+//! FSDP2 scatters all gradients of a unit in one buffer, and the place of a gradient in it decides the order in which more than two ranks add
+//! it up. Each gradient is added up here as in that buffer.
 
 use dinov3_ranks::{GroupError, Pending, Within};
 use dinov3_torch::device::Device;
@@ -10,18 +10,18 @@ use tch::{Kind, Tensor};
 use super::Sharding;
 use super::layout::Layout;
 
-/// Bytes of a rank's rows, of as many rows on each rank, from which a parameter or a gradient is sent by itself: a copy into what is sent
-/// together costs more than one collective more.
+/// The least bytes of a rank's rows for which a parameter or a gradient is sent by itself, if all ranks have as many rows. A copy into the
+/// common buffer would cost more than another collective.
 const LARGE: i64 = 1 << 18;
 
-/// Parameters on their way.
+/// Parameters that are being gathered.
 #[derive(Debug)]
 pub(super) struct Gathering {
     direct: Vec<Pending>,
     together: Option<Together>,
 }
 
-/// Small parameters, and what all of their shards become.
+/// The small parameters, and the buffer of their shards.
 #[derive(Debug)]
 struct Together {
     which: Vec<usize>,
@@ -30,7 +30,7 @@ struct Together {
 }
 
 impl Gathering {
-    /// Starts to gather the parameters of `shard`, `[shard]`, in the dtype that computes, into `wholes`. Both stay until the end was waited for.
+    /// Starts to gather the parameters of `shard`, `[shard]`, in the dtype that computes, into `wholes`. Both must stay until the wait returns.
     pub(super) fn start(
         layout: &Layout,
         sharding: &Sharding,
@@ -51,9 +51,9 @@ impl Gathering {
         Ok(Self { direct, together })
     }
 
-    /// Waits until `wholes` are there.
+    /// Waits until `wholes` are complete.
     pub(super) fn wait(self, wholes: &[Tensor]) -> Result<(), GroupError> {
-        // All are waited for, also after one has failed: they write to memory that must stay.
+        // Waits for all, even after one has failed, since they write to memory that must stay.
         let direct: Vec<_> = self.direct.into_iter().map(Pending::wait).collect();
         if let Some(Together { which, layout, shards }) = self.together {
             let small: Vec<Tensor> = which.iter().map(|&i| wholes[i].shallow_clone()).collect();
@@ -63,16 +63,16 @@ impl Gathering {
     }
 }
 
-/// Gradients on their way.
+/// Gradients that are being reduced.
 #[derive(Debug)]
 pub(super) struct Scattering {
-    /// Which, and what each becomes.
+    /// The numbers of the gradients, and their results.
     direct: Vec<(usize, Pending)>,
     together: Option<(Vec<usize>, Layout, Pending)>,
 }
 
 impl Scattering {
-    /// Starts to reduce whole gradients, each of parameter `i` of the layout, and to scatter them in `master`, on `device`.
+    /// Starts to reduce whole gradients, each with the number of its parameter in the layout, and to scatter them in `master`, on `device`.
     pub(super) fn start(
         layout: &Layout,
         sharding: &Sharding,
@@ -88,7 +88,7 @@ impl Scattering {
         let (large, _) = apart(&sent, master, group.size());
         let by_itself = |at: &usize| {
             let grad = &grads[*at].1;
-            // Not whether it is contiguous: ranks could differ in that.
+            // Whether a gradient is contiguous must not decide: ranks could differ in it.
             grad.kind() == master && Device::of(grad) == device && large.contains(at)
         };
         let (large, small): (Vec<usize>, Vec<usize>) = (0..sent.len()).partition(by_itself);
@@ -107,9 +107,9 @@ impl Scattering {
         Ok(Self { direct, together: Some((small.iter().map(|&at| which[at]).collect(), layout, pending)) })
     }
 
-    /// Waits for this rank's rows of each, and gives them with the parameter's number.
+    /// Waits for this rank's rows of each gradient, and gives them with the parameter's number.
     pub(super) fn wait(self, layout: &Layout) -> Result<Vec<(usize, Tensor)>, GroupError> {
-        // All are waited for, also after one has failed: a message that is dropped leaves its receiver waiting.
+        // Waits for all, even after one has failed, since a dropped message leaves its receiver waiting.
         let direct: Vec<_> = self.direct.into_iter().map(|(i, pending)| (i, pending.wait())).collect();
         let together = self.together.map(|(which, layout, pending)| (which, layout, pending.wait()));
         let mut rows = Vec::new();
@@ -123,7 +123,7 @@ impl Scattering {
     }
 }
 
-/// The parameters that are sent by themselves, and the others.
+/// The parameters that are sent by themselves, and those that are sent together.
 fn apart(layout: &Layout, kind: Kind, ranks: usize) -> (Vec<usize>, Vec<usize>) {
     let bytes = kind.elt_size_in_bytes() as i64;
     let is_large = |i: &usize| layout.even(*i).is_some_and(|elements| elements * bytes >= LARGE);

@@ -1,12 +1,12 @@
-//! How the parameters of one unit are cut over the ranks, and how they lie in what is sent.
+//! The cut of a unit's parameters over the ranks, and their places in the buffer that is sent.
 
 use std::ops::Range;
 
 use dinov3_torch::device::{Device, empty};
 use tch::{Kind, Tensor, no_grad};
 
-/// Each parameter is cut along its first dimension into as many chunks of equally many rows as there are ranks; what the last ones lack is
-/// filled up. A rank's *shard* is its chunks, flat, one after another: `[shard]`. All shards, rank by rank, are what is sent.
+/// Each parameter is cut along its first dimension into one chunk per rank, all with equally many rows; the last chunks are padded. A rank's
+/// *shard* is its chunks, flat, one after another: `[shard]`. The buffer that is sent holds all shards, rank by rank.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     parts: Vec<Part>,
@@ -22,12 +22,12 @@ struct Part {
     row: i64,
     /// Rows of a chunk.
     each: i64,
-    /// Where its chunk begins in a shard.
+    /// The begin of its chunk in a shard.
     offset: i64,
 }
 
 impl Part {
-    /// First row and number of rows that `rank` has.
+    /// The first row of `rank`, and its number of rows.
     fn rows(&self, rank: i64) -> (i64, i64) {
         let start = (self.each * rank).min(self.shape[0]);
         (start, self.each.min(self.shape[0] - start))
@@ -37,7 +37,7 @@ impl Part {
         self.each * ranks == self.shape[0]
     }
 
-    /// Where this rank's rows are in its chunk and in the whole parameter, both flat: begin, begin, length.
+    /// The place of this rank's rows: their begin in its chunk, their begin in the whole parameter, and their length; both are flat.
     fn span(&self, rank: i64) -> (i64, i64, i64) {
         let (start, rows) = self.rows(rank);
         (self.offset, start * self.row, rows * self.row)
@@ -45,7 +45,7 @@ impl Part {
 }
 
 impl Layout {
-    /// For parameters of these shapes, none without dimensions, in order.
+    /// The layout for parameters of these shapes, in order. Each has a dimension.
     pub(super) fn new(shapes: impl IntoIterator<Item = Vec<i64>>, rank: usize, ranks: usize) -> Self {
         let (rank, ranks) = (rank as i64, ranks as i64);
         let mut shard = 0;
@@ -59,13 +59,13 @@ impl Layout {
         Self { parts, shard, rank, ranks }
     }
 
-    /// The same for some of the parameters.
+    /// The layout of some of the parameters.
     pub(super) fn of(&self, chosen: &[usize]) -> Self {
         let shapes = chosen.iter().map(|&i| self.parts[i].shape.clone());
         Self::new(shapes, self.rank as usize, self.ranks as usize)
     }
 
-    /// Where the chunk of parameter `i` is in a shard.
+    /// The place of the chunk of parameter `i` in a shard.
     pub(super) fn run(&self, i: usize) -> Range<usize> {
         let part = &self.parts[i];
         part.offset as usize..(part.offset + part.each * part.row) as usize
@@ -76,12 +76,12 @@ impl Layout {
         self.shard
     }
 
-    /// How many parameters.
+    /// The number of parameters.
     pub(super) fn len(&self) -> usize {
         self.parts.len()
     }
 
-    /// Elements of a rank's rows of parameter `i`, where every rank has as many.
+    /// The elements of a rank's rows of parameter `i`, if every rank has as many.
     pub(super) fn even(&self, i: usize) -> Option<i64> {
         let part = &self.parts[i];
         part.is_even(self.ranks).then_some(part.each * part.row)
@@ -107,13 +107,13 @@ impl Layout {
         self.parts.iter().map(view).collect()
     }
 
-    /// This rank's rows of parameter `i`, out of the whole.
+    /// This rank's rows of parameter `i`, cut out of the whole.
     pub(super) fn rows(&self, i: usize, whole: &Tensor) -> Tensor {
         let (start, rows) = self.parts[i].rows(self.rank);
         whole.narrow(0, start, rows)
     }
 
-    /// This rank's rows of parameter `i` as long as every other rank's, flat.
+    /// This rank's rows of parameter `i`, flat, padded to the length of every other rank's.
     pub(super) fn padded(&self, i: usize, rows: &Tensor) -> Tensor {
         let part = &self.parts[i];
         let flat = rows.reshape([-1]);
@@ -140,7 +140,7 @@ impl Layout {
         });
     }
 
-    /// The reverse: whole parameters, or their gradients, as all shards, `[ranks · shard]`, in `kind`. What is filled up is zero.
+    /// The reverse: puts whole parameters, or their gradients, into all shards, `[ranks · shard]`, in `kind`. Padding is zero.
     pub(super) fn pack(&self, wholes: &[Tensor], kind: Kind, device: Device) -> Tensor {
         let shape = [self.ranks, self.shard];
         let filled_up = self.parts.iter().any(|part| !part.is_even(self.ranks));

@@ -1,4 +1,4 @@
-//! What the units of one network have in common: the first thing that went wrong, and whose gradients are under way.
+//! The common record of the units of one network: the first error, and the unit whose gradients are being reduced.
 
 use std::any::Any;
 use std::fmt;
@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::ShardError;
 use super::unit::Unit;
 
-/// Modules have no errors when they compute, and autograd's hooks none that could pass through C++. So what went wrong is written down here,
-/// and the step asks once it is back.
+/// A module cannot return an error when it computes, and a hook of autograd cannot pass one through C++. Errors are noted here, and the step
+/// asks for them afterwards.
 #[derive(Default)]
 pub(super) struct Ledger(Mutex<Books>);
 
@@ -25,7 +25,7 @@ enum Trouble {
 }
 
 impl Ledger {
-    /// Runs `body`, and writes down how it failed.
+    /// Runs `body`, and notes its error.
     pub(super) fn note(&self, body: impl FnOnce() -> Result<(), ShardError>) {
         let trouble = match catch_unwind(AssertUnwindSafe(body)) {
             Ok(Ok(())) => return,
@@ -35,10 +35,10 @@ impl Ledger {
         self.books().trouble.get_or_insert(trouble);
     }
 
-    /// Ends what was written down.
+    /// Clears the record.
     ///
     /// # Errors
-    /// The first one noted.
+    /// If an error was noted: the first one.
     pub(super) fn settled(&self) -> Result<(), ShardError> {
         match self.books().trouble.take() {
             None => Ok(()),
@@ -47,12 +47,12 @@ impl Ledger {
         }
     }
 
-    /// Whether anything went wrong.
+    /// Whether an error was noted.
     pub(super) fn is_troubled(&self) -> bool {
         self.books().trouble.is_some()
     }
 
-    /// Makes `unit` the one whose gradients are under way; gives the one before.
+    /// Makes `unit` the one whose gradients are being reduced. Gives the previous one.
     pub(super) fn now_reducing(&self, unit: Option<Arc<Unit>>) -> Option<Arc<Unit>> {
         std::mem::replace(&mut self.books().reducing, unit)
     }

@@ -1,4 +1,4 @@
-//! The parameters of a network, as one rank has them.
+//! One rank's part of the parameters of a network.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::ledger::Ledger;
 use super::unit::{Making, Unit};
 use super::{ShardError, Sharding};
 
-/// In which dtypes, and where.
+/// The dtypes and the device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arithmetic {
-    /// What activations are, and parameters while they compute.
+    /// The dtype of activations, and of parameters while they compute.
     pub(crate) kind: Kind,
-    /// What weights, gradients and the optimizer's state are.
+    /// The dtype of weights, gradients and the optimizer's state.
     pub(crate) master: Kind,
-    /// Where all of them are.
+    /// The device of all of them.
     pub(crate) device: Device,
 }
 
@@ -33,13 +33,13 @@ pub(crate) struct Parameters {
 
 #[derive(Debug)]
 enum Place {
-    /// One rank that computes in the weights' own dtype: its rows are what computes. The leaves of its graph share their memory.
+    /// One rank that computes in the weights' own dtype. Its rows compute themselves, and share their memory with the leaves of its graph.
     Whole(Vec<Tensor>),
-    /// Unit and place within the unit, of each parameter.
+    /// The unit of each parameter, and the place within the unit.
     Sharded { units: Vec<Arc<Unit>>, at: Vec<(usize, usize)>, sharding: Sharding, ledger: Arc<Ledger> },
 }
 
-/// `student.backbone.blocks.3.attn.qkv.weight` is in the unit `student.backbone.blocks.3`; what is in no block is in `student.backbone`, and a
+/// The unit of a parameter: `student.backbone.blocks.3` for `student.backbone.blocks.3.attn.qkv.weight`, `student.backbone` outside of blocks. A
 /// head is one unit.
 fn unit_of(name: &str) -> &str {
     let end_of = |path: &str, parts: usize| path.match_indices('.').nth(parts - 1).map_or(path.len(), |(at, _)| at);
@@ -52,8 +52,8 @@ fn unit_of(name: &str) -> &str {
 /// A unit's name, and the shapes of its parameters in order.
 type Grouped = (String, Vec<Vec<i64>>);
 
-/// The units, and of each parameter the unit and its place there. FSDP2 goes through the children of a module before its own parameters: a
-/// class token comes last in its unit. With more than two ranks the place decides in which order gradients are added up.
+/// The units, and the unit and place of each parameter. FSDP2 visits the children of a module before its own parameters, so a class token
+/// comes last in its unit. With more than two ranks, the place decides the order in which gradients are added up.
 fn grouped(parameters: &[(String, Tensor)]) -> (Vec<Grouped>, Vec<(usize, usize)>) {
     let (mut units, mut at): (Vec<Grouped>, _) = (Vec::new(), vec![(0, 0); parameters.len()]);
     for own in [false, true] {
@@ -74,7 +74,7 @@ fn grouped(parameters: &[(String, Tensor)]) -> (Vec<Grouped>, Vec<(usize, usize)
 }
 
 impl Parameters {
-    /// Takes the names and shapes of `shell`, whose values do not count; gives the network that computes, and this rank's rows, all NaN.
+    /// Takes the names and shapes of `shell`, and ignores its values. Gives this rank's rows, all NaN, and the network that computes.
     pub(crate) fn of<M: Resident>(
         shell: M,
         arithmetic: Arithmetic,
@@ -132,17 +132,17 @@ impl Parameters {
         (computing, Self { names, rows, place: Place::Whole(leaves) })
     }
 
-    /// Full names: `student.backbone.cls_token`.
+    /// The full names, such as `student.backbone.cls_token`.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// This rank's rows of each, in the master dtype.
+    /// This rank's rows of each parameter, in the master dtype.
     pub(crate) fn rows(&self) -> &[Tensor] {
         &self.rows
     }
 
-    /// This rank's rows of parameter `i`, out of a tensor of the whole's shape.
+    /// This rank's rows of parameter `i`, cut out of a tensor of the whole shape.
     pub(crate) fn rows_of(&self, i: usize, whole: &Tensor) -> Tensor {
         match &self.place {
             Place::Whole(_) => whole.shallow_clone(),
@@ -150,7 +150,7 @@ impl Parameters {
         }
     }
 
-    /// The shape of parameter `i`, the whole of it.
+    /// The whole shape of parameter `i`.
     pub(crate) fn shape(&self, i: usize) -> Vec<i64> {
         match &self.place {
             Place::Whole(_) => self.rows[i].size(),
@@ -166,8 +166,8 @@ impl Parameters {
         }
     }
 
-    /// A number that all rows here determine: of each element its bits times an odd number that its place determines, summed up modulo 2⁶⁴.
-    /// Summed over the ranks, it does not depend on how many there are.
+    /// A fingerprint of all rows: the sum, modulo 2⁶⁴, of each element's bits times an odd number that its place determines. The sum over the
+    /// ranks does not depend on their number.
     pub(crate) fn fingerprint(&self) -> i64 {
         let of = |(i, rows): (usize, &Tensor)| {
             let bits = match rows.kind() {
@@ -183,7 +183,7 @@ impl Parameters {
         self.rows.iter().enumerate().map(of).fold(0, i64::wrapping_add)
     }
 
-    /// Overwrites all by the values of `whole`, which has the same parameters under whatever root.
+    /// Overwrites all rows with the values of `whole`, which has the same parameters under any root name.
     pub(crate) fn assign(&self, whole: &impl Module) {
         no_grad(|| {
             for (i, (_, value)) in whole.parameters().iter().enumerate() {
@@ -192,7 +192,7 @@ impl Parameters {
         });
     }
 
-    /// Overwrites some, which come under their names.
+    /// Overwrites the rows of some parameters, given with their names.
     pub(crate) fn take(&self, some: &[(String, Tensor)]) {
         no_grad(|| {
             for (name, value) in some {
@@ -202,7 +202,7 @@ impl Parameters {
         });
     }
 
-    /// Overwrites all by the rows of `other`, of the same parameters and ranks, which may have more behind them.
+    /// Overwrites all rows with those of `other`, which has the same parameters and ranks, and maybe more parameters after them.
     pub(crate) fn copy_from(&self, other: &Self) {
         no_grad(|| {
             for (mine, theirs) in self.rows.iter().zip(&other.rows) {
@@ -224,10 +224,10 @@ impl Parameters {
         Ok(all.narrow(0, 0, shape.iter().product()).view(shape))
     }
 
-    /// Between forward and backward: whether the parameters were all there.
+    /// Checks, between forward and backward, that all parameters were gathered.
     ///
     /// # Errors
-    /// The first thing that went wrong.
+    /// The first error.
     pub(crate) fn settled(&self) -> Result<(), ShardError> {
         match &self.place {
             Place::Whole(_) => Ok(()),
@@ -235,16 +235,16 @@ impl Parameters {
         }
     }
 
-    /// After backward: this rank's rows of each gradient, summed over the ranks in the master dtype.
+    /// Gives, after backward, this rank's rows of each gradient, summed over the ranks in the master dtype.
     ///
     /// # Errors
-    /// The first thing that went wrong since forward.
+    /// The first error since forward.
     pub(crate) fn gradients(&self) -> Result<Vec<Option<Tensor>>, ShardError> {
         match &self.place {
             Place::Whole(leaves) => Ok(leaves.iter().map(shim::take_grad).collect()),
             Place::Sharded { units, at, ledger, .. } => {
                 ledger.settled()?;
-                // The last in forward were the first in backward.
+                // The last units in forward were the first in backward.
                 let grads = units.iter().rev().map(|unit| unit.finish()).collect::<Result<Vec<_>, _>>()?;
                 let _ = ledger.now_reducing(None);
                 let of =
@@ -254,7 +254,7 @@ impl Parameters {
         }
     }
 
-    /// Before a step: nothing is left of one that was not finished.
+    /// Frees, before a step, everything that an unfinished step left.
     ///
     /// # Errors
     /// When a rank is gone.
@@ -269,14 +269,14 @@ impl Parameters {
     }
 }
 
-/// In mixed precision buffers keep their dtype; float64 widens those that were fp32. See [`Module::compute_copy`].
+/// A buffer on the device. Mixed precision keeps its dtype; float64 widens fp32. See [`Module::compute_copy`].
 fn buffer(tensor: &Tensor, arithmetic: Arithmetic) -> Tensor {
     let widens = arithmetic.kind == Kind::Double && tensor.kind() == Kind::Float;
     let tensor = if widens { tensor.to_kind(Kind::Double) } else { tensor.copy() };
     moved(&tensor, arithmetic.device)
 }
 
-/// The reference calls iBOT's head before DINO's, which comes first in the `state_dict`.
+/// The order of units in a forward pass: the reference calls iBOT's head before DINO's, which comes first in the `state_dict`.
 fn in_forward_order(units: &[Arc<Unit>]) -> Vec<Arc<Unit>> {
     let mut ordered: Vec<Arc<Unit>> = units.to_vec();
     ordered.sort_by_key(|unit| unit.name().ends_with(".dino_head"));

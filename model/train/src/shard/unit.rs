@@ -1,4 +1,4 @@
-//! One unit: what is gathered together, and what is reduced together.
+//! One unit: parameters that are gathered together, and whose gradients are reduced together.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::ledger::Ledger;
 use super::{ShardError, Sharding};
 
-/// What a unit is made of.
+/// The description of a unit.
 pub(super) struct Making<'a> {
     pub(super) name: String,
     pub(super) shapes: Vec<Vec<i64>>,
@@ -24,7 +24,7 @@ pub(super) struct Making<'a> {
     pub(super) kind: Kind,
     pub(super) device: Device,
     pub(super) sharding: &'a Sharding,
-    /// Whether its parameters have gradients.
+    /// Whether the parameters have gradients.
     pub(super) trained: bool,
     pub(super) ledger: Arc<Ledger>,
 }
@@ -36,7 +36,7 @@ pub(super) struct Unit {
     trained: bool,
     master: Kind,
     layout: Layout,
-    /// The units that compute before and after this one, where there are such.
+    /// The units that compute before and after this one, if there are any.
     neighbours: OnceLock<[Option<Weak<Unit>>; 2]>,
     ledger: Arc<Ledger>,
     state: Mutex<State>,
@@ -47,10 +47,10 @@ struct State {
     shard: Tensor,
     /// The whole parameters, whose memory comes and goes.
     leaves: Vec<Tensor>,
-    /// The same memory beneath them: what is written here counts as no change to those who hold a leaf.
+    /// The same memory without autograd: writing here does not count as a change of a leaf.
     beneath: Vec<Tensor>,
     presence: Presence,
-    /// How many leaves have yet to get a gradient in this step.
+    /// The number of leaves without a gradient in this step.
     awaited: usize,
     reduction: Option<Scattering>,
     /// This rank's rows of the gradients.
@@ -70,7 +70,7 @@ impl Unit {
         let group = &sharding.group;
         let leaf = |shape: &Vec<i64>| {
             let leaf = empty(shape, kind, device).set_requires_grad(trained);
-            // At once: memory that nobody touches counts as in use for who keeps freed memory.
+            // Freed at once: memory that nobody touches would count as in use where freed memory is kept.
             hooks::release_memory(&leaf).map(|()| leaf)
         };
         let leaves = shapes.iter().map(leaf).collect::<Result<Vec<Tensor>, _>>()?;
@@ -101,7 +101,7 @@ impl Unit {
         Ok(unit)
     }
 
-    /// Tells each unit of a network which ones compute before and after it.
+    /// Links each unit of a network with those that compute before and after it.
     pub(super) fn chain(units: &[Arc<Self>]) {
         for (i, unit) in units.iter().enumerate() {
             let at = |i: usize| units.get(i).map(Arc::downgrade);
@@ -128,7 +128,7 @@ impl Unit {
         self.state().leaves.iter().map(Tensor::shallow_clone).collect()
     }
 
-    /// A thread that panicked did so within libtorch, and the ledger ends the step.
+    /// A thread panics only within libtorch, and the ledger ends the step.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,11 +138,11 @@ impl Unit {
         (if after { next } else { before }).as_ref()?.upgrade()
     }
 
-    /// The parameters are there when this returns, and those of the next unit on their way: the one after in forward, or before in backward.
-    /// After an error there is memory all the same, since who called goes on.
+    /// Gathers the parameters, and starts to gather those of the next unit: the one after it in forward, or before it in backward. After an error
+    /// the memory exists all the same, since the caller goes on.
     fn gather(&self, forward: bool) -> Result<(), ShardError> {
         self.arrive(&mut self.state())?;
-        // Alone there is nothing to wait for.
+        // One rank has nothing to wait for.
         match self.neighbour(forward).filter(|_| self.sharding.group.size() > 1) {
             Some(next) => next.start_gather(&mut next.state()),
             None => Ok(()),
@@ -163,10 +163,10 @@ impl Unit {
 
     fn start_gather(&self, state: &mut State) -> Result<(), ShardError> {
         if matches!(state.presence, Presence::Absent) && !self.ledger.is_troubled() {
-            // Cast before it is sent: the same bits, and half the bytes.
+            // The cast comes before sending: the same bits, and half the bytes.
             let shard = no_grad(|| state.shard.to_kind(state.leaves[0].kind()));
             state.beneath.iter().try_for_each(hooks::restore_memory)?;
-            // After an error the memory stays for now: what was started may still write to it.
+            // After an error the memory stays for now, since a started collective may still write to it.
             state.presence = Presence::Here;
             state.presence = Presence::Coming(Gathering::start(&self.layout, &self.sharding, &shard, &state.beneath)?);
         }
@@ -181,7 +181,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Forward has left the unit, with these outputs.
+    /// Releases the parameters after the forward pass of the unit, which gave these outputs.
     fn left(self: &Arc<Self>, outputs: &[&Tensor]) -> Result<(), ShardError> {
         if self.trained && !self.sharding.reshard_after_forward {
             return Ok(());
@@ -199,7 +199,7 @@ impl Unit {
         Ok(())
     }
 
-    /// One more leaf has its gradient.
+    /// Counts a leaf that has got its gradient.
     fn accumulated(self: &Arc<Self>) -> Result<(), ShardError> {
         let last = {
             let state = &mut *self.state();
@@ -209,7 +209,7 @@ impl Unit {
         if last { self.start_reduction() } else { Ok(()) }
     }
 
-    /// Gives the whole gradients away for this rank's rows of their sum, in the master dtype, and the whole parameters with them.
+    /// Starts to reduce the whole gradients to this rank's rows of their sum, in the master dtype, and releases the whole parameters.
     fn start_reduction(self: &Arc<Self>) -> Result<(), ShardError> {
         if self.ledger.is_troubled() {
             return Ok(());
@@ -243,7 +243,7 @@ impl Unit {
         Ok(())
     }
 
-    /// Backward is over: reduces what is left, where a parameter took no part, and gives this rank's rows of each gradient.
+    /// Ends the backward pass: reduces the remaining gradients, if a parameter took no part, and gives this rank's rows of each gradient.
     pub(super) fn finish(self: &Arc<Self>) -> Result<Vec<Option<Tensor>>, ShardError> {
         let awaited = self.state().awaited;
         if awaited > 0 {
@@ -256,7 +256,7 @@ impl Unit {
         Ok(if grads.is_empty() { state.leaves.iter().map(|_| None).collect() } else { grads })
     }
 
-    /// Nothing computes: what was gathered goes, and what is on its way is not used.
+    /// Ends an unfinished step: frees gathered parameters, and drops those that are being gathered.
     pub(super) fn rest(&self) -> Result<(), ShardError> {
         let state = &mut *self.state();
         state.awaited = state.leaves.len();

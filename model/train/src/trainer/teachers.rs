@@ -11,7 +11,7 @@ use tch::no_grad;
 use super::Trainer;
 
 impl Trainer {
-    /// Draws weights for a Gram teacher of its own, and warms them: what golden sets have in place of a checkpoint.
+    /// Draws weights for a separate Gram teacher, and warms them. Golden sets have these in place of a checkpoint.
     pub fn init_gram_teacher(&mut self, scale: f64) {
         if let Some(mut fresh) = SslMetaArch::new_gram_teacher(&self.config) {
             fresh.init_weights();
@@ -22,7 +22,7 @@ impl Trainer {
         }
     }
 
-    /// Makes `backbone` the Gram teacher, where there is one.
+    /// Makes `backbone` the Gram teacher, if the config has one.
     pub(super) fn take_gram_teacher(&mut self, backbone: &VisionTransformer) {
         if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
             weights.assign(backbone);
@@ -31,10 +31,10 @@ impl Trainer {
         }
     }
 
-    /// `gram_load_ema_teacher` and `update_gram`, which both end with the average's weights in the Gram teacher. Nothing without one.
+    /// `gram_load_ema_teacher` and `update_gram`: both copy the average's weights into the Gram teacher. Does nothing without a Gram teacher.
     fn load_gram_teacher(&mut self) {
         if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
-            // The backbone comes first among the average's.
+            // The backbone comes first in the average.
             weights.copy_from(&self.weights.teacher);
             copy_buffers(mine, &self.arch.teacher.backbone);
             self.arch.gram_teacher_initialized = true;
@@ -61,7 +61,7 @@ impl Trainer {
         due
     }
 
-    /// Loads it again as often as the config says (`gram.update_frequency`).
+    /// Loads the teacher again at the interval of the config (`gram.update_frequency`).
     pub(super) fn update_gram_if_due(&mut self, it: usize) -> bool {
         let due = self.gram_update_rule().is_some_and(|updates| updates.follows(it, self.gram_updates));
         if due {
@@ -71,7 +71,7 @@ impl Trainer {
         due
     }
 
-    /// When the Gram teacher takes the average's weights again, if it ever does.
+    /// The iterations at which the Gram teacher takes the average's weights again.
     pub(super) fn gram_update_rule(&self) -> Option<GramUpdates> {
         match self.gram_teacher() {
             Some(GramTeacher::Own { updates, .. }) => *updates,

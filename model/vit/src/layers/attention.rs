@@ -8,12 +8,12 @@ use crate::layers::rope::SinCos;
 use crate::module::{Module, Role};
 use crate::ragged;
 
-/// What an attention layer is built from.
+/// The options of an attention layer.
 #[derive(Clone, Copy, Debug)]
 pub struct AttentionConfig {
     /// Features, D.
     pub dim: i64,
-    /// Heads; D is a multiple of it.
+    /// Heads; D is a multiple of their number.
     pub num_heads: i64,
     /// `student.qkv_bias`.
     pub qkv_bias: bool,

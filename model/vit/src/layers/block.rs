@@ -16,7 +16,7 @@ use crate::module::{Module, Role};
 use crate::ragged;
 use crate::residence::{Residence, Resident};
 
-/// What a block is built from.
+/// The options of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockConfig {
     /// The attention half.
@@ -25,9 +25,9 @@ pub struct BlockConfig {
     pub norm_layer: NormLayer,
     /// The kind of the feed-forward half.
     pub ffn_layer: FfnLayer,
-    /// Its hidden width, before SwiGLU's two thirds.
+    /// The hidden width of the feed-forward half, before SwiGLU's two thirds.
     pub ffn_hidden: i64,
-    /// Whether its linear layers have a bias.
+    /// Whether the linear layers of the feed-forward half have a bias.
     pub ffn_bias: bool,
     /// LayerScale's initial value; none or zero means no LayerScale.
     pub layerscale: Option<f64>,
@@ -81,7 +81,7 @@ impl Block {
         self.ls2.iter_mut().for_each(LayerScale::init_weights);
     }
 
-    /// One `[B_i, N_i, D]` per crop size, and the RoPE tables of each: the same shapes back.
+    /// One `[B_i, N_i, D]` per crop size, and the RoPE tables of each. Gives the same shapes.
     pub fn forward_list(&self, xs: &[Tensor], ropes: &[&SinCos], training: bool, hooks: &mut Hooks) -> Vec<Tensor> {
         self.residence.enter();
         let xs = if training && self.drop_path > 0.0 {
@@ -130,7 +130,7 @@ impl Block {
         self.add_residuals(xs, &kept, residuals, &self.ls2, hooks)
     }
 
-    /// Which samples of each list keep their branch. Drawn on the host, so that every device consumes one stream.
+    /// Draws the samples of each list that keep their branch. The draws are on the host, so that every device consumes one stream.
     fn draw_subsets(&self, xs: &[Tensor], hooks: &mut Hooks) -> Subsets {
         let indices = xs
             .iter()
@@ -148,7 +148,7 @@ impl Block {
         (samples as i64).max(1)
     }
 
-    /// `x[kept] += scale * layer_scale(residual)`, the scale making up for the samples dropped.
+    /// `x[kept] += scale * layer_scale(residual)`. The scale makes up for the dropped samples.
     fn add_residuals(
         &self,
         xs: &[Tensor],
@@ -174,7 +174,7 @@ struct Subsets(Vec<Tensor>);
 
 impl Subsets {
     fn select(&self, xs: &[Tensor]) -> Vec<Tensor> {
-        // The reference indexes. The bits are the same, and the gradient does not go through `index_put_`.
+        // The reference indexes. `index_select` has the same bits, and its gradient does not go through `index_put_`.
         xs.iter().zip(&self.0).map(|(x, indices)| x.index_select(0, indices)).collect()
     }
 }

@@ -14,8 +14,8 @@ use crate::residence::{Residence, Resident};
 #[derive(Debug)]
 pub struct DinoHead {
     name: String,
-    /// The MLP's linear layers, GELU between them. Two module paths are counted per layer, since the reference's
-    /// `Sequential` holds the activations as well; a single layer is the MLP itself.
+    /// The MLP's linear layers, with GELU between them. Each counts for two module paths, since the reference's `Sequential` holds the
+    /// activations as well. A single layer is the MLP itself.
     mlp: Vec<Linear>,
     /// `[K, bottleneck]`, no bias.
     last_layer: Linear,
@@ -63,7 +63,7 @@ impl DinoHead {
         self.at_home(|| self.logits(x, hooks))
     }
 
-    /// With the parameters there.
+    /// Computes while the parameters are gathered.
     fn at_home(&self, compute: impl FnOnce() -> Tensor) -> Tensor {
         self.residence.enter();
         let x = compute();

@@ -16,12 +16,12 @@ pub struct LayerScale {
 }
 
 impl LayerScale {
-    /// Uninitialised; `init_value` is `student.layerscale`.
+    /// An uninitialised layer; `init_value` is `student.layerscale`.
     pub fn new(name: String, dim: i64, init_value: f64) -> Self {
         Self { name, init_value, gamma: uninitialised(&[dim]) }
     }
 
-    /// Every factor is the initial value.
+    /// Sets every factor to the initial value.
     pub fn init_weights(&mut self) {
         init::constant_(&mut self.gamma, self.init_value);
     }
@@ -43,7 +43,7 @@ impl Module for LayerScale {
     }
 }
 
-/// `ls1` or `ls2` of a block: the identity, unseen by an observer, when the config has no LayerScale.
+/// `ls1` or `ls2` of a block. Without LayerScale in the config it is the identity, and no hook sees it.
 pub fn scaled(scale: &Option<LayerScale>, x: Tensor, hooks: &mut Hooks) -> Tensor {
     match scale {
         Some(scale) => scale.forward(&x, hooks),

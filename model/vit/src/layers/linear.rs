@@ -35,7 +35,7 @@ impl Linear {
         Self { bias_mask, ..Self::new(name, inputs, outputs, bias) }
     }
 
-    /// Truncated normal weights (std 0.02), zero bias, and the mask that is zero over the middle third.
+    /// Sets truncated normal weights (std 0.02), a zero bias, and the mask that is zero over the middle third.
     pub fn init_weights(&mut self) {
         init::trunc_normal_(&mut self.weight, 0.02);
         if let Some(bias) = &mut self.bias {

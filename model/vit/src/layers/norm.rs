@@ -30,7 +30,7 @@ impl Norm {
         }
     }
 
-    /// Weight one, bias zero.
+    /// Sets the weight to one and the bias to zero.
     pub fn init_weights(&mut self) {
         init::constant_(&mut self.weight, 1.0);
         if let Some(bias) = &mut self.bias {

@@ -17,11 +17,11 @@ pub struct PatchEmbed {
     pub bias: Tensor,
 }
 
-/// RGB: the reference's builder passes no other number.
+/// The channels of an image: RGB, the only number that the reference's builder passes.
 const IN_CHANNELS: i64 = 3;
 
 impl PatchEmbed {
-    /// Uninitialised; patches are `patch_size` pixels square.
+    /// An uninitialised layer; patches are `patch_size` pixels square.
     pub fn new(name: String, patch_size: i64, embed_dim: i64) -> Self {
         Self {
             name,
@@ -31,7 +31,7 @@ impl PatchEmbed {
         }
     }
 
-    /// Uniform within ±1/sqrt(fan-in), weight then bias: the convolution's default, not the linear layers'.
+    /// Draws weight and bias uniformly within ±1/sqrt(fan-in): the convolution's default, not that of linear layers.
     pub fn init_weights(&mut self) {
         let fan_in = (IN_CHANNELS * self.patch_size * self.patch_size) as f64;
         let bound = (1.0 / fan_in).sqrt();

@@ -5,13 +5,13 @@ use tch::{Kind, Tensor};
 
 use crate::module::at_least_float;
 
-/// Temperature of the student, which no option of the reference changes.
+/// The temperature of the student. No option of the reference changes it.
 pub const STUDENT_TEMP: f64 = 0.1;
 
 /// Cross-entropy between teacher and student over every pair of their crops of an image.
 ///
-/// `student_logits` `[S, B, K]`; `teacher_probs` `[T, B, K]`, summing to one over K. With `ignore_diagonal`, the pair of the
-/// same crop is left out. A scalar in fp32 at least: the mean over images and pairs.
+/// `student_logits` is `[S, B, K]`; `teacher_probs` is `[T, B, K]`, with sums of one over K. `ignore_diagonal` leaves out the pair of the same
+/// crop. Gives a scalar in fp32 at least: the mean over images and pairs.
 pub fn dino_loss(student_logits: &Tensor, teacher_probs: &Tensor, ignore_diagonal: bool) -> Tensor {
     let (student_crops, batch, _) = student_logits.size3().expect("student logits are [S, B, K]");
     let (teacher_crops, _, _) = teacher_probs.size3().expect("teacher probabilities are [T, B, K]");

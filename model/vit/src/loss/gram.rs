@@ -1,4 +1,4 @@
-//! The Gram loss: the student's patches are to be as similar to each other as the Gram teacher's are
+//! The Gram loss, which makes the student's patches as similar to each other as the Gram teacher's
 //! (`dinov3/loss/gram_loss.py`, `SSLMetaArch.get_gram_teacher_output`).
 
 use dinov3_config::{GramLoss, Negatives, ResizeMethod};
@@ -9,8 +9,8 @@ use crate::module::at_least_float;
 
 const EPS: f64 = 1e-12;
 
-/// `GramLoss`: the mean square difference of the Gram matrices of `student` and `teacher`, both `[B, N, D]`, or `[M, D]` for a
-/// choice of patches. With `img_level` a matrix an image, else one over all patches of the batch. A scalar, fp32 at least.
+/// `GramLoss`: the mean square difference of the Gram matrices of `student` and `teacher`, both `[B, N, D]`, or `[M, D]` for a choice of
+/// patches. `img_level` takes one matrix per image, otherwise one over all patches of the batch. Gives a scalar in fp32 at least.
 pub fn gram_loss(options: GramLoss, student: &Tensor, teacher: &Tensor, img_level: bool) -> Tensor {
     let mut target = similarities(options, teacher, img_level);
     let mut ours = similarities(options, student, img_level);
@@ -40,7 +40,7 @@ fn without_negatives(similarities: &Tensor) -> Tensor {
     similarities.masked_fill(&similarities.lt(0.0), 0.0)
 }
 
-/// Patches `[B, from · from, D]` of a square grid to `[B, to · to, D]`, as `nn.functional.interpolate` does it.
+/// Resizes patches `[B, from · from, D]` of a square grid to `[B, to · to, D]`, as `nn.functional.interpolate` does.
 pub fn resize_patches(patches: &Tensor, (from, to): (i64, i64), method: ResizeMethod, antialias: bool) -> Tensor {
     let grid = patches.transpose(-2, -1).unflatten(-1, [from, from]);
     let (size, none) = ([to, to], None::<f64>);
@@ -53,7 +53,7 @@ pub fn resize_patches(patches: &Tensor, (from, to): (i64, i64), method: ResizeMe
     grid.flatten(-2, -1).transpose(-2, -1)
 }
 
-/// The patches that `gram.tokens_used` chooses: `[B, N, D]` and `[B, N]` bool to `[M, D]`.
+/// The patches that `gram.tokens_used` chooses: `[B, N, D]` and a bool mask `[B, N]` give `[M, D]`.
 pub fn chosen(patches: &Tensor, mask: &Tensor) -> Tensor {
     debug_assert_eq!(mask.kind(), Kind::Bool);
     patches.index(&[Some(mask)])

@@ -5,26 +5,26 @@ use tch::{Kind, Tensor};
 use super::dino::STUDENT_TEMP;
 use crate::module::at_least_float;
 
-/// `lossfunc`: the cross-entropy, with its sign turned, of each token. `[.., K] -> [..]`.
+/// `lossfunc`: the negative cross-entropy of each token. `[.., K] -> [..]`.
 fn negative_cross_entropy(teacher_probs: &Tensor, student_logits: &Tensor) -> Tensor {
     let log_probs = (at_least_float(student_logits) / STUDENT_TEMP).log_softmax(-1, None::<Kind>);
     (at_least_float(teacher_probs) * log_probs).sum_dim_intlist(&[-1i64][..], false, None::<Kind>)
 }
 
-/// How many patches of each image are masked, at least one: `[B, N]` bool to `[B]`.
+/// The number of masked patches of each image, at least one: `[B, N]` bool gives `[B]`.
 fn masked_patches(masks: &Tensor) -> Tensor {
     masks.sum_dim_intlist(&[-1i64][..], false, Kind::Int64).clamp_min(1.0)
 }
 
-/// What each masked patch counts: one over the number of those of its image. `[B, N]` bool to `[M]` fp32.
+/// The weight of each masked patch: one over the number of masked patches of its image. `[B, N]` bool gives `[M]` fp32.
 pub fn weight_of(masks: &Tensor) -> Tensor {
     masked_patches(masks).reciprocal().unsqueeze(-1).expand_as(masks).masked_select(masks)
 }
 
-/// `forward_masked`, on the masked patches alone: logits and probabilities `[M, K]`, and what each patch counts, `[M]` (by
-/// default one over the number of masked patches of its image).
+/// `forward_masked`, on the masked patches alone: logits and probabilities `[M, K]`, and a weight for each patch, `[M]` (by default one over
+/// the number of masked patches of its image).
 ///
-/// Divided by the number of images, masked or not: `masks` is `[2 B, N]` bool, and half of its rows are usually empty.
+/// The sum is divided by the number of images, masked or not: `masks` is `[2 B, N]` bool, and half of its rows are usually empty.
 pub fn forward_masked(
     student_logits: &Tensor,
     teacher_probs: &Tensor,
@@ -37,8 +37,8 @@ pub fn forward_masked(
     -loss.sum(None) / masks.size()[0]
 }
 
-/// `forward`: logits and probabilities of all patches, `[B, N, K]`; those in `masks`, `[B, N]`, count. An image without masked
-/// patches counts as zero.
+/// `forward`: logits and probabilities of all patches, `[B, N, K]`, of which those in `masks`, `[B, N]`, count. An image without masked patches
+/// counts as zero.
 pub fn forward(student_logits: &Tensor, teacher_probs: &Tensor, masks: &Tensor) -> Tensor {
     let loss = negative_cross_entropy(teacher_probs, student_logits) * masks.to_kind(Kind::Float);
     let per_image = masked_patches(masks);

@@ -11,10 +11,10 @@ use crate::module::at_least_float;
 
 const EPS: f64 = 1e-8;
 
-/// Why the distributed loss cannot be computed.
+/// The reason why the distributed loss cannot be computed.
 #[derive(Debug, Error)]
 pub enum KoLeoError {
-    /// A group of images that the nearest neighbours cannot be looked for in.
+    /// The size of the group in which nearest neighbours are looked for does not fit the images.
     #[error(
         "`dino.koleo_distributed_loss_group_size` is {given}; it must be a multiple of the rank's {local} images and divide all {global}"
     )]
@@ -31,29 +31,29 @@ pub enum KoLeoError {
     Group(#[from] GroupError),
 }
 
-/// `KoLeoLoss`: minus the mean log distance of each of `features`, `[B, D]`, to its nearest neighbour among them, once they
-/// are on the unit sphere. A scalar in their dtype.
+/// `KoLeoLoss`: normalises `features`, `[B, D]`, and gives minus the mean log distance of each to its nearest neighbour among them. A scalar in
+/// their dtype.
 pub fn koleo_loss(features: &Tensor) -> Tensor {
     from_normalized(&normalize(features, EPS))
 }
 
-/// [`koleo_loss`] of features that are taken for normalised.
+/// [`koleo_loss`] of features that are normalised already.
 pub fn from_normalized(x: &Tensor) -> Tensor {
     let nearest = no_grad(|| without_diagonal(x.mm(&x.transpose(0, 1)), 0).max_dim(1, false).1);
     let distances = Tensor::pairwise_distance(x, &x.index(&[Some(&nearest)]), 2.0, EPS, false);
     -(distances + EPS).log().mean(None::<Kind>)
 }
 
-/// `KoLeoLossDistributed` of `features`, `[B, D]`, on one rank, which is all there are. A scalar, fp32 at least.
+/// `KoLeoLossDistributed` of `features`, `[B, D]`, for a run of one rank. A scalar in fp32 at least.
 ///
 /// # Errors
-/// When the groups do not fit the number of images.
+/// If the groups do not fit the number of images.
 pub fn koleo_loss_alone(options: Distributed, features: &Tensor) -> Result<Tensor, KoLeoError> {
     let x = normalize(features, EPS);
     of_normalized(options, &x, &x, &Alone)
 }
 
-/// The loss of this rank's `x`, `[B, D]`, whose neighbours are looked for in `all`, `[R B, D]`; both on the unit sphere.
+/// The loss of this rank's `x`, `[B, D]`, with neighbours among `all`, `[R B, D]`; both are on the unit sphere.
 fn of_normalized(options: Distributed, x: &Tensor, all: &Tensor, group: &dyn Group) -> Result<Tensor, KoLeoError> {
     let ((local, dim), global) = (x.size2().expect("features are [B, D]"), all.size()[0]);
     let given = options.group_size.unwrap_or(global);
@@ -73,15 +73,15 @@ fn of_normalized(options: Distributed, x: &Tensor, all: &Tensor, group: &dyn Gro
     Ok(-(at_least_float(&distances) + EPS).log().mean(None::<Kind>))
 }
 
-/// `KoLeoLossDistributed`: `weight` times the mean loss of several crops, `[B, D]` each, over all ranks: that mean, detached, and a term whose value
-/// is `weight` times it and whose gradient is right.
+/// `KoLeoLossDistributed` of several crops, `[B, D]` each. Gives the mean loss over crops and ranks, detached, and a term whose value is
+/// `weight` times the mean and whose gradient is right.
 ///
-/// A rank's features are neighbours of other ranks' too, whose losses have gradients for them. libtorch knows of no collective
-/// that can be differentiated from here, so the gradients at the normalised features are computed first, exchanged as the
-/// reference's `all_gather` does going backward, and hung onto the graph by a product with them.
+/// A rank's features are neighbours of other ranks' features too, so other ranks' losses have gradients for them. libtorch offers no
+/// collective that can be differentiated here. Therefore the gradients at the normalised features are computed first, exchanged as the
+/// backward pass of the reference's `all_gather` does, and joined to the graph by a product with the features.
 ///
 /// # Errors
-/// When the groups do not fit the number of images, or a rank is gone.
+/// If the groups do not fit the number of images, or a rank is gone.
 pub fn koleo_loss_over_ranks(
     options: Distributed,
     crops: &[Tensor],
@@ -109,13 +109,13 @@ pub fn koleo_loss_over_ranks(
     Ok((mean.detach(), term))
 }
 
-/// The mean of scalars, summed one after another.
+/// The mean of scalars, added one after another.
 pub fn mean(losses: &[Tensor]) -> Tensor {
     let sum = losses[1..].iter().fold(losses[0].shallow_clone(), |sum, loss| sum + loss);
     sum / losses.len() as i64
 }
 
-/// The gradient at this rank's features: from its own losses, and as a neighbour in every rank's.
+/// The gradient at this rank's features: from its own losses, and from every rank's losses in which they are neighbours.
 fn gradient(own: &Tensor, gathered: &[Tensor], group: &dyn Group) -> Result<Tensor, GroupError> {
     let taken = |leaf: &Tensor| shim::take_grad(leaf).unwrap_or_else(|| leaf.zeros_like().set_requires_grad(false));
     let for_all = Tensor::stack(&gathered.iter().map(taken).collect::<Vec<_>>(), 0);
@@ -124,7 +124,7 @@ fn gradient(own: &Tensor, gathered: &[Tensor], group: &dyn Group) -> Result<Tens
     Ok(taken(own) + Tensor::stack(&mine, 0).sum_dim_intlist(&[0i64][..], false, None::<Kind>))
 }
 
-/// Dot products `[B, G]` with -1 where a row meets itself, which is at column `first` of the first.
+/// Dot products `[B, G]`, with -1 where a feature meets itself: on the diagonal that begins at column `first`.
 fn without_diagonal(dots: Tensor, first: i64) -> Tensor {
     let _ = dots.diagonal(first, 0, 1).fill_(-1.0);
     dots

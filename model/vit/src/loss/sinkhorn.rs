@@ -5,26 +5,25 @@ use tch::{Tensor, no_grad};
 
 use crate::module::at_least_float;
 
-/// The number of rounds, of which the reference's caller never passes another.
+/// The number of rounds. The reference's caller never passes another.
 pub const ITERATIONS: usize = 3;
 
-/// By how many samples, over all ranks, the columns are divided.
+/// The number of samples over all ranks, by which the columns are divided.
 #[derive(Debug)]
 pub enum Samples<'a> {
     /// Every rank has as many as this one: DINO.
     Equal,
-    /// `[1]` int64, this rank's own: iBOT. Summed over the ranks **in place**, as the reference does to its caller's tensor.
+    /// `[1]` int64, the number of this rank: iBOT. The tensor is summed over the ranks **in place**, as the reference does.
     Counted(&'a mut Tensor),
 }
 
-/// Teacher logits `[B, K]` to assignments `[B, K]`, fp32 at least, whose rows sum to one and whose columns, over all ranks,
-/// are as even as `iterations` rounds make them.
+/// Turns teacher logits `[B, K]` into assignments `[B, K]`, fp32 at least. Rows sum to one; columns, over all ranks, are as even as
+/// `iterations` rounds make them.
 ///
-/// The matrix is worked on transposed, as the reference does: libtorch's sums run in the order of memory, so the layout is
-/// part of the bits.
+/// The matrix is transposed, as in the reference: libtorch's sums run in the order of memory, so the layout is part of the bits.
 ///
 /// # Errors
-/// When a rank is gone.
+/// If a rank is gone.
 pub fn sinkhorn_knopp(
     logits: &Tensor,
     temperature: f64,

@@ -1,4 +1,4 @@
-//! What a step is given.
+//! The batch of a step.
 
 use dinov3_data::augment::Crop;
 use dinov3_data::collate;
@@ -9,7 +9,7 @@ use tch::{Kind, Tensor};
 use crate::hook::Hooks;
 use crate::loss::ibot;
 
-/// The crops of a batch and what is masked in them (`dinov3/data/collate.py`).
+/// The crops of a batch and their masks (`dinov3/data/collate.py`).
 #[derive(Debug)]
 pub struct Batch {
     /// `[2 B, 3, H, W]`, all first crops before all second ones.
@@ -48,8 +48,8 @@ impl Batch {
         Self { gram_teacher_crops: crops, ..self }
     }
 
-    /// The batch on another device and with its crops in another dtype. On its way to a GPU it is staged in page-locked memory,
-    /// from which it is copied while the host goes on.
+    /// The batch on another device, with its crops in another dtype. From the host to a GPU it goes through page-locked memory, and is copied
+    /// while the host goes on.
     pub fn to(&self, device: Device, kind: Kind) -> Self {
         let crops = |crops: &Tensor| send(crops, device, kind);
         Self {
@@ -62,7 +62,7 @@ impl Batch {
         }
     }
 
-    /// Shows what a step computes with, `batch:global_crops` and so on, and gives what it is to compute with.
+    /// Shows the tensors of the batch, `batch:global_crops` and so on, and gives the batch of the hook's answers.
     pub fn shown(self, hooks: &mut Hooks) -> Self {
         let mut show = |key, value: Tensor| hooks.operand("batch", key, &value).into_replacement().unwrap_or(value);
         Self {
@@ -75,7 +75,7 @@ impl Batch {
         }
     }
 
-    /// Images, B.
+    /// The number of images, B.
     pub fn images(&self) -> i64 {
         self.global_crops.size()[0] / 2
     }

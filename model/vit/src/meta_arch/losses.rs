@@ -22,7 +22,7 @@ pub enum LossTerm {
 }
 
 impl LossTerm {
-    /// As a tensor: a weight is float64.
+    /// The term as a tensor; a weight is float64.
     pub fn to_tensor(&self) -> Tensor {
         match self {
             LossTerm::Value(value) => value.detach(),
@@ -34,13 +34,13 @@ impl LossTerm {
 /// The loss of a step.
 #[derive(Debug)]
 pub struct Losses {
-    /// What is differentiated.
+    /// The sum that is differentiated.
     pub total: Tensor,
     /// `loss_dict`, in its order.
     pub terms: Vec<(&'static str, LossTerm)>,
 }
 
-/// The targets, and what holds at this iteration.
+/// The targets, and the weights of this iteration.
 #[derive(Debug)]
 pub struct Targets<'a> {
     /// `[2, B, K]`.
@@ -49,15 +49,15 @@ pub struct Targets<'a> {
     pub masked_patch_centered: &'a Tensor,
     /// `dino.local_loss_weight_schedule` at this iteration, or one.
     pub local_weight: f64,
-    /// What the Gram loss compares and its weight.
+    /// The inputs of the Gram loss, and its weight.
     pub gram: Option<(&'a GramConfig, &'a GramOutput, f64)>,
 }
 
-/// Sums the terms as the reference does, in its order, from what the student gives and what it is held against. Each is shown before it is
-/// added: `loss:<term>`, then `loss:total_loss`.
+/// Sums the terms in the reference's order, from the student's outputs and the targets. Shows each term before adding it, `loss:<term>`, and
+/// then `loss:total_loss`.
 ///
 /// # Errors
-/// When the groups of the distributed KoLeo do not fit the batch.
+/// If the groups of the distributed KoLeo do not fit the batch.
 pub fn compute_losses(
     config: &TrainingConfig,
     batch: &Batch,
@@ -106,14 +106,14 @@ pub fn compute_losses(
 struct Terms(Vec<(&'static str, LossTerm)>);
 
 impl Terms {
-    /// A loss, which it gives back to be added.
+    /// Shows a loss, and gives the loss to add.
     fn value(&mut self, name: &'static str, loss: Tensor, hooks: &mut Hooks) -> Tensor {
         let loss = hooks.value(EntryKind::Loss.of(name), loss);
         self.0.push((name, LossTerm::Value(loss.shallow_clone())));
         loss
     }
 
-    /// A weight out of a schedule, which it gives back to be multiplied by. Shown in float64.
+    /// Shows the weight of a schedule in float64, and gives the weight to multiply by.
     fn weight(&mut self, name: &'static str, weight: f64, hooks: &mut Hooks) -> f64 {
         let weight = match hooks.is_on() {
             true => hooks.value(EntryKind::Loss.of(name), Tensor::from(weight)).double_value(&[]),
@@ -124,7 +124,7 @@ impl Terms {
     }
 }
 
-/// The shares of the pairs that are global-global and global-local.
+/// The shares of global-global and global-local pairs.
 fn scales(global_crops: i64, local_crops: i64, ignore_diagonal: bool) -> (f64, f64) {
     let global = global_crops * if ignore_diagonal { global_crops - 1 } else { global_crops };
     let local = global_crops * local_crops;
@@ -132,7 +132,7 @@ fn scales(global_crops: i64, local_crops: i64, ignore_diagonal: bool) -> (f64, f
     (global as f64 / all, local as f64 / all)
 }
 
-/// What the mean KoLeo of the global crops, `[B, D]` each, adds to the loss.
+/// The term of the mean KoLeo of the global crops, `[B, D]` each.
 fn koleo_term(
     config: &TrainingConfig,
     crops: &[Tensor],
@@ -149,7 +149,7 @@ fn koleo_term(
         let (mean, weighted) = koleo_loss_over_ranks(distributed, crops, weight, group)?;
         let shown = hooks.look(EntryKind::Loss.of("koleo_loss"), &mean).into_replacement();
         terms.0.push(("koleo_loss", LossTerm::Value(shown.as_ref().unwrap_or(&mean).shallow_clone())));
-        // Its derivative hangs on `weighted`: what takes the mean's place changes the value alone.
+        // The derivative is that of `weighted`: a hook's answer for the mean changes the value only.
         return Ok(shown.map_or(weighted.shallow_clone(), |mean| mean * weight + (&weighted - weighted.detach())));
     }
     let losses: Result<Vec<Tensor>, _> = crops.iter().map(of_crop).collect();
@@ -165,7 +165,7 @@ fn ibot_loss(batch: &Batch, student: &StudentOutput, targets: &Targets) -> Tenso
     )
 }
 
-/// The Gram loss of masked and of other patches, over the whole batch.
+/// The Gram losses of masked and of unmasked patches, over the whole batch.
 fn gram_statistics(gram: &GramConfig, output: &GramOutput, masks: &Tensor) -> [(&'static str, Tensor); 2] {
     let over = |mask: &Tensor| {
         let chosen = |patches: &Tensor| crate::loss::gram::chosen(patches, mask);

@@ -1,4 +1,4 @@
-//! What the networks give: `get_teacher_output`, `get_student_output`, `get_gram_teacher_output`.
+//! The outputs of the networks: `get_teacher_output`, `get_student_output`, `get_gram_teacher_output`.
 
 use dinov3_config::{GramConfig, TokensUsed};
 use dinov3_names::Kind as EntryKind;
@@ -9,18 +9,18 @@ use crate::hook::Hooks;
 use crate::loss::gram;
 use crate::vit::Crops;
 
-/// What the teacher gives, before centering.
+/// The teacher's outputs, before centering.
 #[derive(Debug)]
 pub struct TeacherOutput {
     /// `[2 B, N, D]`: patch tokens.
     pub patches: Tensor,
     /// `[2 B, K]`: logits of the CLS tokens.
     pub cls_after_head: Tensor,
-    /// `[M, K]`: logits of the patches that are masked for the student.
+    /// `[M, K]`: logits of the patches that are masked in the student's crops.
     pub masked_patch_after_head: Tensor,
 }
 
-/// What the student gives.
+/// The student's outputs.
 #[derive(Debug)]
 pub struct StudentOutput {
     /// `[2 B, D]`: CLS tokens of the global crops.
@@ -35,16 +35,16 @@ pub struct StudentOutput {
     pub masked_patch_after_head: Tensor,
 }
 
-/// What the Gram loss compares.
+/// The inputs of the Gram loss.
 #[derive(Debug)]
 pub struct GramOutput {
-    /// The student's patches: all `[2 B, N, D]`, or those that `gram.tokens_used` chooses, `[M, D]`.
+    /// The student's patches: all, `[2 B, N, D]`, or those that `gram.tokens_used` chooses, `[M, D]`.
     pub student: Tensor,
-    /// The Gram teacher's, likewise.
+    /// The Gram teacher's patches, likewise.
     pub teacher: Tensor,
-    /// All of the student's, for the statistics.
+    /// All patches of the student, for the statistics.
     pub all_student: Tensor,
-    /// All of the Gram teacher's.
+    /// All patches of the Gram teacher, for the statistics.
     pub all_teacher: Tensor,
 }
 
@@ -62,8 +62,8 @@ impl SslMetaArch {
         })
     }
 
-    /// The same as `MultiDistillationMetaArch` computes it: iBOT's head without its last layer on every patch, so that all
-    /// students' ranks can be sent the few features rather than the logits; then the last layer on the masked ones.
+    /// The same as `MultiDistillationMetaArch` computes it: iBOT's head without its last layer on every patch, then the last layer on the masked
+    /// ones. The ranks of all students can then be sent the few features rather than the logits.
     pub fn shared_teacher_output(&self, batch: &Batch, hooks: &mut Hooks) -> TeacherOutput {
         no_grad(|| {
             let network = self.acting_teacher();
@@ -101,7 +101,7 @@ impl SslMetaArch {
         }
     }
 
-    /// `get_gram_teacher_output`, shown as `gram:student_patches` and `gram:teacher_patches`. `None` when a Gram teacher of its own has no crops to see.
+    /// `get_gram_teacher_output`, shown as `gram:student_patches` and `gram:teacher_patches`. `None` if a separate Gram teacher has no crops.
     pub fn gram_output(
         &self,
         config: &GramConfig,

@@ -7,12 +7,12 @@ use super::{Crops, VisionTransformer};
 use crate::hook::Hooks;
 use crate::layers::norm::Norm;
 
-/// Which blocks' outputs to take.
+/// The blocks whose outputs to take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocks {
-    /// The last so many.
+    /// The last blocks, so many.
     Last(usize),
-    /// Those of these indices, given back in the order of the network.
+    /// The blocks of these indices, in the order of the network.
     Indices(Vec<usize>),
 }
 
@@ -20,7 +20,7 @@ impl Blocks {
     /// The indices of the blocks in a network of `depth`.
     ///
     /// # Errors
-    /// When it has no such blocks.
+    /// If the network has no such blocks.
     pub fn check(&self, depth: usize) -> Result<Vec<usize>, NoSuchBlock> {
         match self {
             Blocks::Last(n) if *n <= depth => Ok((depth - n..depth).collect()),
@@ -31,12 +31,12 @@ impl Blocks {
     }
 }
 
-/// What to do with the outputs.
+/// The treatment of the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntermediateOptions {
-    /// Patch tokens as `[B, D, H/P, W/P]`, not `[B, N, D]`.
+    /// Whether patch tokens are `[B, D, H/P, W/P]`, not `[B, N, D]`.
     pub reshape: bool,
-    /// Through the last norm.
+    /// Whether outputs go through the last norm.
     pub norm: bool,
 }
 
@@ -63,7 +63,7 @@ impl VisionTransformer {
     /// The outputs of some blocks for `images`, `[B, 3, H, W]`, in evaluation mode, never masked.
     ///
     /// # Errors
-    /// When `blocks` asks for more blocks than there are, or for one beyond the last.
+    /// If `blocks` asks for more blocks than there are, or for one beyond the last.
     pub fn get_intermediate_layers(
         &self,
         images: &Tensor,
@@ -92,7 +92,7 @@ impl VisionTransformer {
         Ok(layers.enumerate().map(|(i, layer)| self.shown(i, layer, hooks)).collect())
     }
 
-    /// The last norm over all tokens; with untied norms, the CLS and storage tokens have theirs.
+    /// Applies the last norm to all tokens. With untied norms, CLS and storage tokens have their own.
     fn norm_tokens(&self, x: &Tensor, hooks: &mut Hooks) -> Tensor {
         let Some(cls_norm) = &self.cls_norm else {
             return self.norm.forward(x, hooks);

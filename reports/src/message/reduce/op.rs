@@ -15,7 +15,7 @@ pub enum Op {
     Fraction(u32),
     /// PREMUL_SUM at one over the number of ranks.
     World,
-    /// PREMUL_SUM at 2.
+    /// PREMUL_SUM at 2, in reports that do not say [`Op::Factor`] of it.
     Two,
     /// PREMUL_SUM at this factor.
     Factor(Float),

@@ -24,7 +24,7 @@ fn found(premul: PremulSum, change: impl Fn(Op, usize, &mut Outcome)) -> (Found,
         change(op, rank, &mut outcome);
         outcome
     };
-    let outcomes = Op::ALL.map(|op| (0..2).map(|rank| outcome(op, rank)).collect()).into();
+    let outcomes = Op::ALL.iter().map(|op| (0..2).map(|rank| outcome(*op, rank)).collect()).collect();
     let check = found.block(Call::AllReduce, FORMATS[1], vec![World { size: 2, outcomes }]);
     (found, check)
 }
@@ -58,7 +58,7 @@ fn a_factor_of_one_that_is_not_sum_fails() {
 
 #[test]
 fn an_op_that_is_refused_was_asked_for_in_vain() {
-    let (_, check) = found(PremulSum::Emulated, |op, _, it| it.refused = op == Op::Two);
+    let (_, check) = found(PremulSum::Emulated, |op, _, it| it.refused = op == Op::Times(2.0));
     assert_eq!(said(&check), ["PREMUL_SUM(2), world 2, random numbers (5 elements): refused on 2 of 2 ranks"]);
 }
 

@@ -1,4 +1,4 @@
-//! What a run logs: a series of values, smoothed over a window (`SmoothedValue` of `dinov3/logging/helpers.py`).
+//! One meter: a series of values, smoothed over a window (`SmoothedValue` of `dinov3/logging/helpers.py`).
 
 use std::collections::VecDeque;
 
