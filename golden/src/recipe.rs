@@ -195,7 +195,15 @@ mod tests {
     }
 
     fn training(teacher: Value) -> Training {
-        Training { iteration: 3, steps: 2, batches: 4, state: false, updates: 0, activations: false, teacher_config: Some(teacher) }
+        Training {
+            iteration: 3,
+            steps: 2,
+            batches: 4,
+            state: false,
+            updates: 0,
+            activations: false,
+            teacher_config: Some(teacher),
+        }
     }
 
     #[test]
@@ -206,7 +214,8 @@ mod tests {
         candidate.recipe.training = Some(training(json!({"student": {"arch": "vit_large"}, "lr": 1.0})));
         assert_eq!(check_same_recipe(&golden, &candidate), Ok(()), "numbers compare by value");
         let teacher_config = Some(json!({"student": {"arch": "vit_small"}, "lr": 1}));
-        let theirs = Training { iteration: 4, steps: 3, batches: 5, state: true, updates: 6, activations: true, teacher_config };
+        let theirs =
+            Training { iteration: 4, steps: 3, batches: 5, state: true, updates: 6, activations: true, teacher_config };
         candidate.recipe.training = Some(theirs);
         let all = check_same_recipe(&golden, &candidate).unwrap_err().to_string();
         candidate.recipe.training = Some(Training { teacher_config: None, ..training(json!(null)) });

@@ -186,8 +186,8 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
     if record.storage == Storage::Sample {
         return beyond_extremes(&stats(stored), &record.stats).map_or(Ok(()), |problem| Err(wrong(problem)));
     }
-    let limited = entry.name.kind().keep(entry.stage) == Some(Keep::Limited)
-        && !set.manifest().keeps_in_full(entry.stage);
+    let limited =
+        entry.name.kind().keep(entry.stage) == Some(Keep::Limited) && !set.manifest().keeps_in_full(entry.stage);
     if limited && set.manifest().sample_limit.is_some_and(|limit| stored.numel() > limit) {
         return Err(wrong("it has more elements than the sample limit and is stored in full".into()));
     }

@@ -105,30 +105,32 @@ pub fn judge(golden: &GoldenSet, precision: Precision, candidate: &Recording<'_>
     };
     let mut operations: Vec<Judged> = own_errors(golden, precision, candidate)?.into_iter().map(judged).collect();
     let whole = |name: &str| Ok::<_, SuiteError>(candidate.stored(name)?.is_some_and(|stored| stored.is_whole()));
-    if operations.iter().any(|it| it.judgement.is_defect() && it.own.name.starts_with("sinkhorn:"))
-        && !(whole("sinkhorn:dino")? && whole("sinkhorn:ibot")?)
-    {
-        operations.iter_mut().filter(|it| is_behind_the_targets(&it.own.name)).for_each(|it| it.judgement.breaches.clear());
+    let targets = ["dino", "ibot"].map(|loss| Kind::Sinkhorn.name(loss));
+    let is_wrong = |it: &Judged| it.judgement.is_defect() && targets.contains(&it.own.name);
+    if operations.iter().any(is_wrong) && !(whole(&targets[0])? && whole(&targets[1])?) {
+        operations
+            .iter_mut()
+            .filter(|it| is_behind_the_targets(&it.own.name))
+            .for_each(|it| it.judgement.breaches.clear());
     }
     Ok(Forced { operations })
 }
 
+/// The losses that compare with the teacher's assignments.
+const LOSSES_OF_TARGETS: [&str; 3] = ["dino_local_crops_loss", "dino_global_crops_loss", "ibot_loss"];
+
 /// Whether an operation has the teacher's assignments among its inputs. Where these are wrong and only a sample of them is stored, they cannot
 /// take the place of the right ones, and nothing can be said of what is computed from them.
 fn is_behind_the_targets(name: &str) -> bool {
-    let loss = ["loss:dino_local_crops_loss", "loss:dino_global_crops_loss", "loss:ibot_loss"].contains(&name);
-    loss || name.starts_with("gradout:") && name.ends_with("_head.last_layer")
+    let loss = Kind::Loss.path_in(name).is_some_and(|loss| LOSSES_OF_TARGETS.contains(&loss));
+    loss || Kind::Gradout.path_in(name).is_some_and(|output| output.ends_with("_head.last_layer"))
 }
 
 /// The own errors of all operations of a recording, in the order of the golden set's entries.
 ///
 /// # Errors
 /// As [`judge`].
-pub fn own_errors(
-    golden: &GoldenSet,
-    precision: Precision,
-    recording: &Recording<'_>,
-) -> Result<Vec<Own>, SuiteError> {
+pub fn own_errors(golden: &GoldenSet, precision: Precision, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
     let mut found = Vec::new();
     if has_activations(golden, precision) {
         found.extend(pass::run(golden, precision, recording)?);

@@ -205,7 +205,8 @@ fn replay_by_itself(
 ) -> Result<Option<Forced>, SuiteError> {
     let Case { golden, precision, .. } = case;
     // Other weights to begin with explain everything after them.
-    let other_weights = judgement.entries.iter().any(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
+    let other_weights =
+        judgement.entries.iter().any(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
     if sections::all_identical(judgement) || other_weights || !forced::can_replay(golden, *precision) {
         return Ok(None);
     }

@@ -157,14 +157,7 @@ impl Sums {
         }
     }
 
-    fn round(
-        &mut self,
-        steps: Steps,
-        value: f64,
-        truth: f64,
-        unit: f64,
-        directions: impl Iterator<Item = f64>,
-    ) {
+    fn round(&mut self, steps: Steps, value: f64, truth: f64, unit: f64, directions: impl Iterator<Item = f64>) {
         let nearest = steps.nearest(truth);
         let to_the_middle = (steps.at(truth) / 2.0 - (nearest - truth).abs()).abs();
         if to_the_middle > UNDECIDED * unit {

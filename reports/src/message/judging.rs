@@ -122,9 +122,13 @@ impl Say for Judging {
             Self::ByItself { operations, wrong } => format!(
                 "{operations} operations held against their own inputs, {wrong} wrong; the golden set lacks this precision, so nothing else was judged"
             ),
-            Self::MoreDefects { count } => format!("{count} more are wrong by themselves; the JSON report lists them all"),
+            Self::MoreDefects { count } => {
+                format!("{count} more are wrong by themselves; the JSON report lists them all")
+            }
             Self::Propagated { count } => {
-                format!("{count} differ by more than their limit and follow from what came before: each is right for its own inputs")
+                format!(
+                    "{count} differ by more than their limit and follow from what came before: each is right for its own inputs"
+                )
             }
             Self::NotInTheSet { tensor } => format!("{} is not in the golden set", pen.name(tensor)),
             Self::NothingRecorded => "the golden set has no entries at this precision".to_owned(),
@@ -164,9 +168,9 @@ impl Say for Judging {
                 format!("{} 自身计算有误（阶段：{}）", pen.name(tensor), stage.zh(pen))
             }
             Self::Defect(defect) => defect.zh(pen),
-            Self::ByItself { operations, wrong } => format!(
-                "逐算子判定 {operations} 个，其中 {wrong} 个有误；标杆数据集没有该精度，因此未作其他判定"
-            ),
+            Self::ByItself { operations, wrong } => {
+                format!("逐算子判定 {operations} 个，其中 {wrong} 个有误；标杆数据集没有该精度，因此未作其他判定")
+            }
             Self::MoreDefects { count } => format!("另有 {count} 个算子自身计算有误，完整列表见 JSON 报告"),
             Self::Propagated { count } => {
                 format!("{count} 个张量的误差超出阈值，但均由上游误差传播所致：就各自的输入而言计算正确")

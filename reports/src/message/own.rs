@@ -113,7 +113,9 @@ impl Say for Explanation {
             }
             Self::AttentionScale { factor } => format!("attention's logits are multiplied by {:.3}", factor.0),
             Self::SinkhornRounds => "Sinkhorn-Knopp goes two rounds, not three".to_owned(),
-            Self::Accumulation => "partial sums are rounded to fewer bits than float32 has, as by bf16 accumulation".to_owned(),
+            Self::Accumulation => {
+                "partial sums are rounded to fewer bits than float32 has, as by bf16 accumulation".to_owned()
+            }
             Self::Factor { factor } => format!("the output is multiplied by {:.4}", factor.0),
             Self::Bias { steps } => format!("{:+.3} steps are added to the output", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "the moment did not receive the gradient".to_owned(),
@@ -130,7 +132,9 @@ impl Say for Explanation {
     fn zh(&self, _: Pen) -> String {
         match self {
             Self::GeluTanh { exact, tanh } => {
-                format!("此处实际计算的是 GELU 的 tanh 近似：{exact} 个元素不符合精确 GELU，{tanh} 个元素不符合 tanh 近似")
+                format!(
+                    "此处实际计算的是 GELU 的 tanh 近似：{exact} 个元素不符合精确 GELU，{tanh} 个元素不符合 tanh 近似"
+                )
             }
             Self::NormEps { better } => format!("归一化层使用了另一个 epsilon，其拟合误差小 {:.1} 倍", better.0),
             Self::AttentionScale { factor } => format!("注意力 logits 被乘以 {:.3}", factor.0),

@@ -74,7 +74,8 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
 fn factor(judged: &Judged) -> Option<Explanation> {
     let factor = judged.own.error.factor;
     let beyond = judged.judgement.breaches.iter().any(|it| it.measure == Measure::Factor);
-    (beyond && certainty(factor) > CERTAIN && factor.explains(judged.own.error.count) > HALF).then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
+    (beyond && certainty(factor) > CERTAIN && factor.explains(judged.own.error.count) > HALF)
+        .then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
 }
 
 fn bias(judged: &Judged) -> Option<Explanation> {

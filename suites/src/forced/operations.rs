@@ -13,7 +13,9 @@ pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operatio
     match name.kind() {
         Kind::Output => Some(of_module(name, config)),
         Kind::Loss if name.path() == "koleo_loss" => Some(Operation::Neighbours),
-        Kind::Gradout if name.port().is_some_and(|port| port.ends_with("x_norm_clstoken")) => Some(Operation::Neighbours),
+        Kind::Gradout if name.port().is_some_and(|port| port.ends_with("x_norm_clstoken")) => {
+            Some(Operation::Neighbours)
+        }
         Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
         Kind::Gradout => Some(of_gradient(name)),
         Kind::Sinkhorn | Kind::Gram | Kind::Grad => Some(Operation::Several),

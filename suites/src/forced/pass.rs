@@ -22,7 +22,8 @@ use crate::{layers, training};
 pub(super) fn run(golden: &GoldenSet, precision: Precision, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
     let config = config(golden)?;
     let mistaken = once(golden, &config, recording, Mode::Mistaken)?.mistaken;
-    Ok(once(golden, &config, recording, Mode::Truth(&mistaken))?.found).inspect(|_| debug_assert_eq!(recording.precision(), precision))
+    Ok(once(golden, &config, recording, Mode::Truth(&mistaken))?.found)
+        .inspect(|_| debug_assert_eq!(recording.precision(), precision))
 }
 
 fn once<'a>(
@@ -38,7 +39,7 @@ fn once<'a>(
         free_run: false,
         notes: Notes::default(),
     };
-    let gradients = recording.names().any(|name| name.starts_with("gradout:"));
+    let gradients = recording.names().any(|name| Kind::Gradout.path_in(name).is_some());
     let mut pass = Pass {
         config,
         recording,
@@ -146,13 +147,7 @@ impl Pass<'_> {
         })
     }
 
-    fn measure(
-        &mut self,
-        name: &EntryName,
-        value: &Tensor,
-        stored: &Stored<'_>,
-        mistaken: &HashMap<String, Vec<f64>>,
-    ) {
+    fn measure(&mut self, name: &EntryName, value: &Tensor, stored: &Stored<'_>, mistaken: &HashMap<String, Vec<f64>>) {
         let Some(operation) = operation(name, self.config) else { return };
         let truth = every(values(value), stored.stride);
         let mistake = Alternative::at(name).zip(mistaken.get(name.as_str()));

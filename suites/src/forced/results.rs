@@ -33,7 +33,8 @@ pub fn findings(forced: &Forced, judgement: &SetJudgement) -> Vec<Finding> {
     for judged in forced.defects() {
         let defect = defect(judged);
         let alike = |(first, known): &&mut (&Judged, OwnDefect)| {
-            role(&first.own.name) == role(&judged.own.name) && known.explanation.is_some() == defect.explanation.is_some()
+            role(&first.own.name) == role(&judged.own.name)
+                && known.explanation.is_some() == defect.explanation.is_some()
         };
         match groups.iter_mut().find(alike) {
             Some((_, known)) => known.more += 1,

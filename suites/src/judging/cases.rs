@@ -21,10 +21,19 @@ pub(super) struct Case {
 
 /// Whose tensors a case judges.
 pub(super) enum Subject {
-    Trainer { device: Device, plant: Option<Plant> },
-    Candidate { set: Rc<GoldenSet>, recorded: Fingerprint },
+    Trainer {
+        device: Device,
+        plant: Option<Plant>,
+    },
+    Candidate {
+        set: Rc<GoldenSet>,
+        recorded: Fingerprint,
+    },
     /// A candidate at a precision that the golden set lacks: its operations are held against their own inputs, and nothing else.
-    ByItself { set: Rc<GoldenSet>, recorded: Fingerprint },
+    ByItself {
+        set: Rc<GoldenSet>,
+        recorded: Fingerprint,
+    },
 }
 
 impl Case {

@@ -51,7 +51,11 @@ impl<'a> JudgingHook<'a> {
     fn judge(&mut self, name: &str, value: &Tensor) -> Result<(), SuiteError> {
         let kept = with_view(value, |view| {
             let identical = self.judge.observe(name, view)?.identical;
-            Ok::<_, SuiteError>(if identical { None } else { kept(self.golden, self.precision, &self.entries, name, view) })
+            Ok::<_, SuiteError>(if identical {
+                None
+            } else {
+                kept(self.golden, self.precision, &self.entries, name, view)
+            })
         })?;
         self.kept.extend(kept.map(|kept| (name.to_owned(), kept)));
         self.done += 1;
