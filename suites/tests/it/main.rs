@@ -4,7 +4,6 @@ mod candidates;
 mod data;
 mod fixture;
 mod forced;
-mod forced;
 mod identity;
 mod plants;
 mod sentences;
