@@ -1,6 +1,6 @@
 //! `run`: suites, their events to the terminal and the report, the gate to the exit code.
 
-mod launch;
+pub mod launch;
 mod request;
 
 use std::fs::{self, File};
