@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 16] = [
+const USES: [(&str, &[&str]); 17] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -19,6 +19,7 @@ const USES: [(&str, &[&str]); 16] = [
     ("dinov3-ranks", &["ground", "torch", "tch"]),
     ("dinov3-vit", &["ground", "names", "config", "data", "ranks", "torch", "tch"]),
     ("dinov3-train", &["ground", "names", "config", "data", "ranks", "torch", "vit", "tch"]),
+    ("dinov3-program", &["ground", "config", "data", "ranks", "torch", "vit", "train", "tch"]),
     ("dinov3-plugins", &["ground", "torch", "tch"]),
     ("dinov3-golden", &["ground", "names"]),
     ("dinov3-reports", &["ground"]),
@@ -31,7 +32,7 @@ const USES: [(&str, &[&str]); 16] = [
         "dinov3-fixtures",
         &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],
     ),
-    ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "golden", "reports", "suites"]),
+    ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
     ("dinov3-ci", &["ground"]),
 ];
 

@@ -6,6 +6,7 @@ mod golden;
 mod report;
 mod run;
 mod suites;
+pub mod train;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::failure::{EnvironmentFailure, Result};
 pub fn run(command: Command) -> Result<i32> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Train(args) => train::train(args),
         Command::Report(args) => report::report(args),
         Command::Golden(command) => golden::golden(command),
         Command::Data(command) => data::data(command),

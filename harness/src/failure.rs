@@ -8,6 +8,8 @@ use dinov3_suites::SuiteError;
 use dinov3_suites::reduce_op::RanksError;
 use thiserror::Error as ThisError;
 
+use crate::commands;
+
 /// What a command gives, or an error that knows what to do about it.
 pub type Result<T, E = AnyError> = std::result::Result<T, E>;
 
@@ -44,6 +46,9 @@ pub fn no_json(error: serde_json::Error) -> AnyError {
 
 /// Which exit code the error means.
 pub fn exit_code(error: &AnyError) -> i32 {
+    if let Some(error) = error.downcast_ref() {
+        return commands::train::exit_code(error);
+    }
     let of_a_suite = error.downcast_ref().and_then(|it| if let SuiteError::Group(it) = it { Some(it) } else { None });
     let of_a_group = error.downcast_ref().or(of_a_suite).map(|it: &GroupError| &it.failure);
     match of_a_group {

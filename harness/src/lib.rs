@@ -25,7 +25,12 @@ use failure::Result;
 pub unsafe fn main() -> i32 {
     let result = match Cli::try_parse() {
         Ok(cli) => {
-            if matches!(&cli.command, Command::Run(args) if !args.no_pins) {
+            let pinned = match &cli.command {
+                Command::Run(args) => !args.no_pins,
+                Command::Train(args) => !args.no_pins,
+                _ => false,
+            };
+            if pinned {
                 // SAFETY: the caller promises it; parsing arguments starts no thread and does not call libtorch.
                 unsafe { dinov3_torch::runtime::pin(&dinov3_torch::runtime::AVX2) };
             }

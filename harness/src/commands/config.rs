@@ -90,7 +90,7 @@ fn scaling(scaled: Option<Scaled>, config: &Value) -> String {
 }
 
 /// Prints warnings and then notes, a line each.
-fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
+pub fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
     let mut text = String::new();
     for unknown in &merged.unknown {
         let meant = unknown.nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?"));

@@ -1,6 +1,6 @@
 //! `run`: runs suites, hands their events to the terminal and the report, and turns the gate into the exit code.
 
-mod launch;
+pub mod launch;
 mod request;
 
 use std::fs::{self, File};

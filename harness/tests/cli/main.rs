@@ -12,5 +12,6 @@ mod regression;
 mod report;
 mod run;
 mod support;
+mod train;
 #[cfg(target_os = "linux")]
 mod waiting;

@@ -137,7 +137,8 @@ pub struct SslConfig {
 pub struct Checkpoints {
     /// `student.resume_from_teacher_chkpt`.
     pub student: Option<String>,
-    /// `distillation.checkpoint_path`, unless it is `ignore`.
+    /// `distillation.checkpoint_path`, unless it is `ignore`: the frozen teacher is drawn then. An empty name is refused where
+    /// distillation is enabled.
     pub frozen_teacher: Option<String>,
     /// `gram.ckpt`.
     pub gram: Option<String>,
@@ -199,6 +200,7 @@ impl SslConfig {
     pub fn from_merged(config: &serde_json::Value) -> Result<Self, ConfigError> {
         let raw = RawConfig::deserialize(config)?;
         refusals::refuse(config)?;
+        refusals::unnamed_teacher(config)?;
         let student = raw.student.resolve()?;
         Ok(Self {
             dino_head: raw.dino.resolve(student.size.embed_dim),

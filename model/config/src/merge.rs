@@ -54,6 +54,14 @@ pub fn merged(file: Option<&Path>, overrides: &[String]) -> Result<Merged, Merge
     merged_layers(layers, overrides)
 }
 
+/// The same for a YAML text, which has the name `name` in messages.
+///
+/// # Errors
+/// As [`merged`].
+pub fn merged_text(name: &str, text: &str, overrides: &[String]) -> Result<Merged, MergeError> {
+    merged_layers(vec![Layer::of(name.to_owned(), yaml::parse(name, text)?)?], overrides)
+}
+
 /// Merges a distillation's teacher config: defaults, then the file `distillation.full_cfg_path` of the student's merged
 /// config. A relative path is relative to the current folder, as in the reference.
 ///

@@ -57,6 +57,18 @@ pub(super) fn refuse(config: &Value) -> Result<(), ConfigError> {
     }
 }
 
+/// Refuses distillation from no file. The reference takes an empty path for the current folder, reads it as a distributed
+/// checkpoint, and crashes; only `ignore` has it draw the teacher.
+pub(super) fn unnamed_teacher(config: &Value) -> Result<(), ConfigError> {
+    let enabled = at(config, "distillation.enabled").is_some_and(|it| *it == true);
+    let named = at(config, "distillation.checkpoint_path").and_then(Value::as_str).is_some_and(|path| !path.is_empty());
+    if enabled && !named {
+        let reason = "it is empty; name the frozen teacher's checkpoint, or give `ignore` to draw its weights";
+        return Err(unsupported("distillation.checkpoint_path", reason));
+    }
+    Ok(())
+}
+
 /// Checks the reference's assertions about the shares of masked patches.
 fn ibot_masking(config: &Value) -> Result<(), ConfigError> {
     let number = |key| at(config, key).and_then(Value::as_f64);

@@ -18,8 +18,7 @@ mod scalar;
 
 use std::path::Path;
 
-pub(super) use emit::python_float;
-pub use emit::to_yaml;
+pub use emit::{python_float, to_yaml};
 pub use error::{Place, YamlError, YamlProblem};
 
 use serde_json::Value;

@@ -8,9 +8,10 @@ use dinov3_ranks::{Group, GroupError};
 
 use crate::state::{State, StateError, Stateful, Taking};
 
-pub use smoothed::{Figures, SmoothedValue};
+pub use smoothed::{Figures, Of, SmoothedValue};
 
 const NAMES: &str = "meters";
+const OF_NUMPY: &str = "meters_of_numpy";
 
 /// Meters by name, in the order in which they were first heard of.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +25,13 @@ impl Meters {
 
     /// One more value of the meter `name`.
     pub fn update(&mut self, name: &str, value: f64) {
+        self.update_of(Of::Python, name, value);
+    }
+
+    /// One more value, of this kind from the first on, of the meter `name`.
+    pub fn update_of(&mut self, of: Of, name: &str, value: f64) {
         let at = self.0.iter().position(|(it, _)| it == name).unwrap_or_else(|| {
-            self.0.push((name.to_owned(), SmoothedValue::new()));
+            self.0.push((name.to_owned(), SmoothedValue::new_of(of)));
             self.0.len() - 1
         });
         self.0[at].1.update(value);
@@ -49,16 +55,20 @@ impl Meters {
 impl Stateful for Meters {
     fn save(&self, state: &mut State) {
         state.put(NAMES, self.0.iter().map(|(name, _)| name).collect::<Vec<_>>());
+        let of_numpy = self.0.iter().filter(|(_, meter)| meter.of() == Of::NumPy);
+        state.put(OF_NUMPY, of_numpy.map(|(name, _)| name).collect::<Vec<_>>());
         for (name, meter) in &self.0 {
             state.put_same(tensor_of(name), &Tensor::from_slice(&meter.to_values()));
         }
     }
 
     fn fit<'a>(&'a mut self, state: &State) -> Result<Taking<'a>, StateError> {
+        let of_numpy: Vec<String> = state.get(OF_NUMPY)?;
         let meter = |name: String| {
+            let of = if of_numpy.contains(&name) { Of::NumPy } else { Of::Python };
             let tensor = tensor_of(&name);
             let values = Vec::<f64>::try_from(state.tensor(&tensor, Kind::Double)?).ok();
-            let meter = values.as_deref().and_then(SmoothedValue::from_values);
+            let meter = values.as_deref().and_then(|values| SmoothedValue::from_values(of, values));
             let reason = || "it is no total, count and window of at most 20 values".to_owned();
             meter.map(|meter| (name, meter)).ok_or_else(|| StateError::Value { key: tensor, reason: reason() })
         };

@@ -11,6 +11,7 @@ use dinov3_vit::meta_arch::Batch;
 use thiserror::Error;
 
 use crate::meters::Meters;
+use crate::metrics::Of;
 use crate::phases::{Phase, Phases};
 use crate::schedule::Settings;
 use crate::state::{State, StateError, Stateful, Taking};
@@ -34,6 +35,15 @@ pub trait Loader: Stateful {
 
 /// Decides when a state is saved, and where.
 pub trait Checkpoints {
+    /// Iteration `it` was taken: what is written beside checkpoints, before them.
+    ///
+    /// # Errors
+    /// When the run had better end.
+    fn stepped(&mut self, it: usize, log: &StepLog, trainer: &Trainer) -> Result<(), PartError> {
+        let _ = (it, log, trainer);
+        Ok(())
+    }
+
     /// Whether the state after iteration `it` is saved.
     fn is_due(&mut self, it: usize) -> bool;
 
@@ -44,9 +54,27 @@ pub trait Checkpoints {
     fn save(&mut self, it: usize, state: State) -> Result<(), PartError>;
 }
 
-/// Is told of every step.
+/// Is told of every step: that it begins, that it was taken, and, after its checkpoint, how long all of it took.
 pub trait Log {
-    /// A step was taken.
+    /// Iteration `it` begins; its batch is there.
+    ///
+    /// # Errors
+    /// When the run had better end.
+    fn begin(&mut self, it: usize) -> Result<(), PartError> {
+        let _ = it;
+        Ok(())
+    }
+
+    /// The step of iteration `it` was taken, or given up: the log of one with too many NaNs in a row comes here as well.
+    ///
+    /// # Errors
+    /// When the run had better end.
+    fn stepped(&mut self, it: usize, log: &StepLog) -> Result<(), PartError> {
+        let _ = (it, log);
+        Ok(())
+    }
+
+    /// An iteration is over.
     ///
     /// # Errors
     /// When the run had better end.
@@ -78,7 +106,7 @@ pub struct Done<'a> {
     pub meters: &'a Meters,
     /// How long the loop waited for the batch.
     pub waited: Duration,
-    /// How long the iteration took, with that wait.
+    /// How long the iteration took, with that wait, and with what was written.
     pub took: Duration,
 }
 
@@ -162,20 +190,32 @@ impl<L: Loader, C: Checkpoints, G: Log, K: Clock, S: Stop> Run<L, C, G, K, S> {
         let batch = phases.during(Phase::Data, || self.loader.next_batch()).map_err(RunError::Loader)?;
         let Some(batch) = batch else { return Ok(false) };
         let waited = self.clock.now().saturating_sub(begun);
-        let log = self.trainer.step_in_phases(&batch, it, hooks, phases)?;
+        self.log.begin(it).map_err(RunError::Log)?;
+        let log = match self.trainer.step_in_phases(&batch, it, hooks, phases) {
+            Ok(log) => log,
+            Err(error) => {
+                if let TrainError::TooManyNans { log, .. } = &error {
+                    self.log.stepped(it, log).map_err(RunError::Log)?;
+                }
+                return Err(error.into());
+            }
+        };
+        self.log.stepped(it, &log).map_err(RunError::Log)?;
         let settings = self.trainer.settings_at(it);
         self.meter(&settings, &log);
         self.it += 1;
-        let took = self.clock.now().saturating_sub(begun);
-        let done = Done { it, settings: &settings, log: &log, meters: &self.meters, waited, took };
-        self.log.step(&done).map_err(RunError::Log)?;
+        let failed = |source| RunError::Save { it, source };
+        self.checkpoints.stepped(it, &log, &self.trainer).map_err(failed)?;
         if self.checkpoints.is_due(it) {
             let saved = phases.during(Phase::Save, || {
                 let state = self.state();
                 self.checkpoints.save(it, state)
             });
-            saved.map_err(|source| RunError::Save { it, source })?;
+            saved.map_err(failed)?;
         }
+        let took = self.clock.now().saturating_sub(begun);
+        let done = Done { it, settings: &settings, log: &log, meters: &self.meters, waited, took };
+        self.log.step(&done).map_err(RunError::Log)?;
         Ok(true)
     }
 
@@ -183,7 +223,7 @@ impl<L: Loader, C: Checkpoints, G: Log, K: Clock, S: Stop> Run<L, C, G, K, S> {
     fn meter(&mut self, settings: &Settings, log: &StepLog) {
         let Settings { lr, weight_decay, momentum, last_layer_lr, .. } = *settings;
         for (name, value) in [("lr", lr), ("wd", weight_decay), ("mom", momentum), ("last_layer_lr", last_layer_lr)] {
-            self.meters.update(name, value);
+            self.meters.update_of(Of::NumPy, name, value);
         }
         log.metrics.iter().for_each(|(name, value)| self.meters.update(name, f64::from(*value)));
     }

@@ -37,6 +37,8 @@ pub enum ShardError {
 pub struct Sharding {
     /// The ranks, each of which has batches of its own.
     pub group: Arc<dyn Group>,
+    /// The number of ranks of the whole run, which the learning rate is scaled by. With several students, each has a group of its own.
+    pub world: usize,
     /// Whether parameters go as soon as forward has left their unit, to be gathered once more for backward: a rank then never has more
     /// than two units of the student as a whole. Costs one more gather a step, and changes no bit.
     pub reshard_after_forward: bool,
@@ -47,6 +49,6 @@ pub struct Sharding {
 impl Sharding {
     /// The reference's strategy over these ranks.
     pub fn over(group: Arc<dyn Group>) -> Self {
-        Self { group, reshard_after_forward: false, gradient_op: ReduceOp::PremulSum(1.0) }
+        Self { world: group.size(), group, reshard_after_forward: false, gradient_op: ReduceOp::PremulSum(1.0) }
     }
 }

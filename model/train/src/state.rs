@@ -148,6 +148,21 @@ impl State {
         Ok(digests)
     }
 
+    /// Whether a tensor whose name `counts` has an element here that is not a number.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn has_nan(&self, counts: impl Fn(&str) -> bool) -> Result<bool, StateError> {
+        for (name, stored) in self.tensors.iter().filter(|(name, _)| counts(name)) {
+            for piece in &stored.pieces {
+                if piece.read(name, 0, piece.rows)?.isnan().any().int64_value(&[]) != 0 {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Leaves out the tensors and values whose name `drops`.
     pub fn remove(&mut self, mut drops: impl FnMut(&str) -> bool) {
         self.tensors.retain(|name, _| !drops(name));

@@ -30,8 +30,8 @@ use dinov3_vit::meta_arch::{
 use tch::{Kind, Tensor};
 use thiserror::Error;
 
-use crate::optim::AdamW;
 use crate::optim::clip::{ClipError, clip_grad_norm_};
+use crate::optim::{AdamW, Multipliers};
 use crate::phases::{Phase, Phases};
 use crate::schedule::{Curve, ScheduleError, Schedules, Settings, linear_warmup_cosine_decay};
 use crate::shard::{ShardError, Sharding};
@@ -80,6 +80,8 @@ pub enum TrainError {
         count: u32,
         /// Whose loss.
         ranks: Vec<usize>,
+        /// What the step would have logged.
+        log: Box<StepLog>,
     },
 }
 
@@ -103,6 +105,14 @@ impl From<ShardError> for TrainError {
 pub struct StepLog {
     /// `total_loss`, then the reference's `metrics_dict` in its order: means over all ranks, in fp32.
     pub metrics: Vec<(String, f32)>,
+    /// The ranks whose loss is not a number.
+    pub nan_ranks: Vec<usize>,
+    /// So many steps in a row, with this one, had such a loss.
+    pub nans_in_a_row: u32,
+    /// Whether the Gram teacher took the average's weights before the step (`gram.it_load_ema_teacher`).
+    pub gram_loaded: bool,
+    /// Whether it took them after the step (`gram.update_frequency`).
+    pub gram_updated: bool,
 }
 
 /// A trainer of one rank.
@@ -112,6 +122,8 @@ pub struct Trainer {
     kind: Kind,
     device: Device,
     group: Arc<dyn Group>,
+    /// All ranks of the run.
+    world: usize,
     /// What computes. The weights are in `weights`.
     arch: SslMetaArch,
     weights: Weights,
@@ -164,11 +176,14 @@ impl Trainer {
             return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
         }
         let training = &config.training;
-        let global_batch = (training.batch_size_per_gpu * sharding.group.size() as i64) as f64;
+        let global_batch = (training.batch_size_per_gpu * sharding.world as i64) as f64;
         let loss_weight = |name, decay: Option<Decay>| {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
         };
-        let (arch, weights) = Weights::new(config, kind, device, sharding)?;
+        let (mut arch, weights) = Weights::new(config, kind, device, sharding)?;
+        if parts.casts_tables {
+            arch.cast_tables_to_activations();
+        }
         let blocks = config.student.size.depth;
         let slots = weights.student.names().iter().zip(weights.student.rows()).map(|(name, parameter)| {
             let (submodule, key) = submodule_of(name);
@@ -185,6 +200,7 @@ impl Trainer {
             kind,
             device,
             group: Arc::clone(&sharding.group),
+            world: sharding.world,
             arch,
             weights,
             gram_updates: 0,
@@ -196,6 +212,13 @@ impl Trainer {
     /// there do they have values between steps; see [`Trainer::student`].
     pub fn arch(&self) -> &SslMetaArch {
         &self.arch
+    }
+
+    /// The student's parameters in the reference's order, with their shapes and with what multiplies learning rate and weight decay.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, Vec<i64>, Multipliers)> {
+        let student = &self.weights.student;
+        let named = student.names().iter().zip(self.optimizer.slots()).enumerate();
+        named.map(|(i, (name, slot))| (name.as_str(), student.shape(i), slot.multipliers))
     }
 
     /// The ranks that train together.
@@ -247,12 +270,13 @@ impl Trainer {
         let mut grads = phases.during(Phase::Reduce, || self.weights.student.gradients())?;
         self.show_gradients(&mut grads, hooks)?;
         let norms = phases.during(Phase::Clip, || self.clip(&grads, hooks))?;
-        let log = phases.during(Phase::Metrics, || self.log(&batch, &losses, &norms))?;
+        let mut log = phases.during(Phase::Metrics, || self.log(&batch, &losses, &norms))?;
         phases.during(Phase::Optimizer, || self.optimizer.step(&grads, &settings))?;
         self.show_optimizer(hooks)?;
         phases.during(Phase::Average, || self.update_ema(settings.momentum, hooks))?;
         let gram_updated = phases.during(Phase::Gram, || self.update_gram_if_due(it));
         self.show_teachers(gram_loaded || gram_updated, hooks)?;
+        (log.gram_loaded, log.gram_updated) = (gram_loaded, gram_updated);
         Ok(log)
     }
 

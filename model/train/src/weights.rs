@@ -1,5 +1,7 @@
 //! Weights on disk: safetensors under the names of the reference's `state_dict`.
 
+mod pth;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
@@ -84,6 +86,14 @@ pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), Weights
     let bytes = safetensors::serialize(named, None);
     let bytes = bytes.map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
     write_file(path, |out| out.write_all(&bytes)).map_err(io)
+}
+
+/// Writes `tensors` as `torch.save({key: OrderedDict(tensors)}, path)` does, whole or not at all.
+///
+/// # Errors
+/// When the file cannot be written, or a tensor is of no floating-point dtype.
+pub fn save_pth(path: &Path, key: &str, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
+    pth::write(path, key, tensors).map_err(|source| WeightsError::Io { path: path.to_owned(), source })
 }
 
 /// A tensor whose bytes are copied when they are written, one tensor after another.

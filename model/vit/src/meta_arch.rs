@@ -157,6 +157,13 @@ impl SslMetaArch {
         }
     }
 
+    /// See [`VisionTransformer::cast_tables_to_activations`], for all networks.
+    pub fn cast_tables_to_activations(&mut self) {
+        let networks = [&mut self.student, &mut self.teacher].into_iter().chain(&mut self.distilled);
+        let backbones = networks.map(|network| &mut network.backbone).chain(&mut self.gram_teacher);
+        backbones.for_each(VisionTransformer::cast_tables_to_activations);
+    }
+
     /// The network that the student learns from.
     pub fn acting_teacher(&self) -> &Network {
         self.distilled.as_ref().unwrap_or(&self.teacher)

@@ -68,6 +68,7 @@ pub struct VisionTransformer {
     mask_token: Tensor,
     patch_embed: PatchEmbed,
     rope_embed: RopePositionEmbedding,
+    casts_tables: bool,
     blocks: Vec<Block>,
     norm: Norm,
     cls_norm: Option<Norm>,
@@ -92,6 +93,7 @@ impl VisionTransformer {
                 dim / config.size.num_heads,
                 config.rope.clone(),
             ),
+            casts_tables: false,
             blocks: (0..config.size.depth)
                 .map(|i| Block::new(format!("{name}.blocks.{i}"), block_config(config)))
                 .collect(),
@@ -161,6 +163,8 @@ impl VisionTransformer {
             tables = self.rope_tables(&grids, tables, training);
             let shown = self.shown_tables(&tables, hooks);
             let given = shown.as_ref().unwrap_or(&tables);
+            let cast = self.cast_tables(given, &xs);
+            let given = cast.as_ref().unwrap_or(given);
             xs = block.forward_list(&xs, &given.iter().collect::<Vec<_>>(), training, hooks);
         }
         let normed = |(i, x)| self.norm_features(x, training && i == 1, hooks);
@@ -217,6 +221,17 @@ impl VisionTransformer {
         grids.iter().map(|(h, w)| self.rope_embed.forward(kind(self.config.rope.dtype), *h, *w, training)).collect()
     }
 
+    /// Has each block cast the tables to its activations' dtype, as FSDP2 casts all floating-point inputs of a block that it shards. In
+    /// fp32, queries and keys are then not rounded to the tables' dtype; in bf16 nothing changes. Plain modules do not cast.
+    pub fn cast_tables_to_activations(&mut self) {
+        self.casts_tables = true;
+    }
+
+    /// The tables in the dtype of the tokens, where they are to be cast.
+    fn cast_tables(&self, tables: &[SinCos], xs: &[Tensor]) -> Option<Vec<SinCos>> {
+        self.casts_tables.then(|| tables.iter().zip(xs).map(|(table, x)| table.to_kind(x.kind())).collect())
+    }
+
     /// The tables that one block is to rotate by, where somebody listens: what is put in their place is not kept for the next block.
     fn shown_tables(&self, tables: &[SinCos], hooks: &mut Hooks) -> Option<Vec<SinCos>> {
         hooks.is_on().then(|| tables.iter().map(|table| table.shown(&self.rope_embed.name, hooks)).collect())
@@ -266,6 +281,7 @@ impl Module for VisionTransformer {
             mask_token: own("mask_token", &self.mask_token),
             patch_embed: self.patch_embed.map_tensors(f),
             rope_embed: self.rope_embed.map_tensors(f),
+            casts_tables: self.casts_tables,
             blocks: self.blocks.map_tensors(f),
             norm: self.norm.map_tensors(f),
             cls_norm: self.cls_norm.map_tensors(f),

@@ -75,7 +75,7 @@ fn line(text: &mut String, value: &Value) {
 }
 
 /// A float as Python's `repr` writes it: `0.001`, `1e-05`, `1e+16`.
-pub(in super::super) fn python_float(value: f64) -> String {
+pub fn python_float(value: f64) -> String {
     // Rust's shortest form has the same digits and turns to an exponent at the same sizes.
     let text = format!("{value:?}");
     match text.split_once('e') {

@@ -65,15 +65,17 @@ impl Folder {
         Ok(self.iterations()?.last().map(|it| self.of(*it)))
     }
 
-    /// Removes the checkpoints that do not stay, and what killed saves have left. One rank calls it, while no checkpoint is written.
+    /// Removes the checkpoints that do not stay, whose iterations it gives, and what killed saves have left. One rank calls it, while no
+    /// checkpoint is written.
     ///
     /// # Errors
     /// When one cannot be removed. Under its name a checkpoint is whole all the same.
-    pub fn tidy(&self) -> Result<(), CheckpointError> {
-        for it in surplus(&self.iterations()?, self.keep) {
+    pub fn tidy(&self) -> Result<BTreeSet<u64>, CheckpointError> {
+        let surplus = surplus(&self.iterations()?, self.keep);
+        for it in &surplus {
             // Half of a checkpoint must not have its name.
             let aside = self.path.join(format!(".{it}{REMOVED}"));
-            fs::rename(self.of(it), &aside).map_err(CheckpointError::io(&aside))?;
+            fs::rename(self.of(*it), &aside).map_err(CheckpointError::io(&aside))?;
         }
         let ours = |path: &&PathBuf| {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -83,7 +85,7 @@ impl Folder {
         for path in self.entries()?.iter().filter(ours) {
             fs::remove_dir_all(path).map_err(CheckpointError::io(path))?;
         }
-        Ok(())
+        Ok(surplus)
     }
 
     /// The folders in it.

@@ -8,9 +8,20 @@ use dinov3_ranks::{Group, GroupError};
 
 const WINDOW: usize = 20;
 
+/// The dtype of the median of a window: torch makes float32 of Python's floats, and float64 of NumPy's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Of {
+    /// Python's floats: all that a step computes.
+    #[default]
+    Python,
+    /// NumPy's float64: the schedules.
+    NumPy,
+}
+
 /// The last twenty values, and the sum of all.
 #[derive(Clone, Debug, Default)]
 pub struct SmoothedValue {
+    of: Of,
     window: VecDeque<f64>,
     total: f64,
     count: u64,
@@ -19,7 +30,7 @@ pub struct SmoothedValue {
 /// The figures of a series. NaN where there is no value yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Of the window, in float32; the lower one of two in the middle. This is what a log shows.
+    /// Of the window, in float32, or in float64 for NumPy's values; the lower one of two in the middle. This is what a log shows.
     pub median: f64,
     /// Of the window, in float32.
     pub avg: f64,
@@ -47,6 +58,16 @@ impl SmoothedValue {
         Self::default()
     }
 
+    /// Nothing yet, of such values.
+    pub fn new_of(of: Of) -> Self {
+        Self { of, ..Self::default() }
+    }
+
+    /// What its values are.
+    pub fn of(&self) -> Of {
+        self.of
+    }
+
     /// One more value.
     pub fn update(&mut self, value: f64) {
         if self.window.len() == WINDOW {
@@ -63,11 +84,11 @@ impl SmoothedValue {
     }
 
     /// The meter that remembers these; `None` if they are not what a meter gives.
-    pub(crate) fn from_values(values: &[f64]) -> Option<Self> {
+    pub(crate) fn from_values(of: Of, values: &[f64]) -> Option<Self> {
         let [total, count, window @ ..] = values else { return None };
         let whole = *count >= window.len() as f64 && count.fract() == 0.0;
         let window = window.iter().copied().collect();
-        let meter = Self { window, total: *total, count: *count as u64 };
+        let meter = Self { of, window, total: *total, count: *count as u64 };
         (meter.window.len() <= WINDOW && whole).then_some(meter)
     }
 
@@ -89,10 +110,12 @@ impl SmoothedValue {
             let nan = f64::NAN;
             return Figures { median: nan, avg: nan, global_avg: nan, max: nan, value: nan, total: self.total };
         }
-        let window: Vec<f32> = self.window.iter().map(|value| *value as f32).collect();
-        let window = Tensor::from_slice(&window);
+        let doubles: Vec<f64> = self.window.iter().copied().collect();
+        let doubles = Tensor::from_slice(&doubles);
+        let window = doubles.to_kind(Kind::Float);
+        let of_median = if self.of == Of::NumPy { &doubles } else { &window };
         Figures {
-            median: window.median().double_value(&[]),
+            median: of_median.median().double_value(&[]),
             avg: window.mean(None::<Kind>).double_value(&[]),
             global_avg: self.total / self.count as f64,
             max: self.window.iter().copied().fold(f64::NEG_INFINITY, f64::max),
@@ -106,6 +129,17 @@ impl SmoothedValue {
 mod tests {
     use super::*;
     use dinov3_ranks::Alone;
+
+    /// `torch.tensor([numpy.float64(4e-05)]).median()` is 4e-05, and of a Python float it is 3.9999998989515007e-05.
+    #[test]
+    fn a_median_of_numpy_s_values_is_in_float64() {
+        let median = |of| {
+            let mut series = SmoothedValue::new_of(of);
+            [3e-5, 5e-5, 4e-5].into_iter().for_each(|value| series.update(value));
+            series.figures().median
+        };
+        assert_eq!([median(Of::Python), median(Of::NumPy)], [3.999_999_898_951_500_7e-5, 4e-5]);
+    }
 
     #[test]
     fn the_window_forgets_and_the_total_does_not() {

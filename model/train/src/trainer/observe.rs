@@ -37,11 +37,10 @@ impl Trainer {
     ) -> Result<StepLog, TrainError> {
         let totals = self.group.all_gather(&losses.total.detach())?;
         let total = Tensor::stack(&totals, 0).mean(None::<Kind>);
-        self.count_nans(&totals)?;
         let images = batch.images() as f64;
         let sizes: &[(&str, f64)] = match self.config.training.multi_distillation {
             true => &[("batch_size", images)],
-            false => &[("local_batch_size", images), ("global_batch_size", images * self.group.size() as f64)],
+            false => &[("local_batch_size", images), ("global_batch_size", images * self.world as f64)],
         };
         let sizes = sizes.iter().map(|(name, size)| ((*name).to_owned(), Tensor::from(*size)));
         let terms = losses.terms.iter().map(|(name, term)| ((*name).to_owned(), term.to_tensor()));
@@ -51,17 +50,21 @@ impl Trainer {
         let means = self.group.mean(&Tensor::stack(&values, 0))?;
         let means = Vec::<f32>::try_from(means).expect("metrics are a vector of fp32");
         let first = ("total_loss".to_owned(), total.double_value(&[]) as f32);
-        Ok(StepLog { metrics: std::iter::once(first).chain(names.into_iter().zip(means)).collect() })
+        let metrics = std::iter::once(first).chain(names.into_iter().zip(means)).collect();
+        self.count_nans(&totals, metrics)
     }
 
-    fn count_nans(&mut self, totals: &[Tensor]) -> Result<(), TrainError> {
+    /// The log of a step whose loss is one of `totals` on each rank.
+    fn count_nans(&mut self, totals: &[Tensor], metrics: Vec<(String, f32)>) -> Result<StepLog, TrainError> {
         let is_nan = |loss: &Tensor| loss.double_value(&[]).is_nan();
         let ranks: Vec<usize> = (0..totals.len()).filter(|rank| is_nan(&totals[*rank])).collect();
         self.nans = if ranks.is_empty() { 0 } else { self.nans + 1 };
-        if self.nans > NANS_ALLOWED && !self.config.training.multi_distillation {
-            return Err(TrainError::TooManyNans { count: self.nans, ranks });
+        let count = self.nans;
+        let log = StepLog { metrics, nan_ranks: ranks, nans_in_a_row: count, gram_loaded: false, gram_updated: false };
+        if count > NANS_ALLOWED && !self.config.training.multi_distillation {
+            return Err(TrainError::TooManyNans { count, ranks: log.nan_ranks.clone(), log: Box::new(log) });
         }
-        Ok(())
+        Ok(log)
     }
 
     /// `grad:<parameter>`.

@@ -7,11 +7,22 @@ use crate::optim::groups::{Rule, multipliers};
 pub struct Parts {
     /// What gives each parameter the multipliers of its learning rate and weight decay.
     pub multipliers: Rule,
+    /// Whether each block casts RoPE's tables to the dtype of its activations: FSDP2 casts all floating-point inputs of a block. The
+    /// reference's program thus rotates queries and keys in fp32 in an fp32 run; its plain modules, which golden sets record in
+    /// fp32, rotate them in bf16. No difference in bf16.
+    pub casts_tables: bool,
 }
 
-/// The reference's.
+impl Parts {
+    /// Those of the reference's training program.
+    pub fn of_program() -> Self {
+        Self { casts_tables: true, ..Self::default() }
+    }
+}
+
+/// Those of the reference's plain modules.
 impl Default for Parts {
     fn default() -> Self {
-        Self { multipliers }
+        Self { multipliers, casts_tables: false }
     }
 }

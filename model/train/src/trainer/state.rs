@@ -146,6 +146,11 @@ impl Trainer {
         self.gram_updates = self.gram_update_rule().map_or(0, |updates| updates.before(it));
     }
 
+    /// How often the Gram teacher took the average's weights (`gram.rep_update`).
+    pub fn gram_updates(&self) -> usize {
+        self.gram_updates
+    }
+
     fn fit_parts<'a>(&'a mut self, parts: &[Part], state: &State) -> Result<Taking<'a>, StateError> {
         let wants = |part| parts.contains(&part);
         // First, since ranks talk about it.

@@ -6,7 +6,7 @@ use dinov3_config::SslConfig;
 use dinov3_torch::device::{Device, HOST, host};
 use dinov3_torch::shim::ShimError;
 use dinov3_vit::meta_arch::{Network, SslMetaArch};
-use dinov3_vit::module::copy_buffers;
+use dinov3_vit::module::{Module, Role, copy_buffers};
 use tch::{Kind, Tensor, no_grad};
 
 use super::{SUBMODULES, TrainError, Trainer, submodule_of};
@@ -82,7 +82,8 @@ impl Weights {
 
 impl Trainer {
     /// `init_weights`, from torch's global stream, which is drawn from on the host: the student, whose values its average gets, then a frozen
-    /// teacher (`distillation.checkpoint_path: ignore`). Every rank draws all of it, and has one block at a time whole.
+    /// teacher where the config names no checkpoint of it (`distillation.checkpoint_path: ignore`): one that is read takes nothing from the
+    /// stream. Every rank draws all of it, and has one block at a time whole.
     pub fn init_weights(&mut self) {
         // Drawn in fp32, whatever the arithmetic.
         let mut student = SslMetaArch::new_student(&self.config);
@@ -90,6 +91,9 @@ impl Trainer {
         copy_buffers(&self.arch.student, &student);
         copy_buffers(&self.arch.teacher, &student);
         self.weights.teacher.copy_from(&self.weights.student);
+        if self.config.checkpoints.frozen_teacher.is_some() {
+            return;
+        }
         if let (Some(mut network), Some(weights), Some(mine)) =
             (SslMetaArch::new_distilled(&self.config), &self.weights.distilled, &self.arch.distilled)
         {
@@ -154,6 +158,23 @@ impl Trainer {
     /// When a rank is gone.
     pub fn teacher(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
         wholes(&self.weights.teacher, self.weights.teacher.rows())
+    }
+}
+
+impl Trainer {
+    /// The `state_dict` of the moving average: parameters, whole, and buffers, in the reference's order, under names within the network
+    /// (`backbone.cls_token`). Every rank calls it.
+    ///
+    /// # Errors
+    /// When a rank is gone.
+    pub fn teacher_state_dict(&self) -> Result<Vec<(String, Tensor)>, TrainError> {
+        let mut parameters = self.teacher()?.into_iter();
+        let all = self.arch.teacher.state_dict().into_iter().filter_map(|(name, role, tensor)| match role {
+            Role::Parameter => parameters.next(),
+            Role::Buffer => Some((name, tensor)),
+        });
+        let within = |name: String| name.split_once('.').map_or(name.clone(), |(_, within)| within.to_owned());
+        Ok(all.map(|(name, tensor)| (within(name), tensor)).collect())
     }
 }
 

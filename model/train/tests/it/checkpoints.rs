@@ -112,10 +112,43 @@ fn a_checkpoint_of_another_network_is_refused() {
 fn distillation_without_its_teacher_is_refused() {
     let mut config = fixture::merged_config();
     config["distillation"]["enabled"] = json!(true);
+    config["distillation"]["checkpoint_path"] = json!("ignore");
     let config = SslConfig::from_merged(&config).unwrap();
     let error = Trainer::new(&config, Kind::Float, Device::Cpu, Arc::new(Alone)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "`distillation.enabled` cannot be used here: the frozen teacher's config, `distillation.full_cfg_path`, has not been read"
     );
+}
+
+/// A distillation from `checkpoint`.
+fn distilled(checkpoint: &str) -> Trainer {
+    let mut config = fixture::merged_config();
+    config["distillation"]["enabled"] = json!(true);
+    config["distillation"]["checkpoint_path"] = json!(checkpoint);
+    let ssl = SslConfig::from_merged(&config).unwrap().with_teacher(&fixture::merged_config()).unwrap();
+    Trainer::new(&ssl, Kind::Float, Device::Cpu, Arc::new(Alone)).unwrap()
+}
+
+/// Only `ignore` has the frozen teacher drawn: a file leaves the stream where the student's weights end. Drawn all the same, it was where
+/// the teacher's end, and everything that comes after differed.
+#[test]
+fn a_frozen_teacher_that_is_read_takes_nothing_from_the_stream() {
+    let _stream = stream();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, teacher) = saved_teacher(folder.path());
+    let after = |mut trainer: Trainer| {
+        runtime::manual_seed(0);
+        trainer.init_weights();
+        (runtime::rng_state(), trainer)
+    };
+    let (without, _) = after(trainer(&fixture::merged_config()));
+    let (read, mut of_file) = after(distilled(path.to_str().unwrap()));
+    let (drawn, _) = after(distilled("ignore"));
+    assert!(read == without && drawn != without);
+    of_file.load_checkpoints().unwrap();
+    let frozen = of_file.arch().distilled.as_ref().unwrap();
+    for ((name, _, mine), (_, _, theirs)) in frozen.state_dict().into_iter().zip(teacher.state_dict()) {
+        assert_eq!(mine, theirs, "{name}");
+    }
 }

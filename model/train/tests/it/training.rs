@@ -165,5 +165,5 @@ fn too_many_nans_end_the_run() {
         trainer.step(&batch, it, &mut Hooks::none()).unwrap();
     }
     let error = trainer.step(&batch, 62, &mut Hooks::none()).unwrap_err();
-    assert!(matches!(&error, TrainError::TooManyNans { count: 3, ranks } if ranks == &[0]), "{error}");
+    assert!(matches!(&error, TrainError::TooManyNans { count: 3, ranks, .. } if ranks == &[0]), "{error}");
 }

@@ -26,6 +26,11 @@ impl SinCos {
         Self { sin: self.sin.shallow_clone(), cos: self.cos.shallow_clone() }
     }
 
+    /// The tables in another dtype.
+    pub fn to_kind(&self, kind: Kind) -> Self {
+        Self { sin: self.sin.to_kind(kind), cos: self.cos.to_kind(kind) }
+    }
+
     /// Shows the tables under the module's name, and gives those to rotate by.
     pub fn shown(&self, name: &str, hooks: &mut Hooks) -> Self {
         let Self { sin, cos } = self.shallow_clone();

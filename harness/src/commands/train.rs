@@ -1,0 +1,137 @@
+//! `train`: the reference's training program.
+
+use std::thread;
+
+use dinov3_program::{Aside, Asked, Fault, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source};
+use dinov3_ranks::{Env, launch};
+use dinov3_reports::exit;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{config, run};
+use crate::cli::{NeverRead, ResumeArg, TrainArgs};
+use crate::device;
+use crate::failure::{Result, refusal};
+
+/// Trains; gives the exit code.
+pub fn train(args: TrainArgs) -> Result<i32> {
+    if let Some(count) = args.nproc {
+        return run::launch::launch(count);
+    }
+    let asked = asked(args)?;
+    let plan = Plan::of(asked.clone(), launch_size()?)?;
+    if !launch::is_a_rank() || Env::from_torchrun()?.rank == 0 {
+        config::remark(&plan.merged, &plan.remarks())?;
+    }
+    let links = Links::open(asked.device)?;
+    match plan.train(&links, screen()) {
+        Ok(Outcome::Done | Outcome::Stopped { .. }) => Ok(exit::PASS),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The exit code of a training that ended early.
+pub fn exit_code(error: &ProgramError) -> i32 {
+    match error.fault() {
+        Fault::Input => exit::USAGE,
+        Fault::Training => exit::CHECK_FAILED,
+        Fault::Peer => exit::PEER,
+        Fault::Environment => exit::ENVIRONMENT,
+    }
+}
+
+/// The number of ranks of which this process is one.
+fn launch_size() -> Result<usize> {
+    Ok(if launch::is_a_rank() { Env::from_torchrun()?.world_size } else { 1 })
+}
+
+fn asked(args: TrainArgs) -> Result<Asked> {
+    if let Some(option) = never_read(&args.never_read) {
+        let hint =
+            "leave it out; `dinov3-harness run` judges, and the teacher of each export can be evaluated elsewhere";
+        return Err(refusal(format!("`{option}` does nothing in the reference's program, or crashes it"), hint));
+    }
+    if args.multi_distillation {
+        let hint = "train one student: MODEL.META_ARCHITECTURE=SSLMetaArch, with distillation.enabled=true";
+        return Err(refusal(
+            "`--multi-distillation` is not there yet: students on ranks of their own cannot be trained",
+            hint,
+        ));
+    }
+    if let Some(word) = args.overrides.iter().find(|word| word.starts_with('-')) {
+        let what =
+            format!("`{word}` comes after the first KEY=VALUE, where the reference takes every word for an override");
+        return Err(refusal(what, "give options before the overrides"));
+    }
+    let source = match (args.config_file, args.recipe) {
+        (Some(path), _) => Source::File(path),
+        (None, Some(name)) => Source::Recipe(Recipe::named(&name)?),
+        (None, None) => {
+            return Err(refusal("there is nothing to train", "give --config-file FILE or --recipe NAME"));
+        }
+    };
+    let local = if launch::is_a_rank() { Env::from_torchrun()?.local_rank } else { 0 };
+    let threads = args.loader_threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    Ok(Asked {
+        source,
+        overrides: args.overrides,
+        output_dir: args.output_dir,
+        seed: args.seed,
+        resume: match (args.no_resume, args.resume_as) {
+            (true, _) => Resume::Not,
+            (false, ResumeArg::Exact) => Resume::Exactly,
+            (false, ResumeArg::Reference) => Resume::AsReference,
+        },
+        steps: args.steps,
+        device: device::parse(&args.device, local)?,
+        threads,
+        broken_limit: args.broken_limit,
+    })
+}
+
+/// The first option given that does nothing in the reference.
+fn never_read(options: &NeverRead) -> Option<&'static str> {
+    let given = [
+        ("--eval-only", options.eval_only),
+        ("--eval", options.eval.is_some()),
+        ("--eval_pretrained_weights", options.eval_pretrained_weights.is_some()),
+        ("--benchmark-codebase", options.benchmark_codebase),
+        ("--test-ibot", options.test_ibot),
+        ("--profiling", options.profiling),
+        ("--dump-fsdp-weights", options.dump_fsdp_weights),
+        ("--record_ref_losses", options.record_ref_losses),
+        ("--ref_losses_path", options.ref_losses_path.is_some()),
+    ];
+    given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+}
+
+/// A line on standard error, which is hidden where that is no terminal.
+struct Line(ProgressBar);
+
+impl Live for Line {
+    fn show(&mut self, line: &str) {
+        self.0.set_message(line.to_owned());
+        self.0.tick();
+    }
+}
+
+/// Ends with its bar.
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+struct Beside(ProgressBar);
+
+impl Aside for Beside {
+    fn aside(&self, print: &mut dyn FnMut()) {
+        self.0.suspend(print);
+    }
+}
+
+fn screen() -> Screen {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let bar = bar.with_style(style);
+    Screen { live: Some(Box::new(Line(bar.clone()))), aside: Some(Box::new(Beside(bar))) }
+}

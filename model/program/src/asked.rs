@@ -1,0 +1,181 @@
+//! What a training is asked to do, checked before anything is written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dinov3_config::merge::{Merged, apply_scaling_rules, merged_teacher};
+use dinov3_config::{Dtype, SslConfig};
+use dinov3_data::config::{DataConfig, Ranks};
+use dinov3_data::dataset::{Dataset, DatasetSpec};
+use dinov3_data::imagenet::{ImageNet, Length};
+use dinov3_torch::device::Device;
+use serde_json::Value;
+
+use crate::banner::at;
+use crate::{ProgramError, Source};
+
+/// What a run does with the checkpoints in its output folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resume {
+    /// Goes on from the last one as if nothing had come between.
+    Exactly,
+    /// Goes on from the last one as the reference does: weights and moments alone.
+    AsReference,
+    /// Begins anew; a folder that has checkpoints is refused.
+    Not,
+}
+
+/// What a training is asked to do.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Its config.
+    pub source: Source,
+    /// `KEY=VALUE`, the later on top.
+    pub overrides: Vec<String>,
+    /// The folder of everything that it writes.
+    pub output_dir: String,
+    /// The seed of the process's random streams (`train.seed` is that of the samplers).
+    pub seed: u32,
+    /// What to do with checkpoints.
+    pub resume: Resume,
+    /// Iterations to take now; all that are left if none is given.
+    pub steps: Option<usize>,
+    /// Where to compute.
+    pub device: Device,
+    /// Threads that make batches.
+    pub threads: usize,
+    /// How many images may be unusable.
+    pub broken_limit: usize,
+}
+
+/// A training that can be begun, as far as can be told.
+pub struct Plan {
+    /// What was asked for.
+    pub asked: Asked,
+    /// The merged config, as it is written down.
+    pub merged: Merged,
+    /// The same with its learning rate scaled.
+    pub scaled: Value,
+    /// Its `optim.lr` before and after that.
+    pub lr: Option<(f64, f64)>,
+    pub(crate) config: SslConfig,
+    pub(crate) data: DataConfig,
+    pub(crate) dataset: Arc<ImageNet>,
+    pub(crate) output: PathBuf,
+    pub(crate) ranks: Ranks,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").field("asked", &self.asked).finish_non_exhaustive()
+    }
+}
+
+impl Plan {
+    /// The plan of one of `world` ranks. Nothing is written yet, and everything is refused that can be found out.
+    ///
+    /// # Errors
+    /// When the config cannot be merged or honoured, or the dataset not be opened.
+    pub fn of(asked: Asked, world: usize) -> Result<Self, ProgramError> {
+        let output = real_path(Path::new(&asked.output_dir)).map_err(ProgramError::io(Path::new(&asked.output_dir)))?;
+        let mut overrides = asked.overrides.clone();
+        overrides.push(format!("train.output_dir={}", output.display()));
+        let merged = asked.source.merged(&overrides)?;
+        if let Some(key) = merged.missing.first() {
+            return Err(ProgramError::refused(format!("`{key}` is `???`"), format!("give it a value: {key}=VALUE")));
+        }
+        let mut scaled = merged.config.clone();
+        let lr = apply_scaling_rules(&mut scaled, world)?.map(|it| (it.from, it.to));
+        refuse(&merged.config)?;
+        let mut config = SslConfig::from_merged(&merged.config)?;
+        if config.training.multi_distillation {
+            let what = "`MODEL.META_ARCHITECTURE: MultiDistillationMetaArch` cannot be trained by this program yet";
+            return Err(ProgramError::refused(what, "train one student: MODEL.META_ARCHITECTURE=SSLMetaArch"));
+        }
+        if config.distillation_enabled {
+            config = config.with_teacher(&merged_teacher(&merged.config)?.config)?;
+        }
+        let ranks = Ranks { world, subgroup: world };
+        let data = DataConfig::from_merged(&merged.config, ranks)?;
+        let dataset = Arc::new(ImageNet::open(&DatasetSpec::parse(&data.dataset)?, Length::Any)?);
+        Ok(Self { asked, merged, scaled, lr, config, data, dataset, output, ranks })
+    }
+
+    /// What a person should know of it: a sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<String> = self.config.without_effect.iter().map(ToString::to_string).collect();
+        if let Some(official) = self.dataset.official_len_if_other() {
+            let (split, images) = (self.dataset.split(), self.dataset.len());
+            remarks
+                .push(format!("{split} has {images} images, not the {official} of ImageNet; the reference refuses it"));
+        }
+        if at(&self.merged.config, "train.compile") == &Value::Bool(true) {
+            let why = "nothing is compiled, which rounds some bf16 chains more often";
+            remarks.push(format!("`train.compile: true` has no effect here: {why}"));
+        }
+        let (all, period) = (self.config.training.iterations(), self.period("checkpointing.period"));
+        let left = if period == 0 { all } else { all % period };
+        if left > 0 {
+            remarks.push(format!("the last {left} iterations have no checkpoint, as in the reference"));
+        }
+        if at(&self.merged.config, "checkpointing.max_to_keep") == &Value::from(0) {
+            remarks.push("`checkpointing.max_to_keep: 0` keeps all checkpoints, as in the reference".to_owned());
+        }
+        remarks
+    }
+
+    pub(crate) fn period(&self, key: &str) -> usize {
+        at(&self.merged.config, key).as_u64().unwrap_or(0) as usize
+    }
+
+    /// The dtype that computes.
+    pub(crate) fn kind(&self) -> tch::Kind {
+        match self.config.training.param_dtype {
+            Dtype::BFloat16 => tch::Kind::BFloat16,
+            _ => tch::Kind::Float,
+        }
+    }
+}
+
+/// Numbers of the program itself that it cannot do with.
+fn refuse(config: &Value) -> Result<(), ProgramError> {
+    let whole = |key: &str| at(config, key).as_u64();
+    if whole("checkpointing.period").is_none_or(|period| period == 0) {
+        let what = format!("`checkpointing.period` cannot be {}", at(config, "checkpointing.period"));
+        return Err(ProgramError::refused(what, "give the iterations between two checkpoints"));
+    }
+    if at(config, "evaluation.eval_period_iterations").as_i64().is_none() {
+        let what = format!(
+            "`evaluation.eval_period_iterations` cannot be {}",
+            at(config, "evaluation.eval_period_iterations")
+        );
+        return Err(ProgramError::refused(what, "give the iterations between two exports of the teacher; 0 is never"));
+    }
+    if at(config, "train.sharded_eval_checkpoint") == &Value::Bool(true) {
+        let what = "`train.sharded_eval_checkpoint: true` cannot be honoured: distributed checkpoints are not written";
+        return Err(ProgramError::refused(what, "train.sharded_eval_checkpoint=false exports one file"));
+    }
+    for key in ["train.checkpointing", "train.checkpointing_full", "train.cudagraphs"] {
+        if at(config, key) == &Value::Bool(true) {
+            let what = format!("`{key}: true` cannot be honoured; it saves memory or time, and changes no number");
+            return Err(ProgramError::refused(what, format!("{key}=false")));
+        }
+    }
+    Ok(())
+}
+
+/// `os.path.realpath`: absolute, and without links as far as it exists.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut missing = Vec::new();
+    for above in absolute.ancestors() {
+        if above.exists() {
+            let mut real = above.canonicalize()?;
+            real.extend(missing.iter().rev());
+            return Ok(real);
+        }
+        missing.extend(above.file_name());
+    }
+    Ok(absolute)
+}

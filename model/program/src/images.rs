@@ -1,0 +1,54 @@
+//! The loader of a run, which goes on exactly only with the crops and masks that it began with.
+
+use dinov3_train::run::{Images, Loader, PartError};
+use dinov3_train::state::Taking;
+use dinov3_train::{State, StateError, Stateful};
+use dinov3_vit::meta_arch::Batch;
+use serde_json::Value;
+
+use crate::banner::at;
+use crate::python::repr;
+
+const DATA: &str = "data";
+
+/// The sections and keys that decide what a batch holds. The dataset may have moved meanwhile.
+const KEYS: [&str; 5] = ["crops", "ibot", "train.seed", "train.num_workers", "train.cache_dataset"];
+
+/// Batches of images, and what decides them.
+#[derive(Debug)]
+pub struct Data {
+    images: Images,
+    /// The values of [`KEYS`].
+    decided_by: Vec<String>,
+}
+
+impl Data {
+    /// The images of a run of this config.
+    pub fn new(images: Images, config: &Value) -> Self {
+        Self { images, decided_by: KEYS.map(|key| repr(at(config, key))).into() }
+    }
+}
+
+impl Loader for Data {
+    fn next_batch(&mut self) -> Result<Option<Batch>, PartError> {
+        self.images.next_batch()
+    }
+}
+
+impl Stateful for Data {
+    fn save(&self, state: &mut State) {
+        state.put(DATA, &self.decided_by);
+        self.images.save(state);
+    }
+
+    fn fit<'a>(&'a mut self, state: &State) -> Result<Taking<'a>, StateError> {
+        let saved: Vec<String> = state.get(DATA)?;
+        let pairs = KEYS.iter().zip(saved.iter().zip(&self.decided_by)).filter(|(_, (saved, here))| saved != here);
+        let differences: Vec<String> =
+            pairs.map(|(key, (saved, here))| format!("`{key}` was {saved}, is {here}")).collect();
+        if !differences.is_empty() {
+            return Err(StateError::Config { differences });
+        }
+        self.images.fit(state)
+    }
+}

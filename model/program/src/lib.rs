@@ -1,0 +1,28 @@
+//! The training program: what `dinov3/train/train.py` of `facebookresearch/dinov3` does at commit `cb054165` around its steps.
+//!
+//! A [`Plan`] is what was asked for, checked; [`Plan::train`] writes `config.yaml`, `logs/log.txt`, `training_metrics.json`, checkpoints and
+//! exports of the teacher, and takes the steps of the trainer's loop ([`dinov3_train::run`]). No tensor crosses this interface.
+
+mod asked;
+mod banner;
+mod error;
+mod export;
+mod images;
+mod journal;
+mod links;
+mod program;
+mod progress;
+mod python;
+mod ratios;
+mod recipe;
+mod saving;
+mod stop;
+mod table;
+
+pub use asked::{Asked, Plan, Resume};
+pub use error::{Fault, ProgramError};
+pub use journal::Aside;
+pub use links::Links;
+pub use program::{Outcome, Screen};
+pub use progress::Live;
+pub use recipe::{RECIPES, Recipe, Source};

@@ -1,0 +1,58 @@
+//! The ranks of a training, connected once for each of those who talk at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dinov3_ranks::{
+    Alone, Backend, Collective, Env, Failure, Group, GroupError, GroupOptions, Options, ProcessGroup, launch,
+};
+use dinov3_torch::device::Device;
+
+use crate::ProgramError;
+
+/// For how long a collective waits for the others, which are at the same step.
+const STEP: Duration = Duration::from_secs(30 * 60);
+
+/// The ranks of a training, connected once for each of those who talk at the same time.
+#[derive(Clone, Debug)]
+pub struct Links {
+    /// What trainers exchange, on the device that they compute on.
+    pub(crate) trains: Arc<dyn Group>,
+    /// What the writers of checkpoints exchange, on the host.
+    pub(crate) saves: Arc<dyn Group>,
+    /// What the loops tell each other, on the host.
+    pub(crate) talks: Arc<dyn Group>,
+}
+
+impl Links {
+    /// The ranks of torchrun's environment, whose trainers compute on `device`; alone where this process was not started as a rank.
+    ///
+    /// # Errors
+    /// When the environment contradicts itself, another rank does not come, or nothing exchanges tensors of that device.
+    pub fn open(device: Device) -> Result<Self, ProgramError> {
+        if !launch::is_a_rank() {
+            let alone = || Arc::new(Alone) as Arc<dyn Group>;
+            return Ok(Self { trains: alone(), saves: alone(), talks: alone() });
+        }
+        let env = Env::from_torchrun()?;
+        let all = ProcessGroup::join(&env, Options::new(env.patience, STEP))?;
+        let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
+        let (name, index) = match device {
+            Device::Cuda(index) => ("nccl", index),
+            _ => ("gloo", 0),
+        };
+        let backend = Backend::named(name, index).map_err(refused)?;
+        let split = |options| {
+            let message = "this rank is none of its own run".to_owned();
+            all.new_group_with(all.members(), options)?.ok_or_else(|| refused(Failure::Mismatch { message }))
+        };
+        let saves = split(all.options())?;
+        let trains = split(GroupOptions::over(backend, STEP))?;
+        Ok(Self { trains: Arc::new(trains), saves: Arc::new(saves), talks: Arc::new(all) })
+    }
+
+    /// The number of ranks.
+    pub fn world(&self) -> usize {
+        self.talks.size()
+    }
+}

@@ -1,0 +1,323 @@
+//! A training from its set-up to its end, in the order of `main` and `do_train` of the reference's `dinov3/train/train.py`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use dinov3_config::yaml::to_yaml;
+use dinov3_data::loader::{Start, Unusable};
+use dinov3_ground::atomic::write_file;
+use dinov3_torch::runtime;
+use dinov3_train::checkpoint::{self, Folder, Keep};
+use dinov3_train::meters::Meters;
+use dinov3_train::phases::Phases;
+use dinov3_train::run::{Checkpoints, Ended, Images, Run, Wall};
+use dinov3_train::shard::Sharding;
+use dinov3_train::{Part, Parts, TrainError, Trainer};
+use serde_json::Value;
+
+use crate::banner::{Banner, at};
+use crate::images::Data;
+use crate::journal::{Aside, Journal, Level, OURS};
+use crate::progress::{Live, METRICS, Progress};
+use crate::python;
+use crate::ratios::Ratios;
+use crate::saving::{Export, Saving};
+use crate::stop::Stopping;
+use crate::table::Table;
+use crate::{Links, Plan, ProgramError, Resume};
+
+/// Batches that are made ahead.
+const PREFETCH: usize = 2;
+
+/// What a state has of a trainer that the reference saves too.
+const OF_REFERENCE: [Part; 7] = [
+    Part::Student,
+    Part::Average,
+    Part::FirstMoment,
+    Part::SecondMoment,
+    Part::Steps,
+    Part::GramTeacher,
+    Part::Buffers,
+];
+
+/// What is shown while a training goes on.
+#[derive(Default)]
+pub struct Screen {
+    /// Shown a line that changes.
+    pub live: Option<Box<dyn Live>>,
+    /// Steps aside for the lines of the log.
+    pub aside: Option<Box<dyn Aside>>,
+}
+
+/// How a training ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All its iterations are done.
+    Done,
+    /// It was stopped, and its state saved here.
+    Stopped {
+        /// The next iteration.
+        it: usize,
+        /// The checkpoint, if anything was to be saved.
+        checkpoint: Option<PathBuf>,
+    },
+}
+
+type Training = Run<Data, Saving, Progress, Wall, Stopping>;
+
+impl Plan {
+    /// Trains. Every rank calls it.
+    ///
+    /// # Errors
+    /// See [`ProgramError`]. What was saved is still there.
+    pub fn train(self, links: &Links, screen: Screen) -> Result<Outcome, ProgramError> {
+        let journal = self.set_up(links)?;
+        journal.beside(screen.aside);
+        let outcome = self.run(links, &journal, screen.live);
+        if let Err(error) = &outcome {
+            let failed = format!("the training ends: {error}");
+            match error {
+                ProgramError::Train(TrainError::TooManyNans { .. }) => {
+                    let message = "Too many consecutive nans detected in loss, aborting...";
+                    journal.say(Level::Error, ("train.py", 526), message);
+                }
+                _ => journal.say(Level::Error, OURS, &failed),
+            }
+        }
+        journal.beside(None);
+        outcome
+    }
+
+    /// Folder, log, seeds, and the config as text.
+    fn set_up(&self, links: &Links) -> Result<Arc<Journal>, ProgramError> {
+        let (output, rank) = (&self.output, links.talks.rank());
+        fs::create_dir_all(output).map_err(ProgramError::io(output))?;
+        let folder = self.folder();
+        if self.asked.resume == Resume::Not && folder.latest()?.is_some() {
+            let what = format!("--no-resume, and {} has checkpoints", output.join("ckpt").display());
+            return Err(ProgramError::refused(what, "name another --output-dir, or remove them"));
+        }
+        let journal = Arc::new(Journal::open(output, "dinov3", rank).map_err(ProgramError::io(output))?);
+        journal.info(("torch_distributed_wrapper.py", 255), &self.environment(links));
+        runtime::manual_seed(u64::from(self.asked.seed) + rank as u64);
+        let version = format!("dinov3-harness {}: the program of the reference at cb054165", env!("CARGO_PKG_VERSION"));
+        journal.info(OURS, &version);
+        journal.info(("config.py", 100), &self.arguments());
+        let yaml = to_yaml(&self.merged.config);
+        journal.info(("config.py", 58), &yaml);
+        if rank == 0 {
+            let path = output.join("config.yaml");
+            write_file(&path, |out| out.write_all(yaml.as_bytes())).map_err(ProgramError::io(&path))?;
+        }
+        if let Some((old, new)) = self.lr {
+            let (rule, line) = match at(&self.scaled, "optim.scaling_rule").as_str() {
+                Some("linear_wrt_256") => ("linear", 49),
+                _ => ("sqrt", 53),
+            };
+            let [old, new] = [old, new].map(python::float);
+            journal.info(("config.py", line), &format!("{rule} scaling learning rate; old: {old}, new: {new}"));
+        }
+        journal.info(("train.py", 598), &python::str(&self.scaled));
+        let nans = Journal::open(&output.join("nan_logs"), "nan_logger", rank).map_err(ProgramError::io(output))?;
+        nans.say(Level::Debug, ("__init__.py", 132), &self.environment(links));
+        Ok(journal)
+    }
+
+    fn environment(&self, links: &Links) -> String {
+        let (rank, world) = (links.talks.rank(), links.talks.size());
+        let text = |name: &str, other: &str| std::env::var(name).unwrap_or_else(|_| other.to_owned());
+        let how = if world == 1 { "manual" } else { "TorchElastic" };
+        let address = format!("{}:{}", text("MASTER_ADDR", "127.0.0.1"), text("MASTER_PORT", "0"));
+        format!("PyTorch distributed environment: {how} job using {address} (rank={rank}, world size={world})")
+    }
+
+    /// The arguments as the reference prints its own, all of them.
+    fn arguments(&self) -> String {
+        let asked = &self.asked;
+        let opts = python::repr(&Value::from(asked.overrides.clone()));
+        let no_resume = python::repr(&Value::from(asked.resume == Resume::Not));
+        let all = [
+            ("benchmark_codebase", "False"),
+            ("config_file", &asked.source.name()),
+            ("dump_fsdp_weights", "False"),
+            ("eval", ""),
+            ("eval_only", "False"),
+            ("eval_pretrained_weights", ""),
+            ("multi_distillation", "False"),
+            ("no_resume", &no_resume),
+            ("opts", &opts),
+            ("output_dir", &asked.output_dir),
+            ("profiling", "False"),
+            ("record_ref_losses", "False"),
+            ("ref_losses_path", ""),
+            ("seed", &asked.seed.to_string()),
+            ("test_ibot", "False"),
+        ];
+        all.map(|(name, value)| format!("{name}: {value}")).join("\n")
+    }
+
+    fn folder(&self) -> Folder {
+        let last = at(&self.merged.config, "checkpointing.max_to_keep").as_u64().map(|last| last as usize);
+        let keep = Keep { last, every: at(&self.merged.config, "checkpointing.keep_every").as_u64().unwrap_or(0) };
+        Folder::new(self.output.join("ckpt"), self.period("checkpointing.period") as u64, keep)
+    }
+
+    fn run(&self, links: &Links, journal: &Arc<Journal>, live: Option<Box<dyn Live>>) -> Result<Outcome, ProgramError> {
+        let stop = Stopping::at_signals(Arc::clone(&links.talks)).map_err(ProgramError::io(&self.output))?;
+        let trainer = self.trainer(links, journal)?;
+        let mut run = self.parts(trainer, links, journal, stop)?;
+        self.resume(&mut run, links, journal)?;
+        self.begin(&mut run, journal);
+        run.stop.after(run.it, self.asked.steps);
+        run.log.live = live;
+        let begun = Instant::now();
+        let end = self.config.training.iterations();
+        let ended = match run.it >= end {
+            true => Ended::Done,
+            false => run.until(end, &mut Phases::none())?,
+        };
+        self.end(run, ended, journal, begun)
+    }
+
+    /// The networks with their first weights.
+    fn trainer(&self, links: &Links, journal: &Journal) -> Result<Trainer, ProgramError> {
+        let banner = Banner { config: &self.scaled, journal };
+        let sharding = Sharding::over(Arc::clone(&links.trains));
+        let (kind, device) = (self.kind(), self.asked.device);
+        let mut trainer = Trainer::with_parts(&self.config, kind, device, &sharding, &Parts::of_program())?;
+        let elements = trainer.groups().filter(|(name, ..)| name.starts_with("student.backbone."));
+        let elements: i64 = elements.map(|(_, shape, _)| shape.iter().product::<i64>()).sum();
+        banner.networks(elements as usize, self.config.student.size.embed_dim);
+        banner.groups(&trainer);
+        banner.schedules(self.config.training.batch_size_per_gpu as f64 * links.trains.size() as f64);
+        let (rank, world) = (links.talks.rank() as u64, links.talks.size());
+        if world > 1 {
+            // All ranks draw the same network, of which each keeps its rows, and have a stream of their own from then on.
+            runtime::manual_seed(u64::from(self.asked.seed));
+            trainer.init_weights();
+            runtime::manual_seed(u64::from(self.asked.seed) + rank);
+        } else {
+            trainer.init_weights();
+        }
+        trainer.load_checkpoints()?;
+        Ok(trainer)
+    }
+
+    fn parts(
+        &self,
+        trainer: Trainer,
+        links: &Links,
+        journal: &Arc<Journal>,
+        stop: Stopping,
+    ) -> Result<Training, ProgramError> {
+        let export = Export { folder: self.output.clone(), period: self.period("evaluation.eval_period_iterations") };
+        let checkpoints = Saving::new(self.folder(), Arc::clone(&links.saves), Arc::clone(journal), export);
+        let iterations = self.config.training.iterations();
+        let world = self.ranks.world;
+        let log = Progress {
+            journal: Arc::clone(journal),
+            table: Table::new(iterations),
+            metrics: (links.talks.rank() == 0).then(|| self.output.join(METRICS)),
+            iterations,
+            global_batch: self.data.batch_size * world,
+            live: None,
+            ratios: None,
+        };
+        Ok(Run {
+            trainer,
+            loader: self.images(0, links, journal),
+            checkpoints: checkpoints.map_err(ProgramError::io(&self.output))?,
+            log,
+            clock: Wall::default(),
+            stop,
+            meters: Meters::new(),
+            it: 0,
+        })
+    }
+
+    fn images(&self, it: usize, links: &Links, journal: &Arc<Journal>) -> Data {
+        let start = Start {
+            rank: links.talks.rank(),
+            world: self.ranks.world,
+            iteration: it as u64,
+            threads: self.asked.threads,
+            prefetch: PREFETCH,
+            broken_limit: self.asked.broken_limit,
+        };
+        let journal = Arc::clone(journal);
+        let unusable = move |image: Unusable| journal.warning(OURS, &image.to_string());
+        let images = Images::new(self.data.clone(), Arc::clone(&self.dataset) as _, start, Arc::new(unusable));
+        Data::new(images, &self.merged.config)
+    }
+
+    /// Takes the last checkpoint, if there is one and it is wanted.
+    fn resume(&self, run: &mut Training, links: &Links, journal: &Arc<Journal>) -> Result<(), ProgramError> {
+        let Some(path) = self.folder().latest()?.filter(|_| self.asked.resume != Resume::Not) else { return Ok(()) };
+        journal.info(("train.py", 405), &format!("Checkpoint found {}", path.display()));
+        let talks = links.talks.as_ref();
+        match self.asked.resume {
+            Resume::AsReference => {
+                let state = checkpoint::load(&path, talks.rank(), talks.size())?;
+                let fits = run.trainer.load_parts(&OF_REFERENCE, &state);
+                let unfit = |source| checkpoint::CheckpointError::State { path: path.clone(), source };
+                fits.map_err(unfit)?;
+                run.it = state.get("iteration").map_err(unfit)?;
+                run.trainer.start_at(run.it);
+                run.loader = self.images(run.it, links, journal);
+            }
+            Resume::Exactly | Resume::Not => {
+                checkpoint::resume(&path, run, talks)?;
+            }
+        }
+        run.checkpoints.resumed(run.it);
+        journal.info(("checkpointer.py", 165), &format!("Loaded: {}", path.display()));
+        Ok(())
+    }
+
+    /// What is said of the loaders and of the first iteration.
+    fn begin(&self, run: &mut Training, journal: &Journal) {
+        let banner = Banner { config: &self.scaled, journal };
+        banner.loaders(dinov3_data::dataset::Dataset::len(self.dataset.as_ref()));
+        journal.info(("train.py", 431), &format!("Starting training from iteration {}", run.it));
+        if run.it > 0 && run.trainer.gram_updates() > 0 {
+            let (updates, it) = (run.trainer.gram_updates(), run.it);
+            journal.info(("train.py", 452), &format!("Gram was updated {updates} times before iteration {it}"));
+        }
+        let shares: Vec<f64> = self.data.resolutions.iter().map(|resolution| resolution.ratio).collect();
+        if shares.len() > 1 {
+            journal.info(("meta_loaders.py", 75), "Using homogeneous iterator for CDL MultiResDL");
+            let passed = if self.asked.resume == Resume::Exactly { run.it } else { 0 };
+            run.log.ratios = Ratios::new(&shares, passed);
+        }
+    }
+
+    fn end(&self, mut run: Training, ended: Ended, journal: &Journal, begun: Instant) -> Result<Outcome, ProgramError> {
+        run.log.live = None;
+        if ended == Ended::Stopped {
+            if let Some(last) = run.it.checked_sub(1).filter(|last| run.checkpoints.wants(*last)) {
+                let state = run.state();
+                let saved = run.checkpoints.save(last, state);
+                saved.map_err(|source| ProgramError::Part { what: "what lasts cannot be saved", source })?;
+            }
+            run.checkpoints.wait()?;
+            let checkpoint = run.checkpoints.last().map(|it| self.folder().of(it as u64));
+            let how = "the same command goes on from there";
+            match &checkpoint {
+                Some(path) => {
+                    journal.info(
+                        OURS,
+                        &format!("stopped before iteration {}, saved in {}; {how}", run.it, path.display()),
+                    );
+                }
+                None => journal.info(OURS, &format!("stopped before iteration {}, with nothing new to save", run.it)),
+            }
+            return Ok(Outcome::Stopped { it: run.it, checkpoint });
+        }
+        run.checkpoints.wait()?;
+        run.meters.synchronize(run.trainer.group())?;
+        journal.info(("helpers.py", 133), &run.log.table.total(begun.elapsed().as_secs_f64()));
+        Ok(Outcome::Done)
+    }
+}
