@@ -72,8 +72,9 @@ fn differences(config: &Value) -> Map<String, Value> {
 
 /// Seen red with one value of the record changed.
 #[test]
+#[ignore = "needs a checkout of the reference in DINOV3_REFERENCE"]
 fn the_recorded_keys_are_those_of_the_files() {
-    let Some(checkout) = checkout() else { return };
+    let checkout = checkout();
     let folder = checkout.join("dinov3/configs/train");
     let found: Vec<Value> = files(&folder, "")
         .into_iter()

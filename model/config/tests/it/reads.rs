@@ -1,7 +1,8 @@
 //! The keys that the reference's training program reads, found in its sources.
 //!
 //! `DINOV3_REFERENCE=DIR` names a checkout of the reference at the recorded commit; the recorded reads and the recorded
-//! keys of its published configs are then compared with it. Without a checkout the records are compared with each other.
+//! keys of its published configs are then compared with it, by the tests that are ignored otherwise. The records are
+//! compared with each other always.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,9 +14,9 @@ use serde_json::Value;
 
 use crate::published::published;
 
-/// The checkout, if one is given.
-pub fn checkout() -> Option<PathBuf> {
-    std::env::var_os("DINOV3_REFERENCE").map(PathBuf::from)
+/// The checkout.
+pub fn checkout() -> PathBuf {
+    std::env::var_os("DINOV3_REFERENCE").expect("DINOV3_REFERENCE names a checkout of the reference").into()
 }
 
 /// The files and folders of the training program, below `dinov3/`. The rest evaluates, or starts jobs.
@@ -142,8 +143,9 @@ fn leaves(value: &Value, key: &str, found: &mut BTreeSet<String>) {
 
 /// Seen red with a key taken out of the record, and with one added.
 #[test]
+#[ignore = "needs a checkout of the reference in DINOV3_REFERENCE"]
 fn the_recorded_reads_are_those_of_the_sources() {
-    let Some(checkout) = checkout() else { return };
+    let checkout = checkout();
     let found = scan(&checkout);
     // A section is read through its keys.
     let is_section = |key: &String| found.read.iter().any(|other| other.starts_with(&format!("{key}.")));
