@@ -1,6 +1,7 @@
 //! A round: one target for a time.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -45,7 +46,8 @@ pub fn round(target: &Target, time: Duration, seed: u64, found: &Path) -> io::Re
     let watch = Watch::start(target.name, current.clone());
     let mut random = Random(seed);
     let mut pool = (target.corpus)();
-    let mut seen = BTreeSet::new();
+    // Hashes, since a round has millions of outcomes.
+    let (mut seen, hash) = (HashSet::new(), RandomState::new());
     let mut report = Report::default();
     let (begun, first) = (Instant::now(), pool.len());
     for number in 0.. {
@@ -77,7 +79,7 @@ pub fn round(target: &Target, time: Duration, seed: u64, found: &Path) -> io::Re
             break;
         }
         if let Ok(outcome) = outcome
-            && seen.insert(outcome)
+            && seen.insert(hash.hash_one(outcome))
             && number >= first
             && pool.len() < first + MOST_KEPT
         {

@@ -44,7 +44,8 @@ pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
 /// The pixels. Transparency is dropped without blending.
 ///
 /// # Errors
-/// If the file is truncated or broken. This is stricter than Pillow, which ignores everything after the last row.
+/// If the file is truncated or broken. This is stricter than Pillow, which ignores everything after the last row, check
+/// sums of pixels, and what `decode::decode` lists.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let mut reader = open(bytes)?;
     let broken = |why: &str| DecodeError::Broken { format: "PNG", why: why.to_owned() };

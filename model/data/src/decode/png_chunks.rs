@@ -128,6 +128,11 @@ impl Chunks {
         if end(12, 4) > self.size.0.into() || end(16, 8) > self.size.1.into() {
             return Err("a frame reaches beyond the image".to_owned());
         }
+        let is_part = (u32_at(data, 4), u32_at(data, 8)) != self.size || (u32_at(data, 12), u32_at(data, 16)) != (0, 0);
+        if !self.pixels && is_part {
+            // Pillow then decodes the pixels into that part, and the decoder does not.
+            return Err("its first frame is a part of the image".to_owned());
+        }
         self.has_frame |= !self.pixels;
         Ok(())
     }
