@@ -13,6 +13,7 @@ student: {arch: vit_small, drop_path: 0.1, patch_drop: 0.0}
 optim: &optim
   lr: 2e-3
   epochs: 010
+  warmup_epochs: 1
   min_lr: ${optim.lr}
 optm: *optim
 teacher: {momentum_teacher: '???', in_chans: 1}

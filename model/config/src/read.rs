@@ -76,6 +76,7 @@ fn plain(message: &str) -> String {
                 "a tuple of size 2" => "a list of 2 numbers",
                 "fewer elements in array" => "fewer values",
                 "an array of length 3" => "a list of 3 numbers",
+                other if other.starts_with("struct ") => "a mapping",
                 other => other,
             }
         ),
