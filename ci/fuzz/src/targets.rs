@@ -105,7 +105,7 @@ fn table(bytes: &[u8], scratch: &Path) -> String {
         Err(error) => kind(error).replace(&path.display().to_string(), ""),
     };
     let entries = match Entries::open(&path) {
-        Ok(entries) => format!("{:?}", (0..entries.len().min(100)).map(|i| entries.entry(i).is_ok()).all(|ok| ok)),
+        Ok(entries) => format!("{:?}", (0..entries.len().min(100)).all(|i| entries.entry(i).is_ok())),
         Err(error) => kind(error).replace(&path.display().to_string(), ""),
     };
     format!("{texts}; {entries}")

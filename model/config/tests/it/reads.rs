@@ -108,8 +108,8 @@ fn uses(text: &str, name: &str, sections: &[&str], found: &mut Found) {
         let asked = before.strip_suffix(" in ").and_then(|before| before.strip_suffix('"'));
         if let Some((_, key)) = asked.and_then(|before| before.rsplit_once('"')) {
             // A text is asked for a part of it, a section for a key.
-            let section = sections[0].split('.').chain(parts.iter().copied()).filter(|part| !part.is_empty());
-            let is_text = section.fold(Some(&defaults), |value, part| value?.get(part)).is_some_and(Value::is_string);
+            let mut section = sections[0].split('.').chain(parts.iter().copied()).filter(|part| !part.is_empty());
+            let is_text = section.try_fold(&defaults, |value, part| value.get(part)).is_some_and(Value::is_string);
             parts.extend((!is_text).then_some(key));
         }
         for section in sections.iter().filter(|_| !parts.is_empty()) {
