@@ -24,7 +24,7 @@ struct Arguments {
     task: Task,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Subcommand)]
 enum Task {
     /// Everything a change must pass: set-up, lint, then all tests
     Test,
@@ -42,6 +42,15 @@ enum Task {
         #[arg(last = true, requires = "name")]
         arguments: Vec<OsString>,
     },
+    /// Hand mutated files to every reader of files from elsewhere; needs no libtorch
+    Fuzz {
+        /// Minutes for each reader
+        #[arg(long, value_name = "N", default_value_t = 1.0)]
+        minutes: f64,
+        /// One reader instead of all
+        #[arg(long, value_name = "NAME")]
+        target: Option<String>,
+    },
     /// Build dinov3-harness and run it: `cargo harness ARGS…` is short for this
     Harness {
         /// Given to dinov3-harness as they are
@@ -56,6 +65,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Test => tasks::test(),
         Task::Lint => tasks::lint(),
         Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
+        Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
         Task::Libtorch => print(&format!("{}\n", libtorch::provide()?.display())),
         Task::Env => print(&shell_lines(&libtorch::provide()?)),
     }
@@ -115,6 +125,9 @@ mod tests {
         assert_eq!(task(&["lint"]), Task::Lint);
         assert_eq!(task(&["libtorch"]), Task::Libtorch);
         assert_eq!(task(&["env"]), Task::Env);
+        let fuzz = |minutes, target: Option<&str>| Task::Fuzz { minutes, target: target.map(str::to_owned) };
+        assert_eq!(task(&["fuzz"]), fuzz(1.0, None));
+        assert_eq!(task(&["fuzz", "--minutes", "0.5", "--target", "yaml"]), fuzz(0.5, Some("yaml")));
         let bench = |name: Option<&str>, arguments: &[&str]| Task::Bench {
             name: name.map(str::to_owned),
             arguments: arguments.iter().map(OsString::from).collect(),

@@ -1,4 +1,4 @@
-//! `cargo ci lint`, `test` and `bench`.
+//! `cargo ci lint`, `test`, `bench` and `fuzz`.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -173,6 +173,21 @@ pub fn bench(name: Option<&str>, arguments: &[OsString]) -> Result<(), Failure> 
         // The benchmark's own; it has said why.
         Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, error: None }),
         _ => Err(Failure::check("a benchmark does not build or run", "the output above says why")),
+    }
+}
+
+/// Each reader of files from elsewhere, or one, for some minutes, on the project's own toolchain. Needs no libtorch.
+pub fn fuzz(minutes: f64, target: Option<&str>) -> Result<(), Failure> {
+    let mut command = Command::new(workspace::cargo());
+    command.current_dir(workspace::root()).args(["run", "--quiet", "--package", "dinov3-fuzz", "--"]);
+    command.arg("--minutes").arg(minutes.to_string());
+    if let Some(target) = target {
+        command.args(["--target", target]);
+    }
+    match command.status().map(|status| status.code()) {
+        Ok(Some(0)) => Ok(()),
+        Ok(Some(code @ 2..=3)) => Err(Failure { code: code as u8, error: None }),
+        _ => Err(Failure::check("a reader has a fault", "the output above says which, and where its input is")),
     }
 }
 

@@ -34,13 +34,14 @@ const USES: [(&str, &[&str]); 17] = [
     ),
     ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
     ("dinov3-ci", &["ground"]),
+    ("dinov3-fuzz", &["ground", "config", "data", "golden"]),
 ];
 
 /// The folders of the repository's root that hold code.
 const ROOMS: [&str; 6] = ["ci", "golden", "harness", "model", "reports", "suites"];
 
 /// Where `unsafe` code may be (a path, or the beginning of one), and what it is about.
-const UNSAFE: [(&str, &str); 12] = [
+const UNSAFE: [(&str, &str); 13] = [
     ("model/torch/", "libtorch, and the environment before its first call"),
     ("model/ranks/src/launch/child.rs", "the kernel ends a rank whose launcher is gone"),
     ("model/data/src/decode/jpeg/", "libjpeg, a C library; vector instructions"),
@@ -49,6 +50,7 @@ const UNSAFE: [(&str, &str); 12] = [
     ("model/data/src/tables/mapped.rs", "a memory map"),
     ("golden/src/", "memory maps, and numbers seen as bytes"),
     ("golden/tests/streaming.rs", "an allocator that counts"),
+    ("ci/fuzz/src/memory.rs", "an allocator that counts"),
     ("harness/src/lib.rs", "the environment before libtorch's first call"),
     ("harness/src/main.rs", "the same"),
     ("suites/tests/it/fixture.rs", "the same, in tests"),

@@ -6,6 +6,7 @@ mod cases;
 mod findings;
 mod hook;
 pub mod pipeline;
+pub mod recipe;
 pub mod replay;
 pub mod rules;
 pub mod sections;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dinov3_config::merge::{self, Merged, Scaled};
-use dinov3_config::{SslConfig, yaml};
+use dinov3_config::{ConfigError, SslConfig, check_ranks, truth, yaml};
 use dinov3_ground::Words;
 use dinov3_reports::exit;
 use owo_colors::OwoColorize;
@@ -11,17 +11,22 @@ use serde_json::Value;
 
 use crate::cli::{ConfigArgs, ConfigFormat};
 use crate::commands::print;
-use crate::failure::{Result, no_json, refusal};
+use crate::failure::{Result as CommandResult, no_json, refusal};
 
 /// Prints the merged config. Warnings and notes go to standard error.
-pub fn config(args: ConfigArgs) -> Result<i32> {
+pub fn config(args: ConfigArgs) -> CommandResult<i32> {
     let (file, overrides) = split(args.file, args.overrides);
     let mut notes = Vec::new();
     let mut merged = match args.rank.zip(args.world_size) {
         None => merge::merged(file.as_deref(), &overrides)?,
         Some((rank, world_size)) => student(file.as_deref(), &overrides, rank, world_size, &mut notes)?,
     };
-    if args.rank.is_none() && merged.config.pointer("/multidistillation/enabled") == Some(&Value::Bool(true)) {
+    if file.is_none() {
+        notes.push(
+            "no file is given: these are the defaults; the reference's `train.py` needs `--config-file`".to_owned(),
+        );
+    }
+    if args.rank.is_none() && merged.config.pointer("/multidistillation/enabled").is_some_and(truth) {
         notes.push("this config lists several students; `--rank R --world-size N` shows that of one".to_owned());
     }
     if let Some(world_size) = args.world_size.filter(|_| args.scaled) {
@@ -32,17 +37,43 @@ pub fn config(args: ConfigArgs) -> Result<i32> {
         ConfigFormat::Yaml => yaml::to_yaml(&merged.config),
         ConfigFormat::Json => serde_json::to_string_pretty(&merged.config).map_err(no_json)? + "\n",
     })?;
-    let usable = SslConfig::from_merged(&merged.config);
+    let usable = usable(&merged.config, args.world_size, &mut notes);
     if let Ok(config) = &usable {
         notes.extend(config.without_effect.iter().map(ToString::to_string));
+        notes.extend(dinov3_config::notes(&merged.config, args.world_size));
     }
     remark(&merged, &notes)?;
     match usable {
         Ok(_) => Ok(exit::PASS),
         Err(error) => Err(Words::new("the config is merged as printed, and this trainer cannot honour it")
-            .hint("override the option that is named")
+            .hint(hint(&error))
             .because(error)
             .into()),
+    }
+}
+
+/// The config as the trainer reads it, with all that it would refuse on so many ranks.
+fn usable(config: &Value, world_size: Option<usize>, notes: &mut Vec<String>) -> Result<SslConfig, ConfigError> {
+    let read = SslConfig::from_merged(config)?;
+    if let Some(world_size) = world_size {
+        check_ranks(config, world_size)?;
+    }
+    if !read.distillation_enabled {
+        return Ok(read);
+    }
+    match merge::merged_teacher(config) {
+        Ok(teacher) => read.with_teacher(&teacher.config),
+        Err(error) => {
+            notes.push(format!("the frozen teacher's config is not checked: {error}"));
+            Ok(read)
+        }
+    }
+}
+
+fn hint(error: &ConfigError) -> &'static str {
+    match error {
+        ConfigError::Several(_) => "override the options that are named",
+        _ => "override the option that is named",
     }
 }
 
@@ -63,7 +94,7 @@ fn student(
     rank: usize,
     world_size: usize,
     notes: &mut Vec<String>,
-) -> Result<Merged> {
+) -> CommandResult<Merged> {
     let Some(file) = file else {
         return Err(refusal("`--rank` needs a config that lists the students", "give its file before the overrides"));
     };
@@ -90,7 +121,7 @@ fn scaling(scaled: Option<Scaled>, config: &Value) -> String {
 }
 
 /// Prints warnings and then notes, a line each.
-pub fn remark(merged: &Merged, notes: &[String]) -> Result<()> {
+pub fn remark(merged: &Merged, notes: &[String]) -> CommandResult<()> {
     let mut text = String::new();
     for unknown in &merged.unknown {
         let meant = unknown.nearest.as_ref().map(|nearest| format!("; did you mean `{nearest}`?"));

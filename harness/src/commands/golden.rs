@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{GoldenSet, verify};
+use dinov3_golden::{GoldenSet, Verified, verify};
 use dinov3_ground::Words;
 use dinov3_ground::hint::text;
 use dinov3_reports::{TextColumn, TextTable, exit};
+use dinov3_suites::judging::recipe;
 use dinov3_suites::sets;
 
 use crate::cli::{GoldenCommand, ManySets};
@@ -99,12 +100,20 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
+/// Checks every byte of a set, then its recipe against its inputs; the problems are lines.
+fn verified(folder: &Path) -> std::result::Result<Verified, String> {
+    let found = verify(folder).map_err(|problems| problems.iter().map(|it| text(it)).collect::<Vec<_>>().join("\n"))?;
+    let set = GoldenSet::open(folder).map_err(|error| text(&error))?;
+    recipe::check(&set).map_err(|error| text(&error))?;
+    Ok(found)
+}
+
 fn verify_all(sets: ManySets) -> Result<i32> {
     let (mut sound, mut damaged) = (0, 0);
     for folder in folders(&roots(sets)?)? {
         let place = folder.display();
         // Sets are checked one at a time: large ones take seconds each.
-        super::print(&match verify(&folder) {
+        super::print(&match verified(&folder) {
             Ok(found) => {
                 sound += 1;
                 let size = megabytes(found.bytes);
@@ -112,7 +121,6 @@ fn verify_all(sets: ManySets) -> Result<i32> {
             }
             Err(problems) => {
                 damaged += 1;
-                let problems = problems.iter().map(|problem| text(problem)).collect::<Vec<_>>().join("\n");
                 let problems: Vec<_> = problems.lines().map(|line| format!("         {line}\n")).collect();
                 format!("DAMAGED  {place}\n{}", problems.concat())
             }

@@ -101,9 +101,25 @@ fn what_cannot_be_prepared_is_refused_by_name() {
     outcomes.push(prepare(&place, ""));
     fs::remove_file(place.path("imagenet/labels.txt")).unwrap();
     outcomes.push(prepare(&place, ""));
-    assert!(tables(&place).is_empty());
+    // Those of the split that is sound were written.
+    assert!(tables(&place).iter().all(|(name, _)| name.ends_with("-VAL.npy")));
     assert!(outcomes.iter().all(|outcome| outcome.code == 2));
     check("data-prepare-errors", &outcomes);
+}
+
+/// Where no image would be found when it is read, the tables are of no use, and the exit code says so.
+#[test]
+fn tables_of_no_use_are_a_failed_check() {
+    let place = Place::empty();
+    image(&place, "train/n01/odd_1.jpg");
+    image(&place, "val/n01/ILSVRC2012_val_00000293.JPEG");
+    fs::write(place.path("imagenet/labels.txt"), "n01,a\n").unwrap();
+    let mut outcomes = vec![prepare(&place, ""), prepare(&place, "--split VAL")];
+    assert_eq!(outcomes.iter().map(|outcome| outcome.code).collect::<Vec<_>>(), [1, 0]);
+    let kaggle = "n01440764 tench, Tinca tinca\nn01443537 goldfish, Carassius auratus\n";
+    fs::write(place.path("imagenet/labels.txt"), kaggle).unwrap();
+    outcomes.push(prepare(&place, "--force"));
+    check("data-prepare-useless", &outcomes);
 }
 
 /// A limit on the size of files stands for a disk that is full.

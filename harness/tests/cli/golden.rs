@@ -50,6 +50,21 @@ fn verify_finds_all_kinds_of_damage_and_goes_on() {
     check("golden-verify-damaged", &[place.run("golden verify sets")]);
 }
 
+/// Every hash is right, and the recipe says something else than the inputs. A run ended by a panic, or passed.
+#[test]
+fn verify_holds_a_recipe_against_its_inputs() {
+    let place = Place::with_sets(&["sets/batch", "sets/patch", "sets/ranks"]);
+    place.edit_manifest("sets/batch", "\"batch_size\": 2", "\"batch_size\": 7");
+    place.edit_manifest("sets/patch", "\"patch_size\": 14", "\"patch_size\": 0");
+    place.edit_manifest("sets/ranks", "\"world_size\": 1", "\"world_size\": 1000");
+    let mut outcomes = vec![place.run("golden verify sets")];
+    for set in ["batch", "patch", "ranks"] {
+        outcomes.push(place.run(&format!("run --suite layers --golden sets/{set}")));
+        assert_eq!(outcomes.last().unwrap().code, 2);
+    }
+    check("golden-verify-recipes", &outcomes);
+}
+
 /// Whether the folder then still counts as a set or not: it must not pass.
 #[test]
 fn verify_misses_a_manifest() {

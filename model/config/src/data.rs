@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ConfigError;
+use crate::error::ConfigError;
+use crate::read::{flag, path, section};
 
 /// The options of images, crops and masks in a merged config. Field names are the config's keys.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -23,8 +24,9 @@ pub struct DataOptions {
 /// The part of `train.*` about images.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TrainData {
-    /// The dataset string.
-    pub dataset_path: String,
+    /// The dataset string; the published ViT-7B configs leave it null.
+    #[serde(deserialize_with = "path")]
+    pub dataset_path: Option<String>,
     /// Images per batch on each rank.
     pub batch_size_per_gpu: usize,
     /// Number of workers. Each worker has its own random streams.
@@ -32,6 +34,7 @@ pub struct TrainData {
     /// Seed of the samplers.
     pub seed: u64,
     /// Whether samples are drawn from a shard.
+    #[serde(deserialize_with = "flag")]
     pub cache_dataset: bool,
 }
 
@@ -53,12 +56,16 @@ pub struct Crops {
     /// Side of a Gram teacher crop, for each resolution; `None` without a Gram teacher.
     pub gram_teacher_crops_size: OneOrMany<Option<usize>>,
     /// Whether the Gram teacher's crops have no colour distortions.
+    #[serde(deserialize_with = "flag")]
     pub gram_teacher_no_distortions: bool,
     /// Whether local crops are cut from global crops.
+    #[serde(deserialize_with = "flag")]
     pub localcrops_subset_of_globalcrops: bool,
     /// Whether all crops of an image share one colour distortion.
+    #[serde(deserialize_with = "flag")]
     pub share_color_jitter: bool,
     /// Whether crops are mirrored at random.
+    #[serde(deserialize_with = "flag")]
     pub horizontal_flips: bool,
     /// Mean of each channel, for values from 0 to 1.
     pub rgb_mean: [f64; 3],
@@ -74,6 +81,7 @@ pub struct MaskOptions {
     /// The smallest and the largest share of patches that a mask hides.
     pub mask_ratio_min_max: (f64, f64),
     /// Whether a mask is shifted at random, wrapping around the edges.
+    #[serde(deserialize_with = "flag")]
     pub mask_random_circular_shift: bool,
 }
 
@@ -88,6 +96,7 @@ pub struct PatchSize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct MultiDistillation {
     /// Whether several students are trained at once.
+    #[serde(deserialize_with = "flag")]
     pub enabled: bool,
     /// Images per batch over all ranks.
     pub global_batch_size: Option<usize>,
@@ -95,7 +104,7 @@ pub struct MultiDistillation {
 
 /// One value, or one for each resolution.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a value, or a list of one for each resolution")]
 pub enum OneOrMany<T> {
     /// One value for each resolution.
     Many(Vec<T>),
@@ -119,6 +128,6 @@ impl DataOptions {
     /// # Errors
     /// When a key is missing or has a value of the wrong kind.
     pub fn from_merged(config: &Value) -> Result<Self, ConfigError> {
-        Ok(Self::deserialize(config)?)
+        section(config, "")
     }
 }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::training::Decay;
-use super::{ConfigError, GramLoss, Negatives, ResizeMethod, unsupported};
+use super::{ConfigError, GramLoss, Negatives, ResizeMethod};
+use crate::error::unsupported;
+use crate::read::{at, flag, holds, path, section, truth};
 
 /// The patches that the Gram loss compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -35,8 +37,8 @@ pub enum GramTeacher {
 /// The iterations at which the Gram teacher takes the EMA teacher's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct GramUpdates {
-    /// `gram.it_first_update`.
-    pub first: usize,
+    /// `gram.it_first_update`; a negative one is as good as 0 for a fresh run.
+    pub first: i64,
     /// `gram.update_frequency`.
     pub every: usize,
     /// `gram.max_updates`.
@@ -48,12 +50,17 @@ impl GramUpdates {
     /// `do_train` computes the number from the schedule, because nothing saves it. The result keeps the reference's
     /// rounding, which often counts one update too many, and may exceed `max_updates`, as in the reference.
     pub fn before(&self, it: usize) -> usize {
-        if it > 0 && it >= self.first { (it + 1 - self.first).div_ceil(self.every) } else { 0 }
+        let (it, every) = (it as i128, self.every as i128);
+        let first = i128::from(self.first);
+        let count = if it > 0 && it >= first { (it + 1 - first + every - 1) / every } else { 0 };
+        usize::try_from(count).unwrap_or(usize::MAX)
     }
 
     /// Whether an update follows iteration `it`, after `done` earlier updates.
     pub fn follows(&self, it: usize, done: usize) -> bool {
-        it + 1 >= self.first && (it + 1).is_multiple_of(self.every) && self.at_most.is_none_or(|most| done < most)
+        it as i128 + 1 >= i128::from(self.first)
+            && (it + 1).is_multiple_of(self.every)
+            && self.at_most.is_none_or(|most| done < most)
     }
 }
 
@@ -82,42 +89,55 @@ pub struct GramConfig {
 
 #[derive(Deserialize)]
 struct Raw {
-    use_loss: bool,
+    #[serde(deserialize_with = "flag")]
     compute_stats: bool,
     loss_weight: f64,
+    #[serde(deserialize_with = "flag")]
     ema_teacher: bool,
+    #[serde(deserialize_with = "path")]
     ckpt: Option<String>,
     it_load_ema_teacher: i64,
+    #[serde(deserialize_with = "flag")]
     rep_update: bool,
-    update_frequency: usize,
-    it_first_update: usize,
-    max_updates: Option<usize>,
+    #[serde(deserialize_with = "flag")]
     normalized: bool,
-    img_level: bool,
+    img_level: Value,
+    #[serde(deserialize_with = "flag")]
     remove_neg: bool,
+    #[serde(deserialize_with = "flag")]
     remove_only_teacher_neg: bool,
     tokens_used: TokensUsed,
     global_teacher_resize_method: String,
+    #[serde(deserialize_with = "flag")]
     global_teacher_resize_antialias: bool,
-    loss_weight_schedule: Option<Decay>,
+}
+
+/// What is read with `gram.rep_update` alone.
+#[derive(Deserialize)]
+struct RawUpdates {
+    update_frequency: usize,
+    it_first_update: i64,
+    max_updates: Option<i64>,
 }
 
 impl GramConfig {
-    /// Reads the section; `None` without `gram.use_loss`.
+    /// Reads the section; `None` without `gram.use_loss`, and then nothing else of it is read.
     pub(super) fn from_merged(config: &Value) -> Result<Option<Self>, ConfigError> {
-        let raw = Raw::deserialize(config.get("gram").unwrap_or(&Value::Null))?;
-        if !raw.use_loss {
+        if !holds(config, "gram.use_loss") {
             return Ok(None);
         }
+        let raw: Raw = section(config, "gram")?;
         let crops_size = config.pointer("/crops/gram_teacher_crops_size").unwrap_or(&Value::Null);
+        let curve = "gram.loss_weight_schedule";
+        let weight_schedule = at(config, curve).filter(|curve| truth(curve)).map(|_| section(config, curve));
         Ok(Some(Self {
             loss: GramLoss { normalized: raw.normalized, negatives: raw.negatives()? },
             img_level: raw.img_level_checked()?,
             tokens_used: raw.tokens_used,
             weight: raw.loss_weight,
-            weight_schedule: raw.loss_weight_schedule,
+            weight_schedule: weight_schedule.transpose()?,
             compute_stats: raw.compute_stats,
-            teacher: raw.teacher(!crops_size.is_null())?,
+            teacher: raw.teacher(config, !crops_size.is_null())?,
             resize_method: raw.resize_method()?,
             resize_antialias: raw.global_teacher_resize_antialias,
         }))
@@ -138,16 +158,17 @@ impl Raw {
     }
 
     fn img_level_checked(&self) -> Result<bool, ConfigError> {
-        if self.img_level && self.tokens_used != TokensUsed::All {
+        // The reference asks whether it is `False` itself.
+        if self.img_level != false && self.tokens_used != TokensUsed::All {
             return Err(unsupported(
                 "gram.img_level",
                 "the reference asserts it false unless `gram.tokens_used` is `all`",
             ));
         }
-        Ok(self.img_level)
+        Ok(truth(&self.img_level))
     }
 
-    fn teacher(&self, has_crops: bool) -> Result<GramTeacher, ConfigError> {
+    fn teacher(&self, config: &Value, has_crops: bool) -> Result<GramTeacher, ConfigError> {
         if self.ema_teacher {
             return self.ema_teacher_checked(has_crops);
         }
@@ -157,18 +178,13 @@ impl Raw {
                 "the reference requires it for a separate Gram teacher",
             ));
         }
-        if self.ckpt.is_none() {
+        if self.ckpt.as_deref().is_none_or(str::is_empty) {
             // The reference has a branch for `it_load_ema_teacher` only, but raises before it reaches this branch.
             return Err(unsupported("gram.ckpt", "the reference requires it, even if the EMA teacher is loaded later"));
         }
-        if self.update_frequency == 0 {
-            return Err(unsupported("gram.update_frequency", "the reference divides by it"));
-        }
-        let updates =
-            GramUpdates { first: self.it_first_update, every: self.update_frequency, at_most: self.max_updates };
         Ok(GramTeacher::Own {
             load_ema_at: usize::try_from(self.it_load_ema_teacher).ok(),
-            updates: self.rep_update.then_some(updates),
+            updates: self.rep_update.then(|| updates(config)).transpose()?,
         })
     }
 
@@ -202,6 +218,13 @@ impl Raw {
     }
 }
 
+fn updates(config: &Value) -> Result<GramUpdates, ConfigError> {
+    let raw: RawUpdates = section(config, "gram")?;
+    // Fewer than none are none.
+    let at_most = raw.max_updates.map(|most| usize::try_from(most).unwrap_or(0));
+    Ok(GramUpdates { first: raw.it_first_update, every: raw.update_frequency.max(1), at_most })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +237,7 @@ mod tests {
         // One update has happened, after iteration 19,999.
         assert_eq!([14_999, 15_000, 25_000].map(|it| count(15_000, 10_000, it)), [0, 1, 2]);
         assert_eq!([0, 1, 10_000].map(|it| count(0, 10_000, it)), [0, 1, 2]);
+        assert_eq!([0, 1, 10_000].map(|it| count(-1, 10_000, it)), [0, 1, 2]);
+        assert_eq!([0, 1, 99].map(|it| count(-100, 10, it)), [0, 11, 20]);
     }
 }

@@ -85,10 +85,14 @@ pub fn combined(text: &str, overrides: &[String]) -> Result<Value, MergeError> {
 
 /// Merges the layers into the defaults, then the overrides.
 fn merged_layers(layers: Vec<Layer>, overrides: &[String]) -> Result<Merged, MergeError> {
-    let config = combine(defaults(), layers, overrides)?;
+    Ok(reviewed(combine(defaults(), layers, overrides)?))
+}
+
+/// A merged config with remarks on its keys.
+pub fn reviewed(config: Value) -> Merged {
     let (unknown, unread) = known::review(&config);
     let missing = missing(&config);
-    Ok(Merged { config, unknown, unread, missing })
+    Merged { config, unknown, unread, missing }
 }
 
 fn combine(mut root: Value, layers: Vec<Layer>, overrides: &[String]) -> Result<Value, MergeError> {
@@ -129,7 +133,7 @@ fn load(file: &Path) -> Result<Layer, MergeError> {
 /// OmegaConf's mark for a value that must be given.
 const MISSING: &str = "???";
 
-fn is_missing(value: &Value) -> bool {
+pub(crate) fn is_missing(value: &Value) -> bool {
     value.as_str() == Some(MISSING)
 }
 

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ConfigError, Distributed, Dtype, gram::GramConfig, unsupported};
+use super::{ConfigError, Distributed, Dtype, gram::GramConfig};
+use crate::error::unsupported;
+use crate::ranges::has_schedules;
+use crate::read::{count_if_given, flag, section};
 
 /// `optim.scaling_rule`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -48,7 +51,7 @@ pub struct Decay {
     /// Epochs of warm-up.
     pub warmup_epochs: usize,
     /// Epochs of the cosine; `None`: all remaining epochs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "count_if_given")]
     pub cosine_epochs: Option<usize>,
 }
 
@@ -154,7 +157,7 @@ pub struct TrainingConfig {
 
 impl TrainingConfig {
     pub(super) fn from_merged(config: &Value) -> Result<Self, ConfigError> {
-        let raw = Raw::deserialize(config)?;
+        let raw: Raw = section(config, "")?;
         let multi_distillation = match raw.model.meta_architecture.as_str() {
             "SSLMetaArch" => false,
             "MultiDistillationMetaArch" => true,
@@ -169,17 +172,19 @@ impl TrainingConfig {
         if multi_distillation && gram.is_some() {
             return Err(unsupported("gram.use_loss", "the reference's MultiDistillationMetaArch has no Gram output"));
         }
+        let local_loss_weight =
+            raw.dino.reweight_dino_local_loss.then(|| section(config, "dino.local_loss_weight_schedule"));
         Ok(Self {
             multi_distillation,
             batch_size_per_gpu: raw.train.batch_size_per_gpu,
-            param_dtype: raw.param_dtype()?,
-            schedules: raw.schedules(),
+            param_dtype: raw.compute_precision.param_dtype()?,
+            schedules: schedules(config, &raw)?,
             optim: raw.optim.resolve(),
             dino_loss_weight: raw.dino.loss_weight,
             global_ignore_diagonal: raw.dino.global_ignore_diagonal,
-            local_loss_weight: raw.dino.local_loss_weight_schedule.filter(|_| raw.dino.reweight_dino_local_loss),
+            local_loss_weight: local_loss_weight.transpose()?,
             koleo_loss_weight: raw.dino.koleo_loss_weight,
-            koleo: raw.dino.koleo()?,
+            koleo: koleo(config, &raw.dino)?,
             ibot_loss_weight: raw.ibot.loss_weight,
             gram,
         })
@@ -189,7 +194,8 @@ impl TrainingConfig {
     pub fn iterations(&self) -> usize {
         match &self.schedules {
             Schedules::V1(V1 { epochs, epoch_length, .. }) | Schedules::V2(V2 { epochs, epoch_length, .. }) => {
-                epochs * epoch_length
+                // The config's own check keeps it below `MOST_ITERATIONS`; a config from elsewhere saturates.
+                epochs.saturating_mul(*epoch_length)
             }
         }
     }
@@ -210,9 +216,7 @@ struct Raw {
     dino: RawDino,
     ibot: RawIbot,
     train: RawTrain,
-    teacher: RawTeacher,
     optim: RawOptim,
-    schedules: Option<RawSchedules>,
 }
 
 #[derive(Deserialize)]
@@ -230,13 +234,14 @@ struct RawPrecision {
 #[derive(Deserialize)]
 struct RawDino {
     loss_weight: f64,
+    #[serde(deserialize_with = "flag")]
     global_ignore_diagonal: bool,
     koleo_loss_weight: f64,
+    #[serde(deserialize_with = "flag")]
     koleo_loss_distributed: bool,
     koleo_topk: i64,
-    koleo_distributed_loss_group_size: Option<i64>,
+    #[serde(deserialize_with = "flag")]
     reweight_dino_local_loss: bool,
-    local_loss_weight_schedule: Option<Decay>,
 }
 
 #[derive(Deserialize)]
@@ -251,8 +256,36 @@ struct RawTrain {
     epoch_length: usize,
 }
 
+/// What both versions of the schedules read.
 #[derive(Deserialize)]
-struct RawTeacher {
+struct RawOptim {
+    epochs: usize,
+    clip_grad: Option<f64>,
+    scaling_rule: Option<String>,
+    patch_embed_lr_mult: f64,
+    dino_head_wd_multiplier: f64,
+    layerwise_decay: f64,
+    #[serde(deserialize_with = "flag")]
+    multi_tensor_optim: bool,
+    adamw_beta1: f64,
+    adamw_beta2: f64,
+}
+
+/// What only version 1 reads of `optim`: the published ViT-7B configs have null there.
+#[derive(Deserialize)]
+struct RawOptimV1 {
+    weight_decay: f64,
+    weight_decay_end: f64,
+    lr: f64,
+    warmup_epochs: usize,
+    min_lr: f64,
+    schedule_trunc_extra: f64,
+    freeze_last_layer_epochs: usize,
+}
+
+/// What only version 1 reads of `teacher`.
+#[derive(Deserialize)]
+struct RawTeacherV1 {
     momentum_teacher: f64,
     final_momentum_teacher: f64,
     warmup_teacher_temp: f64,
@@ -261,81 +294,67 @@ struct RawTeacher {
 }
 
 #[derive(Deserialize)]
-struct RawOptim {
-    epochs: usize,
-    weight_decay: f64,
-    weight_decay_end: f64,
-    lr: f64,
-    warmup_epochs: usize,
-    min_lr: f64,
-    schedule_trunc_extra: f64,
-    clip_grad: Option<f64>,
-    freeze_last_layer_epochs: usize,
-    scaling_rule: String,
-    patch_embed_lr_mult: f64,
-    dino_head_wd_multiplier: f64,
-    layerwise_decay: f64,
-    multi_tensor_optim: bool,
-    adamw_beta1: f64,
-    adamw_beta2: f64,
-}
-
-#[derive(Deserialize)]
-struct RawSchedules {
-    lr: RawLr,
-    weight_decay: Decay,
-    momentum: Decay,
-    teacher_temp: Decay,
-}
-
-#[derive(Deserialize)]
-struct RawLr {
-    #[serde(flatten)]
-    decay: Decay,
+struct RawFrozen {
     freeze_last_layer_epochs: usize,
 }
 
-impl Raw {
-    fn schedules(&self) -> Schedules {
-        let (optim, teacher) = (&self.optim, &self.teacher);
-        let (epochs, epoch_length) = (optim.epochs, self.train.epoch_length);
-        match &self.schedules {
-            Some(schedules) => Schedules::V2(V2 {
-                epochs,
-                epoch_length,
-                lr: schedules.lr.decay,
-                freeze_last_layer_epochs: schedules.lr.freeze_last_layer_epochs,
-                weight_decay: schedules.weight_decay,
-                momentum: schedules.momentum,
-                teacher_temp: schedules.teacher_temp,
-            }),
-            None => Schedules::V1(V1 {
-                epochs,
-                epoch_length,
-                lr: optim.lr,
-                min_lr: optim.min_lr,
-                warmup_epochs: optim.warmup_epochs,
-                freeze_last_layer_epochs: optim.freeze_last_layer_epochs,
-                weight_decay: optim.weight_decay,
-                weight_decay_end: optim.weight_decay_end,
-                trunc_extra: optim.schedule_trunc_extra,
-                momentum_teacher: teacher.momentum_teacher,
-                final_momentum_teacher: teacher.final_momentum_teacher,
-                warmup_teacher_temp: teacher.warmup_teacher_temp,
-                teacher_temp: teacher.teacher_temp,
-                warmup_teacher_temp_epochs: teacher.warmup_teacher_temp_epochs,
-            }),
-        }
+/// The curves; OmegaConf's `"schedules" in cfg` decides over the version.
+fn schedules(config: &Value, raw: &Raw) -> Result<Schedules, ConfigError> {
+    let (epochs, epoch_length) = (raw.optim.epochs, raw.train.epoch_length);
+    if has_schedules(config) {
+        let frozen: RawFrozen = section(config, "schedules.lr")?;
+        return Ok(Schedules::V2(V2 {
+            epochs,
+            epoch_length,
+            lr: section(config, "schedules.lr")?,
+            freeze_last_layer_epochs: frozen.freeze_last_layer_epochs,
+            weight_decay: section(config, "schedules.weight_decay")?,
+            momentum: section(config, "schedules.momentum")?,
+            teacher_temp: section(config, "schedules.teacher_temp")?,
+        }));
     }
+    let optim: RawOptimV1 = section(config, "optim")?;
+    let teacher: RawTeacherV1 = section(config, "teacher")?;
+    Ok(Schedules::V1(V1 {
+        epochs,
+        epoch_length,
+        lr: optim.lr,
+        min_lr: optim.min_lr,
+        warmup_epochs: optim.warmup_epochs,
+        freeze_last_layer_epochs: optim.freeze_last_layer_epochs,
+        weight_decay: optim.weight_decay,
+        weight_decay_end: optim.weight_decay_end,
+        trunc_extra: optim.schedule_trunc_extra,
+        momentum_teacher: teacher.momentum_teacher,
+        final_momentum_teacher: teacher.final_momentum_teacher,
+        warmup_teacher_temp: teacher.warmup_teacher_temp,
+        teacher_temp: teacher.teacher_temp,
+        warmup_teacher_temp_epochs: teacher.warmup_teacher_temp_epochs,
+    }))
+}
 
+impl RawPrecision {
     fn param_dtype(&self) -> Result<Dtype, ConfigError> {
-        if self.compute_precision.reduce_dtype != "fp32" {
+        let known = |key: &str, given: &str| match given {
+            "fp32" | "bf16" | "fp16" => Ok(()),
+            _ => Err(ConfigError::Value {
+                key: format!("compute_precision.{key}"),
+                given: Value::from(given).to_string(),
+                reason: "known are `fp16`, `bf16`, `fp32`".to_owned(),
+            }),
+        };
+        known("reduce_dtype", &self.reduce_dtype)?;
+        known("param_dtype", &self.param_dtype)?;
+        if self.reduce_dtype != "fp32" {
             return Err(unsupported(
                 "compute_precision.reduce_dtype",
-                "gradients are reduced and stepped in fp32, as in every config that the reference publishes",
+                format!(
+                    "`{}` is beyond this trainer: it reduces gradients in fp32, as every published config does",
+                    self.reduce_dtype
+                ),
             ));
         }
-        match self.compute_precision.param_dtype.as_str() {
+        match self.param_dtype.as_str() {
             "fp32" => Ok(Dtype::Float32),
             "bf16" => Ok(Dtype::BFloat16),
             _ => Err(unsupported(
@@ -355,21 +374,25 @@ impl RawOptim {
             dino_head_wd_multiplier: self.dino_head_wd_multiplier,
             multi_tensor: self.multi_tensor_optim,
             clip_grad: self.clip_grad.filter(|norm| *norm != 0.0),
-            scaling: Scaling::named(&self.scaling_rule),
+            scaling: Scaling::named(self.scaling_rule.as_deref().unwrap_or_default()),
         }
     }
 }
 
-impl RawDino {
-    fn koleo(&self) -> Result<KoLeo, ConfigError> {
-        match (self.koleo_loss_distributed, self.koleo_topk) {
-            (false, 1) => Ok(KoLeo::Local),
-            (false, _) => {
-                Err(unsupported("dino.koleo_topk", "the reference asserts 1 unless `dino.koleo_loss_distributed`"))
-            }
-            (true, topk) => {
-                Ok(KoLeo::Distributed(Distributed { topk, group_size: self.koleo_distributed_loss_group_size }))
-            }
+/// The group size is read with the distributed loss alone.
+fn koleo(config: &Value, raw: &RawDino) -> Result<KoLeo, ConfigError> {
+    #[derive(Deserialize)]
+    struct Group {
+        koleo_distributed_loss_group_size: Option<i64>,
+    }
+    match (raw.koleo_loss_distributed, raw.koleo_topk) {
+        (false, 1) => Ok(KoLeo::Local),
+        (false, _) => {
+            Err(unsupported("dino.koleo_topk", "the reference asserts 1 unless `dino.koleo_loss_distributed`"))
+        }
+        (true, topk) => {
+            let Group { koleo_distributed_loss_group_size: group_size } = section(config, "dino")?;
+            Ok(KoLeo::Distributed(Distributed { topk, group_size }))
         }
     }
 }

@@ -5,10 +5,16 @@
 //! them meaning. `tests/it/omegaconf.json` holds the answers of OmegaConf 2.3.0 and 2.4.0.
 //!
 //! The reader refuses by name what the reference's config never uses: keys that are not strings, tags other than
-//! `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!seq` and `!!map`, numbers that JSON cannot hold (`.inf`, `.nan`,
-//! integers beyond 64 bits), more than one document. The parser implements YAML 1.2. Unlike libyaml, it refuses a tab
-//! after a colon and a closing bracket that is not indented, and it accepts a tab before the first key, an anchor name
-//! given twice, and `...` as a value.
+//! `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`, `!!seq` and `!!map` (a lone `!` too), numbers that JSON cannot hold
+//! (`.inf`, `.nan`, integers beyond 64 bits), more than one document, and the three characters that end a line in YAML
+//! 1.1 alone (U+0085, U+2028, U+2029), unless they are written as escapes.
+//!
+//! The parser implements YAML 1.2. Unlike libyaml, it refuses a tab after a colon, a line within brackets or quotes that
+//! is not indented further than its key or dash, a lone `-` within brackets, and a byte-order mark within the text. It
+//! accepts a tab before the first key or where a block's indentation ends, control characters as they are, an anchor name
+//! given twice, `!!str` before a closing bracket, lines that begin with `%`, and `...` as a value. The merge refuses `=` as
+//! a value, a list or mapping within a text (`x${optim}`), and references of containers to themselves; it accepts an
+//! interpolation that is broken and then overridden, once that is gone. None of these changes a value in silence.
 
 mod build;
 mod compose;

@@ -1,6 +1,6 @@
 //! The data of a run, read from a merged config (`build_data_loader_from_cfg`, `dinov3/train/train.py`).
 
-use dinov3_config::DataOptions;
+use dinov3_config::{DataOptions, SUBSET_GRID};
 use dinov3_ground::{Hint, Hints};
 use serde_json::Value;
 
@@ -90,13 +90,19 @@ impl DataConfig {
             Ok(Resolution { ratio: ratios[i], collation: Collation { augmentation, masking }, seed })
         };
         Ok(Self {
-            dataset: options.train.dataset_path.clone(),
+            dataset: dataset(&options)?,
             workers: options.train.num_workers,
             sharded: options.train.cache_dataset,
             batch_size,
             resolutions: (0..number).map(resolution).collect::<Result<_, ConfigError>>()?,
         })
     }
+}
+
+/// The dataset string. The reference fails without one, and so do its published ViT-7B configs as they are.
+fn dataset(options: &DataOptions) -> Result<String, ConfigError> {
+    let given = options.train.dataset_path.clone();
+    given.ok_or_else(|| unsupported("train.dataset_path", "a run needs a data set, such as `ImageNet:split=TRAIN`"))
 }
 
 /// The number of images that a rank loads, and the number for its student if it differs.
@@ -125,8 +131,8 @@ fn augmentation(
     if patch_size == 0 || global < patch_size {
         return Err(unsupported("crops.global_crops_size", format!("{global} pixels hold no patch of {patch_size}")));
     }
-    if crops.localcrops_subset_of_globalcrops && global < local + patch_size {
-        let reason = "the reference places local crops at random only where a global crop is larger by a patch";
+    if crops.localcrops_subset_of_globalcrops && global < local + SUBSET_GRID {
+        let reason = "the reference places local crops at random only where a global crop is larger by 16 pixels";
         return Err(unsupported("crops.localcrops_subset_of_globalcrops", reason));
     }
     Ok(Augmentation {
@@ -137,7 +143,7 @@ fn augmentation(
         local_crops_size: local,
         gram_teacher,
         local_crops_subset_of_global_crops: crops.localcrops_subset_of_globalcrops,
-        patch_size,
+        patch_size: SUBSET_GRID,
         share_color_jitter: crops.share_color_jitter,
         horizontal_flips: crops.horizontal_flips,
         mean: crops.rgb_mean,

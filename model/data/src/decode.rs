@@ -4,6 +4,7 @@ mod error;
 mod jpeg;
 mod jpeg_header;
 mod png;
+mod png_chunks;
 
 pub use error::DecodeError;
 
@@ -30,7 +31,10 @@ pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
 /// The RGB pixels of the image in `bytes`, a JPEG or PNG file of any kind. The name of the file does not matter.
 ///
 /// # Errors
-/// As [`dimensions`], and if the pixels are truncated or cannot be decoded. Damage that Pillow ignores is not an error.
+/// As [`dimensions`], and if the pixels are truncated or cannot be decoded. Damage of a JPEG file that Pillow ignores is
+/// not an error. Of PNG files, damage that Pillow ignores is one: a wrong check sum of pixels, a palette that is missing
+/// or of odd length, rows that are missing, an unknown method or critical chunk, chunks out of place, a cut behind the
+/// rows. So is a lossless JPEG file. No file is decoded to other pixels than Pillow's.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     match Format::of(bytes)? {
         Format::Jpeg => {
@@ -41,6 +45,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
         Format::Png => {
             let (width, height) = png::dimensions(bytes)?;
             bounded(width, height)?;
+            png_chunks::check(bytes)?;
             png::decode(bytes)
         }
     }
@@ -81,6 +86,14 @@ impl Format {
             unsupported("JPEG 2000")
         } else if at(4, b"ftypavif") || at(4, b"ftypavis") {
             unsupported("AVIF")
+        } else if matches!(bytes, [b'P', b'1'..=b'7' | b'F' | b'f', b' ' | b'\t' | b'\n' | b'\r', ..]) {
+            unsupported("PPM or PGM")
+        } else if starts(b"8BPS") {
+            unsupported("Photoshop")
+        } else if starts(b"\0\0\x01\0") {
+            unsupported("ICO")
+        } else if matches!(bytes, [0x0a, 0..=5, 0 | 1, 1 | 2 | 4 | 8, ..]) {
+            unsupported("PCX")
         } else if at(4, b"ftypheic") || at(4, b"ftypmif1") {
             unsupported("HEIF")
         } else {

@@ -45,7 +45,8 @@ pub struct Settings {
     pub threads: usize,
     /// Number of batches that are begun, or finished and not yet taken, at any time.
     pub prefetch: usize,
-    /// Number of images of the dataset that may be unusable before the run ends.
+    /// Number of images of the dataset that may be unusable before the run ends. With 0 the first one ends it, as in the
+    /// reference.
     pub broken_limit: usize,
 }
 

@@ -1,7 +1,7 @@
 //! The lines of figures: `MetricLogger` of `dinov3/logging/helpers.py`, its text and its JSON.
 
 use dinov3_train::meters::Meters;
-use dinov3_train::metrics::SmoothedValue;
+use dinov3_train::meters::SmoothedValue;
 
 use crate::python::{fixed, json_float, timedelta};
 
@@ -97,7 +97,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use dinov3_train::metrics::Of;
+    use dinov3_train::meters::Of;
 
     use super::*;
 

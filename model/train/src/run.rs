@@ -11,7 +11,7 @@ use dinov3_vit::meta_arch::Batch;
 use thiserror::Error;
 
 use crate::meters::Meters;
-use crate::metrics::Of;
+use crate::meters::Of;
 use crate::phases::{Phase, Phases};
 use crate::schedule::Settings;
 use crate::state::{State, StateError, Stateful, Taking};

@@ -9,9 +9,14 @@ use thiserror::Error;
 
 use dinov3_config::{Scaling, Schedules as Config, V1, V2};
 
+/// The most iterations of a curve: a gigabyte. `dinov3_config` refuses longer ones by their key.
+const MOST: usize = 1 << 27;
+
 /// A curve that cannot be drawn.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("the {curve} schedule has {warmup} iterations of warm-up and {cosine} of cosine in {total} in all")]
+#[error(
+    "the {curve} schedule has {warmup} iterations of warm-up and {cosine} of cosine in {total} in all, of at most {MOST}"
+)]
 pub struct ScheduleError {
     /// The name of the curve.
     pub curve: &'static str,
@@ -67,18 +72,20 @@ impl Schedules {
 
     fn v1(config: &V1, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
         let V1 { epochs, epoch_length, trunc_extra, .. } = *config;
-        let total = epochs * epoch_length;
+        // Beyond what memory holds, a curve is refused when it is drawn.
+        let length = |epochs: usize| epochs.saturating_mul(epoch_length);
+        let total = length(epochs);
         let lr = CosineSchedule {
             base: scaling.apply(config.lr, global_batch),
             last: config.min_lr,
             total,
-            warmup: config.warmup_epochs * epoch_length,
+            warmup: length(config.warmup_epochs),
             trunc_extra,
             ..CosineSchedule::default()
         };
         let without_warmup =
             |base, last| CosineSchedule { base, last, total, trunc_extra, ..CosineSchedule::default() };
-        let temperature = config.warmup_teacher_temp_epochs * epoch_length;
+        let temperature = length(config.warmup_teacher_temp_epochs);
         let teacher_temp = CosineSchedule {
             base: config.teacher_temp,
             last: config.teacher_temp,
@@ -89,7 +96,7 @@ impl Schedules {
         };
         let lr = lr.draw("learning rate")?;
         Ok(Self {
-            last_layer_lr: lr.frozen(config.freeze_last_layer_epochs * epoch_length),
+            last_layer_lr: lr.frozen(length(config.freeze_last_layer_epochs)),
             lr,
             weight_decay: without_warmup(config.weight_decay, config.weight_decay_end).draw("weight decay")?,
             momentum: without_warmup(config.momentum_teacher, config.final_momentum_teacher).draw("momentum")?,
@@ -98,14 +105,14 @@ impl Schedules {
     }
 
     fn v2(config: &V2, scaling: Scaling, global_batch: f64) -> Result<Self, ScheduleError> {
-        let (length, total) = (config.epoch_length, config.epochs * config.epoch_length);
+        let (length, total) = (config.epoch_length, config.epochs.saturating_mul(config.epoch_length));
         let mut lr = config.lr;
         lr.peak = scaling.apply(lr.peak, global_batch);
         lr.end = scaling.apply(lr.end, global_batch);
         let lr = linear_warmup_cosine_decay("learning rate", &lr, length, total)?;
         let draw = |name, part| linear_warmup_cosine_decay(name, part, length, total);
         Ok(Self {
-            last_layer_lr: lr.frozen(length * config.freeze_last_layer_epochs),
+            last_layer_lr: lr.frozen(length.saturating_mul(config.freeze_last_layer_epochs)),
             lr,
             weight_decay: draw("weight decay", &config.weight_decay)?,
             momentum: draw("momentum", &config.momentum)?,

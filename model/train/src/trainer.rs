@@ -274,7 +274,7 @@ impl Trainer {
         phases.during(Phase::Optimizer, || self.optimizer.step(&grads, &settings))?;
         self.show_optimizer(hooks)?;
         phases.during(Phase::Average, || self.update_ema(settings.momentum, hooks))?;
-        let gram_updated = phases.during(Phase::Gram, || self.update_gram_if_due(it));
+        let gram_updated = phases.during(Phase::Gram, || self.update_gram_if_due(it))?;
         self.show_teachers(gram_loaded || gram_updated, hooks)?;
         (log.gram_loaded, log.gram_updated) = (gram_loaded, gram_updated);
         Ok(log)

@@ -7,7 +7,7 @@ use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
 use dinov3_reports::message;
 use dinov3_torch::device::Device;
 
-use super::{Judging, words};
+use super::{Judging, replay, words};
 use crate::defects::Plant;
 use crate::{Request, Source, SuiteError, SuiteInfo, sets};
 
@@ -70,6 +70,8 @@ fn of_trainer(suite: &dyn Judging, request: &Request, subject: &dyn Fn() -> Subj
             continue;
         }
         sets::sound("golden set", &golden)?;
+        // What the trainer cannot honour is refused here, before a line is printed.
+        replay::config(&golden)?;
         let golden = Rc::new(golden);
         for (precision, recorded) in judged_precisions(&golden) {
             cases.push(Case { golden: Rc::clone(&golden), precision, recorded, subject: subject() });

@@ -65,7 +65,7 @@ impl Pipeline {
         let (image, augmentation) = (&self.images[0], &self.collation.augmentation);
         let (width, height) = (image.width() as f64, image.height() as f64);
         let scale = (width / wanted.width as f64).min(height / wanted.height as f64);
-        let part = |side: usize| (side as f64 * scale) as usize;
+        let part = |side: usize| ((side as f64 * scale) as usize).max(1);
         let (width, height) = (part(wanted.width), part(wanted.height));
         let (left, top) = ((image.width() - width) / 2, (image.height() - height) / 2);
         let region = Region { top, left, height, width };

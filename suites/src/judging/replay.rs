@@ -98,11 +98,13 @@ pub fn this_machine(device: Device) -> Fingerprint {
 /// The config of `set`.
 ///
 /// # Errors
-/// When it cannot be honoured.
+/// When it cannot be honoured, or the recipe contradicts itself or its inputs.
 pub fn config(set: &GoldenSet) -> Result<SslConfig, SuiteError> {
     let manifest = set.manifest();
-    SslConfig::from_merged(&manifest.recipe.config)
-        .map_err(|source| SuiteError::Config { set: manifest.name.clone(), source })
+    let config = SslConfig::from_merged(&manifest.recipe.config)
+        .map_err(|source| SuiteError::Config { set: manifest.name.clone(), source })?;
+    super::recipe::check(set)?;
+    Ok(config)
 }
 
 /// What the config of `set` asks for in vain; see [`SslConfig::without_effect`].

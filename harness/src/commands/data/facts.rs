@@ -81,8 +81,12 @@ pub fn read(split: Split, extra: &Path, root: Option<&Path>) -> Result<SplitFact
     let mut classes = None;
     if split.has_classes() {
         for file in [class_ids_file(split), class_names_file(split)] {
-            let texts = Texts::open(&extra.join(&file))?;
-            classes = Some(texts.len());
+            let path = extra.join(&file);
+            let texts = Texts::open(&path)?;
+            let ids = *classes.get_or_insert(texts.len());
+            if texts.len() != ids {
+                return Err(TableError::Names { path, names: texts.len(), ids });
+            }
             tables.push(table(file, texts.file()));
         }
     }

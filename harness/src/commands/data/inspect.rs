@@ -99,7 +99,15 @@ fn show(all: &[SplitFacts]) -> Result<()> {
     print_table(&tables)?;
     print("\n")?;
     print_table(&rows)?;
-    all.iter().try_for_each(found)
+    all.iter().try_for_each(|facts| {
+        if facts.images != facts.official_images {
+            warning(&format!(
+                "{}: the reference asserts {} images, the official number, and stops at any other",
+                facts.split, facts.official_images
+            ))?;
+        }
+        found(facts)
+    })
 }
 
 /// The official number, or how far it is.

@@ -3,20 +3,22 @@
 use std::path::Path;
 
 use dinov3_data::imagenet::Split;
-use dinov3_data::tables::{self, Done, Options, Prepared, Remarks, Steps};
+use dinov3_data::tables::{self, Done, Options, PrepareError, Prepared, Remarks, Steps};
 use dinov3_reports::exit;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{note, warning};
 use crate::cli::PrepareArgs;
 use crate::commands::print;
-use crate::failure::{Result, refusal};
+use crate::failure::{Result, refusal, show_all};
 
 /// Folders of classes looked through, of all.
 const BAR: &str = "{msg:>5} [{elapsed:>10}] {bar:24.green/dim} {pos}/{len} classes";
 
-/// Makes the tables of one split after the other.
+/// Makes the tables of one split after the other. A split whose tables cannot be made does not keep the others from
+/// being written.
 pub fn prepare(args: PrepareArgs) -> Result<i32> {
+    let (mut failed, mut useless) = (Vec::new(), false);
     for split in splits(&args)? {
         let bar = bar(split);
         // Threads tell it in any order; the bar only ever counts on.
@@ -27,13 +29,29 @@ pub fn prepare(args: PrepareArgs) -> Result<i32> {
         let options = Options { root: &args.root, extra: &args.extra, force: args.force, progress: &progress };
         let done = tables::prepare(split, &options);
         bar.finish_and_clear();
-        let done = done?;
+        let done = match done {
+            Ok(done) => done,
+            Err(error) => {
+                // What is wrong with the labels is wrong for each split.
+                if failed.iter().all(|known: &PrepareError| known.to_string() != error.to_string()) {
+                    failed.push(error);
+                }
+                continue;
+            }
+        };
         print(&line(split, &done))?;
         if let Done::Written(prepared) = &done {
             remarks(split, prepared)?;
+            useless |= prepared.images > 0 && prepared.remarks.lost == prepared.images;
         }
     }
-    Ok(exit::PASS)
+    let sound = failed.is_empty();
+    show_all(&failed.into_iter().map(Into::into).collect::<Vec<_>>());
+    Ok(match (sound, useless) {
+        (false, _) => exit::USAGE,
+        (true, true) => exit::CHECK_FAILED,
+        (true, false) => exit::PASS,
+    })
 }
 
 /// Those asked for, each once, or those that have a folder; at least one.

@@ -69,7 +69,7 @@ struct Entry {
 fn plan(base: &Layer) -> Result<Plan, StudentProblem> {
     let section =
         interpolation::resolve_at(&Value::Object(base.mapping.clone()), &["multidistillation"])?.unwrap_or_default();
-    if section["enabled"] != Value::Bool(true) {
+    if !crate::truth(&section["enabled"]) {
         return Err(StudentProblem::NotEnabled);
     }
     let wrong = |key: &str, value: &Value, wanted| StudentProblem::Value {

@@ -18,7 +18,7 @@ const MAX_NODES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct Node {
     pub mark: Mark,
-    /// The tag, such as `!!int` or `!name`; `None` for a lone `!`.
+    /// The tag, such as `!!int` or `!name`.
     pub tag: Option<String>,
     pub kind: Kind,
     /// The number of nodes, including all nodes below this one.
@@ -35,6 +35,7 @@ pub(super) enum Kind {
 /// The only document of a text; `None` if the text has no document.
 pub(super) fn compose(text: &str) -> Result<Option<Rc<Node>>, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    line_ends(text)?;
     let mut composer = Composer {
         parser: Parser::new_from_str(text),
         chars: text.chars().collect(),
@@ -78,6 +79,7 @@ impl<'a> Composer<'a> {
     fn node(&mut self, (event, span): (Event<'a>, Span)) -> Result<Rc<Node>, Problem> {
         let (anchor, tag, kind) = match event {
             Event::Alias(anchor) => {
+                self.name(span)?;
                 return self.anchors.get(&anchor).cloned().ok_or((mark(span), YamlProblem::Recursive));
             }
             Event::Scalar(text, style, anchor, tag) => (anchor, tag, self.scalar(text.into_owned(), style, span)?),
@@ -85,6 +87,10 @@ impl<'a> Composer<'a> {
             Event::MappingStart(anchor, tag) => (anchor, tag, self.deeper(span, Self::mapping)?),
             other => return Err((mark(span), YamlProblem::Syntax(format!("a value was expected, not {other:?}")))),
         };
+        // The parser counts anchors from 1.
+        if anchor > 0 {
+            self.name(span)?;
+        }
         let below: usize = match &kind {
             Kind::Scalar { .. } => 0,
             Kind::List(items) => items.iter().map(|item| item.size).sum(),
@@ -93,8 +99,7 @@ impl<'a> Composer<'a> {
         if below >= MAX_NODES {
             return Err((mark(span), YamlProblem::TooMuch("10000 values")));
         }
-        let node = Rc::new(Node { mark: mark(span), tag: tag.and_then(|tag| tag_text(&tag)), kind, size: below + 1 });
-        // The parser counts anchors from 1.
+        let node = Rc::new(Node { mark: mark(span), tag: tag.map(|tag| tag_text(&tag)), kind, size: below + 1 });
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -105,7 +110,9 @@ impl<'a> Composer<'a> {
         if self.depth == MAX_DEPTH {
             return Err((mark(span), YamlProblem::TooMuch("100 levels")));
         }
-        let opens = self.opens_bracket(span.start.index());
+        // The event of brackets ends behind the opening one; that of a list of dashes ends behind no bracket.
+        let behind = span.end.index().checked_sub(1).and_then(|at| self.chars.get(at));
+        let opens = matches!(behind, Some('[' | '{'));
         self.flow += usize::from(opens);
         self.depth += 1;
         let kind = read(self);
@@ -114,14 +121,25 @@ impl<'a> Composer<'a> {
         kind
     }
 
-    /// Whether a bracket or brace begins here, after an anchor and a tag if there are any.
-    fn opens_bracket(&self, start: usize) -> bool {
-        let mut chars = self.chars.iter().skip(start).peekable();
-        while chars.next_if(|char| matches!(char, '&' | '!')).is_some() {
+    /// Refuses a name of an anchor or alias that YAML 1.1 would end earlier: `&x?y` is the anchor `x` before `?y` there.
+    /// The span of a node begins at its anchor, or at its tag.
+    fn name(&self, span: Span) -> Result<(), Problem> {
+        let mut chars = self.chars.iter().copied().skip(span.start.index()).peekable();
+        if chars.peek() == Some(&'!') {
             while chars.next_if(|char| !char.is_whitespace()).is_some() {}
             while chars.next_if(|char| char.is_whitespace()).is_some() {}
         }
-        matches!(chars.peek(), Some('[' | '{'))
+        let sign = chars.next();
+        let mut name = String::new();
+        while let Some(char) = chars.next_if(|char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_')) {
+            name.push(char);
+        }
+        let ends = chars.peek().is_none_or(|char| char.is_whitespace() || matches!(char, ',' | ']' | '}'));
+        if matches!(sign, Some('&' | '*')) && !name.is_empty() && ends {
+            return Ok(());
+        }
+        name.extend(chars.take_while(|char| !char.is_whitespace()));
+        Err((mark(span), YamlProblem::AnchorName(name)))
     }
 
     /// Handles the differences between YAML 1.2, which the parser implements, and 1.1.
@@ -131,13 +149,25 @@ impl<'a> Composer<'a> {
             let what = "within brackets a text that begins with `?` or `:` must be quoted";
             return Err((mark(span), YamlProblem::Syntax(what.to_owned())));
         }
-        // The last line of a block keeps the line break of the file.
+        // The last line of a block keeps the line break of the file, and the parser always adds one.
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let ends_the_text = span.end.index() >= self.chars.len() && self.chars.last() != Some(&'\n');
-        if block && ends_the_text && text.ends_with('\n') {
+        if block && text.ends_with('\n') && span.end.index() >= self.chars.len() && self.ends_within(span) {
             text.pop();
         }
         Ok(Kind::Scalar { text, plain })
+    }
+
+    /// Whether a block that reaches the end of the text ends within a line of its own: the last line holds at least the
+    /// block's indentation, and no line break.
+    fn ends_within(&self, span: Span) -> bool {
+        let last = self.chars.iter().rev().take_while(|char| !matches!(char, '\n' | '\r'));
+        let (mut length, mut blank) = (0, true);
+        for char in last {
+            length += 1;
+            blank &= *char == ' ';
+        }
+        // The span begins at the first character behind the indentation.
+        length > 0 && (!blank || length >= span.start.col())
     }
 
     fn list(&mut self) -> Result<Kind, Problem> {
@@ -175,13 +205,27 @@ fn syntax(error: &ScanError) -> Problem {
 }
 
 /// A tag in its short notation.
-fn tag_text(tag: &Tag) -> Option<String> {
+fn tag_text(tag: &Tag) -> String {
     match (tag.handle.as_str(), tag.suffix.as_str()) {
-        ("" | "!", "" | "!") => None,
-        ("tag:yaml.org,2002:", suffix) => Some(format!("!!{suffix}")),
+        ("" | "!", "" | "!") => "!".to_owned(),
+        ("tag:yaml.org,2002:", suffix) => format!("!!{suffix}"),
         (handle, suffix) => {
             let whole = format!("{handle}{suffix}");
-            Some(whole.strip_prefix("tag:yaml.org,2002:").map(|suffix| format!("!!{suffix}")).unwrap_or(whole))
+            whole.strip_prefix("tag:yaml.org,2002:").map(|suffix| format!("!!{suffix}")).unwrap_or(whole)
         }
     }
+}
+
+/// Refuses the three characters that end a line in YAML 1.1 and are characters like others in YAML 1.2: what stands
+/// behind one in a comment would be a key there and nothing here.
+fn line_ends(text: &str) -> Result<(), Problem> {
+    let mut mark = (1, 1);
+    for char in text.chars() {
+        match char {
+            '\u{85}' | '\u{2028}' | '\u{2029}' => return Err((mark, YamlProblem::LineEnd(char as u32))),
+            '\n' => mark = (mark.0 + 1, 1),
+            _ => mark.1 += 1,
+        }
+    }
+    Ok(())
 }

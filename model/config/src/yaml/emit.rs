@@ -1,7 +1,7 @@
 //! YAML in the layout of `OmegaConf.to_yaml`: block style, lists not indented below their key, keys in their order.
 //!
-//! A string that would read back as another value is quoted. Unlike PyYAML, the writer folds no line at 80 columns and
-//! writes a string of several lines on one line in double quotes.
+//! A string that would read back as another value is quoted. Unlike libyaml, the writer folds no line at 80 columns,
+//! writes a string of several lines on one line in double quotes, and quotes a few texts more, such as `½`.
 
 use serde_json::Value;
 
@@ -28,9 +28,27 @@ fn indent(text: &mut String, depth: usize, inline: bool) {
 fn mapping(text: &mut String, map: &serde_json::Map<String, Value>, depth: usize, inline: bool) {
     for (i, (key, value)) in map.iter().enumerate() {
         indent(text, depth, inline && i == 0);
-        text.push_str(&string(key));
+        let key = string(key);
+        // A longer key is none that stands before its colon on one line.
+        let long = key.chars().count() > 128;
+        if long {
+            text.push_str("? ");
+        }
+        text.push_str(&key);
+        if long {
+            text.push('\n');
+            indent(text, depth, false);
+        }
         text.push(':');
         match value {
+            Value::Object(below) if long && !below.is_empty() => {
+                text.push(' ');
+                mapping(text, below, depth + 1, true);
+            }
+            Value::Array(items) if long && !items.is_empty() => {
+                text.push(' ');
+                list(text, items, depth + 1, true);
+            }
             Value::Object(below) if !below.is_empty() => {
                 text.push('\n');
                 mapping(text, below, depth + 1, false);
@@ -106,7 +124,7 @@ fn string(text: &str) -> String {
 
 /// Characters that only double quotes can hold.
 fn is_special(char: char) -> bool {
-    matches!(char, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    matches!(char, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}'..)
 }
 
 fn double_quoted(text: &str) -> String {
@@ -115,10 +133,23 @@ fn double_quoted(text: &str) -> String {
         match char {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
+            '\0' => quoted.push_str("\\0"),
+            '\x07' => quoted.push_str("\\a"),
+            '\x08' => quoted.push_str("\\b"),
             '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            '\x0b' => quoted.push_str("\\v"),
+            '\x0c' => quoted.push_str("\\f"),
             '\r' => quoted.push_str("\\r"),
-            char if is_special(char) => quoted.push_str(&format!("\\u{:04X}", char as u32)),
+            '\x1b' => quoted.push_str("\\e"),
+            '\u{85}' => quoted.push_str("\\N"),
+            '\u{2028}' => quoted.push_str("\\L"),
+            '\u{2029}' => quoted.push_str("\\P"),
+            char if is_special(char) => quoted.push_str(&match char as u32 {
+                code @ ..=0xff => format!("\\x{code:02X}"),
+                code @ ..=0xffff => format!("\\u{code:04X}"),
+                code => format!("\\U{code:08X}"),
+            }),
             char => quoted.push(char),
         }
     }
@@ -156,16 +187,33 @@ fn is_marked(text: &str) -> bool {
     starts_badly || within || text.ends_with(' ') || text.starts_with("---") || text.starts_with("...")
 }
 
+/// YAML 1.1's timestamps: `2001-01-01`, or with shorter parts before a time.
 fn looks_like_a_date(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = text.splitn(3, '-');
-    matches!((parts.next(), parts.next(), parts.next()), (Some(year), Some(month), Some(day))
-        if year.len() == 4 && digits(year) && digits(month) && month.len() < 3 && day.starts_with(|char: char| char.is_ascii_digit()))
+    let (Some(year), Some(month), Some(rest)) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let day = rest.split(|char: char| !char.is_ascii_digit()).next().unwrap_or_default();
+    let behind = &rest[day.len()..];
+    year.len() == 4
+        && digits(year)
+        && digits(month)
+        && month.len() < 3
+        && digits(day)
+        && day.len() < 3
+        && (behind.starts_with(['T', 't', ' ', '\t']) || behind.is_empty() && month.len() + day.len() == 4)
 }
 
-/// Whether Python's `int()` or `float()` may accept the text. Unnecessary quotes do no harm.
+/// Whether Python's `int()` or `float()` may accept the text: underscores stand between digits. Unnecessary quotes do no
+/// harm.
 fn python_reads_number(text: &str) -> bool {
-    let clean = text.trim().replace('_', "").to_lowercase();
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let digit = |i: Option<usize>| i.and_then(|i| bytes.get(i)).is_some_and(u8::is_ascii_digit);
+    let misplaced = |(i, byte): (usize, &u8)| *byte == b'_' && !(digit(i.checked_sub(1)) && digit(Some(i + 1)));
+    if text.is_ascii() && bytes.iter().enumerate().any(misplaced) {
+        return false;
+    }
+    let clean = text.replace('_', "").to_lowercase();
     clean.parse::<f64>().is_ok() || !clean.is_empty() && clean.chars().all(char::is_numeric)
 }
 
@@ -250,6 +298,9 @@ mod tests {
             "0o7",
             ".",
             "ImageNet:split=TRAIN",
+            "_1",
+            "0_e0",
+            "2001-1-1",
         ] {
             assert_eq!(string(plain), plain);
         }
@@ -308,6 +359,8 @@ mod tests {
             assert_eq!(string(quoted), format!("'{quoted}'"));
         }
         assert_eq!(string("'x"), "'''x'");
-        assert_eq!(string("a\tb\u{7}\n"), r#""a\tb\u0007\n""#);
+        assert_eq!(string("a\tb\u{7}\n"), r#""a\tb\a\n""#);
+        assert_eq!(string("\0\u{b}\u{c}\u{8}\u{1b}\u{7f}\u{1}"), r#""\0\v\f\b\e\x7F\x01""#);
+        assert_eq!(string("\u{85}\u{2028}\u{2029}\u{feff}\u{1F600}"), r#""\N\L\P\uFEFF\U0001F600""#);
     }
 }

@@ -61,6 +61,12 @@ pub enum YamlProblem {
     /// The parser's error.
     #[error("this is not YAML: {0}")]
     Syntax(String),
+    /// A character ends a line in YAML 1.1 alone.
+    #[error("the character U+{0:04X} ends a line in YAML 1.1, which the reference reads, and not in YAML 1.2")]
+    LineEnd(u32),
+    /// The name of an anchor or an alias holds other characters than letters, digits, `-` and `_`.
+    #[error("`{0}` is not the name of an anchor: one has letters, digits, `-` and `_`")]
+    AnchorName(String),
     /// A mapping has a key twice.
     #[error("the key `{0}` is given twice")]
     Duplicate(String, usize),
@@ -152,6 +158,8 @@ impl Hint for YamlProblem {
         match self {
             Self::NotUtf8 => "save it as UTF-8".into(),
             Self::Syntax(message) => syntax_hint(message).into(),
+            Self::LineEnd(code) => format!("remove it, or write `\\u{code:04X}` in double quotes").into(),
+            Self::AnchorName(_) => "to write a key, leave out the `&`; to write a text, quote it".into(),
             Self::Duplicate(_, line) => format!("keep one of the two; the first is in line {line}").into(),
             Self::Key(key, _) => format!("quote it: '{key}'").into(),
             Self::ContainerKey(_) => "quote it if it is meant to be a string".into(),

@@ -44,6 +44,35 @@ fn blocks_have_the_line_breaks_of_the_file() {
         assert_eq!(value(text), json!({"a": block}), "{text:?}");
     }
     assert_eq!(value("a:\n- |\n x"), json!({"a": ["x"]}));
+    // A last line of spaces belongs to the block only beyond its indentation.
+    for (text, block) in [
+        ("a:\n  b: |\n    x\n  ", "x\n"),
+        ("a:\n  b: |\n    x\n    ", "x\n"),
+        ("a:\n  b: |\n    x  ", "x  "),
+        ("a:\n  b: |\n    x\n      ", "x\n  "),
+    ] {
+        assert_eq!(value(text), json!({"a": {"b": block}}), "{text:?}");
+    }
+    assert_eq!(value("a: |\r  x\r"), json!({"a": "x\n"}));
+    assert_eq!(value("a: |\r  x\r  y"), json!({"a": "x\ny"}));
+}
+
+/// A list that is not indented below its key has no brackets, whatever its first item has.
+#[test]
+fn lists_of_dashes_have_no_brackets() {
+    assert_eq!(value("d:\n- []\n- ???"), json!({"d": [[], "???"]}));
+    assert_eq!(value("a:\n- {}\n- ?b"), json!({"a": [{}, "?b"]}));
+    assert_eq!(value("a:\n- [1]\n- b: :c"), json!({"a": [[1], {"b": ":c"}]}));
+    assert_eq!(value("a: &x\n- &y [1]\n- ?b\nc: [*y]"), json!({"a": [[1], "?b"], "c": [[1]]}));
+    for text in ["a: &x [?b]", "a: !!seq [?b]", "a: [[1], :c]", "- [?b]", "a:\n- &y [?b]"] {
+        assert!(parse("c.yaml", text).unwrap_err().to_string().contains("must be quoted"), "{text:?}");
+    }
+}
+
+/// Escapes hold every character.
+#[test]
+fn escapes_hold_what_ends_a_line() {
+    assert_eq!(value("a: \"\\u2028\\N\\P\""), json!({"a": "\u{2028}\u{85}\u{2029}"}));
 }
 
 #[test]
@@ -53,8 +82,8 @@ fn aliases_are_copies() {
 
 #[test]
 fn tags_that_are_known() {
-    let text = "a: !!str 5\nb: !!int '5'\nc: !!float 5\nd: !!bool 'Yes'\ne: !!null x\nf: ! 5\ng: !!seq []\n!!str 1: 2";
-    assert_eq!(value(text), json!({"a": "5", "b": 5, "c": 5.0, "d": true, "e": null, "f": 5, "g": [], "1": 2}));
+    let text = "a: !!str 5\nb: !!int '5'\nc: !!float 5\nd: !!bool 'Yes'\ne: !!null x\ng: !!seq []\n!!str 1: 2";
+    assert_eq!(value(text), json!({"a": "5", "b": 5, "c": 5.0, "d": true, "e": null, "g": [], "1": 2}));
 }
 
 #[test]
@@ -71,6 +100,17 @@ fn what_is_no_yaml_is_refused() {
         "a: {b: ${c}}",
         "a: 1\n---\nb: 2",
         "a: &x [*x]",
+        "a: &x?y",
+        "a: &x:y z",
+        "crops:\n  &lr: 31",
+        "a: !!str &x[1] b",
+        "a: 1 # c\u{2028}b: 2",
+        "a: 1 # c\u{85}b: 2",
+        "a: 5\u{85}",
+        "a: '\u{2029}  '",
+        "a: [-, 1]",
+        "a: [1,2,\n3]",
+        "a:\n  b:\n    - \"x\n\n  y\"",
     ];
     insta::assert_snapshot!(refusals(&texts));
 }
@@ -88,6 +128,9 @@ fn what_is_no_config_is_refused() {
         "a: !!int x",
         "a: !!timestamp 2001-01-01",
         "a: !name {}",
+        "a: !",
+        "a: ! '5'",
+        "a: ! \"\"",
         "a: =",
         "c: {<<: 5}",
     ];
@@ -147,7 +190,14 @@ fn what_is_written_reads_back() {
         "=",
         "?",
         "a #b",
+        "\u{2028}  ",
+        "x\u{7f}y",
+        "\u{1F600}",
+        "\0\u{7}\u{8}\u{b}\u{c}\u{1b}",
     ];
+    let long = "k".repeat(1100);
+    let longer = json!({&long: {&long: [{&long: 1}, 2], "b": 3}, "c": {}});
+    assert_eq!(value(&to_yaml(&longer)), longer, "{}", to_yaml(&longer));
     let config = json!({
         "numbers": [0, -1, 1.0, -0.0, 1e-5, 1e22, 0.1, u64::MAX, i64::MIN],
         "strings": strings, "keys": strings.iter().map(|&key| (key.to_owned(), json!([{}]))).collect::<serde_json::Map<_, _>>(),

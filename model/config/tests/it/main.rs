@@ -1,4 +1,6 @@
 //! Configs as their users see them.
 
+mod published;
+mod reads;
 mod refusals;
 mod yaml;

@@ -53,6 +53,16 @@ fn what_cannot_be_honoured_is_refused() {
         with(&[("dino.koleo_distributed_replicas", json!(2))]),
         with(&[("dino.koleo_topk", json!(2))]),
         with(&[("MODEL.META_ARCHITECTURE", json!("SSLMetaArchCompilable"))]),
+        with(&[("compute_precision.reduce_dtype", json!("bf32"))]),
+        with(&[("student.ffn_layer", json!("swiglufused"))]),
+        with(&[("student.norm_layer", json!("layernormfp32"))]),
+        with(&[("student.resume_from_teacher_chkpt", json!(112_499))]),
+        with(&[("student.resume_from_teacher_chkpt", json!(7e12))]),
+        with(&[("distillation.checkpoint_path", json!(112_499))]),
+        with(&[("gram.ckpt", json!(7e12))]),
+        with(&[("optim.lr", json!("abc"))]),
+        with(&[("optim", json!(3))]),
+        with(&[("student.fp8_enabled", json!(1)), ("optim.epochs", json!(-1)), ("student.norm_layer", json!("x"))]),
         gram(&[("MODEL.META_ARCHITECTURE", json!("MultiDistillationMetaArch"))]),
         gram(&[("gram.ckpt", Value::Null)]),
         gram(&[("crops.gram_teacher_crops_size", Value::Null)]),
@@ -78,10 +88,16 @@ fn what_the_reference_never_reads_is_said() {
     let mut config = with_student("pos_embed_rope_dtype", json!("fp32"));
     config["student"]["patch_drop"] = json!(0.5);
     config["student"]["ffn_ratio"] = json!(3.0);
+    config["optim"]["optimizer"] = json!("sgd");
+    config["optim"]["dump_fsdp_weights_path"] = json!("weights");
+    config["train"]["saveckp_freq"] = json!(5);
     insta::assert_snapshot!(remarks(&config), @r#"
-    `student.pos_embed_rope_dtype: "fp32"` has no effect: the reference at this commit never reads it and uses "bf16"
-    `student.patch_drop: 0.5` has no effect: the reference at this commit never reads it and uses 0.0
+    `train.saveckp_freq: 5` has no effect: the reference at this commit never reads it and uses that of `checkpointing.period`
     `student.ffn_ratio: 3.0` has no effect: the reference at this commit never reads it and uses that of `student.arch`
+    `student.pos_embed_rope_dtype: "fp32"` has no effect: the reference at this commit never reads it and uses "bf16"
+    `optim.optimizer: "sgd"` has no effect: the reference at this commit never reads it and uses "adamw"
+    `optim.dump_fsdp_weights_path: "weights"` has no effect: the reference at this commit never reads it and uses none
+    `student.patch_drop: 0.5` has no effect: the reference at this commit never reads it and uses 0.0
     "#);
 }
 
@@ -104,7 +120,7 @@ fn an_unknown_architecture_lists_the_known_ones() {
 fn a_config_that_is_not_merged_names_the_missing_key() {
     let mut config = merged_config();
     config["student"].as_object_mut().unwrap().remove("mask_k_bias");
-    insta::assert_snapshot!(refusal(&config), @"the config is not a merged DINOv3 config: missing field `mask_k_bias`");
+    insta::assert_snapshot!(refusal(&config), @"the config is not a merged DINOv3 config: `student.mask_k_bias` is missing");
 }
 
 #[test]

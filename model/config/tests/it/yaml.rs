@@ -7,8 +7,9 @@
 //! result = OmegaConf.to_container(config, resolve=True)        # or error = type(exception).__name__
 //! ```
 //! `refused` stands for an answer that we do not give on purpose, each with a message: keys that are no strings,
-//! numbers beyond JSON, other tags, resolvers, files that are no mapping, tabs after a colon, keys on which OmegaConf's
-//! versions disagree.
+//! numbers beyond JSON, other tags and a lone `!`, resolvers, files that are no mapping, tabs after a colon, keys on which OmegaConf's
+//! versions disagree, characters that end a line in YAML 1.1 alone, names of anchors that YAML 1.1 ends earlier, a lone
+//! `-` in brackets, lines within brackets and quotes that are not indented.
 
 use dinov3_config::defaults::defaults;
 use dinov3_config::merge::{combined, merged};
@@ -107,6 +108,8 @@ fn the_golden_sets_recipes_are_merged_configs() {
         let file = scratch.path().join("recipe.yaml");
         std::fs::write(&file, yaml::to_yaml(&recipe["config"])).unwrap();
         let overrides: Vec<String> = serde_json::from_value(recipe["overrides"].clone()).unwrap();
+        // What was recorded can be honoured.
+        dinov3_config::SslConfig::from_merged(&recipe["config"]).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Defaults and overrides beneath and above change nothing, and no key is unknown.
         for overrides in [&[][..], &overrides] {
             let merged = merged(Some(&file), overrides).unwrap();

@@ -28,10 +28,12 @@ impl From<Failure> for DecodeError {
 /// # Errors
 /// If libjpeg meets the end of the file before the last row, or cannot continue. A warning of libjpeg is not an error.
 pub fn decode(bytes: &[u8], header: &Header) -> Result<Image, DecodeError> {
-    if let Some(pixels) = plain(bytes, header) {
+    if in_proportion(bytes, header)
+        && let Some(pixels) = plain(bytes, header)
+    {
         return Ok(Image::new(header.width, header.height, pixels));
     }
-    let mut decompressor = open(bytes, header)?;
+    let mut decompressor = open(first_chunk(bytes, header), header)?;
     let lines = decompressor.scanlines(header.layers)?;
     decompressor.finish()?;
     let pixels = match header.layers {
@@ -40,6 +42,20 @@ pub fn decode(bytes: &[u8], header: &Header) -> Result<Image, DecodeError> {
         _ => lines.as_chunks::<4>().0.iter().flat_map(|ink| rgb_of_inverted_cmyk(*ink)).collect(),
     };
     Ok(Image::new(header.width, header.height, pixels))
+}
+
+/// Whether a file is large enough for its pixels to have content. The plain way holds all coefficients, six bytes a
+/// pixel beside the pixels; libjpeg's holds rows. A file of few bytes that claims many pixels takes the latter.
+pub(super) fn in_proportion(bytes: &[u8], header: &Header) -> bool {
+    const MOST_PIXELS_A_BYTE: usize = 256;
+    header.width * header.height <= bytes.len().saturating_mul(MOST_PIXELS_A_BYTE)
+}
+
+/// What of a file Pillow's libjpeg can decode: with arithmetic coding it cannot wait for more, and Pillow hands over 64
+/// KiB at first. A header beyond these is waited for.
+fn first_chunk<'a>(bytes: &'a [u8], header: &Header) -> &'a [u8] {
+    const CHUNK: usize = 65_536;
+    if header.arithmetic && header.scan < CHUNK { &bytes[..bytes.len().min(CHUNK)] } else { bytes }
 }
 
 fn open<'a>(bytes: &'a [u8], header: &Header) -> Result<Decompressor<'a>, DecodeError> {

@@ -16,6 +16,10 @@ pub struct Header {
     pub layers: usize,
     /// Whether the file is Huffman coded, sequential or progressive.
     pub huffman: bool,
+    /// Whether the file is arithmetically coded.
+    pub arithmetic: bool,
+    /// The number of bytes before the first scan's data.
+    pub scan: usize,
 }
 
 fn broken(why: impl Into<String>) -> DecodeError {
@@ -53,7 +57,10 @@ pub fn read(bytes: &[u8]) -> Result<Header, DecodeError> {
                     0xee if segment.starts_with(b"Adobe") && segment.len() < 7 => {
                         return Err(broken("its Adobe segment is too short"));
                     }
-                    0xda => return frame.ok_or_else(|| broken("its scan comes before its frame")),
+                    0xda => {
+                        let frame: Header = frame.ok_or_else(|| broken("its scan comes before its frame"))?;
+                        return Ok(Header { scan: bytes.len() - rest.len(), ..frame });
+                    }
                     _ => {}
                 }
             }
@@ -88,7 +95,14 @@ fn read_frame(marker: u8, segment: &[u8]) -> Result<Header, DecodeError> {
     if width == 0 || height == 0 {
         return Err(broken(format!("it has {width}x{height} pixels")));
     }
-    Ok(Header { width, height, layers: layers.into(), huffman: matches!(marker, 0xc0..=0xc2) })
+    Ok(Header {
+        width,
+        height,
+        layers: layers.into(),
+        huffman: matches!(marker, 0xc0..=0xc2),
+        arithmetic: matches!(marker, 0xc9..=0xcb | 0xcd..=0xcf),
+        scan: 0,
+    })
 }
 
 /// Quantisation tables must be whole: 64 values of 8 or 16 bits each.

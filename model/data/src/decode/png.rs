@@ -22,6 +22,7 @@ fn open(bytes: &[u8]) -> Result<Reader<Cursor<&[u8]>>, DecodeError> {
     let mut options = DecodeOptions::default();
     // As in Pillow, a chunk with a wrong check sum is an error, even if it does not affect the pixels.
     options.set_skip_ancillary_crc_failures(false);
+    options.set_ignore_adler32(false);
     options.set_ignore_text_chunk(true);
     options.set_ignore_iccp_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(bytes), options);
@@ -43,7 +44,8 @@ pub fn dimensions(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
 /// The pixels. Transparency is dropped without blending.
 ///
 /// # Errors
-/// If the file is truncated or broken. This is stricter than Pillow, which ignores everything after the last row.
+/// If the file is truncated or broken. This is stricter than Pillow, which ignores everything after the last row, check
+/// sums of pixels, and what `decode::decode` lists.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let mut reader = open(bytes)?;
     let broken = |why: &str| DecodeError::Broken { format: "PNG", why: why.to_owned() };

@@ -251,3 +251,36 @@ fn errors_say_what_is_wrong_and_what_to_do() {
     hint: compare its size and hash with the original's, and fetch it again
     ");
 }
+
+/// Files that hostile inputs found, with the pixels or the error of Pillow: `corpus/images.json`. Each gave other pixels
+/// once, or none where Pillow has some, or some where Pillow has none.
+#[test]
+fn hostile_files_are_decoded_as_pillow_decodes_them_or_refused() {
+    let recorded: serde_json::Value = serde_json::from_slice(&file("corpus", "images.json")).unwrap();
+    let (mut same, mut refused_here) = (0, Vec::new());
+    for (name, pillow) in recorded.as_object().unwrap() {
+        let ours = decode(&file("corpus/images", name));
+        match (ours, pillow["sha256"].as_str()) {
+            (Ok(image), Some(pixels)) => {
+                assert_eq!(pillow["size"], serde_json::json!([image.width(), image.height()]), "{name}");
+                assert_eq!(digest(Sha256::new_with_prefix(image.pixels())), pixels, "{name}");
+                same += 1;
+            }
+            (Err(_), None) => same += 1,
+            (Err(error), Some(_)) => refused_here.push(format!("{name}: {error}")),
+            (Ok(_), None) => panic!("{name} is decoded, and Pillow says {}", pillow["error"]),
+        }
+    }
+    assert_eq!(same + refused_here.len(), recorded.as_object().unwrap().len());
+    insta::assert_snapshot!(refused_here.join("\n"));
+}
+
+/// Pillow needs 1.4 GB for this file; the way that holds all coefficients needs 2.1.
+#[test]
+fn few_bytes_that_claim_many_pixels_take_the_way_of_rows() {
+    let bytes = file("corpus/images", "memory-2GB-from-636-bytes.jpg");
+    let header = jpeg_header::read(&bytes).unwrap();
+    assert!((header.width, header.height) == (13_377, 13_377) && !jpeg::in_proportion(&bytes, &header));
+    let photograph = file("corpus/images", "jpeg-overflow-photo-with-a-lost-sector.jpg");
+    assert!(jpeg::in_proportion(&photograph, &jpeg_header::read(&photograph).unwrap()));
+}

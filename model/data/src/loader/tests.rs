@@ -239,6 +239,14 @@ fn too_many_unusable_images_end_the_run() {
     assert_eq!(told.try_iter().count(), 6, "also of those that were too many");
 }
 
+/// As the reference, which stops at the first.
+#[test]
+fn without_a_limit_the_first_unusable_image_ends_a_run() {
+    let album = Album { missing: [3].into(), ..Album::default() };
+    let error = start(album, Settings { broken_limit: 0, ..SETTINGS }).find_map(Result::err).unwrap();
+    assert!(matches!(error, LoaderError::TooManyBroken { broken: 1, limit: 0, .. }), "{error}");
+}
+
 #[test]
 fn a_dataset_without_one_usable_image_is_an_error_not_an_endless_search() {
     let album = Album { missing: (0..20).collect(), ..Album::default() };

@@ -49,6 +49,24 @@ pub enum TableError {
         /// Number of bytes of the file.
         found: u64,
     },
+    /// The rows have no bytes, and there are more than a table has.
+    #[error("{} claims {len} rows of no bytes", path.display())]
+    EmptyRows {
+        /// The table.
+        path: PathBuf,
+        /// Number of rows in its header.
+        len: u64,
+    },
+    /// The tables of ids and of names have different lengths.
+    #[error("{} has {names} names for {ids} classes", path.display())]
+    Names {
+        /// The table of names.
+        path: PathBuf,
+        /// The number of its rows.
+        names: usize,
+        /// The number of ids.
+        ids: usize,
+    },
     /// The row does not exist.
     #[error("{} has {len} rows, and no row {index}", path.display())]
     Row {

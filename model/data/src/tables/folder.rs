@@ -65,6 +65,23 @@ pub fn images(class: &Path) -> Result<Vec<Images>, PrepareError> {
     Ok(found)
 }
 
+/// The folders in a class, at any depth.
+pub fn below(class: &Path) -> Result<Vec<PathBuf>, PrepareError> {
+    let (mut found, mut folders) = (Vec::new(), vec![class.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(PrepareError::read(&folder))? {
+            let entry = entry.map_err(PrepareError::read(&folder))?;
+            if is_folder(&entry)? {
+                let path = folder.join(entry.file_name());
+                refuse_circle(class, &folder, &path)?;
+                folders.push(path.clone());
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn is_image(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     EXTENSIONS.iter().any(|extension| {
@@ -73,7 +90,8 @@ fn is_image(name: &OsStr) -> bool {
     })
 }
 
-/// Whether the path is a folder or a link to a folder. A broken link is a file, as for the reference.
+/// Whether the path is a folder or a link to a folder. A link that is broken, or leads to itself, is a file, as for the
+/// reference.
 fn is_folder(entry: &DirEntry) -> Result<bool, PrepareError> {
     let path = || entry.path();
     let kind = entry.file_type().map_err(|error| PrepareError::Read { path: path(), error })?;
@@ -82,7 +100,7 @@ fn is_folder(entry: &DirEntry) -> Result<bool, PrepareError> {
     }
     match fs::metadata(path()) {
         Ok(target) => Ok(target.is_dir()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ELOOP) => Ok(false),
         Err(error) => Err(PrepareError::Read { path: path(), error }),
     }
 }
@@ -116,6 +134,22 @@ mod tests {
         for name in ["jpg", "a.gif", "a.jpg.txt", "", "a.j\u{131}pg"] {
             assert!(!is_image(name.as_ref()), "{name}");
         }
+    }
+
+    /// Python's `os.walk` takes it for a file: without the name of an image it is passed over, and with one it is an
+    /// image that no one can read.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_itself_is_a_file() {
+        use std::os::unix::fs::symlink;
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("n01_1.JPEG"), "").unwrap();
+        symlink("loop", root.path().join("loop")).unwrap();
+        symlink("n01_2.JPEG", root.path().join("n01_2.JPEG")).unwrap();
+        let found = images(root.path()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].names, ["n01_1.JPEG", "n01_2.JPEG"]);
+        assert_eq!(below(root.path()).unwrap(), [""; 0].map(PathBuf::from));
     }
 
     #[cfg(unix)]

@@ -44,6 +44,12 @@ pub enum LabelError {
         /// The number of columns.
         columns: usize,
     },
+    /// The file is Kaggle's list of the classes.
+    #[error("the labels {} are Kaggle's LOC_synset_mapping.txt: id, blank, names", path.display())]
+    Kaggle {
+        /// The file.
+        path: PathBuf,
+    },
     /// A name is too long.
     #[error("line {line} of the labels {} has a name of more than {LONGEST} characters", path.display())]
     TooLong {
@@ -67,12 +73,23 @@ impl Hint for LabelError {
         let hint: String = match self {
             Self::Read { .. } => format!("the root of ImageNet must hold {LABELS} with one line `id,name` per class"),
             Self::NotUtf8 { .. } => "save it as UTF-8".to_owned(),
+            Self::Kaggle { .. } => format!(
+                "write `id,\"names\"` lines: sed 's/\\([^ ]*\\) \\(.*\\)/\\1,\"\\2\"/' LOC_synset_mapping.txt > {LABELS}"
+            ),
             Self::Columns { columns: 0, .. } => "remove the empty line".to_owned(),
             Self::Columns { .. } => "write `id,name`, and quotes around a name that has commas".to_owned(),
             Self::TooLong { .. } => "look for an open quote before the line".to_owned(),
         };
         hint.into()
     }
+}
+
+/// Whether each line has the id of a WordNet synset, a blank, and names. Read as `id,name`, some of these lines have two
+/// columns, and the first would be no folder of a class.
+fn is_kaggles(text: &str) -> bool {
+    let is_id = |id: &str| id.len() == 9 && id.starts_with('n') && id[1..].bytes().all(|byte| byte.is_ascii_digit());
+    let mut lines = text.lines().filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_some() && lines.all(|line| line.split_once(' ').is_some_and(|(id, _)| is_id(id)))
 }
 
 /// The rows of `labels.txt`, in the order of the file.
@@ -98,6 +115,9 @@ impl Labels {
         })?;
         // Python's text files accept three line ends and convert them to one.
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        if is_kaggles(&text) {
+            return Err(LabelError::Kaggle { path: path.to_owned() });
+        }
         let mut rows = Vec::new();
         for Row { line, fields } in rows_of(&text) {
             if fields.iter().any(|field| field.len() > LONGEST && field.chars().count() > LONGEST) {

@@ -311,3 +311,49 @@ fn damaged_tables_are_refused_by_name() {
     assert!(missing.to_string().starts_with("the table nowhere/entries-TRAIN.npy cannot be read: "), "{missing}");
     assert!(missing.hints().to_string().contains("data prepare"));
 }
+
+/// `'descr': '<U0', 'shape': (18446744073709551615,)` and no data: it took all memory.
+#[test]
+fn a_table_of_rows_without_bytes_is_made_again() {
+    let hostile = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/tables/class-ids-TRAIN.npy")).unwrap();
+    for table in [class_ids_file(Split::Train), class_names_file(Split::Train)] {
+        let tree = Tree::plain();
+        tree.prepare(Split::Train, false).unwrap();
+        let good = tree.sha256(&table);
+        fs::write(tree.extra().join(&table), &hostile).unwrap();
+        let error = Texts::open(&tree.extra().join(&table)).unwrap_err();
+        assert!(
+            error.to_string().ends_with(&format!("{table} claims 18446744073709551615 rows of no bytes")),
+            "{error}"
+        );
+        assert!(matches!(tree.prepare(Split::Train, false), Ok(Done::Written(_))));
+        assert_eq!(tree.sha256(&table), good);
+    }
+}
+
+/// The scan counts images in a folder within a class, as torchvision does.
+#[test]
+fn an_image_added_within_a_class_is_seen() {
+    let files = ["train/n01/n01_1.JPEG", "train/n01/n01/n01_2.JPEG", "train/n01/n01/deep/n01/n01_3.JPEG"];
+    let tree = Tree::new(files, Some("n01,tench\n"));
+    let images = |done: Done| match done {
+        Done::Written(prepared) => ("written", prepared.images),
+        Done::Kept(prepared) => ("kept", prepared.images),
+    };
+    assert_eq!(images(tree.prepare(Split::Train, false).unwrap()), ("written", 3));
+    std::thread::sleep(Duration::from_millis(20));
+    File::create(tree.root().join("train/n01/n01/deep/n01/n01_4.JPEG")).unwrap();
+    assert_eq!(images(tree.prepare(Split::Train, false).unwrap()), ("written", 4));
+    assert_eq!(images(tree.prepare(Split::Train, false).unwrap()), ("kept", 4));
+}
+
+#[test]
+fn kaggles_list_of_classes_is_recognised() {
+    let tree = Tree::new(
+        ["train/n01440764/n01440764_1.JPEG"],
+        Some(
+            "n01440764 tench, Tinca tinca\nn01443537 goldfish, Carassius auratus\nn01484850 great white shark, white shark, man-eater\n",
+        ),
+    );
+    insta::assert_snapshot!(tree.error(Split::Train));
+}

@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use dinov3_config::Decay;
 
-use super::ScheduleError;
+use super::{MOST, ScheduleError};
 
 /// A value for every iteration, and one for all later iterations.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,13 +56,17 @@ impl CosineSchedule {
     /// If the warm-up is longer than the curve.
     pub fn draw(&self, curve: &'static str) -> Result<Curve, ScheduleError> {
         let Self { base, last, total, warmup, start, trunc_extra } = *self;
-        let steps = total.checked_sub(warmup).ok_or(ScheduleError { curve, warmup, cosine: 0, total })?;
+        let refused = ScheduleError { curve, warmup, cosine: 0, total };
+        let steps = total.checked_sub(warmup).filter(|_| total <= MOST).ok_or(refused)?;
         let mut values = linspace(start, base, warmup, true);
         if trunc_extra == 0.0 {
             let half = 0.5 * (base - last);
             values.extend((0..steps).map(|i| last + half * (1.0 + (PI * i as f64 / steps as f64).cos())));
         } else {
             let drawn = ((1.0 + trunc_extra) * steps as f64) as usize;
+            if drawn > MOST {
+                return Err(ScheduleError { curve, warmup, cosine: drawn, total });
+            }
             let cosine: Vec<f64> =
                 linspace(0.0, PI, drawn, true).into_iter().take(steps).map(|x| (x.cos() + 1.0) / 2.0).collect();
             let end = cosine.last().copied().unwrap_or(0.0);
@@ -83,9 +87,10 @@ pub fn linear_warmup_cosine_decay(
     total: usize,
 ) -> Result<Curve, ScheduleError> {
     let Decay { start, peak, end, warmup_epochs, cosine_epochs } = *decay;
-    let warmup = epoch_length * warmup_epochs;
-    let cosine = cosine_epochs.map_or(total.saturating_sub(warmup), |epochs| epoch_length * epochs);
-    let rest = total.checked_sub(cosine + warmup).ok_or(ScheduleError { curve, warmup, cosine, total })?;
+    let warmup = epoch_length.saturating_mul(warmup_epochs);
+    let cosine = cosine_epochs.map_or(total.saturating_sub(warmup), |epochs| epoch_length.saturating_mul(epochs));
+    let rest = total.checked_sub(cosine.saturating_add(warmup)).filter(|_| total <= MOST);
+    let rest = rest.ok_or(ScheduleError { curve, warmup, cosine, total })?;
     let mut values = linspace(start, peak, warmup, false);
     values.extend(linspace(0.0, PI, cosine, true).into_iter().map(|x| (peak - end) * ((x.cos() + 1.0) / 2.0) + end));
     values.extend(std::iter::repeat_n(end, rest));
@@ -136,10 +141,18 @@ mod tests {
         let curve = CosineSchedule { total: 3, warmup: 4, ..CosineSchedule::default() };
         assert_eq!(
             curve.draw("weight decay").unwrap_err().to_string(),
-            "the weight decay schedule has 4 iterations of warm-up and 0 of cosine in 3 in all"
+            "the weight decay schedule has 4 iterations of warm-up and 0 of cosine in 3 in all, of at most 134217728"
         );
         let decay = Decay { start: 0.0, peak: 1.0, end: 0.0, warmup_epochs: 2, cosine_epochs: Some(2) };
         assert!(linear_warmup_cosine_decay("momentum", &decay, 10, 30).is_err());
+        // The same in every profile: nothing wraps, and nothing is drawn that memory does not hold.
+        assert!(linear_warmup_cosine_decay("momentum", &decay, usize::MAX, usize::MAX).is_err());
+        let long = Decay { warmup_epochs: 0, cosine_epochs: None, ..decay };
+        assert!(linear_warmup_cosine_decay("momentum", &long, 1, usize::MAX).is_err());
+        let curve = CosineSchedule { total: usize::MAX, ..CosineSchedule::default() };
+        assert!(curve.draw("weight decay").is_err());
+        let curve = CosineSchedule { total: 1250, trunc_extra: 2_147_483_647.0, ..CosineSchedule::default() };
+        assert!(curve.draw("weight decay").is_err());
         let curve = linear_warmup_cosine_decay("momentum", &decay, 10, 45).unwrap();
         assert_eq!([0, 10, 20, 44].map(|it| curve.at(it)), [0.0, 0.5, 1.0, 0.0]);
     }

@@ -20,7 +20,8 @@ impl Trainer {
         let checkpoints = self.config.checkpoints.clone();
         if let (Some(path), Some(backbone)) = (&checkpoints.gram, SslMetaArch::new_gram_teacher(&self.config)) {
             let mut tensors = without_centers(weights::read_checkpoint(Path::new(path))?);
-            tensors.retain(|name, _| name.starts_with("backbone."));
+            // The reference skips these by name, and refuses what else is no part of a backbone.
+            tensors.retain(|name, _| !name.contains("dino_head") && !name.contains("ibot_head"));
             weights::assign(&backbone, "gram_teacher", tensors)?;
             self.take_gram_teacher(&backbone);
         }

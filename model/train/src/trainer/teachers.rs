@@ -31,7 +31,7 @@ impl Trainer {
         }
     }
 
-    /// `gram_load_ema_teacher` and `update_gram`: both copy the average's weights into the Gram teacher. Does nothing without a Gram teacher.
+    /// `gram_load_ema_teacher`: weights and buffers of the average. Nothing without a Gram teacher of its own.
     fn load_gram_teacher(&mut self) {
         if let (Some(weights), Some(mine)) = (&self.weights.gram_teacher, &self.arch.gram_teacher) {
             // The backbone comes first in the average.
@@ -39,6 +39,18 @@ impl Trainer {
             copy_buffers(mine, &self.arch.teacher.backbone);
             self.arch.gram_teacher_initialized = true;
         }
+    }
+
+    /// `update_gram`: `0 · gram + 1 · average` of the weights alone. The buffers stay, and so does a NaN.
+    fn update_gram_teacher(&mut self) -> Result<(), ShimError> {
+        let Some(weights) = &self.weights.gram_teacher else { return Ok(()) };
+        // The backbone comes first among the average's.
+        let rows = weights.rows();
+        let average = &self.weights.teacher.rows()[..rows.len()];
+        no_grad(|| {
+            shim::foreach_mul_(rows, 0.0)?;
+            shim::foreach_add_(rows, average, 1.0)
+        })
     }
 
     /// `teacher = momentum · teacher + (1 - momentum) · student`, in place. Both factors are shown: `average:teacher`, `average:student`.
@@ -61,14 +73,14 @@ impl Trainer {
         due
     }
 
-    /// Loads the teacher again at the interval of the config (`gram.update_frequency`).
-    pub(super) fn update_gram_if_due(&mut self, it: usize) -> bool {
+    /// Updates it as often as the config says (`gram.update_frequency`).
+    pub(super) fn update_gram_if_due(&mut self, it: usize) -> Result<bool, ShimError> {
         let due = self.gram_update_rule().is_some_and(|updates| updates.follows(it, self.gram_updates));
         if due {
-            self.load_gram_teacher();
+            self.update_gram_teacher()?;
             self.gram_updates += 1;
         }
-        due
+        Ok(due)
     }
 
     /// The iterations at which the Gram teacher takes the average's weights again.

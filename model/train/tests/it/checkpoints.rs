@@ -81,6 +81,22 @@ fn a_gram_teacher_takes_a_backbone() {
     trainer.step(&batch, 10, &mut Hooks::none()).unwrap();
 }
 
+/// Heads and centers are skipped by name; anything else that is no part of a backbone is refused, as in the reference.
+#[test]
+fn a_gram_checkpoint_with_other_weights_is_refused() {
+    let _stream = stream();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = saved_teacher(folder.path());
+    let mut tensors = Tensor::read_safetensors(&path).unwrap();
+    tensors.push(("projector.weight".to_owned(), Tensor::zeros([2], (Kind::Float, tch::Device::Cpu))));
+    let named: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    Tensor::write_safetensors(&named, &path).unwrap();
+    let mut trainer = trainer(&gram_config(&path));
+    trainer.init_weights();
+    let error = trainer.load_checkpoints().unwrap_err().to_string();
+    assert!(error.contains("projector.weight"), "{error}");
+}
+
 /// `student.resume_from_teacher_chkpt` starts student and average from the same weights.
 #[test]
 fn a_student_resumes_from_a_teacher() {

@@ -5,14 +5,16 @@
 //! decompressor's own memory pools, which [`Decompressor`] frees when dropped.
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::mem;
 use std::os::raw::{c_int, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 
 use mozjpeg_sys as sys;
-use sys::{jpeg_common_struct, jpeg_decompress_struct, jpeg_error_mgr, jpeg_source_mgr, jvirt_barray_control};
+use sys::{
+    jpeg_common_struct, jpeg_component_info, jpeg_decompress_struct, jpeg_error_mgr, jpeg_source_mgr,
+    jvirt_barray_control,
+};
 
 use super::idct::{self, Block};
 
@@ -100,7 +102,7 @@ pub struct Decompressor<'a> {
     /// From a box. Kept as a pointer since libjpeg, too, reaches all parts of it, through pointers derived from this
     /// one.
     shared: NonNull<Shared>,
-    bytes: PhantomData<&'a [u8]>,
+    bytes: &'a [u8],
 }
 
 /// The payload with which [`error_exit`] unwinds.
@@ -125,6 +127,59 @@ unsafe extern "C-unwind" fn error_exit(info: &mut jpeg_common_struct) {
 unsafe extern "C-unwind" fn no_message(_: &mut jpeg_common_struct) {}
 
 unsafe extern "C-unwind" fn nothing(_: &mut jpeg_decompress_struct) {}
+
+/// libjpeg's `inverse_DCT_method_ptr`: a component, the coefficients of a block, and the column from which the block's
+/// samples go into eight rows.
+type Inverse =
+    unsafe extern "C-unwind" fn(*mut jpeg_decompress_struct, *mut jpeg_component_info, *const Block, *mut *mut u8, u32);
+
+/// libjpeg's `jpeg_idct_method_selector`.
+type Selector = unsafe extern "C-unwind" fn(
+    *mut jpeg_decompress_struct,
+    *mut jpeg_component_info,
+    *mut Option<Inverse>,
+    *mut c_int,
+);
+
+unsafe extern "C-unwind" {
+    /// The crate's own binding has the type of a compressor in the place of the decompressor.
+    fn jpeg_set_idct_method_selector(info: *mut jpeg_decompress_struct, selector: Selector);
+}
+
+/// Has libjpeg transform blocks as this crate does. Its own code does not wrap to 16 bits where the vector code of
+/// Pillow's libjpeg-turbo does, and keeps divisors of more than 16 bits, so that damaged coefficients would give other
+/// pixels than Pillow's.
+unsafe extern "C-unwind" fn select_inverse(
+    _: *mut jpeg_decompress_struct,
+    _: *mut jpeg_component_info,
+    method: *mut Option<Inverse>,
+    _: *mut c_int,
+) {
+    // SAFETY: libjpeg's own variable.
+    unsafe { *method = Some(inverse) };
+}
+
+unsafe extern "C-unwind" fn inverse(
+    _: *mut jpeg_decompress_struct,
+    part: *mut jpeg_component_info,
+    block: *const Block,
+    rows: *mut *mut u8,
+    column: u32,
+) {
+    // SAFETY: libjpeg passes a block of 64 coefficients and eight rows with room for 8 samples from `column`. A
+    // component without a table, of which no scan held anything, has coefficients of zero.
+    unsafe {
+        let divisors = match (*part).quant_table.as_ref() {
+            Some(table) => table.quantval.map(|divisor| divisor as i16),
+            None => [0; 64],
+        };
+        let mut samples = [0; 64];
+        idct::row(std::slice::from_ref(&*block), &divisors, &mut samples, 8);
+        for (row, samples) in samples.chunks_exact(8).enumerate() {
+            (*rows.add(row)).add(column as usize).copy_from_nonoverlapping(samples.as_ptr(), 8);
+        }
+    }
+}
 
 /// libjpeg got all bytes at the start, so there are no further bytes, and libjpeg suspends.
 unsafe extern "C-unwind" fn no_more_input(_: &mut jpeg_decompress_struct) -> c_int {
@@ -154,7 +209,7 @@ impl<'a> Decompressor<'a> {
     pub fn new(bytes: &'a [u8]) -> Result<Self, Failure> {
         // SAFETY: C structures, of which zero is a valid state.
         let shared = NonNull::from(Box::leak(Box::new(unsafe { mem::zeroed::<Shared>() })));
-        let mut this = Self { shared, bytes: PhantomData };
+        let mut this = Self { shared, bytes };
         let shared = shared.as_ptr();
         // SAFETY: all parts live as long as `this`, at one place, and nothing else refers to them yet.
         unsafe {
@@ -179,6 +234,7 @@ impl<'a> Decompressor<'a> {
                 term_source: Some(nothing),
             };
             (*shared).info.src = &raw mut (*shared).source;
+            jpeg_set_idct_method_selector(&raw mut (*shared).info, select_inverse);
         }
         Ok(this)
     }
@@ -245,13 +301,23 @@ impl<'a> Decompressor<'a> {
         Ok(lines)
     }
 
-    /// Reads up to the end of the image. A file that ends earlier is not an error.
+    /// Reads up to the end of the image. A file that ends earlier is not an error, unless it ends within a second frame:
+    /// Pillow's libjpeg refuses that at its marker, and this one wants its length first.
     ///
     /// # Errors
     /// If the bytes after the last row are not JPEG.
     pub fn finish(&mut self) -> Result<(), Failure> {
         // SAFETY: all rows have been read.
-        self.guarded(|info| unsafe { sys::jpeg_finish_decompress(info) }).map(|_| ())
+        let ended = self.guarded(|info| unsafe { sys::jpeg_finish_decompress(info) })? != 0;
+        // SAFETY: the source of `new`: what libjpeg has read of the bytes lies before `next_input_byte`.
+        let read = unsafe { (*self.shared.as_ptr()).source.next_input_byte.offset_from(self.bytes.as_ptr()) };
+        let read = self.bytes.get(..usize::try_from(read).unwrap_or(0)).unwrap_or_default();
+        match read.last_chunk() {
+            Some([0xff, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf]) if !ended => {
+                Err(Failure::Fatal("it has two frames".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All samples before chroma upsampling; `None` for components or samplings that are not of the plain kind.

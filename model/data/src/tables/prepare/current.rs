@@ -5,16 +5,19 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use rayon::prelude::*;
+
 use super::{Options, Prepared, Remarks};
 use crate::imagenet::Split;
 use crate::tables::error::PrepareError;
+use crate::tables::folder;
 use crate::tables::labels::{LABELS, Labels};
 use crate::tables::layout;
 use crate::tables::mapped::{Entries, Texts};
 use crate::tables::{class_ids_file, class_names_file, entries_file};
 
 /// The contents of a split's tables, if they are current: they are complete, have the present classes and names, and
-/// are not older than the labels and any folder of a class. Adding, removing or renaming a file changes the time of its
+/// are not older than the labels and any folder of a class, or in one. Adding, removing or renaming a file changes the time of its
 /// folder.
 ///
 /// # Errors
@@ -28,6 +31,7 @@ pub fn with_classes(
     let files = [entries_file(split), class_ids_file(split), class_names_file(split)];
     let files = files.map(|file| options.extra.join(file));
     // A table that cannot be read is made again, whatever the problem.
+    let texts = |path: &Path| texts(path, names.len());
     let tables = (|| Some((Entries::open(&files[0]).ok()?, texts(&files[1])?, texts(&files[2])?)))();
     let Some((entries, ids, class_names)) = tables else { return Ok(None) };
     let same_ids = ids.iter().map(OsString::from).eq(names.iter().cloned());
@@ -43,10 +47,22 @@ pub fn with_classes(
     let Some(made) = files.iter().map(|file| modified(file)).min().flatten() else { return Ok(None) };
     let folder = options.root.join(split.folder());
     let sources = [options.root.join(LABELS), folder.clone()];
-    for source in sources.into_iter().chain(names.iter().map(|name| folder.join(name))) {
-        if changed(&source).map_err(PrepareError::read(&source))? >= made {
+    let is_old = |source: &Path| Ok::<_, PrepareError>(changed(source).map_err(PrepareError::read(source))? < made);
+    for source in &sources {
+        if !is_old(source)? {
             return Ok(None);
         }
+    }
+    // The folders in a class hold images too.
+    let all_old = names.par_iter().map(|name| -> Result<bool, PrepareError> {
+        let class = folder.join(name);
+        if !is_old(&class)? {
+            return Ok(false);
+        }
+        folder::below(&class)?.iter().try_fold(true, |old, source| Ok(old && is_old(source)?))
+    });
+    if !all_old.try_reduce(|| true, |a, b| Ok(a && b))? {
+        return Ok(None);
     }
     Ok(Some(Prepared { images: entries.len(), classes: ids.len(), remarks: Remarks::default() }))
 }
@@ -58,8 +74,9 @@ pub fn without_classes(split: Split, extra: &Path) -> bool {
     written && fs::read(extra.join(entries_file(split))).is_ok_and(|found| found == table)
 }
 
-fn texts(path: &Path) -> Option<Vec<String>> {
-    Texts::open(path).ok()?.all().ok()
+/// The texts of a table, if there is one for each class.
+fn texts(path: &Path, classes: usize) -> Option<Vec<String>> {
+    Texts::open(path).ok().filter(|texts| texts.len() == classes)?.all().ok()
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
