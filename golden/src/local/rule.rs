@@ -41,6 +41,11 @@ pub struct Breach {
 }
 
 impl Breach {
+    /// A value that is no number is beyond every limit.
+    fn is_beyond(&self) -> bool {
+        self.value.is_nan() || self.value.abs() > self.limit
+    }
+
     /// How far beyond the limit.
     pub fn ratio(&self) -> f64 {
         if self.limit == 0.0 { f64::INFINITY } else { self.value.abs() / self.limit }
@@ -80,7 +85,7 @@ pub fn judge(operation: Operation, own: &OwnError, reference: Option<&OwnError>)
     let row = local_tolerance(operation, own.resolution);
     let limits = Limits { row, own, reference };
     let measured = limits.all();
-    let mut breaches: Vec<Breach> = measured.iter().filter(|it| !(it.value.abs() <= it.limit)).copied().collect();
+    let mut breaches: Vec<Breach> = measured.iter().filter(|it| it.is_beyond()).copied().collect();
     breaches.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
     let share = |it: &Breach| if it.value == 0.0 { 0.0 } else { it.ratio() };
     LocalJudgement { breaches, bound: limits.bound(), share: measured.iter().map(share).fold(0.0, f64::max) }

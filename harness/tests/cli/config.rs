@@ -159,13 +159,12 @@ fn nulls_beside_schedules_are_not_read() {
     let place = place();
     let curve = "{start: 0.1, peak: 0.1, end: 0.1, warmup_epochs: 0}";
     let lr = "{start: 0, peak: 3.0e-05, end: 3.0e-05, warmup_epochs: 10, freeze_last_layer_epochs: 5}";
-    let text = format!(
-        "optim: {{weight_decay: null, weight_decay_end: null, lr: null, warmup_epochs: null, min_lr: null, \
-         schedule_trunc_extra: null, freeze_last_layer_epochs: null}}\n\
-         teacher: {{momentum_teacher: null, final_momentum_teacher: null, warmup_teacher_temp: null, teacher_temp: null, \
-         warmup_teacher_temp_epochs: null}}\n\
-         train: {{dataset_path: null}}\n"
-    );
+    let text = "optim: {weight_decay: null, weight_decay_end: null, lr: null, warmup_epochs: null, min_lr: null, \
+                schedule_trunc_extra: null, freeze_last_layer_epochs: null}\n\
+                teacher: {momentum_teacher: null, final_momentum_teacher: null, warmup_teacher_temp: null, teacher_temp: null, \
+                warmup_teacher_temp_epochs: null}\n\
+                train: {dataset_path: null}\n"
+        .to_owned();
     fs::write(place.path("nulls.yaml"), &text).unwrap();
     let schedules =
         format!("schedules: {{lr: {lr}, weight_decay: {curve}, momentum: {curve}, teacher_temp: {curve}}}\n");
