@@ -34,7 +34,7 @@ const USES: [(&str, &[&str]); 18] = [
     ),
     ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
     ("dinov3-ci", &["ground"]),
-    ("dinov3-fuzz", &["ground", "config", "data", "golden"]),
+    ("dinov3-fuzz", &["config", "data", "golden"]),
 ];
 
 /// The folders of the repository's root that hold code.

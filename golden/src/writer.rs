@@ -114,6 +114,7 @@ impl SetWriter {
         let kind = entry.kind();
         let not_of_stage = || WriteError::NotOfStage { entry: name.to_owned(), stage, kind };
         let keep = kind.keep(stage).ok_or_else(not_of_stage)?;
+        let keep = if self.manifest.keeps_in_full(stage) { Keep::Full } else { keep };
         let place = self.place(precision, entry, stage);
         let digest = digest(view);
         let (storage, tensor) = match (keep, self.manifest.sample_limit) {

@@ -133,7 +133,7 @@ fn is_behind_the_targets(name: &str) -> bool {
 pub fn own_errors(golden: &GoldenSet, precision: Precision, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
     let mut found = Vec::new();
     if has_activations(golden, precision) {
-        found.extend(pass::run(golden, precision, recording)?);
+        found.extend(pass::run(golden, recording)?);
     }
     if golden.manifest().recipe.training.is_some() {
         found.extend(update::run(golden, recording)?);

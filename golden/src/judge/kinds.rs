@@ -38,6 +38,23 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether the entry is one of those that a step records for forced replay alone: without a truth.
+    pub(super) fn is_without_truth(&self, golden: Recorded<'_>) -> bool {
+        let activation = matches!(golden.entry.name.kind(), Kind::Output | Kind::Gradout);
+        activation
+            && self.golden.manifest().keeps_in_full(golden.entry.stage)
+            && golden.entry.records.get(Precision::Truth).is_none()
+    }
+
+    /// The verdict on other bits in such an entry.
+    pub(super) fn without_truth(&self) -> Verdict {
+        match self.expectation {
+            // `EntryJudgement::conclude` turns this into a failure, because the same bits were expected.
+            Expectation::Identical => Verdict::Within { checks: Vec::new() },
+            Expectation::Yardstick { .. } => Verdict::Unknown { reason: Reason::NoTruth },
+        }
+    }
+
     /// Whether the input values of the meter `name` were observed and differ from the reference's.
     fn has_another_trajectory(&self, name: &str) -> bool {
         let trajectory = self.index.get(Kind::Trajectory.name(name).as_str());

@@ -8,7 +8,7 @@ use super::Steps;
 /// An element whose local truth lies so near to the middle between two numbers that float32 rounding decides which of
 /// them is nearest: in bfloat16 steps of the larger of the element and the tensor's root mean square. 2^-8 of a step is
 /// 256 roundings of float32.
-const UNDECIDED: f64 = 1.0 / 256.0;
+pub(super) const UNDECIDED: f64 = 1.0 / 256.0;
 
 /// A value and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -47,6 +47,8 @@ pub struct OwnError {
     pub decided: u64,
     /// Of these, elements that are another number.
     pub misrounded: u64,
+    /// The mean size of the local truth, in steps: what a relative factor is times that in steps.
+    pub size: f64,
     /// The root mean square of the error, in steps.
     pub rms: f64,
     /// The largest error, in steps.
@@ -121,6 +123,7 @@ struct Sums {
     ee: f64,
     et: f64,
     tt: f64,
+    t: f64,
     ed: Vec<f64>,
     dd: Vec<f64>,
 }
@@ -139,6 +142,7 @@ impl Sums {
             ee: 0.0,
             et: 0.0,
             tt: 0.0,
+            t: 0.0,
             ed: zeros.clone(),
             dd: zeros,
         }
@@ -151,6 +155,7 @@ impl Sums {
         self.ee += e * e;
         self.et += e * t;
         self.tt += t * t;
+        self.t += t.abs();
         for (i, d) in directions.enumerate() {
             self.ed[i] += e * d;
             self.dd[i] += d * d;
@@ -183,6 +188,7 @@ impl Sums {
             decided: self.decided,
             misrounded: self.misrounded,
             misrounded_with: self.misrounded_with,
+            size: self.t / n,
             rms: mean_square.sqrt(),
             max: self.max,
             bias,

@@ -2,6 +2,7 @@
 
 use crate::tolerance::{LocalTolerance, Operation, SIGMAS, local_tolerance};
 
+use super::error::UNDECIDED;
 use super::{Estimate, OwnError};
 
 /// Variance of a mean square of roundings to nearest, relative to its square, times the number of elements.
@@ -107,10 +108,7 @@ impl Limits<'_> {
         all.push(Breach { measure: Measure::Rms, value: own.rms, limit: size * luck });
         let largest = (2.0 * row.k * self.of(|it| it.max)).max(row.largest);
         all.push(Breach { measure: Measure::Largest, value: own.max, limit: largest });
-        if let Some(share) = row.misrounded {
-            let share = row.k * self.of(OwnError::misrounded_share) + share;
-            let count = own.decided.max(1) as f64;
-            let limit = share + SIGMAS * (share.max(1.0 / count) / count).sqrt();
+        if let Some(limit) = self.misrounded(SIGMAS) {
             all.push(Breach { measure: Measure::Misrounded, value: own.misrounded_share(), limit });
         }
         all.push(Breach { measure: Measure::Bias, value: own.bias.value, limit: self.bias(SIGMAS) });
@@ -127,6 +125,12 @@ impl Limits<'_> {
         self.reference.map_or(0.0, figure)
     }
 
+    fn misrounded(&self, sigmas: f64) -> Option<f64> {
+        let share = self.row.k * self.of(OwnError::misrounded_share) + self.row.misrounded?;
+        let count = self.own.decided.max(1) as f64;
+        Some(share + sigmas * (share.max(1.0 / count) / count).sqrt())
+    }
+
     fn bias(&self, sigmas: f64) -> f64 {
         self.beyond(self.own.bias, |it| it.bias, self.row.bias, sigmas)
     }
@@ -139,8 +143,15 @@ impl Limits<'_> {
         self.row.k * self.of(|it| finite(same(it).value).abs()) + floor + sigmas * own.error
     }
 
+    /// The better of two ways to show: the estimates themselves, and elements that fall to another number. A shift by a small share of a step
+    /// turns as large a share of the elements, but for those that are too near to the middle to be counted.
     fn bound(&self) -> Bound {
-        Bound { factor: self.factor(SIGMAS + NINE_IN_TEN), bias: self.bias(SIGMAS + NINE_IN_TEN) }
+        let sigmas = SIGMAS + NINE_IN_TEN;
+        let turned = self.misrounded(sigmas).map_or(f64::INFINITY, |share| share + 2.0 * UNDECIDED);
+        Bound {
+            factor: self.factor(sigmas).min(turned / self.own.size.max(f64::MIN_POSITIVE)),
+            bias: self.bias(sigmas).min(turned),
+        }
     }
 }
 

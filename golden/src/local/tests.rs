@@ -41,8 +41,10 @@ fn a_result_that_is_rounded_once_is_right() {
 /// The bound is neither a boast nor an understatement: twice as much is found, a quarter is not.
 #[test]
 fn the_bound_is_what_is_found() {
-    let operation = Operation::Attention;
-    for dtype in [Dtype::Bf16, Dtype::F32] {
+    for (operation, dtype) in [Operation::Attention, Operation::Product, Operation::Rounded]
+        .into_iter()
+        .flat_map(|operation| [Dtype::Bf16, Dtype::F32].map(|dtype| (operation, dtype)))
+    {
         let bound = judged(dtype, operation, 0.0, 0.0).bound;
         for sign in [1.0, -1.0] {
             assert!(judged(dtype, operation, sign * 2.0 * bound.factor, 0.0).is_defect(), "{dtype} {bound:?}");

@@ -16,7 +16,7 @@ pub const OURS: At = ("dinov3-harness", 0);
 /// How urgent a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// For whoever looks for a fault.
+    /// For a person who looks for a mistake.
     Debug,
     /// What happens.
     Info,

@@ -32,6 +32,8 @@ words! {
 pub enum Explanation {
     /// GELU's tanh approximation.
     GeluTanh {
+        /// How many times smaller the error is with the approximation.
+        better: Float,
         /// Elements that are not the exact GELU, rounded.
         exact: u64,
         /// Elements that are not the tanh approximation, rounded.
@@ -98,6 +100,16 @@ pub struct OwnDefect {
     pub more: usize,
 }
 
+/// A factor with the digits that tell it from one.
+fn near_one(factor: Float) -> String {
+    let off = factor.0 - 1.0;
+    if off.abs() < 1e-3 {
+        format!("1 {} {:.2e}", if off < 0.0 { '-' } else { '+' }, off.abs())
+    } else {
+        format!("{:.4}", factor.0)
+    }
+}
+
 fn is_none(factor: Float) -> bool {
     factor.0.abs() < 0.01
 }
@@ -105,7 +117,10 @@ fn is_none(factor: Float) -> bool {
 impl Say for Explanation {
     fn en(&self, _: Pen) -> String {
         match self {
-            Self::GeluTanh { exact, tanh } => format!(
+            Self::GeluTanh { better, .. } if better.0 >= 2.0 => {
+                format!("this is GELU's tanh approximation, which fits {:.0} times better than the exact one", better.0)
+            }
+            Self::GeluTanh { exact, tanh, .. } => format!(
                 "this is GELU's tanh approximation: {exact} elements are not the exact GELU, {tanh} are not the approximation"
             ),
             Self::NormEps { better } => {
@@ -116,7 +131,7 @@ impl Say for Explanation {
             Self::Accumulation => {
                 "partial sums are rounded to fewer bits than float32 has, as by bf16 accumulation".to_owned()
             }
-            Self::Factor { factor } => format!("the output is multiplied by {:.4}", factor.0),
+            Self::Factor { factor } => format!("the output is multiplied by {}", near_one(*factor)),
             Self::Bias { steps } => format!("{:+.3} steps are added to the output", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "the moment did not receive the gradient".to_owned(),
             Self::Gradient { factor } => format!("the moment received the gradient times {:.3}", factor.0),
@@ -131,7 +146,10 @@ impl Say for Explanation {
 
     fn zh(&self, _: Pen) -> String {
         match self {
-            Self::GeluTanh { exact, tanh } => {
+            Self::GeluTanh { better, .. } if better.0 >= 2.0 => {
+                format!("此处实际计算的是 GELU 的 tanh 近似，其拟合误差比精确 GELU 小 {:.0} 倍", better.0)
+            }
+            Self::GeluTanh { exact, tanh, .. } => {
                 format!(
                     "此处实际计算的是 GELU 的 tanh 近似：{exact} 个元素不符合精确 GELU，{tanh} 个元素不符合 tanh 近似"
                 )
@@ -140,7 +158,7 @@ impl Say for Explanation {
             Self::AttentionScale { factor } => format!("注意力 logits 被乘以 {:.3}", factor.0),
             Self::SinkhornRounds => "Sinkhorn-Knopp 只迭代了两轮，而非三轮".to_owned(),
             Self::Accumulation => "部分和的精度低于 float32，例如以 bf16 累加".to_owned(),
-            Self::Factor { factor } => format!("输出被乘以 {:.4}", factor.0),
+            Self::Factor { factor } => format!("输出被乘以 {}", near_one(*factor)),
             Self::Bias { steps } => format!("输出被加上 {:+.3} 个末位步长", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "动量未接收到梯度".to_owned(),
             Self::Gradient { factor } => format!("动量接收到的梯度被乘以 {:.3}", factor.0),

@@ -42,7 +42,8 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
         Mistake::Layer(Alternative::GeluTanh) => {
             let (exact, tanh) = (error.misrounded, error.misrounded_with[i]);
             let better = (tanh as f64) < HALF * exact as f64 || error.without[i] < HALF * error.rms;
-            better.then_some(Explanation::GeluTanh { exact, tanh })
+            let fits = error.rms / error.without[i];
+            better.then(|| Explanation::GeluTanh { better: fits.into(), exact, tanh })
         }
         Mistake::Layer(Alternative::NormEps) => {
             let better = error.rms / error.without[i];
