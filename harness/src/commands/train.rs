@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use dinov3_program::{Aside, Asked, Fault, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source};
+use dinov3_program::{Aside, Asked, Cause, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source};
 use dinov3_ranks::{Env, launch};
 use dinov3_reports::exit;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -31,11 +31,11 @@ pub fn train(args: TrainArgs) -> Result<i32> {
 
 /// The exit code of a training that ended early.
 pub fn exit_code(error: &ProgramError) -> i32 {
-    match error.fault() {
-        Fault::Input => exit::USAGE,
-        Fault::Training => exit::CHECK_FAILED,
-        Fault::Peer => exit::PEER,
-        Fault::Environment => exit::ENVIRONMENT,
+    match error.cause() {
+        Cause::Input => exit::USAGE,
+        Cause::Training => exit::CHECK_FAILED,
+        Cause::Peer => exit::PEER,
+        Cause::Environment => exit::ENVIRONMENT,
     }
 }
 

@@ -16,9 +16,9 @@ use dinov3_train::run::{PartError, RunError};
 use dinov3_train::weights::WeightsError;
 use thiserror::Error;
 
-/// Whose fault the end of a training is: what an exit code says.
+/// The cause of the end of a training: what an exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum Cause {
     /// What was asked for, or the files that it names.
     Input,
     /// The training itself: it does not converge.
@@ -100,20 +100,20 @@ impl ProgramError {
         move |source| Self::Io { path, source }
     }
 
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
+    /// The cause.
+    pub fn cause(&self) -> Cause {
         match self {
-            Self::Train(TrainError::TooManyNans { .. }) => Fault::Training,
+            Self::Train(TrainError::TooManyNans { .. }) => Cause::Training,
             Self::Group(error)
             | Self::Train(TrainError::Group(error))
             | Self::Checkpoint(CheckpointError::Group(error)) => {
                 if error.failure.is_of_others() {
-                    Fault::Peer
+                    Cause::Peer
                 } else {
-                    Fault::Environment
+                    Cause::Environment
                 }
             }
-            _ => Fault::Input,
+            _ => Cause::Input,
         }
     }
 }

@@ -20,7 +20,7 @@ mod stop;
 mod table;
 
 pub use asked::{Asked, Plan, Resume};
-pub use error::{Fault, ProgramError};
+pub use error::{Cause, ProgramError};
 pub use journal::Aside;
 pub use links::Links;
 pub use program::{Outcome, Screen};

@@ -72,6 +72,12 @@ impl<'a> Recording<'a> {
         Ok(Self { set, precision, entries, kept: HashMap::new() })
     }
 
+    /// The same without the entries that `other` lacks: what is computed from them reaches back as far as it does there.
+    pub(super) fn as_far_as(mut self, other: &Recording<'_>) -> Self {
+        self.entries.retain(|name, _| other.entries.contains_key(name));
+        self
+    }
+
     /// The same with tensors that differ from the set's.
     pub fn with(self, kept: HashMap<String, Kept>) -> Self {
         Self { kept, ..self }

@@ -12,6 +12,7 @@ use dinov3_suites::judging::replay::{Notes, Replay};
 use dinov3_suites::layers::Layers;
 use dinov3_suites::training::Training;
 use dinov3_torch::device::Device;
+use dinov3_torch::runtime;
 
 use crate::fixture::{another_machine, libtorch, set};
 
@@ -39,6 +40,7 @@ const NAMED: &[(&str, &str, &str)] = &[
 
 fn replayed(golden: &str, precision: Precision, plant: Option<Plant>) -> (SetJudgement, Forced) {
     let set = set(golden);
+    runtime::set_threads(2);
     let suite: &dyn Judging = if golden.starts_with("train") { &Training } else { &Layers };
     let replay = Replay { precision, device: Device::Cpu, plant, free_run: false, notes: Notes::default() };
     judge_by_itself(suite, &set, replay, another_machine()).expect("the committed sets are sound")
