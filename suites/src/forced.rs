@@ -94,7 +94,7 @@ impl Forced {
 pub fn judge(golden: &GoldenSet, precision: Precision, candidate: &Recording<'_>) -> Result<Forced, SuiteError> {
     // A set that lacks the precision has no yardstick: the floors of the table decide.
     let reference = match golden.manifest().precisions.get(precision) {
-        Some(_) => own_errors(golden, precision, &Recording::of(golden, precision)?.as_far_as(candidate))?,
+        Some(_) => own_errors(golden, precision, &Recording::of(golden, precision)?.reaching_as_far_as(candidate))?,
         None => Vec::new(),
     };
     let mut reference: HashMap<String, OwnError> = reference.into_iter().map(|own| (own.name, own.error)).collect();

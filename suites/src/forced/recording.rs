@@ -73,7 +73,7 @@ impl<'a> Recording<'a> {
     }
 
     /// The same without the entries that `other` lacks: what is computed from them reaches back as far as it does there.
-    pub(super) fn as_far_as(mut self, other: &Recording<'_>) -> Self {
+    pub(super) fn reaching_as_far_as(mut self, other: &Recording<'_>) -> Self {
         self.entries.retain(|name, _| other.entries.contains_key(name));
         self
     }
