@@ -10,7 +10,7 @@
 //! and of each parameter, is then what the recorded gradients of its consumers give.
 //!
 //! Optimizer and average are arithmetic on each element, and are computed here for the stored elements alone, from a set of
-//! any size ([`update`]).
+//! any size (`forced/update.rs`).
 
 mod alternatives;
 mod explain;
