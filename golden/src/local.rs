@@ -15,7 +15,7 @@
 //! * for each [`Probe`], a direction in which a known mistake would move the output, how far the output lies in it.
 //!
 //! Each of the last three is an [`Estimate`] with a standard error, so a figure says how small a mistake this recording
-//! could have shown. [`rule`] has the limits.
+//! could have shown. [`judge`] has the limits.
 
 mod error;
 mod rule;
