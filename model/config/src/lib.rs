@@ -33,7 +33,7 @@ pub use layers::{FfnLayer, HeadConfig, NormLayer, NormalizeCoords, Periods, Rope
 pub use losses::{Distributed, GramLoss, Negatives, ResizeMethod};
 pub use networks::VitConfig;
 pub use notes::notes;
-pub use read::truth;
+pub use read::{at, holds, truth};
 pub use relations::{SUBSET_GRID, check_ranks};
 pub use sizes::VitSize;
 pub use training::{Decay, KoLeo, Optim, Scaling, Schedules, TrainingConfig, V1, V2};

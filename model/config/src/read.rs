@@ -20,13 +20,13 @@ pub fn truth(value: &Value) -> bool {
     }
 }
 
-/// The value at a dotted key.
-pub(crate) fn at<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
+/// The value at a dotted key of a config.
+pub fn at<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
     key.split('.').try_fold(config, |value, part| value.get(part))
 }
 
 /// [`truth`] of the value at a dotted key; a missing value is false.
-pub(crate) fn holds(config: &Value, key: &str) -> bool {
+pub fn holds(config: &Value, key: &str) -> bool {
     at(config, key).is_some_and(|value| !is_missing(value) && truth(value))
 }
 

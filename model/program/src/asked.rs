@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dinov3_config::merge::{Merged, apply_scaling_rules, merged_teacher};
-use dinov3_config::{Dtype, SslConfig};
+use dinov3_config::{Dtype, SslConfig, holds};
 use dinov3_data::config::{DataConfig, Ranks};
 use dinov3_data::dataset::{Dataset, DatasetSpec};
 use dinov3_data::imagenet::{ImageNet, Length};
@@ -110,7 +110,7 @@ impl Plan {
             remarks
                 .push(format!("{split} has {images} images, not the {official} of ImageNet; the reference refuses it"));
         }
-        if at(&self.merged.config, "train.compile") == &Value::Bool(true) {
+        if holds(&self.merged.config, "train.compile") {
             let why = "nothing is compiled, which rounds some bf16 chains more often";
             remarks.push(format!("`train.compile: true` has no effect here: {why}"));
         }
@@ -152,12 +152,12 @@ fn refuse(config: &Value) -> Result<(), ProgramError> {
         );
         return Err(ProgramError::refused(what, "give the iterations between two exports of the teacher; 0 is never"));
     }
-    if at(config, "train.sharded_eval_checkpoint") == &Value::Bool(true) {
+    if holds(config, "train.sharded_eval_checkpoint") {
         let what = "`train.sharded_eval_checkpoint: true` cannot be honoured: distributed checkpoints are not written";
         return Err(ProgramError::refused(what, "train.sharded_eval_checkpoint=false exports one file"));
     }
     for key in ["train.checkpointing", "train.checkpointing_full", "train.cudagraphs"] {
-        if at(config, key) == &Value::Bool(true) {
+        if holds(config, key) {
             let what = format!("`{key}: true` cannot be honoured; it saves memory or time, and changes no number");
             return Err(ProgramError::refused(what, format!("{key}=false")));
         }

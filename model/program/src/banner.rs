@@ -15,7 +15,7 @@ const LOADERS: &str = "loaders.py";
 
 /// The value at a dotted key; null where there is none.
 pub fn at<'a>(config: &'a Value, key: &str) -> &'a Value {
-    key.split('.').try_fold(config, |value, part| value.get(part)).unwrap_or(&Value::Null)
+    dinov3_config::at(config, key).unwrap_or(&Value::Null)
 }
 
 /// A config and who is told of it.
@@ -32,7 +32,7 @@ impl Banner<'_> {
     }
 
     fn is_true(&self, key: &str) -> bool {
-        at(self.config, key) == &Value::Bool(true)
+        dinov3_config::holds(self.config, key)
     }
 
     fn say(&self, at: At, message: impl AsRef<str>) {

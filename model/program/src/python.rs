@@ -9,7 +9,7 @@ pub fn float(value: f64) -> String {
         value if value.is_nan() => "nan".to_owned(),
         f64::INFINITY => "inf".to_owned(),
         f64::NEG_INFINITY => "-inf".to_owned(),
-        value => shortest(value),
+        value => python_float(value),
     }
 }
 
@@ -19,27 +19,8 @@ pub fn json_float(value: f64) -> String {
         value if value.is_nan() => "NaN".to_owned(),
         f64::INFINITY => "Infinity".to_owned(),
         f64::NEG_INFINITY => "-Infinity".to_owned(),
-        value => shortest(value),
+        value => python_float(value),
     }
-}
-
-/// `repr` of a finite float: as few digits as tell it apart. Where two such texts are as near to the value, Python takes the one that ends
-/// in an even digit (0.165103912353515625 is 0.16510391235351562), and Rust the larger one.
-fn shortest(value: f64) -> String {
-    let digits = |text: String| -> Vec<char> {
-        let mantissa = text.split('e').next().unwrap_or_default().to_owned();
-        mantissa.chars().filter(char::is_ascii_digit).collect()
-    };
-    let count = digits(format!("{value:e}")).len();
-    let mut even = digits(format!("{value:.*e}", count - 1)).into_iter();
-    let (mut leads, mut ended) = (true, false);
-    let text = python_float(value);
-    let replaced = text.chars().map(|char| {
-        ended |= char == 'e';
-        leads &= !matches!(char, '1'..='9');
-        if char.is_ascii_digit() && !leads && !ended { even.next().unwrap_or(char) } else { char }
-    });
-    replaced.collect()
 }
 
 /// `f"{value:.4f}"`, for 4 digits.

@@ -92,9 +92,29 @@ fn line(text: &mut String, value: &Value) {
     text.push('\n');
 }
 
-/// A float as Python's `repr` writes it: `0.001`, `1e-05`, `1e+16`.
+/// A finite float as Python's `repr` writes it: `0.001`, `1e-05`, `1e+16`. Where two shortest texts are as near to the
+/// value, Python takes the one that ends in an even digit (0.165103912353515625 is 0.16510391235351562), and Rust the
+/// larger one.
 pub fn python_float(value: f64) -> String {
-    // Rust's shortest form has the same digits and turns to an exponent at the same sizes.
+    let digits = |text: String| -> Vec<char> {
+        let mantissa = text.split('e').next().unwrap_or_default().to_owned();
+        mantissa.chars().filter(char::is_ascii_digit).collect()
+    };
+    let count = digits(format!("{value:e}")).len();
+    let mut even = digits(format!("{value:.*e}", count - 1)).into_iter();
+    let (mut leads, mut ended) = (true, false);
+    let text = larger_of_two(value);
+    let replaced = text.chars().map(|char| {
+        ended |= char == 'e';
+        leads &= !matches!(char, '1'..='9');
+        if char.is_ascii_digit() && !leads && !ended { even.next().unwrap_or(char) } else { char }
+    });
+    replaced.collect()
+}
+
+/// The same, with the larger of two texts that are as near.
+fn larger_of_two(value: f64) -> String {
+    // Rust's shortest form turns to an exponent at the same sizes.
     let text = format!("{value:?}");
     match text.split_once('e') {
         Some((mantissa, exponent)) => {
@@ -222,6 +242,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Each expected text is what Python 3.11 printed.
+    #[test]
+    fn a_float_ends_in_an_even_digit_where_two_texts_are_as_near() {
+        let ties = [0.165_103_912_353_515_63, -0.165_103_912_353_515_63, 1234.5, 5e-324, 0.1 + 0.2, 100.0];
+        let texts = ties.map(python_float).join(" ");
+        assert_eq!(texts, "0.16510391235351562 -0.16510391235351562 1234.5 5e-324 0.30000000000000004 100.0");
+    }
 
     #[test]
     fn the_layout_is_omegaconf_s() {
