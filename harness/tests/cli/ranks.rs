@@ -44,13 +44,7 @@ fn a_failing_check_fails_on_all_ranks_and_is_told_once() {
 fn ranks_of_torchrun_give_one_verdict() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let rank = |rank: &str| {
-        let environment = [
-            ("RANK", rank),
-            ("LOCAL_RANK", rank),
-            ("WORLD_SIZE", "2"),
-            ("MASTER_ADDR", "127.0.0.1"),
-            ("MASTER_PORT", &port),
-        ];
+        let environment = of_two(rank, &port);
         Place::empty().run_in("run --suite reduce-op --plant premul-ignored", &environment)
     };
     let outcomes: Vec<Outcome> = thread::scope(|scope| {
@@ -68,19 +62,18 @@ fn ranks_of_torchrun_give_one_verdict() {
     assert_eq!((outcomes[1].stdout.as_str(), outcomes[1].stderr.as_str()), ("", ""));
 }
 
+/// What torchrun gives a rank of two.
+fn of_two<'a>(rank: &'a str, port: &'a str) -> [(&'static str, &'a str); 5] {
+    [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", port)]
+}
+
 /// While the others wait for its word: they hear that the run is over, and end with its exit code.
 #[test]
 fn a_first_rank_that_gives_up_leaves_nobody_waiting() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let begun = Instant::now();
     let rank = |rank: &str, set: &str| {
-        let environment = [
-            ("RANK", rank),
-            ("LOCAL_RANK", rank),
-            ("WORLD_SIZE", "2"),
-            ("MASTER_ADDR", "127.0.0.1"),
-            ("MASTER_PORT", &port),
-        ];
+        let environment = of_two(rank, &port);
         Place::empty().run_in(&format!("run --suite training --golden REFERENCE/{set}"), &environment)
     };
     // Rank 0 alone finds nothing for the suite.
@@ -106,13 +99,7 @@ fn a_first_rank_that_gives_up_within_a_suite_leaves_nobody_waiting() {
         assert!(Command::new("mkfifo").arg(place.path("events")).status().unwrap().success());
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let rank = |rank: &str, events: &str| {
-            let environment = [
-                ("RANK", rank),
-                ("LOCAL_RANK", rank),
-                ("WORLD_SIZE", "2"),
-                ("MASTER_ADDR", "127.0.0.1"),
-                ("MASTER_PORT", &port),
-            ];
+            let environment = of_two(rank, &port);
             place.run_in(&format!("run --suite {suite}{events}"), &environment)
         };
         let (outcomes, waited) = thread::scope(|scope| {
