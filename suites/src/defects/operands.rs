@@ -1,6 +1,5 @@
 //! Defects that replace operands.
 
-use dinov3_golden::Kind as EntryKind;
 use dinov3_torch::device::beside;
 use dinov3_vit::hook::Hook;
 use tch::{Kind, Tensor};
@@ -34,11 +33,7 @@ fn each(value: &Tensor, becomes: fn(f64) -> f64) -> Tensor {
 }
 
 /// The rest of a name after `….blocks.<block>`: `mlp.act`, `norm1:in`, `:residual_scale`.
-/// `None` for the gradient of an output, which is shown and computed on by nothing.
 pub(super) fn within(name: &str, block: usize) -> Option<&str> {
-    if EntryKind::Gradout.path_in(name).is_some() {
-        return None;
-    }
     let (_, rest) = name.split_once(".blocks.")?;
     let rest = rest.strip_prefix(&block.to_string())?;
     rest.strip_prefix('.').or_else(|| rest.starts_with(':').then_some(rest))

@@ -9,6 +9,7 @@ use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::Group;
 use dinov3_train::Parts;
 use dinov3_vit::hook::Hook;
+use tch::Tensor;
 use thiserror::Error;
 
 use super::operands::Operands;
@@ -122,14 +123,28 @@ impl Plant {
     /// The hook of one rank out of `ranks`, in a run of this config, if the defect has one.
     pub fn hook(&self, config: &SslConfig, ranks: usize) -> Option<Box<dyn Hook>> {
         let scope = Scope { block: self.block, config, ranks };
-        match self.defect.how {
+        let hook: Box<dyn Hook> = match self.defect.how {
             How::Operands(of, becomes) => {
                 let block = (self.defect.site == Site::Block).then_some(self.block);
-                Some(Box::new(Operands { block, of, becomes }))
+                Box::new(Operands { block, of, becomes })
             }
-            How::Hook(hook) => Some(hook(&scope)),
-            How::Config(_) | How::Parts(_) | How::Group(_) => None,
-        }
+            How::Hook(hook) => hook(&scope),
+            How::Config(_) | How::Parts(_) | How::Group(_) => return None,
+        };
+        Some(Box::new(Changing(hook)))
+    }
+}
+
+/// A hook that is shown what it can change, and no gradients of outputs or curves: nothing computes on these.
+struct Changing(Box<dyn Hook>);
+
+impl Hook for Changing {
+    fn tensor(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        self.0.tensor(name, value)
+    }
+
+    fn operand(&mut self, name: &str, value: &Tensor) -> Option<Tensor> {
+        self.0.operand(name, value)
     }
 }
 
