@@ -60,6 +60,16 @@ pub struct Recorded<'a> {
     pub sample_limit: Option<usize>,
 }
 
+impl Recorded<'_> {
+    /// The distance between the stored elements of the tensor; 1 if all are stored.
+    pub fn stride(&self) -> usize {
+        match (self.record.storage, self.sample_limit) {
+            (Storage::Sample, Some(limit)) => stride(self.record.numel().unwrap_or(usize::MAX), limit),
+            _ => 1,
+        }
+    }
+}
+
 impl GoldenSet {
     /// Opens the set in the folder `dir`: reads the manifest and checks that the files it names exist.
     /// [`GoldenSet::verify`] checks tensors and hashes.

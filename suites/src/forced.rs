@@ -22,7 +22,7 @@ mod update;
 
 use std::collections::HashMap;
 
-use dinov3_golden::local::{self, LocalJudgement, OwnError};
+use dinov3_golden::local::{self, LocalJudgement, Measure, OwnError};
 use dinov3_golden::tolerance::Operation;
 use dinov3_golden::{GoldenSet, Kind, Precision, Stage};
 
@@ -68,6 +68,13 @@ pub struct Judged {
     pub judgement: LocalJudgement,
 }
 
+impl Judged {
+    /// Whether a measure is beyond its limit.
+    fn is_beyond(&self, measure: Measure) -> bool {
+        self.judgement.breaches.iter().any(|breach| breach.measure == measure)
+    }
+}
+
 /// Every operation of a recording whose inputs are there, judged, in the order of the golden set's entries.
 #[derive(Clone, Debug, Default)]
 pub struct Forced {
@@ -81,9 +88,9 @@ impl Forced {
         self.operations.iter().filter(|it| it.judgement.is_defect())
     }
 
-    /// The operation of this name.
-    pub fn get(&self, name: &str) -> Option<&Judged> {
-        self.operations.iter().find(|it| it.own.name == name)
+    /// The operations by their names.
+    fn by_name(&self) -> HashMap<&str, &Judged> {
+        self.operations.iter().map(|it| (it.own.name.as_str(), it)).collect()
     }
 }
 
@@ -92,9 +99,11 @@ impl Forced {
 /// # Errors
 /// When the set's recipe cannot be replayed, or a recorded tensor cannot be read.
 pub fn judge(golden: &GoldenSet, precision: Precision, candidate: &Recording<'_>) -> Result<Forced, SuiteError> {
+    let before = update::Before::of(golden)?;
+    let own_errors = |recording: &Recording<'_>| own_errors(golden, precision, before.as_ref(), recording);
     // A set that lacks the precision has no yardstick: the floors of the table decide.
     let reference = match golden.manifest().precisions.get(precision) {
-        Some(_) => own_errors(golden, precision, &Recording::of(golden, precision)?.reaching_as_far_as(candidate))?,
+        Some(_) => own_errors(&Recording::of(golden, precision)?.reaching_as_far_as(candidate))?,
         None => Vec::new(),
     };
     let mut reference: HashMap<String, OwnError> = reference.into_iter().map(|own| (own.name, own.error)).collect();
@@ -103,15 +112,12 @@ pub fn judge(golden: &GoldenSet, precision: Precision, candidate: &Recording<'_>
         let judgement = local::judge(own.operation, &own.error, reference.as_ref());
         Judged { own, reference, judgement }
     };
-    let mut operations: Vec<Judged> = own_errors(golden, precision, candidate)?.into_iter().map(judged).collect();
+    let mut operations: Vec<Judged> = own_errors(candidate)?.into_iter().map(judged).collect();
     let whole = |name: &str| Ok::<_, SuiteError>(candidate.stored(name)?.is_some_and(|stored| stored.is_whole()));
     let targets = ["dino", "ibot"].map(|loss| Kind::Sinkhorn.name(loss));
     let is_wrong = |it: &Judged| it.judgement.is_defect() && targets.contains(&it.own.name);
     if operations.iter().any(is_wrong) && !(whole(&targets[0])? && whole(&targets[1])?) {
-        operations
-            .iter_mut()
-            .filter(|it| is_behind_the_targets(&it.own.name))
-            .for_each(|it| it.judgement.breaches.clear());
+        operations.retain(|it| !is_behind_the_targets(&it.own.name));
     }
     Ok(Forced { operations })
 }
@@ -126,17 +132,20 @@ fn is_behind_the_targets(name: &str) -> bool {
     loss || Kind::Gradout.path_in(name).is_some_and(|output| output.ends_with("_head.last_layer"))
 }
 
-/// The own errors of all operations of a recording, in the order of the golden set's entries.
-///
-/// # Errors
-/// As [`judge`].
-pub fn own_errors(golden: &GoldenSet, precision: Precision, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
+/// The own errors of all operations of a recording, in the order of the golden set's entries. `before` is what the recorded step started from,
+/// if there is one.
+fn own_errors(
+    golden: &GoldenSet,
+    precision: Precision,
+    before: Option<&update::Before>,
+    recording: &Recording<'_>,
+) -> Result<Vec<Own>, SuiteError> {
     let mut found = Vec::new();
     if has_activations(golden, precision) {
         found.extend(pass::run(golden, recording)?);
     }
-    if golden.manifest().recipe.training.is_some() {
-        found.extend(update::run(golden, recording)?);
+    if let Some(before) = before {
+        found.extend(update::run(before, recording)?);
     }
     let place: HashMap<&str, usize> =
         golden.manifest().entries.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i)).collect();

@@ -1,5 +1,7 @@
 //! The rule: what one operation's own error may be.
 
+use std::cmp::Ordering;
+
 use crate::tolerance::{LocalTolerance, Operation, SIGMAS, local_tolerance};
 
 use super::error::UNDECIDED;
@@ -42,9 +44,9 @@ pub struct Breach {
 }
 
 impl Breach {
-    /// A value that is no number is beyond every limit.
+    /// A value that is no number is beyond every limit, and a limit that is none allows nothing.
     fn is_beyond(&self) -> bool {
-        self.value.is_nan() || self.value.abs() > self.limit
+        self.value.abs().partial_cmp(&self.limit).is_none_or(Ordering::is_gt)
     }
 
     /// How far beyond the limit.

@@ -98,3 +98,13 @@ fn a_number_that_is_none_is_a_breach() {
     assert_eq!(judge(Operation::Rounded, &own, None).breaches[0].measure, Measure::NonFinite);
     assert!(own_error(view, &[1.0], Dtype::F32, &[]).is_none(), "another number of elements");
 }
+
+#[test]
+fn a_limit_that_is_no_number_allows_nothing() {
+    let bytes: Vec<u8> = [1.0f32, 2.0].iter().flat_map(|it| it.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, &[2], &bytes).unwrap();
+    let probe = Probe { direction: &[f64::NAN, 1.0] };
+    let own = own_error(view, &[1.0, 2.0], Dtype::F32, &[probe]).unwrap();
+    let breaches = judge(Operation::Rounded, &own, None).breaches;
+    assert!(breaches.iter().any(|it| it.measure == Measure::Probe(0) && it.limit.is_nan()), "{breaches:?}");
+}

@@ -15,4 +15,4 @@ mod trainer;
 pub mod weights;
 
 pub use state::{State, StateError, Stateful};
-pub use trainer::{Part, Parts, SUBMODULES, StepLog, TrainError, Trainer};
+pub use trainer::{Part, Parts, SUBMODULES, StepLog, TrainError, Trainer, of_teacher, submodule_of};

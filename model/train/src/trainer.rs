@@ -10,6 +10,7 @@ mod state;
 mod teachers;
 mod weights;
 
+pub use observe::of_teacher;
 pub use parts::Parts;
 pub use state::Part;
 use weights::Weights;
@@ -136,7 +137,7 @@ pub struct Trainer {
 }
 
 /// `student.backbone.cls_token` is `cls_token` of `backbone`.
-fn submodule_of(name: &str) -> (&str, &str) {
+pub fn submodule_of(name: &str) -> (&str, &str) {
     let within = name.split_once('.').map_or(name, |(_, within)| within);
     within.split_once('.').unwrap_or((within, ""))
 }

@@ -1,7 +1,7 @@
 //! What an operation's own error says in words, where it has the shape of a known mistake.
 
 use dinov3_golden::Dtype;
-use dinov3_golden::local::{Breach, Estimate, Measure};
+use dinov3_golden::local::{Estimate, Measure};
 use dinov3_golden::tolerance::Operation;
 use dinov3_reports::message::{self, Explanation};
 
@@ -36,28 +36,26 @@ fn certainty(estimate: Estimate) -> f64 {
 
 fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) -> Option<Explanation> {
     let error = &judged.own.error;
-    let beyond = |measure| judged.judgement.breaches.iter().any(|breach: &Breach| breach.measure == measure);
-    let fits = certainty(estimate) > CERTAIN && beyond(Measure::Probe(i));
+    let beyond = judged.is_beyond(Measure::Probe(i));
+    let fits = beyond && certainty(estimate) > CERTAIN;
+    let better = error.rms / error.without[i];
     match mistake {
         Mistake::Layer(Alternative::GeluTanh) => {
             let (exact, tanh) = (error.misrounded, error.misrounded_with[i]);
-            let better = (tanh as f64) < HALF * exact as f64 || error.without[i] < HALF * error.rms;
-            let fits = error.rms / error.without[i];
-            better.then(|| Explanation::GeluTanh { better: fits.into(), exact, tanh })
+            let fits = (tanh as f64) < HALF * exact as f64 || error.without[i] < HALF * error.rms;
+            fits.then(|| Explanation::GeluTanh { better: better.into(), exact, tanh })
         }
         Mistake::Layer(Alternative::NormEps) => {
-            let better = error.rms / error.without[i];
             let one = (estimate.value - 1.0).abs() < 0.1;
             (fits && one).then(|| Explanation::NormEps { better: better.into() })
         }
         Mistake::Layer(Alternative::SinkhornRounds) => {
             let one = (estimate.value - 1.0).abs() < 0.5;
-            (one && beyond(Measure::Probe(i))).then_some(Explanation::SinkhornRounds)
+            (one && beyond).then_some(Explanation::SinkhornRounds)
         }
         Mistake::Layer(Alternative::AttentionScale) => {
             let factor = 1.0 + estimate.value * (alternatives::SCALE - 1.0);
-            (certainty(estimate) > CERTAIN && beyond(Measure::Probe(i)))
-                .then(|| Explanation::AttentionScale { factor: factor.into() })
+            fits.then(|| Explanation::AttentionScale { factor: factor.into() })
         }
         Mistake::Update(direction) => {
             let factor = (1.0 + estimate.value).into();
@@ -74,16 +72,18 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
 
 fn factor(judged: &Judged) -> Option<Explanation> {
     let factor = judged.own.error.factor;
-    let beyond = judged.judgement.breaches.iter().any(|it| it.measure == Measure::Factor);
-    (beyond && certainty(factor) > CERTAIN && factor.explains(judged.own.error.count) > HALF)
-        .then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
+    dominates(judged, Measure::Factor, factor).then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
 }
 
 fn bias(judged: &Judged) -> Option<Explanation> {
     let bias = judged.own.error.bias;
-    let beyond = judged.judgement.breaches.iter().any(|it| it.measure == Measure::Bias);
-    (beyond && certainty(bias) > CERTAIN && bias.explains(judged.own.error.count) > HALF)
-        .then(|| Explanation::Bias { steps: bias.value.into() })
+    dominates(judged, Measure::Bias, bias).then(|| Explanation::Bias { steps: bias.value.into() })
+}
+
+/// Whether an estimate is beyond its limit, certain, and most of the error.
+fn dominates(judged: &Judged, measure: Measure, estimate: Estimate) -> bool {
+    let most = estimate.explains(judged.own.error.count) > HALF;
+    judged.is_beyond(measure) && certainty(estimate) > CERTAIN && most
 }
 
 /// A product whose error is large and points nowhere: partial sums are rounded to fewer bits than float32 has.

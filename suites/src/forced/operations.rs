@@ -4,9 +4,6 @@ use dinov3_config::{NormLayer, SslConfig};
 use dinov3_golden::tolerance::Operation;
 use dinov3_golden::{EntryName, Kind};
 
-/// Linear layers and the patch embedding's convolution.
-const PRODUCTS: [&str; 10] = ["qkv", "proj", "fc1", "fc2", "w1", "w2", "w3", "last_layer", "0", "2"];
-
 /// The kind of arithmetic between the recorded inputs of an entry and its value; `None` for what is not computed in
 /// floating point, or is not replayed.
 pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operation> {
@@ -45,9 +42,9 @@ fn of_module(name: &EntryName, config: &SslConfig) -> Operation {
         (Some("in"), ..) => Operation::Several,
         (_, _, "apply_rope" | "rope_embed") => Operation::Rotation,
         (_, "blocks", _) => Operation::Several,
-        (_, "mlp", "4") | (_, _, "mlp") => Operation::Product,
-        (_, "mlp", "0" | "2") => Operation::Product,
-        (_, _, last) if PRODUCTS[..8].contains(&last) => Operation::Product,
+        // Linear layers, and the patch embedding's convolution. A head of one layer is one.
+        (_, _, "qkv" | "proj" | "fc1" | "fc2" | "w1" | "w2" | "w3" | "last_layer" | "mlp") => Operation::Product,
+        (_, "mlp", "0" | "2" | "4") => Operation::Product,
         (_, _, last) if last.contains("norm") && config.student.norm_layer == NormLayer::RmsNorm => Operation::Several,
         _ => Operation::Rounded,
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use dinov3_golden::{Dtype, GoldenSet, Precision, Stage, Storage, TensorView, stride};
+use dinov3_golden::{Dtype, GoldenSet, Precision, Stage, TensorView};
 
 use crate::SuiteError;
 
@@ -108,16 +108,11 @@ impl<'a> Recording<'a> {
         }
         let recorded = self.set.recorded(entry, self.precision)?;
         let Some(view) = recorded.stored else { return Ok(None) };
-        let numel = recorded.record.numel().unwrap_or(usize::MAX);
-        let stride = match (recorded.record.storage, recorded.sample_limit) {
-            (Storage::Sample, Some(limit)) => stride(numel, limit),
-            _ => 1,
-        };
         Ok(Some(Stored {
             stage,
             dtype: recorded.record.dtype,
             shape: recorded.record.shape.clone(),
-            stride,
+            stride: recorded.stride(),
             bytes: Cow::Borrowed(view.bytes()),
             extent: [view.numel()],
         }))

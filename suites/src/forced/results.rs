@@ -1,7 +1,5 @@
 //! A forced replay as results: findings, figures of tensors, and a table.
 
-use std::collections::HashMap;
-
 use dinov3_golden::{EntryName, Precision, SetJudgement};
 use dinov3_reports::message::{Heading, Judging, OwnDefect, Sections};
 use dinov3_reports::tensor::OwnError;
@@ -48,7 +46,8 @@ pub fn findings(forced: &Forced, judgement: &SetJudgement) -> Vec<Finding> {
     if more > 0 {
         found.push(Finding::new(Judging::Others, Judging::MoreDefects { count: more }));
     }
-    let right = |name: &str| forced.get(name).is_some_and(|it| !it.judgement.is_defect());
+    let by_name = forced.by_name();
+    let right = |name: &str| by_name.get(name).is_some_and(|it| !it.judgement.is_defect());
     let count = judgement.entries.iter().filter(|entry| entry.fails() && right(&entry.name)).count();
     if count > 0 {
         found.push(Finding::new(Judging::Others, Judging::Propagated { count }));
@@ -80,7 +79,7 @@ fn defect(judged: &Judged) -> OwnDefect {
 
 /// Writes the own errors beside the other figures of `tensors`.
 pub fn fill(tensors: &mut [Tensor], forced: &Forced) {
-    let own: HashMap<&str, &Judged> = forced.operations.iter().map(|it| (it.own.name.as_str(), it)).collect();
+    let own = forced.by_name();
     for tensor in tensors {
         tensor.own = own.get(tensor.name.as_str()).map(|judged| figures(judged));
     }

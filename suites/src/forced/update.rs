@@ -8,12 +8,11 @@ use std::collections::HashMap;
 
 use dinov3_config::SslConfig;
 use dinov3_golden::local::{Probe, own_error};
-use dinov3_golden::manifest::Training;
 use dinov3_golden::tolerance::Operation;
 use dinov3_golden::{GoldenSet, Kind, Stage};
-use dinov3_train::optim::{Multipliers, adamw};
+use dinov3_train::optim::{Multipliers, adamw, clip};
 use dinov3_train::schedule::{Schedules, Settings};
-use dinov3_train::{SUBMODULES, TrainError};
+use dinov3_train::{TrainError, of_teacher, submodule_of};
 use tch::Tensor;
 
 use super::pass::{every, values};
@@ -21,9 +20,6 @@ use super::recording::Recording;
 use super::{Mistake, Own};
 use crate::SuiteError;
 use crate::training::replay;
-
-/// What is added to the norm that gradients are divided by: `torch.nn.utils.clip_grad_norm_`.
-const CLIP_EPS: f64 = 1e-6;
 
 /// A direction in which the step of one tensor may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,12 +35,10 @@ pub enum Direction {
 }
 
 /// The own errors of all moments, parameters and averages that were recorded with what they are computed from.
-pub(super) fn run(golden: &GoldenSet, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
-    let Some(training) = &golden.manifest().recipe.training else { return Ok(Vec::new()) };
-    let before = Before::of(golden, training)?;
+pub(super) fn run(before: &Before, recording: &Recording<'_>) -> Result<Vec<Own>, SuiteError> {
     let mut own = Vec::new();
     for (i, name) in before.names.iter().enumerate() {
-        let mut at = Place { recording, before: &before, i, name, own: &mut own };
+        let mut at = Place { recording, before, i, name, own: &mut own };
         at.moments()?;
         at.parameter()?;
         at.average()?;
@@ -53,7 +47,7 @@ pub(super) fn run(golden: &GoldenSet, recording: &Recording<'_>) -> Result<Vec<O
 }
 
 /// What holds before the step.
-struct Before {
+pub(super) struct Before {
     config: SslConfig,
     settings: Settings,
     names: Vec<String>,
@@ -68,7 +62,9 @@ struct Before {
 }
 
 impl Before {
-    fn of(golden: &GoldenSet, training: &Training) -> Result<Self, SuiteError> {
+    /// Draws or loads what a set's steps start from; `None` for a set without steps.
+    pub(super) fn of(golden: &GoldenSet) -> Result<Option<Self>, SuiteError> {
+        let Some(training) = &golden.manifest().recipe.training else { return Ok(None) };
         let (config, trainer) = replay::before(golden, training)?;
         let failed = |source: TrainError| SuiteError::Train { set: golden.manifest().name.clone(), source };
         let options = &config.training;
@@ -79,7 +75,7 @@ impl Before {
         let teacher = trainer.teacher().map_err(failed)?.into_iter().collect();
         let slots = trainer.optimizer().slots();
         let of = |moment: fn(&adamw::Slot) -> &Tensor| slots.iter().map(|it| moment(it).shallow_clone()).collect();
-        Ok(Self {
+        Ok(Some(Self {
             exp_avg: of(|it| &it.exp_avg),
             exp_avg_sq: of(|it| &it.exp_avg_sq),
             multipliers: slots.iter().map(|it| it.multipliers).collect(),
@@ -89,7 +85,7 @@ impl Before {
             names,
             student,
             teacher,
-        })
+        }))
     }
 
     /// Learning rate and weight decay of parameter `i`.
@@ -160,9 +156,8 @@ impl Place<'_, '_> {
     /// What the gradient is multiplied by before the optimizer sees it; `None` if the norm was not recorded.
     fn clipping(&self) -> Result<Option<f64>, SuiteError> {
         let Some(most) = self.before.config.training.optim.clip_grad else { return Ok(Some(1.0)) };
-        let submodule = SUBMODULES.into_iter().find(|it| self.name.split('.').nth(1) == Some(*it)).unwrap_or_default();
-        let norm = self.recorded(Kind::GradNorm, submodule)?;
-        Ok(norm.and_then(|norm| norm.values.first().map(|norm| (most / (norm + CLIP_EPS)).min(1.0))))
+        let norm = self.recorded(Kind::GradNorm, submodule_of(self.name).0)?;
+        Ok(norm.and_then(|norm| norm.values.first().map(|norm| (most / (norm + clip::EPS)).min(1.0))))
     }
 
     /// The parameter, from the recorded moments.
@@ -187,8 +182,7 @@ impl Place<'_, '_> {
 
     /// The average, from the recorded student.
     fn average(&mut self) -> Result<(), SuiteError> {
-        let within = self.name.split_once('.').map_or(self.name, |(_, within)| within);
-        let teacher = format!("teacher.{within}");
+        let teacher = of_teacher(self.name);
         let Some(before) = self.before.teacher.get(&teacher) else { return Ok(()) };
         let Some(student) = self.recorded(Kind::Param, self.name)? else { return Ok(()) };
         let momentum = self.before.settings.momentum;

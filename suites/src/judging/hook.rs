@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 
-use dinov3_golden::{GoldenSet, Judge, Precision, SetJudgement, Storage, TensorView, sample, stride};
+use dinov3_golden::{GoldenSet, Judge, Precision, Recorded, SetJudgement, TensorView, sample};
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
@@ -17,8 +17,8 @@ pub(super) struct JudgingHook<'a> {
     judge: Judge<'a>,
     golden: &'a GoldenSet,
     precision: Precision,
-    /// Index of each entry of the golden set, where tensors are kept.
-    entries: HashMap<&'a str, usize>,
+    /// Whether tensors that differ are kept, for forced replay.
+    keeps: bool,
     gradients: bool,
     kept: HashMap<String, Kept>,
     progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
@@ -33,11 +33,10 @@ impl<'a> JudgingHook<'a> {
         progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
     ) -> Self {
         let all = &golden.manifest().entries;
-        let index = all.iter().enumerate().map(|(i, entry)| (entry.name.as_str(), i));
-        let entries = if forced::can_replay(golden, precision) { index.collect() } else { HashMap::new() };
+        let keeps = forced::can_replay(golden, precision);
         let gradients = all.iter().any(|entry| entry.name.kind() == dinov3_golden::Kind::Gradout);
         let kept = HashMap::new();
-        Self { judge, golden, precision, entries, gradients, kept, progress, done: 0, failed: None }
+        Self { judge, golden, precision, keeps, gradients, kept, progress, done: 0, failed: None }
     }
 
     /// The judgement, and the tensors that differ from the recording; or the first failure.
@@ -50,12 +49,11 @@ impl<'a> JudgingHook<'a> {
 
     fn judge(&mut self, name: &str, value: &Tensor) -> Result<(), SuiteError> {
         let kept = with_view(value, |view| {
-            let identical = self.judge.observe(name, view)?.identical;
-            Ok::<_, SuiteError>(if identical {
-                None
-            } else {
-                kept(self.golden, self.precision, &self.entries, name, view)
-            })
+            let judged = self.judge.observe(name, view)?;
+            let differs = judged.index.filter(|_| self.keeps && !judged.identical);
+            let recorded =
+                differs.map(|index| self.golden.recorded(&self.golden.manifest().entries[index], self.precision));
+            Ok::<_, SuiteError>(recorded.transpose()?.and_then(|recorded| kept(recorded, view)))
         })?;
         self.kept.extend(kept.map(|kept| (name.to_owned(), kept)));
         self.done += 1;
@@ -63,20 +61,13 @@ impl<'a> JudgingHook<'a> {
     }
 }
 
-/// As much of a tensor as the golden set stores of it.
-fn kept(
-    golden: &GoldenSet,
-    precision: Precision,
-    entries: &HashMap<&str, usize>,
-    name: &str,
-    view: TensorView<'_>,
-) -> Option<Kept> {
-    let manifest = golden.manifest();
-    let record = manifest.entries[*entries.get(name)?].records.get(precision)?;
-    let (stride, bytes) = match (record.storage, manifest.sample_limit) {
-        (Storage::Digest, _) => return None,
-        (Storage::Sample, Some(limit)) => (stride(view.numel(), limit), sample(view, limit)),
-        _ => (1, view.bytes().to_vec()),
+/// As much of a tensor as the golden set stores of it; `None` where that is nothing.
+fn kept(recorded: Recorded<'_>, view: TensorView<'_>) -> Option<Kept> {
+    recorded.stored?;
+    let stride = recorded.stride();
+    let bytes = match recorded.sample_limit.filter(|_| stride > 1) {
+        Some(limit) => sample(view, limit),
+        None => view.bytes().to_vec(),
     };
     Some(Kept { dtype: view.dtype(), shape: view.shape().to_vec(), stride, bytes })
 }

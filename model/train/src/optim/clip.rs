@@ -10,7 +10,7 @@ use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::hook::Hooks;
 
 /// The addend that keeps the factor finite if all gradients are zero.
-const EPS: f64 = 1e-6;
+pub const EPS: f64 = 1e-6;
 
 /// The reason why gradients could not be clipped.
 #[derive(Debug, Error)]

@@ -159,7 +159,7 @@ impl Trainer {
     }
 }
 
-/// `student.backbone.cls_token` to `teacher.backbone.cls_token`.
-pub(super) fn of_teacher(name: &str) -> String {
+/// The name of the average of a student's parameter: `teacher.backbone.cls_token` of `student.backbone.cls_token`.
+pub fn of_teacher(name: &str) -> String {
     format!("teacher.{}", name.split_once('.').map_or(name, |(_, within)| within))
 }
