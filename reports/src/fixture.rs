@@ -236,6 +236,7 @@ pub(crate) fn plot() -> Plot {
         log_y: true,
         x_ticks: ticks.collect(),
         series: vec![ours, Series::new(line(Side::Reference), (0..26).map(|x| error(f64::from(x), 0.9)))],
+        band: None,
         file_stem: "error growth/vit_small".to_owned(),
     }
 }

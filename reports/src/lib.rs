@@ -48,7 +48,7 @@ pub use number::Float;
 pub use print::{ignore_broken_pipe, print};
 pub use render::{Format, Place, RENDERERS, RenderError, Rendered, Renderer, UnknownFormat, endings};
 pub use report::{Environment, Judged, RunReport, SCHEMA_VERSION, SuiteResult, Tool};
-pub use section::{Plot, Section, Series};
+pub use section::{Band, Plot, Section, Series};
 pub use table::{Align, Cell, Column, Kind, Table, TextColumn, TextTable};
 pub use tensor::Tensor;
 pub use terminal::Terminal;

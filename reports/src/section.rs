@@ -44,8 +44,30 @@ pub struct Plot {
     pub x_ticks: Vec<String>,
     /// The lines.
     pub series: Vec<Series>,
+    /// An area behind the lines, such as what the reference itself spreads over.
+    #[serde(default)]
+    pub band: Option<Band>,
     /// Name of the picture's file without extension; made unique in the report where two agree.
     pub file_stem: String,
+}
+
+/// The area between two curves of a plot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Band {
+    /// Name in the legend.
+    pub name: Message,
+    /// `(x, low, high)`, by x.
+    #[serde(with = "tensor::lines")]
+    #[schemars(with = "Vec<(number::Float, number::Float, number::Float)>")]
+    pub points: Vec<(number::Float, number::Float, number::Float)>,
+}
+
+impl Band {
+    /// The area between `low` and `high` at each `(x, low, high)`.
+    pub fn new(name: impl Into<Message>, points: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        let points = points.into_iter().map(|(x, low, high)| (x.into(), low.into(), high.into()));
+        Self { name: name.into(), points: points.collect() }
+    }
 }
 
 /// One line of a plot.

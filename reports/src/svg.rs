@@ -5,10 +5,12 @@
 //! the plot counts them.
 
 mod axis;
+mod band;
 mod draw;
 
 use crate::write::OUR_FAULT;
 use crate::{Lang, Plot, RunReport};
+use band::Band;
 use dinov3_ground::{Hint, Hints};
 use std::collections::HashSet;
 
@@ -36,6 +38,7 @@ struct Picture {
     log_y: bool,
     x_ticks: Vec<String>,
     lines: Vec<Line>,
+    band: Option<Band>,
 }
 
 /// A line of a plot, and its name in the legend.
@@ -51,6 +54,10 @@ impl Picture {
             name: series.name.plain(lang),
             points: series.points.iter().map(|(x, y)| (x.0, y.0)).collect(),
         };
+        let band = |band: &crate::Band| Band {
+            name: band.name.plain(lang),
+            points: band.points.iter().map(|(x, low, high)| (x.0, low.0, high.0)).collect(),
+        };
         Self {
             lang,
             title: plot.title.plain(lang),
@@ -59,6 +66,7 @@ impl Picture {
             log_y: plot.log_y,
             x_ticks: plot.x_ticks.clone(),
             lines: plot.series.iter().map(line).collect(),
+            band: plot.band.as_ref().map(band),
         }
     }
 
@@ -143,6 +151,29 @@ mod tests {
         plot.x_label = "step".to_owned();
         plot.y_label = "loss".to_owned();
         insta::assert_snapshot!(plot.draw().unwrap());
+    }
+
+    /// A line that leaves the band is seen to leave it; the band has a place in the legend, and the axis has room for it.
+    #[test]
+    fn a_band_behind_a_line() {
+        let mut plot = plot(&[2.3, 2.1, 1.9, 1.6, 1.5], false);
+        let around = |x: f64| (x, 2.2 - 0.2 * x, 2.4 - 0.2 * x);
+        let points = (0..5).map(|x| around(f64::from(x))).collect();
+        plot.band = Some(Band { name: "the reference's own spread".to_owned(), points });
+        let text = plot.draw().unwrap();
+        assert_eq!(text.matches("<polygon").count(), 1);
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_band_breaks_where_it_has_no_height() {
+        let mut plot = plot(&[2.0; 7], false);
+        let mut points: Vec<(f64, f64, f64)> = (0..7).map(|x| (f64::from(x), 1.0, 3.0)).collect();
+        points[3].1 = f64::NAN;
+        plot.band = Some(Band { name: String::new(), points });
+        let text = plot.draw().unwrap();
+        assert_eq!(text.matches("<polygon").count(), 2);
+        assert!(!text.contains("NaN"), "{text}");
     }
 
     #[test]

@@ -231,6 +231,7 @@ impl From<OldPlot> for Plot {
             log_y: old.log_y,
             x_ticks: old.x_ticks,
             series: old.series.into_iter().map(series).collect(),
+            band: None,
             file_stem: old.file_stem,
         }
     }

@@ -1,6 +1,7 @@
 //! Where values and labels stand on an axis.
 
 use super::Picture;
+use super::band::Band;
 
 /// Labels of an axis without names, about so many.
 const LABELS: f64 = 7.0;
@@ -120,7 +121,8 @@ pub(super) struct YAxis {
 impl YAxis {
     /// Holds every point of the plot.
     pub(super) fn of(plot: &Picture) -> Self {
-        let values = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.1);
+        let of_lines = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.1);
+        let values = || of_lines().chain(plot.band.iter().flat_map(Band::heights));
         let mut strays = Strays::default();
         for value in values() {
             match value {
@@ -214,7 +216,8 @@ pub(super) struct XAxis {
 impl XAxis {
     /// Holds every point and every name.
     pub(super) fn of(plot: &Picture) -> Self {
-        let values = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.0);
+        let of_lines = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.0);
+        let values = || of_lines().chain(plot.band.iter().flat_map(Band::places));
         let lost = values().filter(|x| !x.is_finite()).count();
         let names = plot.x_ticks.len();
         if names == 0 {

@@ -1,6 +1,7 @@
 //! Ink: everything is placed in pixels here, and drawn with plotters' SVG backend.
 
 use super::axis::{Place, Strays, Tick, XAxis, YAxis};
+use super::band::Band;
 use super::{Line, Picture};
 use crate::message::{Label, Pen, Say};
 use crate::{Lang, width};
@@ -9,8 +10,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontTransform, TextStyle};
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 const WIDTH: i32 = 960;
 /// Height of the data area.
@@ -43,7 +44,7 @@ const COLOURS: [RGBColor; 7] = [
 
 /// The pixels of the data area.
 #[derive(Clone, Copy)]
-struct Frame {
+pub(super) struct Frame {
     left: i32,
     top: i32,
     right: i32,
@@ -51,11 +52,11 @@ struct Frame {
 }
 
 impl Frame {
-    fn x(self, at: f64) -> i32 {
+    pub(super) fn x(self, at: f64) -> i32 {
         self.left + (f64::from(self.right - self.left) * at).round() as i32
     }
 
-    fn y(self, at: f64) -> i32 {
+    pub(super) fn y(self, at: f64) -> i32 {
         self.bottom - (f64::from(self.bottom - self.top) * at).round() as i32
     }
 }
@@ -69,7 +70,7 @@ struct Names {
 
 pub(super) fn draw(plot: &Picture) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
     let (x_axis, y_axis) = (XAxis::of(plot), YAxis::of(plot));
-    let legend = legend_places(&plot.lines);
+    let legend = legend_places(&legend_names(plot));
     let caption = caption(&y_axis.strays, &x_axis, plot.lang);
     let label_width = y_axis.ticks.iter().map(|tick| text_width(&tick.label, SMALL_SIZE)).max().unwrap_or(0);
     let left = MARGIN + if plot.y_label.is_empty() { 0 } else { 22 } + label_width + 10;
@@ -86,6 +87,12 @@ pub(super) fn draw(plot: &Picture) -> Result<String, DrawingAreaErrorKind<std::i
     write_text(&area, &plot.title, (MARGIN, MARGIN), Text::title())?;
     for (index, (series, (x, y))) in plot.lines.iter().zip(&legend).enumerate() {
         legend_entry(&area, index, series, (MARGIN + x, MARGIN + TITLE_SIZE + 10 + y))?;
+    }
+    if let (Some(band), Some((x, y))) = (&plot.band, legend.get(plot.lines.len())) {
+        let (x, middle) = (MARGIN + x, MARGIN + TITLE_SIZE + 10 + y + LEGEND_ROW / 2);
+        Band::legend(&area, (x, middle), LEGEND_MARK - 6)?;
+        write_text(&area, &band.name, (x + LEGEND_MARK, middle), Text::label(HPos::Left, VPos::Center))?;
+        band.draw(&area, frame, (&x_axis, &y_axis))?;
     }
     grid(&area, frame, &y_axis.ticks, &names)?;
     for (index, series) in plot.lines.iter().enumerate() {
@@ -152,12 +159,18 @@ fn write_text(area: &Area<'_>, text: &str, at: (i32, i32), how: Text) -> Drawn {
     area.draw_text(&text, &TextStyle::from(font).color(&how.colour).pos(how.anchor), at)
 }
 
+/// The lines, then the band.
+fn legend_names(plot: &Picture) -> Vec<&str> {
+    let lines = plot.lines.iter().map(|line| line.name.as_str());
+    lines.chain(plot.band.iter().map(|band| band.name.as_str())).collect()
+}
+
 /// Where each legend entry begins, from the corner of the legend: in rows that fit the width.
-fn legend_places(series: &[Line]) -> Vec<(i32, i32)> {
+fn legend_places(names: &[&str]) -> Vec<(i32, i32)> {
     let (mut x, mut y) = (0, 0);
     let mut places = Vec::new();
-    for series in series {
-        let width = LEGEND_MARK + text_width(&series.name, TEXT_SIZE) + 22;
+    for name in names {
+        let width = LEGEND_MARK + text_width(name, TEXT_SIZE) + 22;
         if x > 0 && x + width > WIDTH - 2 * MARGIN {
             (x, y) = (0, y + LEGEND_ROW);
         }

@@ -54,6 +54,7 @@ fn growth_plot(judgement: &SetJudgement) -> Plot {
         log_y: true,
         x_ticks: x_ticks.collect(),
         series,
+        band: None,
         file_stem: format!("error-growth-{set}-{precision}"),
     }
 }
