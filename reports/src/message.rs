@@ -14,6 +14,7 @@ mod remark;
 mod run;
 mod section;
 mod tally;
+mod trajectory;
 mod vocabulary;
 
 pub(crate) use count::Count;
@@ -28,6 +29,7 @@ pub use remark::{Damage, Remark};
 pub use run::Run;
 pub use section::{Network, Sections, Side};
 pub use tally::Tally;
+pub use trajectory::{Basis, Parted, RunCheck, RunWord, Steps, Trajectory};
 pub use vocabulary::{Metric, Outcome, Precision, Stage};
 
 use crate::Lang;
@@ -97,6 +99,12 @@ enum Words {
     Reduce(Reduce),
     /// Of the run itself.
     Run(Run),
+    /// Of whole training runs.
+    Trajectory(Box<Trajectory>),
+    /// A check of a training run.
+    RunCheck(RunCheck),
+    /// Fixed words of training runs.
+    RunWord(RunWord),
     /// The head of a column.
     Heading(Heading),
     /// The name of a figure.
@@ -177,6 +185,9 @@ impl Message {
             Words::Section(it) => it,
             Words::Reduce(it) => it,
             Words::Run(it) => it,
+            Words::Trajectory(it) => it.as_ref(),
+            Words::RunCheck(it) => it,
+            Words::RunWord(it) => it,
             Words::Heading(it) => it,
             Words::Figure(it) => it,
             Words::Unit(it) => it,
@@ -254,7 +265,14 @@ macro_rules! kinds {
     };
 }
 
+impl From<Trajectory> for Message {
+    fn from(words: Trajectory) -> Self {
+        Self(Words::Trajectory(Box::new(words)))
+    }
+}
+
 kinds! {
+    RunCheck => RunCheck, RunWord => RunWord,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,
 }
