@@ -13,9 +13,14 @@ GRAM_FROM_SEED = "seed"
 
 
 def add_micro_architectures() -> None:
-    """Adds two architectures beside the reference's seven: `vit_micro`, small enough to be stored in full, and
-    `vit_micro_wide`, its teacher in distillation."""
+    """Adds three architectures beside the reference's seven: `vit_nano`, which takes 125000 steps in minutes, `vit_micro`,
+    small enough to be stored in full, and `vit_micro_wide`, its teacher in distillation."""
     from dinov3.models import vision_transformer as vits
+
+    def vit_nano(patch_size: int = 16, **options) -> nn.Module:
+        return vits.DinoVisionTransformer(
+            patch_size=patch_size, embed_dim=32, depth=1, num_heads=1, ffn_ratio=4, **options
+        )
 
     def vit_micro(patch_size: int = 16, **options) -> nn.Module:
         return vits.DinoVisionTransformer(
@@ -27,7 +32,7 @@ def add_micro_architectures() -> None:
             patch_size=patch_size, embed_dim=96, depth=2, num_heads=3, ffn_ratio=4, **options
         )
 
-    vits.vit_micro, vits.vit_micro_wide = vit_micro, vit_micro_wide
+    vits.vit_nano, vits.vit_micro, vits.vit_micro_wide = vit_nano, vit_micro, vit_micro_wide
 
 
 def parts(model: nn.Module) -> dict[str, nn.Module]:
