@@ -55,6 +55,13 @@ pub struct TrainArgs {
     /// How many images may be unusable; the reference ends at the first, as with 0.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub broken_limit: usize,
+    /// Write the total loss of each step to steps.jsonl, and to states.jsonl SHA-256 of weights, moments and random stream after every N
+    /// steps: the suite `trajectory` compares them to the bit.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub trace: Option<u64>,
+    /// Move each first weight by an ulp, up or down by this seed: such runs show how far a training strays from itself.
+    #[arg(long, value_name = "SEED")]
+    pub ulp_seed: Option<u64>,
     /// Train several students at once.
     #[arg(long)]
     pub multi_distillation: bool,

@@ -82,9 +82,12 @@ fn asked(args: TrainArgs) -> Result<Asked> {
             (false, ResumeArg::Reference) => Resume::AsReference,
         },
         steps: args.steps,
+        until: None,
         device: device::parse(&args.device, local)?,
         threads,
         broken_limit: args.broken_limit,
+        trace: args.trace.map(|every| every as usize),
+        ulp_seed: args.ulp_seed,
     })
 }
 
@@ -129,9 +132,9 @@ impl Aside for Beside {
     }
 }
 
-fn screen() -> Screen {
+fn screen() -> Screen<'static> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = bar.with_style(style);
-    Screen { live: Some(Box::new(Line(bar.clone()))), aside: Some(Box::new(Beside(bar))) }
+    Screen { live: Some(Box::new(Line(bar.clone()))), aside: Some(Box::new(Beside(bar))), quiet: false }
 }

@@ -4,6 +4,7 @@
 mod place;
 mod recorded;
 mod resume;
+mod trace;
 
 use crate::support::{Outcome, check};
 use place::{place, text, train};

@@ -2,6 +2,7 @@
 //!
 //! * [`atomic`]: files and folders that appear whole or not at all.
 //! * [`list`]: `a, b and c`.
+//! * [`hex()`]: bytes as text.
 //! * [`similar`]: the known name that is most like a given one.
 //! * [`hint`]: the remedies for an error, kept apart from the error's message.
 //!
@@ -9,8 +10,10 @@
 //! too, and `ci` builds before libtorch is installed.
 
 pub mod atomic;
+mod hex;
 pub mod hint;
 pub mod list;
 pub mod similar;
 
+pub use hex::hex;
 pub use hint::{AnyError, Hint, Hints, Words};

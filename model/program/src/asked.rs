@@ -41,12 +41,32 @@ pub struct Asked {
     pub resume: Resume,
     /// Iterations to take now; all that are left if none is given.
     pub steps: Option<usize>,
+    /// The first iteration that is not taken, whatever was taken before.
+    pub until: Option<usize>,
     /// Where to compute.
     pub device: Device,
     /// Threads that make batches.
     pub threads: usize,
     /// How many images may be unusable.
     pub broken_limit: usize,
+    /// Write the total loss of each step, and fingerprints of the state after every so many steps.
+    pub trace: Option<usize>,
+    /// Move each first weight by an ulp, by the bits of this seed.
+    pub ulp_seed: Option<u64>,
+}
+
+impl Asked {
+    /// What one rank alone can do.
+    fn refuse_for(&self, world: usize) -> Result<(), ProgramError> {
+        let of_one = [("--trace", self.trace.is_some()), ("--ulp-seed", self.ulp_seed.is_some())];
+        match of_one.into_iter().find(|(_, given)| *given && world > 1) {
+            Some((option, _)) => {
+                let what = format!("`{option}` is for one rank, which has all weights; there are {world}");
+                Err(ProgramError::refused(what, "leave it out, or train on one rank"))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// A training that can be begun, as far as can be told.
@@ -78,6 +98,7 @@ impl Plan {
     /// # Errors
     /// When the config cannot be merged or honoured, or the dataset not be opened.
     pub fn of(asked: Asked, world: usize) -> Result<Self, ProgramError> {
+        asked.refuse_for(world)?;
         let output = real_path(Path::new(&asked.output_dir)).map_err(ProgramError::io(Path::new(&asked.output_dir)))?;
         let mut overrides = asked.overrides.clone();
         overrides.push(format!("train.output_dir={}", output.display()));

@@ -89,6 +89,11 @@ impl Journal {
         Ok(Self { name, path, on_stdout: rank == 0, coloured: io::stdout().is_terminal(), sinks })
     }
 
+    /// The same, which says nothing on standard output.
+    pub fn hushed(self) -> Self {
+        Self { on_stdout: false, ..self }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

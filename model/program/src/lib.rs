@@ -10,6 +10,7 @@ mod export;
 mod images;
 mod journal;
 mod links;
+mod nudge;
 mod program;
 mod progress;
 mod python;
@@ -18,6 +19,7 @@ mod recipe;
 mod saving;
 mod stop;
 mod table;
+mod trace;
 
 pub use asked::{Asked, Plan, Resume};
 pub use error::{Cause, ProgramError};

@@ -1,7 +1,7 @@
 //! A training from its set-up to its end, in the order of `main` and `do_train` of the reference's `dinov3/train/train.py`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,12 +20,14 @@ use serde_json::Value;
 use crate::banner::{Banner, at};
 use crate::images::Data;
 use crate::journal::{Aside, Journal, Level, OURS};
+use crate::nudge::nudge;
 use crate::progress::{Live, METRICS, Progress};
 use crate::python;
 use crate::ratios::Ratios;
 use crate::saving::{Export, Saving};
 use crate::stop::Stopping;
 use crate::table::Table;
+use crate::trace::Trace;
 use crate::{Links, Plan, ProgramError, Resume};
 
 /// Batches that are made ahead.
@@ -44,11 +46,13 @@ const OF_REFERENCE: [Part; 7] = [
 
 /// What is shown while a training goes on.
 #[derive(Default)]
-pub struct Screen {
+pub struct Screen<'a> {
     /// Shown a line that changes.
-    pub live: Option<Box<dyn Live>>,
+    pub live: Option<Box<dyn Live + 'a>>,
     /// Steps aside for the lines of the log.
     pub aside: Option<Box<dyn Aside>>,
+    /// Nothing goes to standard output: the log is in its file alone.
+    pub quiet: bool,
 }
 
 /// How a training ended.
@@ -65,15 +69,15 @@ pub enum Outcome {
     },
 }
 
-type Training = Run<Data, Saving, Progress, Wall, Stopping>;
+type Training<'a> = Run<Data, Saving, Progress<'a>, Wall, Stopping>;
 
 impl Plan {
     /// Trains. Every rank calls it.
     ///
     /// # Errors
     /// See [`ProgramError`]. What was saved is still there.
-    pub fn train(self, links: &Links, screen: Screen) -> Result<Outcome, ProgramError> {
-        let journal = self.set_up(links)?;
+    pub fn train(self, links: &Links, screen: Screen<'_>) -> Result<Outcome, ProgramError> {
+        let journal = self.set_up(links, screen.quiet)?;
         journal.beside(screen.aside);
         let outcome = self.run(links, &journal, screen.live);
         if let Err(error) = &outcome {
@@ -91,7 +95,7 @@ impl Plan {
     }
 
     /// Folder, log, seeds, and the config as text.
-    fn set_up(&self, links: &Links) -> Result<Arc<Journal>, ProgramError> {
+    fn set_up(&self, links: &Links, quiet: bool) -> Result<Arc<Journal>, ProgramError> {
         let (output, rank) = (&self.output, links.talks.rank());
         fs::create_dir_all(output).map_err(ProgramError::io(output))?;
         let folder = self.folder();
@@ -99,7 +103,11 @@ impl Plan {
             let what = format!("--no-resume, and {} has checkpoints", output.join("ckpt").display());
             return Err(ProgramError::refused(what, "name another --output-dir, or remove them"));
         }
-        let journal = Arc::new(Journal::open(output, "dinov3", rank).map_err(ProgramError::io(output))?);
+        let open = |folder: &Path, name| {
+            let journal = Journal::open(folder, name, rank).map_err(ProgramError::io(output));
+            journal.map(|journal| if quiet { journal.hushed() } else { journal })
+        };
+        let journal = Arc::new(open(output, "dinov3")?);
         journal.info(("torch_distributed_wrapper.py", 255), &self.environment(links));
         runtime::manual_seed(u64::from(self.asked.seed) + rank as u64);
         let version = format!("dinov3-harness {}: the program of the reference at cb054165", env!("CARGO_PKG_VERSION"));
@@ -120,7 +128,7 @@ impl Plan {
             journal.info(("config.py", line), &format!("{rule} scaling learning rate; old: {old}, new: {new}"));
         }
         journal.info(("train.py", 598), &python::str(&self.scaled));
-        let nans = Journal::open(&output.join("nan_logs"), "nan_logger", rank).map_err(ProgramError::io(output))?;
+        let nans = open(&output.join("nan_logs"), "nan_logger")?;
         nans.say(Level::Debug, ("__init__.py", 132), &self.environment(links));
         Ok(journal)
     }
@@ -164,13 +172,23 @@ impl Plan {
         Folder::new(self.output.join("ckpt"), self.period("checkpointing.period") as u64, keep)
     }
 
-    fn run(&self, links: &Links, journal: &Arc<Journal>, live: Option<Box<dyn Live>>) -> Result<Outcome, ProgramError> {
+    fn run(
+        &self,
+        links: &Links,
+        journal: &Arc<Journal>,
+        live: Option<Box<dyn Live + '_>>,
+    ) -> Result<Outcome, ProgramError> {
         let stop = Stopping::at_signals(Arc::clone(&links.talks)).map_err(ProgramError::io(&self.output))?;
         let trainer = self.trainer(links, journal)?;
         let mut run = self.parts(trainer, links, journal, stop)?;
         self.resume(&mut run, links, journal)?;
+        if let Some(every) = self.asked.trace {
+            let opened = Trace::open(&self.output, every, run.it);
+            run.checkpoints.trace = Some(opened.map_err(|(path, source)| ProgramError::Io { path, source })?);
+        }
         self.begin(&mut run, journal);
         run.stop.after(run.it, self.asked.steps);
+        run.stop.before(self.asked.until);
         run.log.live = live;
         let begun = Instant::now();
         let end = self.config.training.iterations();
@@ -202,6 +220,12 @@ impl Plan {
             trainer.init_weights();
         }
         trainer.load_checkpoints()?;
+        if let Some(seed) = self.asked.ulp_seed {
+            nudge(&mut trainer, seed).map_err(|source| ProgramError::Part {
+                what: "the first weights cannot be moved",
+                source: source.into(),
+            })?;
+        }
         Ok(trainer)
     }
 
@@ -211,7 +235,7 @@ impl Plan {
         links: &Links,
         journal: &Arc<Journal>,
         stop: Stopping,
-    ) -> Result<Training, ProgramError> {
+    ) -> Result<Training<'static>, ProgramError> {
         let export = Export { folder: self.output.clone(), period: self.period("evaluation.eval_period_iterations") };
         let checkpoints = Saving::new(self.folder(), Arc::clone(&links.saves), Arc::clone(journal), export);
         let iterations = self.config.training.iterations();
@@ -253,7 +277,7 @@ impl Plan {
     }
 
     /// Takes the last checkpoint, if there is one and it is wanted.
-    fn resume(&self, run: &mut Training, links: &Links, journal: &Arc<Journal>) -> Result<(), ProgramError> {
+    fn resume(&self, run: &mut Training<'_>, links: &Links, journal: &Arc<Journal>) -> Result<(), ProgramError> {
         let Some(path) = self.folder().latest()?.filter(|_| self.asked.resume != Resume::Not) else { return Ok(()) };
         journal.info(("train.py", 405), &format!("Checkpoint found {}", path.display()));
         let talks = links.talks.as_ref();
@@ -277,7 +301,7 @@ impl Plan {
     }
 
     /// What is said of the loaders and of the first iteration.
-    fn begin(&self, run: &mut Training, journal: &Journal) {
+    fn begin(&self, run: &mut Training<'_>, journal: &Journal) {
         let banner = Banner { config: &self.scaled, journal };
         banner.loaders(dinov3_data::dataset::Dataset::len(self.dataset.as_ref()));
         journal.info(("train.py", 431), &format!("Starting training from iteration {}", run.it));
@@ -293,7 +317,13 @@ impl Plan {
         }
     }
 
-    fn end(&self, mut run: Training, ended: Ended, journal: &Journal, begun: Instant) -> Result<Outcome, ProgramError> {
+    fn end(
+        &self,
+        mut run: Training<'_>,
+        ended: Ended,
+        journal: &Journal,
+        begun: Instant,
+    ) -> Result<Outcome, ProgramError> {
         run.log.live = None;
         if ended == Ended::Stopped {
             if let Some(last) = run.it.checked_sub(1).filter(|last| run.checkpoints.wants(*last)) {

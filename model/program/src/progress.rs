@@ -22,10 +22,15 @@ const COLLECTED_EVERY: usize = 150;
 pub trait Live {
     /// Shows `line`, in place of the one before.
     fn show(&mut self, line: &str);
+
+    /// So many iterations are done.
+    fn done(&mut self, iterations: usize) {
+        let _ = iterations;
+    }
 }
 
 /// What a run says of its steps.
-pub struct Progress {
+pub struct Progress<'a> {
     /// The text log.
     pub journal: Arc<Journal>,
     /// The figures of the iterations.
@@ -37,18 +42,18 @@ pub struct Progress {
     /// Images a step over all ranks.
     pub global_batch: usize,
     /// Who is shown a live line.
-    pub live: Option<Box<dyn Live>>,
+    pub live: Option<Box<dyn Live + 'a>>,
     /// The choices among the loaders of several resolutions, where there are several.
     pub ratios: Option<crate::ratios::Ratios>,
 }
 
-impl std::fmt::Debug for Progress {
+impl std::fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Progress").field("table", &self.table).finish_non_exhaustive()
     }
 }
 
-impl Progress {
+impl Progress<'_> {
     fn train(&self, level: Level, line: u32, message: &str) {
         self.journal.say(level, ("train.py", line), message);
     }
@@ -66,6 +71,7 @@ impl Progress {
 
     fn live(&mut self, done: &Done) {
         let Some(live) = &mut self.live else { return };
+        live.done(done.it + 1);
         let (time, data) = self.table.means();
         let loss = done.log.metrics.first().map_or(f64::NAN, |(_, loss)| f64::from(*loss));
         live.show(&format!(
@@ -81,7 +87,7 @@ impl Progress {
     }
 }
 
-impl Log for Progress {
+impl Log for Progress<'_> {
     fn begin(&mut self, it: usize) -> Result<(), PartError> {
         if let Some(ratios) = &mut self.ratios {
             ratios.pass(&self.journal);

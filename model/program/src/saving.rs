@@ -13,6 +13,7 @@ use dinov3_train::{State, StepLog, Trainer};
 use tch::Tensor;
 
 use crate::journal::{Journal, Level, OURS};
+use crate::trace::Trace;
 
 /// How long a save that failed waits until it is tried again, each time.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
@@ -28,6 +29,8 @@ pub struct Saving {
     folder: Folder,
     journal: Arc<Journal>,
     export: Export,
+    /// What is written of every step, if that is wanted.
+    pub trace: Option<Trace>,
     /// The weights are NaN since the last step.
     is_nan: bool,
     /// The iteration that the last checkpoint follows.
@@ -76,7 +79,7 @@ impl Saving {
             }
         })?;
         let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { folder, journal, export, is_nan: false, saved: None, jobs, done, busy: false, thread })
+        Ok(Self { folder, journal, export, trace: None, is_nan: false, saved: None, jobs, done, busy: false, thread })
     }
 
     /// The iteration that the last checkpoint follows, if there is one.
@@ -122,6 +125,10 @@ impl Checkpoints for Saving {
             let folder = folder.join("eval").join(format!("training_{it}"));
             crate::export::teacher(trainer, &folder, &self.journal)?;
         }
+        if let Some(trace) = &mut self.trace {
+            let total = log.metrics.first().map_or(f32::NAN, |(_, loss)| *loss);
+            trace.stepped(it, total, trainer)?;
+        }
         Ok(())
     }
 
@@ -134,6 +141,9 @@ impl Checkpoints for Saving {
         let before = self.wait();
         if let Err(CheckpointError::Group(error)) = before {
             return Err(error.into());
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.flush()?;
         }
         self.saved = Some(it);
         self.busy = true;

@@ -42,6 +42,11 @@ impl Stopping {
         self.end = steps.map(|steps| it.saturating_add(steps));
     }
 
+    /// Takes no iteration from `until` on.
+    pub fn before(&mut self, until: Option<usize>) {
+        self.end = self.end.into_iter().chain(until).min();
+    }
+
     /// Whether a signal came to any rank. A rank that is gone is told of by the next step.
     fn is_signalled(&self) -> bool {
         let here = self.signalled.load(Ordering::Relaxed);

@@ -10,6 +10,7 @@ mod piece;
 
 use std::collections::BTreeMap;
 
+use dinov3_ground::hex;
 use dinov3_torch::bytes::with_bytes;
 use dinov3_torch::device::{Device, HOST, host};
 use serde::Serialize;
@@ -139,13 +140,32 @@ impl State {
                 let rows = piece.read(name, 0, piece.rows)?;
                 with_bytes(&rows, |_, _, bytes| hash.update(bytes));
             }
-            digests.insert(name.clone(), hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
+            digests.insert(name.clone(), hex(&hash.finalize()));
         }
         digests.extend(self.document.iter().map(|(key, value)| (key.clone(), value.to_string())));
         for (rank, own) in &self.own {
             digests.extend(own.iter().map(|(key, value)| (format!("{key} of rank {rank}"), value.to_string())));
         }
         Ok(digests)
+    }
+
+    /// One SHA-256 over the tensors that `named` gives a name, ordered by these names as bytes: of each its name in UTF-8, a zero byte, and
+    /// its elements as they are stored, row-major, little-endian.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn fingerprint(&self, named: impl Fn(&str) -> Option<String>) -> Result<String, StateError> {
+        let named: BTreeMap<String, (&String, &Stored)> =
+            self.tensors.iter().filter_map(|(name, stored)| Some((named(name)?, (name, stored)))).collect();
+        let mut hash = Sha256::new();
+        for (shown, (name, stored)) in named {
+            hash.update(shown.as_bytes());
+            hash.update([0]);
+            for piece in &stored.pieces {
+                with_bytes(&piece.read(name, 0, piece.rows)?, |_, _, bytes| hash.update(bytes));
+            }
+        }
+        Ok(hex(&hash.finalize()))
     }
 
     /// Whether a tensor whose name `counts` has an element here that is not a number.
