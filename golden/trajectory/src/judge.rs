@@ -12,8 +12,6 @@ mod tail;
 mod two;
 mod windows;
 
-use serde::{Deserialize, Serialize};
-
 use crate::finding::{Basis, CheckKind, Common, Detail, Finding, Outcome, Status, Verdict};
 use crate::grid;
 use crate::limits::Limit;
@@ -27,8 +25,9 @@ use meter::Meter;
 
 pub use two::judge_two;
 
+
 /// What the caller states before a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options {
     /// The candidate has only the first so many steps of the other run on purpose.
     pub until: Option<u64>,
@@ -54,7 +53,7 @@ pub fn judge(candidate: &Run, golden: &Run, spread: &Spread, options: &Options) 
 pub fn judge_pair(candidate: &Run, against: &Run, further: &[Run], options: &Options) -> Verdict {
     match Spread::measure(SpreadKind::Unknown, against, further) {
         Ok(spread) => Comparison::new(candidate, against, Yardstick::Runs(&spread), options).verdict(),
-        Err(_) => Comparison::new(candidate, against, Yardstick::Own, options).verdict(),
+        Err(_) => Comparison::new(candidate, against, Yardstick::Own { further: further.len() }, options).verdict(),
     }
 }
 
@@ -145,3 +144,6 @@ fn of_meter(check: CheckKind, status: Status, meter: &str, detail: Detail) -> Fi
 fn pass_if(passes: bool) -> Status {
     if passes { Status::Pass } else { Status::Fail }
 }
+
+#[cfg(test)]
+mod tests;

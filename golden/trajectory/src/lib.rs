@@ -2,6 +2,7 @@
 //!
 //! * [`read`](fn@read) reads a log in any format as a [`Run`].
 //! * [`Spread`] is how far correct runs are from each other.
+//! * [`Trajectory`] is a recorded run of the reference, with its columns.
 //! * [`judge`](fn@judge) tells whether a run is one more of them, [`judge_pair`] whether two logs are of one recipe, and
 //!   [`judge_two`] what two numbers allow. A [`Verdict`] is data: no sentence stands in it.
 //! * [`limits`] is the table of all numbers that decide.
@@ -14,6 +15,7 @@ pub mod plot;
 pub mod read;
 pub mod run;
 pub mod spread;
+pub mod trajectory;
 
 mod grid;
 mod pairing;
@@ -29,6 +31,7 @@ pub use plot::{Plot, Point};
 pub use read::{ReadError, read, read_bytes};
 pub use run::{Facts, Format, Note, Resolution, Run, Series, Start};
 pub use spread::{Spread, SpreadError, SpreadKind};
+pub use trajectory::{Manifest, Recording, RunEntry, State, Trajectory, TrajectoryError};
 
 #[cfg(test)]
 mod testing;

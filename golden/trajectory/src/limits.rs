@@ -25,8 +25,6 @@ pub enum Limit {
     Margin,
     /// The margin of equivalence, in standard deviations between runs, if that is more.
     MarginDeviations,
-    /// The smallest mean that a term's margin is relative to, as a part of the total loss.
-    MarginFloor,
     /// The relative deviation that counts as none, before rounding has settled and without further runs.
     EarlyMargin,
     /// The part of the run that is its tail.
@@ -73,15 +71,14 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 24] = [
+pub const TABLE: [Row; 23] = [
     row(Limit::WindowLevel, 0.003, "The levels of the five statistical checks add up to 0.7 %: correct runs fail in less than one case of a hundred, as asked. Windows have the largest part, since they are the most tests."),
     row(Limit::DriftLevel, 0.001, "See the windows' level. One test a meter."),
     row(Limit::SpikeLevel, 0.001, "See the windows' level. One test a point: the limit grows with the logarithm of their number alone."),
     row(Limit::FactorLevel, 0.001, "See the windows' level. One test a norm."),
     row(Limit::EquivalenceLevel, 0.05, "The usual level of two one-sided tests, equal to an interval of 90 %: a run outside the margin is called equivalent in at most one case of twenty."),
-    row(Limit::Margin, 0.001, "A tenth of a percent of the loss: more than three times the distance of the two published figures (0.029 %), and half of the smallest drift that has to be found (0.2 %). A user may state another one before the comparison."),
+    row(Limit::Margin, 0.001, "A tenth of a percent of the loss: more than three times the distance of the two published figures (0.029 %), and half of the smallest drift that has to be found (0.2 %). A term of the loss may be off by as much as the total: KoLeo's passes through zero, and no margin is relative to zero. A user may state another one before the comparison."),
     row(Limit::MarginDeviations, 8.0, "Where correct runs end further apart than the margin resolves, the margin follows them: with a dozen runs the interval's half width is twice their deviation, and six deviations are left, which chance does not reach in ten thousand runs. The spread is known before the candidate, so this margin is stated beforehand too. It is for runs with a spread; without one the margin stays as it is, and a log that cannot show it is inconclusive."),
-    row(Limit::MarginFloor, 0.1, "KoLeo's term passes through zero, and no margin is relative to zero. It enters the total loss with a weight of two tenths, so a tenth of the total loss is the size at which its error is as large as the margin of the total."),
     row(Limit::EarlyMargin, 0.01, "Twice the 0.5 % that the reference is from itself at the fourth step. Only without further runs, which show how far apart early steps are."),
     row(Limit::Tail, 0.1, "The last tenth of the iterations: the learning rate is near its end, the loss moves little, and of 125000 steps there are 1250 logged figures, against the 20 steps of the published one."),
     row(Limit::WindowRatio, std::f64::consts::SQRT_2, "Windows of equal length on a logarithmic scale, two an octave: what goes wrong early (warm-up, first updates) goes wrong within few steps, and would be diluted in a longer window. More windows cost power by the correction for their number, but only with its logarithm."),

@@ -1,6 +1,6 @@
 //! The data of a plot: both curves, smoothed and thinned, with the band of the spread.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::finding::Window;
 use crate::meters::MeterKind;
@@ -13,7 +13,7 @@ use crate::stats;
 const BAND: f64 = 3.0;
 
 /// The curves of one meter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plot {
     /// The meter.
     pub meter: String,
@@ -22,7 +22,7 @@ pub struct Plot {
 }
 
 /// A point of a plot: the means over a few iterations.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
     /// The middle of the iterations.
     pub iteration: f64,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A run, read from one log.
 ///
@@ -27,7 +27,7 @@ pub struct Run {
 }
 
 /// What a log says about its run as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Facts {
     /// Iterations of the whole training.
     pub horizon: Option<u64>,
@@ -60,7 +60,7 @@ pub struct Series {
 }
 
 /// How exactly a log gives a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// To the last bit.
@@ -106,7 +106,7 @@ impl Resolution {
 }
 
 /// The format of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `training_metrics.json`: one JSON object a line.
@@ -138,7 +138,7 @@ impl fmt::Display for Format {
 }
 
 /// Something about a log that is no figure. Lines are counted from 1; TensorBoard's records too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "note")]
 pub enum Note {
     /// The log ends in the middle of a line, which is left out.

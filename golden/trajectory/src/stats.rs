@@ -4,7 +4,7 @@ mod blocks;
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-pub(crate) use blocks::{blocks, correlation_time, line};
+pub(crate) use blocks::{Blocks, blocks, correlation_time, line};
 
 /// Mean; NaN for nothing.
 pub(crate) fn mean(values: &[f64]) -> f64 {

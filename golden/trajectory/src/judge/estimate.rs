@@ -5,14 +5,17 @@ use crate::finding::{Basis, Power, Window};
 use crate::limits::Limit;
 use crate::meters::MeterKind;
 use crate::spread::{Moments, Spread, change};
-use crate::stats::{blocks, both_sides, correlation_time, deviation, exceeded, line, mean};
+use crate::stats::{Blocks, blocks, both_sides, correlation_time, deviation, exceeded, line, mean};
 
 /// What differences are held against.
 pub(super) enum Yardstick<'a> {
     /// The spread of further runs.
     Runs(&'a Spread),
-    /// Means of blocks of the difference of the two logs.
-    Own,
+    /// Means of blocks of the difference of the two logs: there are too few further runs.
+    Own {
+        /// How many there are.
+        further: usize,
+    },
 }
 
 /// A difference with its standard error.
@@ -51,14 +54,14 @@ impl<'a> Yardstick<'a> {
     pub(super) fn spread(&self) -> Option<&'a Spread> {
         match self {
             Self::Runs(spread) => Some(spread),
-            Self::Own => None,
+            Self::Own { .. } => None,
         }
     }
 
     pub(super) fn basis(&self, power: Option<Power>) -> Basis {
         match self {
             Self::Runs(spread) => Basis::Runs { runs: spread.runs, kind: spread.kind, power },
-            Self::Own => Basis::OwnWindows { power },
+            Self::Own { further } => Basis::OwnWindows { further: *further, power },
         }
     }
 
@@ -66,7 +69,7 @@ impl<'a> Yardstick<'a> {
     pub(super) fn window(&self, meter: &Meter, window: Window, settled: u64) -> Option<Estimate> {
         match self {
             Self::Runs(spread) => self.runs(meter, window, spread.meter(meter.name())?.window(window, settled)?),
-            Self::Own => own(meter, window, window.from < settled),
+            Self::Own { .. } => own(meter, window, window.from < settled),
         }
     }
 
@@ -79,7 +82,7 @@ impl<'a> Yardstick<'a> {
     ) -> Option<Estimate> {
         match self {
             Self::Runs(spread) => self.runs(meter, window, moments(spread.meter(meter.name())?)?),
-            Self::Own => own(meter, window, false),
+            Self::Own { .. } => own(meter, window, false),
         }
     }
 
@@ -96,15 +99,16 @@ impl<'a> Yardstick<'a> {
                 let effective = values.len() as f64 / correlation_time(values);
                 one_more(moments, difference, rounding, points, effective)
             }
-            Self::Own => {
-                let means = blocks(values);
-                let effective = values.len() as f64 / correlation_time(values);
+            Self::Own { .. } => {
+                let Blocks { means, length, time } = blocks(values);
+                let effective = values.len() as f64 / time;
                 let count = means.len() as f64;
                 if count < Limit::FewestBlocks.value() + 1.0 {
                     return None;
                 }
                 let span = (settled.to - settled.from) as f64 / steps as f64;
-                let at: Vec<f64> = (0..means.len()).map(|block| (block as f64 + 0.5) / count * span).collect();
+                let each = length as f64 / values.len() as f64 * span;
+                let at: Vec<f64> = (0..means.len()).map(|block| (block as f64 + 0.5) * each).collect();
                 let (level, slope) = line(&at, &means);
                 let square = at.iter().zip(&means).map(|(at, mean)| (mean - level - slope * at).powi(2)).sum::<f64>();
                 let middle = mean(&at);
@@ -146,7 +150,7 @@ fn one_more(moments: Moments, difference: f64, rounding: f64, points: u64, effec
 fn own(meter: &Meter, window: Window, early: bool) -> Option<Estimate> {
     let range = meter.pairing.within(window);
     let values = &meter.pairing.difference[range];
-    let means = blocks(values);
+    let Blocks { means, time, .. } = blocks(values);
     let count = means.len() as f64;
     if count < Limit::FewestBlocks.value() {
         return None;
@@ -157,6 +161,6 @@ fn own(meter: &Meter, window: Window, early: bool) -> Option<Estimate> {
     } else {
         meter.margin
     };
-    let effective = values.len() as f64 / correlation_time(values);
-    Some(Estimate { difference: mean(&means), error, freedom: count - 1.0, allowance, points: values.len() as u64, effective })
+    let (points, effective) = (values.len() as u64, values.len() as f64 / time);
+    Some(Estimate { difference: mean(&means), error, freedom: count - 1.0, allowance, points, effective })
 }

@@ -61,7 +61,7 @@ pub(super) fn meters<'a>(candidate: &'a Run, against: &'a Run, covered: &Covered
         let own = if covered.each_step { Cow::Owned(medians(own, &covered.against)) } else { Cow::Borrowed(own) };
         let margin = match kind {
             MeterKind::GradientNorm => Limit::FactorSize.value().ln(),
-            MeterKind::Loss => margin * level(series, kind).max(Limit::MarginFloor.value() * total),
+            MeterKind::Loss => margin * level(series, kind).max(total),
             _ => margin * level(series, kind),
         };
         let pairing = Pairing::new(kind, &own, series, covered.steps);

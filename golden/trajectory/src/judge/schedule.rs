@@ -20,8 +20,8 @@ fn column(comparison: &Comparison, own: &Series, series: &Series) -> Finding {
     for &iteration in &comparison.covered.expected {
         let (Some(candidate), Some(against)) = (own.at(iteration), series.at(iteration)) else { continue };
         compared += 1;
-        let agree = own.resolution.agree(candidate, series.resolution, against);
-        if !agree && !((candidate - against).abs() <= ulps) {
+        let agree = own.resolution.agree(candidate, series.resolution, against) || (candidate - against).abs() <= ulps;
+        if !agree {
             differing += 1;
             let meter = series.meter.clone();
             parting.get_or_insert(Parting { iteration, meter, candidate, against });

@@ -25,7 +25,7 @@ pub fn judge_two(candidate: (&str, f64), against: (&str, f64), decimals: u32, op
         ..Run::default()
     };
     let (candidate, against) = (run(candidate), run(against));
-    Comparison::new(&candidate, &against, Yardstick::Own, options).verdict()
+    Comparison::new(&candidate, &against, Yardstick::Own { further: 0 }, options).verdict()
 }
 
 /// What is found where the logs have one iteration in common.

@@ -2,6 +2,9 @@
 
 use crate::run::{Resolution, Run, Series};
 
+/// The largest iteration: a larger one is a mistake, and no number that JSON's readers keep.
+pub(super) const MOST: u64 = 1 << 53;
+
 /// The figures of a log, in its order.
 #[derive(Default)]
 pub(super) struct Columns {

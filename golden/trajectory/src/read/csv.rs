@@ -2,7 +2,7 @@
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::columns::Columns;
+use super::columns::{Columns, MOST};
 use super::error::Problem;
 use crate::run::{Format, Note, Resolution, Run};
 
@@ -76,7 +76,7 @@ fn row(
     cells: &mut [Cells],
 ) -> Result<(), (usize, &'static str)> {
     let column = |index: usize| record.range(index).map_or(1, |range| range.start + 1);
-    let whole = number(&record[iteration]).filter(|value| *value >= 0.0 && value.fract() == 0.0 && *value < 9e15);
+    let whole = number(&record[iteration]).filter(|value| *value >= 0.0 && value.fract() == 0.0 && *value <= MOST as f64);
     columns.row(whole.ok_or((column(iteration), "the iteration is no whole number"))? as u64);
     for (index, cell) in record.iter().enumerate().filter(|(index, _)| *index != iteration) {
         let (cell, seen) = (cell.trim_ascii(), &mut cells[index]);

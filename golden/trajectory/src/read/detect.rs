@@ -1,6 +1,6 @@
 //! The format of a log, by its content.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::error::Problem;
 use super::tensorboard::is_record;
@@ -22,8 +22,18 @@ pub(super) fn format(bytes: &[u8]) -> Result<Format, Problem> {
     if bytes[first] == b'{' {
         return Ok(Format::JsonLines);
     }
-    let line = bytes[first..].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let table = memchr(b',', line).is_some() && memmem::find(line, b"Training  [").is_none();
-    let header = || super::csv::header(line).is_some_and(|names| super::csv::iteration_column(&names).is_some());
-    Ok(if table && (header() || memmem::find(bytes, b"Training  [").is_none()) { Format::Csv } else { Format::Text })
+    Ok(if is_table(&bytes[first..]) { Format::Csv } else { Format::Text })
+}
+
+/// Whether a text is a table: its first line names a column of iterations, or the first two lines have the same number
+/// of commas. A text log has commas too.
+fn is_table(text: &[u8]) -> bool {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let line = lines.next().unwrap_or_default();
+    let commas = |line: &[u8]| memchr_iter(b',', line).count();
+    if commas(line) == 0 || memmem::find(line, b"Training  [").is_some() {
+        return false;
+    }
+    let named = super::csv::header(line).is_some_and(|names| super::csv::iteration_column(&names).is_some());
+    named || lines.next().is_some_and(|second| commas(second) == commas(line))
 }

@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::columns::Columns;
+use super::columns::{Columns, MOST};
 use super::error::Problem;
 use crate::run::{Format, Note, Resolution, Run};
 
@@ -81,7 +81,7 @@ fn iteration(line: &[u8]) -> Result<u64, Bad> {
     // In the reference's log it stands first.
     cursor.each_until(|name, value, at| match value {
         Value::Number(value) if ITERATION.contains(&name) => {
-            if value < 0.0 || value.fract() != 0.0 || value > 9e15 || value.is_nan() {
+            if value < 0.0 || value.fract() != 0.0 || value > MOST as f64 || value.is_nan() {
                 return Err(Bad { at, reason: "the iteration is no whole number" });
             }
             found = Some(value as u64);

@@ -7,7 +7,7 @@ mod events;
 mod frames;
 mod protobuf;
 
-use super::columns::series;
+use super::columns::{MOST, series};
 use super::error::Problem;
 use crate::meters::{TOTAL_LOSS, canonical};
 use crate::run::{Format, Note, Resolution, Run};
@@ -45,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Run, Problem> {
                 }
                 continue;
             };
-            let step = event.step.ok_or_else(|| bad("a step below zero"))?;
+            let step = event.step.filter(|step| *step <= MOST).ok_or_else(|| bad("its step is no iteration"))?;
             let tag = tags.iter().position(|known| known.name == tag).unwrap_or_else(|| {
                 tags.push(Tag { name: tag.to_owned(), steps: Vec::new(), values: Vec::new(), resolution });
                 tags.len() - 1

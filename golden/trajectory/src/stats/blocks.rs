@@ -3,6 +3,9 @@
 use super::mean;
 use crate::limits::Limit;
 
+/// More lags are not looked at: a correlation over so many points leaves no block in any log.
+const MOST_LAGS: usize = 2000;
+
 /// The correlation time of a series in points, at least 1: a sample of n points is worth n over this many.
 ///
 /// It is the sum of all autocorrelations, up to the first pair of neighbouring lags whose sum is not positive (Geyer's
@@ -23,7 +26,7 @@ pub(crate) fn correlation_time(values: &[f64]) -> f64 {
         return 1.0;
     }
     let (mut time, mut lag) = (-1.0, 0);
-    while lag + 1 < count / 2 {
+    while lag + 1 < (count / 2).min(MOST_LAGS) {
         let pair = (product(lag) + product(lag + 1)) / variance;
         if pair <= 0.0 {
             break;
@@ -36,11 +39,22 @@ pub(crate) fn correlation_time(values: &[f64]) -> f64 {
 
 /// Means of blocks of equal length, long enough not to depend on each other; what does not fill a block is left out at
 /// the beginning.
-pub(crate) fn blocks(values: &[f64]) -> Vec<f64> {
-    let by_time = (Limit::BlockLength.value() * (correlation_time(values) - 1.0)).ceil() as usize;
+pub(crate) struct Blocks {
+    /// The means.
+    pub(crate) means: Vec<f64>,
+    /// The points of each block.
+    pub(crate) length: usize,
+    /// The correlation time of the points.
+    pub(crate) time: f64,
+}
+
+/// Divides a series into [`Blocks`].
+pub(crate) fn blocks(values: &[f64]) -> Blocks {
+    let time = correlation_time(values);
+    let by_time = (Limit::BlockLength.value() * (time - 1.0)).ceil() as usize;
     let by_number = (values.len() as f64 / Limit::MostBlocks.value()).ceil() as usize;
     let length = by_time.max(by_number).max(1);
-    values.rchunks_exact(length).rev().map(mean).collect()
+    Blocks { means: values.rchunks_exact(length).rev().map(mean).collect(), length, time }
 }
 
 /// The straight line of least squares: its value at 0 and its slope. Without a spread of `at`, the slope is 0.
@@ -74,10 +88,10 @@ mod tests {
     fn blocks_are_at_most_twenty_and_whole() {
         let mut noise = Noise::new(8);
         let white: Vec<f64> = (0..1003).map(|_| noise.normal()).collect();
-        assert!((16..=20).contains(&blocks(&white).len()));
+        assert!((16..=20).contains(&blocks(&white).means.len()));
         let correlated = noise.autoregression(1003, 0.9);
-        assert!(blocks(&correlated).len() < 14, "{}", blocks(&correlated).len());
-        assert_eq!(blocks(&[1.0, 2.0, 3.0]), [1.0, 2.0, 3.0]);
+        assert!(blocks(&correlated).means.len() < 14, "{}", blocks(&correlated).length);
+        assert_eq!(blocks(&[1.0, 2.0, 3.0]).means, [1.0, 2.0, 3.0]);
     }
 
     #[test]

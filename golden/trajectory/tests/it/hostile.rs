@@ -26,6 +26,7 @@ fn what_is_no_log_is_named() {
         error("nothing.json", b"{\"iteration\": 1}\n"),
         error("table.csv", table),
         error("columns.csv", b"time,loss\n1,2\n"),
+        error("crashed.log", b"I dinov3 x.py:1] manual job (rank=0, world size=1)\nTraceback\n"),
         error("cell.csv", b"step,loss\n1,2.0\n2,two\n"),
     ];
     assert_snapshot!(errors.join("\n"));

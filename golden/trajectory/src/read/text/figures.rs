@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use crate::read::columns::Columns;
+use crate::read::columns::{Columns, MOST};
 use crate::run::Resolution;
 
 /// The front of a line.
@@ -24,7 +24,8 @@ pub(super) fn header(line: &[u8]) -> Result<Header, usize> {
     let slash = line[..close].iter().position(|byte| *byte == b'/').ok_or(close)?;
     let number = |from: usize, to: usize| {
         let digits = line.get(from..to).map(<[u8]>::trim_ascii).filter(|digits| digits.iter().all(u8::is_ascii_digit));
-        digits.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok()).ok_or(from)
+        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        number.filter(|number| *number <= MOST).ok_or(from)
     };
     Ok(Header { iteration: number(FRONT, slash)?, horizon: number(slash + 1, close)?, end: close + 1 })
 }
