@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 18] = [
+const USES: [(&str, &[&str]); 19] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -22,10 +22,11 @@ const USES: [(&str, &[&str]); 18] = [
     ("dinov3-program", &["ground", "config", "data", "ranks", "torch", "vit", "train", "tch"]),
     ("dinov3-plugins", &["ground", "torch", "tch"]),
     ("dinov3-golden", &["ground", "names"]),
+    ("dinov3-trajectory", &["ground"]),
     ("dinov3-reports", &["ground"]),
     (
         "dinov3-suites",
-        &["ground", "names", "config", "data", "torch", "ranks", "vit", "train", "golden", "reports", "tch"],
+        &["ground", "names", "config", "data", "torch", "ranks", "vit", "train", "golden", "trajectory", "reports", "tch"],
     ),
     ("dinov3-perf", &["ground", "config", "data", "torch", "ranks", "vit", "train", "golden", "tch"]),
     (
@@ -34,7 +35,7 @@ const USES: [(&str, &[&str]); 18] = [
     ),
     ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
     ("dinov3-ci", &["ground"]),
-    ("dinov3-fuzz", &["config", "data", "golden"]),
+    ("dinov3-fuzz", &["config", "data", "golden", "trajectory"]),
 ];
 
 /// The folders of the repository's root that hold code.

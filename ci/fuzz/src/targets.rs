@@ -24,7 +24,7 @@ pub struct Target {
 }
 
 /// All readers.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "images", corpus: images, longest: 1 << 17, read: image, most_held: |_| 256 << 20 },
     Target { name: "tables", corpus: tables, longest: 1 << 14, read: table, most_held: |bytes| (1 << 20) + 64 * bytes },
     Target { name: "yaml", corpus: configs, longest: 1 << 13, read: text, most_held: |bytes| (64 << 20) + 64 * bytes },
@@ -37,6 +37,9 @@ pub const TARGETS: [Target; 7] = [
         read: golden,
         most_held: |bytes| (8 << 20) + 64 * bytes,
     },
+    Target { name: "text-logs", corpus: text_logs, longest: 1 << 14, read: log, most_held: log_held },
+    Target { name: "figures", corpus: figures, longest: 1 << 13, read: log, most_held: log_held },
+    Target { name: "events", corpus: events, longest: 1 << 12, read: event, most_held: log_held },
     Target { name: "names", corpus: names, longest: 1 << 10, read: name, most_held: |bytes| (1 << 20) + 64 * bytes },
 ];
 
@@ -209,6 +212,55 @@ fn golden(bytes: &[u8], scratch: &Path) -> String {
         Err(problems) => kind(problems).replace(&set.display().to_string(), ""),
     };
     format!("{opened}; {verified}")
+}
+
+fn text_logs() -> Vec<Vec<u8>> {
+    folder("golden/trajectory/corpus/text")
+}
+
+/// JSON lines and tables.
+fn figures() -> Vec<Vec<u8>> {
+    [folder("golden/trajectory/corpus/json"), folder("golden/trajectory/corpus/csv")].concat()
+}
+
+fn log_held(bytes: usize) -> usize {
+    (8 << 20) + 128 * bytes
+}
+
+fn log(bytes: &[u8], _: &Path) -> String {
+    match dinov3_trajectory::read_bytes("the input", bytes) {
+        Ok(run) => {
+            for series in &run.series {
+                assert!(series.iterations.is_sorted_by(|a, b| a < b), "{}", series.meter);
+                assert_eq!(series.iterations.len(), series.values.len());
+            }
+            // A run is judged against itself, whatever it holds.
+            let verdict = dinov3_trajectory::judge_pair(&run, &run, &[], &Default::default());
+            format!("{} {} {:?}", run.format, run.notes.len().min(3), verdict.outcome)
+        }
+        Err(error) => kind(error),
+    }
+}
+
+/// The data of the records of an event file: checksums stop whatever is changed in a record itself.
+fn events() -> Vec<Vec<u8>> {
+    let mut data = Vec::new();
+    for file in folder("golden/trajectory/corpus/events") {
+        let mut rest = &file[..];
+        while let Some((length, behind)) = rest.split_first_chunk::<8>() {
+            let length = u64::from_le_bytes(*length) as usize;
+            data.push(behind[4..4 + length].to_vec());
+            rest = &behind[4 + length + 4..];
+        }
+    }
+    data
+}
+
+/// An input as the data of a record with the right checksums.
+fn event(bytes: &[u8], scratch: &Path) -> String {
+    let checksum = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes();
+    let length = (bytes.len() as u64).to_le_bytes();
+    log(&[&length[..], &checksum(&length), bytes, &checksum(bytes)].concat(), scratch)
 }
 
 fn names() -> Vec<Vec<u8>> {

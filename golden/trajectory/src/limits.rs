@@ -1,0 +1,136 @@
+//! The table of limits: every number that decides a verdict about a trajectory, with its reason.
+//!
+//! The rule: a run that is judged is one more run of the same recipe, unless it is shown not to be. Rounding grows
+//! until two correct runs have nothing in common but their statistics, so a run is held against the spread of runs whose
+//! first weights differ by an ulp. They see the same images in the same order, and most of the noise of a batch is
+//! common to all of them: what is judged is the difference from the mean of these runs.
+//!
+//! Tests of one kind are corrected together by Holm's method: it needs no independence, which neighbouring windows and
+//! terms of one loss lack (Šidák's does), and is never weaker than Bonferroni's.
+
+/// A number that decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// The probability that any window of a correct run fails.
+    WindowLevel,
+    /// The same for the slopes of all meters.
+    DriftLevel,
+    /// The same for the spikes of all meters.
+    SpikeLevel,
+    /// The same for the norms' factors.
+    FactorLevel,
+    /// The level of each of the two one-sided tests of equivalence.
+    EquivalenceLevel,
+    /// The margin of equivalence, relative to the loss.
+    Margin,
+    /// The margin of equivalence, in standard deviations between runs, if that is more.
+    MarginDeviations,
+    /// The relative deviation that counts as none, before rounding has settled and without further runs.
+    EarlyMargin,
+    /// The part of the run that is its tail.
+    Tail,
+    /// The ratio of the ends of neighbouring windows.
+    WindowRatio,
+    /// The step from which on rounding has grown up.
+    Settled,
+    /// The part of a short run that counts as not settled.
+    SettledShare,
+    /// Neighbouring windows, on each side, whose spread a window borrows before rounding has grown up.
+    Borrowed,
+    /// The fewest runs that make a spread, the one that is held against included.
+    FewestRuns,
+    /// The fewest blocks of a window without further runs.
+    FewestBlocks,
+    /// The most blocks.
+    MostBlocks,
+    /// The length of a block, in correlation times.
+    BlockLength,
+    /// How far above the largest spike of correct runs a spike begins.
+    SpikeHeadroom,
+    /// Points of the running median.
+    SpikeWindow,
+    /// The factor between norms of gradients that is one.
+    FactorSize,
+    /// How near the reciprocal of a whole number a factor is to be explained by a number of ranks.
+    RankAgreement,
+    /// Units in the last place between schedules that are equal.
+    ScheduleUlps,
+    /// The probability with which a shift is found whose size is called the power.
+    Power,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// What it is.
+    pub limit: Limit,
+    /// The number.
+    pub value: f64,
+    /// The reason.
+    pub why: &'static str,
+}
+
+/// All limits.
+pub const TABLE: [Row; 23] = [
+    row(Limit::WindowLevel, 0.003, "The levels of the five statistical checks add up to 0.7 %: correct runs fail in less than one case of a hundred, as asked. Windows have the largest part, since they are the most tests."),
+    row(Limit::DriftLevel, 0.001, "See the windows' level. One test a meter."),
+    row(Limit::SpikeLevel, 0.001, "See the windows' level. One test a point: the limit grows with the logarithm of their number alone."),
+    row(Limit::FactorLevel, 0.001, "See the windows' level. One test a norm."),
+    row(Limit::EquivalenceLevel, 0.05, "The usual level of two one-sided tests, equal to an interval of 90 %: a run outside the margin is called equivalent in at most one case of twenty."),
+    row(Limit::Margin, 0.001, "A tenth of a percent of the loss: more than three times the distance of the two published figures (0.029 %), and half of the smallest drift that has to be found (0.2 %). A term of the loss may be off by as much as the total: KoLeo's passes through zero, and no margin is relative to zero. A user may state another one before the comparison."),
+    row(Limit::MarginDeviations, 8.0, "Where correct runs end further apart than the margin resolves, the margin follows them: with a dozen runs the interval's half width is twice their deviation, and six deviations are left, which chance does not reach in ten thousand runs. The spread is known before the candidate, so this margin is stated beforehand too. It is for runs with a spread; without one the margin stays as it is, and a log that cannot show it is inconclusive."),
+    row(Limit::EarlyMargin, 0.01, "Twice the 0.5 % that the reference is from itself at the fourth step. Only without further runs, which show how far apart early steps are."),
+    row(Limit::Tail, 0.1, "The last tenth of the iterations: the learning rate is near its end, the loss moves little, and of 125000 steps there are 1250 logged figures, against the 20 steps of the published one."),
+    row(Limit::WindowRatio, std::f64::consts::SQRT_2, "Windows of equal length on a logarithmic scale, two an octave: what goes wrong early (warm-up, first updates) goes wrong within few steps, and would be diluted in a longer window. More windows cost power by the correction for their number, but only with its logarithm."),
+    row(Limit::Settled, 1000.0, "Measured on the reference against itself: the losses are up to 0.5 % apart at the fourth step and have settled at 0.003 to 0.03 % some hundred steps later. Spikes, drift and factors are looked for behind that."),
+    row(Limit::SettledShare, 0.2, "A run of fewer than 5000 steps has settled after a fifth of it, or else nothing of it would be looked at."),
+    row(Limit::Borrowed, 2.0, "An octave on each side: how soon an ulp has grown up depends on how many weights it moved, and another device moves all of them in the first step. Growth is exponential, so an octave of steps covers any number."),
+    row(Limit::FewestRuns, 3.0, "A standard deviation of two runs has one degree of freedom: its deviations have no finite mean, and a level of a thousandth is at 600 of them. Three is the fewest with which anything is found; the verdict says how much a dozen would add."),
+    row(Limit::FewestBlocks, 5.0, "Four degrees of freedom: the smallest number at which a level of a thousandth is below ten deviations."),
+    row(Limit::MostBlocks, 20.0, "With nineteen degrees of freedom the limit is within a fifth of the normal one. Longer blocks are then worth more than more blocks: they contain slower wandering."),
+    row(Limit::BlockLength, 5.0, "Means of blocks of five correlation times have a correlation of about a tenth: the standard error is 10 % too small at most, which is less than the uncertainty of its estimate."),
+    row(Limit::SpikeHeadroom, 1.5, "The noise of a loss is not normal. The largest residual of correct runs is itself a matter of chance: among a dozen runs of exponential tails the next one exceeds it by half in one of hundreds."),
+    row(Limit::SpikeWindow, 51.0, "Ten times the five steps that are to be found: their number does not move the median, and the curve is straight over so few points."),
+    row(Limit::FactorSize, 1.05, "Smaller ratios show in the windows. The nearest cause with a whole number of ranks is 1/2."),
+    row(Limit::RankAgreement, 0.1, "Norms of averaged gradients differ by exactly N where the weights are the same; once they are not, by some percent. The next reciprocal is nearer than a tenth only from ten ranks on, where the number is a hint."),
+    row(Limit::ScheduleUlps, 4.0, "As golden sets have it for schedules: one cosine, which libraries round an ulp apart, and three products. Where a log rounds, half a step of its last decimal comes on top."),
+    row(Limit::Power, 0.9, "Nine runs of ten, as asked."),
+];
+
+const fn row(limit: Limit, value: f64, why: &'static str) -> Row {
+    Row { limit, value, why }
+}
+
+impl Limit {
+    /// The number.
+    pub fn value(self) -> f64 {
+        TABLE.iter().find(|row| row.limit == self).map_or(f64::NAN, |row| row.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_has_one_row_and_a_reason() {
+        for row in TABLE {
+            assert_eq!(TABLE.iter().filter(|other| other.limit == row.limit).count(), 1, "{:?}", row.limit);
+            assert!(row.limit.value() == row.value && row.value > 0.0 && row.why.len() > 20, "{:?}", row.limit);
+        }
+    }
+
+    /// Correct runs fail at most once in a hundred.
+    #[test]
+    fn the_levels_add_up_to_less_than_a_hundredth() {
+        let levels = [Limit::WindowLevel, Limit::DriftLevel, Limit::SpikeLevel, Limit::FactorLevel, Limit::FactorLevel];
+        assert!(levels.iter().map(|level| level.value()).sum::<f64>() < 0.01);
+    }
+
+    /// A changed limit shows in review as a changed snapshot.
+    #[test]
+    fn the_table() {
+        let rows = TABLE.map(|row| format!("{:?} = {}\n    {}", row.limit, row.value, row.why));
+        insta::assert_snapshot!(rows.join("\n"));
+    }
+}
