@@ -10,6 +10,7 @@ mod export;
 mod images;
 mod journal;
 mod links;
+mod photographs;
 mod program;
 mod progress;
 mod python;
