@@ -9,6 +9,8 @@ options come before them.
 Examples:
   train --recipe vitl16-performance --output-dir out train.dataset_path=ImageNet:split=TRAIN:root=/data:extra=/tables
           One epoch of the published recipe
+  train --recipe micro-125k --output-dir out
+          Needs no images: 36 photographs on board are written to out/photographs
   train --config-file my.yaml --output-dir out optim.lr=2e-3
           A config of the reference or your own; the same command goes on where it was stopped
   train --config-file my.yaml --output-dir out --resume-as reference

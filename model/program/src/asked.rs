@@ -1,4 +1,4 @@
-//! What a training is asked to do, checked before anything is written.
+//! What a training is asked to do, checked before it begins.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use dinov3_torch::device::Device;
 use serde_json::Value;
 
 use crate::banner::at;
-use crate::{ProgramError, Source};
+use crate::{ProgramError, Source, photographs};
+
+/// The `train.dataset_path` of the reference's defaults, which says nowhere where the images are.
+const NO_ROOT: &str = "ImageNet:split=TRAIN";
 
 /// What a run does with the checkpoints in its output folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,8 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Plan {
-    /// The plan of one of `world` ranks. Nothing is written yet, and everything is refused that can be found out.
+    /// The plan of one of `world` ranks. Nothing is written yet but photographs on board that the recipe trains on, and everything is refused
+    /// that can be found out.
     ///
     /// # Errors
     /// When the config cannot be merged or honoured, or the dataset not be opened.
@@ -102,7 +106,13 @@ impl Plan {
         let output = real_path(Path::new(&asked.output_dir)).map_err(ProgramError::io(Path::new(&asked.output_dir)))?;
         let mut overrides = asked.overrides.clone();
         overrides.push(format!("train.output_dir={}", output.display()));
-        let merged = asked.source.merged(&overrides)?;
+        let mut merged = asked.source.merged(&overrides)?;
+        if asked.source.trains_on_board() && at(&merged.config, "train.dataset_path") == NO_ROOT {
+            // The last override is the output folder, as in the reference.
+            let path = photographs::unpack(&output.join(photographs::FOLDER))?;
+            overrides.insert(0, format!("train.dataset_path={path}"));
+            merged = asked.source.merged(&overrides)?;
+        }
         if let Some(key) = merged.missing.first() {
             return Err(ProgramError::refused(format!("`{key}` is `???`"), format!("give it a value: {key}=VALUE")));
         }

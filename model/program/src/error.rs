@@ -8,6 +8,7 @@ use dinov3_config::merge::MergeError;
 use dinov3_data::config::ConfigError as DataError;
 use dinov3_data::dataset::SpecError;
 use dinov3_data::imagenet::OpenError;
+use dinov3_data::tables::PrepareError;
 use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::{EnvError, GroupError};
 use dinov3_train::TrainError;
@@ -47,6 +48,9 @@ pub enum ProgramError {
     /// The dataset cannot be opened.
     #[error("`train.dataset_path`: {0}")]
     Dataset(#[from] OpenError),
+    /// The photographs on board cannot be listed.
+    #[error("the photographs on board: {0}")]
+    Photographs(#[from] PrepareError),
     /// Something that this program does not do.
     #[error("{what}")]
     Refused {
@@ -138,6 +142,7 @@ impl Hint for ProgramError {
             Self::Data(error) => error.hints(),
             Self::Spec(error) => error.hints(),
             Self::Dataset(error) => error.hints(),
+            Self::Photographs(error) => error.hints(),
             Self::Refused { hint, .. } => hint.clone().into(),
             Self::Io { .. } | Self::Part { what: "what lasts cannot be saved" | "the log cannot be written", .. } => {
                 "see whether the disk is full, and the folder can be read and written; what was saved is still there"

@@ -11,6 +11,7 @@ mod images;
 mod journal;
 mod links;
 mod nudge;
+mod photographs;
 mod program;
 mod progress;
 mod python;

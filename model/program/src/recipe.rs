@@ -14,6 +14,8 @@ pub struct Recipe {
     pub name: &'static str,
     /// What it is for.
     pub about: &'static str,
+    /// Whether it trains on the photographs on board if no dataset is named.
+    pub photographs: bool,
     yaml: &'static str,
 }
 
@@ -22,21 +24,25 @@ pub const RECIPES: [Recipe; 4] = [
     Recipe {
         name: "vitl16-published",
         about: "ViT-L/16 on ImageNet-1k, 100 epochs of 1250 iterations of 64 images a rank: the published accuracy run",
+        photographs: false,
         yaml: include_str!("../recipes/vitl16-published.yaml"),
     },
     Recipe {
         name: "vitl16-performance",
         about: "the same for one epoch: the published performance run",
+        photographs: false,
         yaml: include_str!("../recipes/vitl16-performance.yaml"),
     },
     Recipe {
         name: "vits16",
         about: "ViT-S/16 on ImageNet-1k, for one accelerator",
+        photographs: false,
         yaml: include_str!("../recipes/vits16.yaml"),
     },
     Recipe {
         name: "micro-125k",
-        about: "a ViT of width 64 on crops of 32 pixels, for all 125000 iterations on a CPU",
+        about: "a ViT of width 32 on 36 photographs on board, for all 125000 iterations on a CPU",
+        photographs: true,
         yaml: include_str!("../recipes/micro-125k.yaml"),
     },
 ];
@@ -72,6 +78,11 @@ impl Source {
             Self::File(path) => path.clone(),
             Self::Recipe(recipe) => format!("recipe {}", recipe.name),
         }
+    }
+
+    /// Whether it needs no dataset.
+    pub fn trains_on_board(&self) -> bool {
+        matches!(self, Self::Recipe(recipe) if recipe.photographs)
     }
 
     /// The defaults, this config and the overrides, merged.
