@@ -173,6 +173,25 @@ pub struct RunArgs {
     /// Judge a set recorded elsewhere (or a folder of sets, all of them) in place of our own trainer.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "plant", "no_pins"])]
     pub candidate: Option<PathBuf>,
+    /// Hold the candidate, which is the log of a training, against this log in place of the recorded run.
+    #[arg(long, value_name = "LOG", requires = "candidate")]
+    pub against: Option<PathBuf>,
+    /// The log of a further run of the recipe of `--against`: how far correct runs are apart. Repeatable.
+    #[arg(long, value_name = "LOG", requires = "against")]
+    pub spread: Vec<PathBuf>,
+    /// The precision of the candidate's training, where its log does not say.
+    #[arg(long, value_enum, conflicts_with = "against")]
+    pub precision: Option<PrecisionArg>,
+    /// Compare the first N steps alone: the candidate is shorter on purpose (suite `trajectory`).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// The margin of equivalence at the end of a run, relative to the loss, stated beforehand (suite `trajectory`).
+    #[arg(long, value_name = "SHARE", requires = "candidate", value_parser = share)]
+    pub margin: Option<f64>,
+    /// The folder of a training over all steps (suite `trajectory`, profile full): the same command goes on with what is there.
+    /// Default: local_trajectory.
+    #[arg(long, value_name = "DIR", conflicts_with = "candidate")]
+    pub output_dir: Option<PathBuf>,
     /// Where the report goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -208,6 +227,28 @@ pub enum GoldenCommand {
     Verify(ManySets),
     /// Show what one set holds: how it was recorded, or some of its tensors.
     Show(OneSet),
+    /// Measure how far correct runs are from a recorded one, for the suite `trajectory`.
+    #[command(after_help = SPREAD_HELP)]
+    Spread(SpreadArgs),
+}
+
+const SPREAD_HELP: &str = "\
+The runs differ in rounding alone: `train --recipe NAME --ulp-seed N` gives one.
+What is written is spread-fp32.json or spread-bf16.json in the folder of the
+recorded run, in place of what is there.";
+
+/// `golden spread`.
+#[derive(Debug, Args)]
+pub struct SpreadArgs {
+    /// The folder of the recorded run.
+    #[arg(value_name = "DIR")]
+    pub trajectory: PathBuf,
+    /// Logs of further runs, or their output folders.
+    #[arg(value_name = "LOG", required = true)]
+    pub logs: Vec<PathBuf>,
+    /// The precision of all of them.
+    #[arg(long, value_enum)]
+    pub precision: PrecisionArg,
 }
 
 /// `data`.
@@ -301,6 +342,11 @@ pub struct ConfigArgs {
     pub scaled: bool,
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (1e-9..1.0).contains(share));
+    share.ok_or_else(|| "give a number above 0 and below 1, such as 0.001".to_owned())
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "give a whole number above 0".to_owned())
 }
@@ -360,6 +406,25 @@ impl From<ProfileArg> for Profile {
         match profile {
             ProfileArg::Quick => Profile::Quick,
             ProfileArg::Full => Profile::Full,
+        }
+    }
+}
+
+/// `--precision`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// float32.
+    Fp32,
+    /// Mixed precision with bfloat16.
+    Bf16,
+}
+
+impl PrecisionArg {
+    /// The name in `compute_precision.param_dtype`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
         }
     }
 }

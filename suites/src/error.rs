@@ -133,6 +133,9 @@ pub enum SuiteError {
     /// The ranks that a suite needs are not available.
     #[error("{0}")]
     Ranks(#[from] RanksError),
+    /// A training run could not be judged.
+    #[error("{0}")]
+    Trajectory(#[from] crate::trajectory::Failure),
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
@@ -165,6 +168,7 @@ impl Hint for SuiteError {
             Self::Group(error) => return error.hints(),
             Self::Steps(_) => "see whether `run --suite training` passes",
             Self::Ranks(error) => return error.hints(),
+            Self::Trajectory(error) => return error.hints(),
             Self::Scratch(_) => "see whether the disk is full; TMPDIR names another folder",
             Self::Report(_) => "see where the output is redirected to, and whether that disk is full",
         };

@@ -8,6 +8,7 @@ use dinov3_ranks::{Backend, Failure, PremulSum};
 use dinov3_torch::device::Device;
 
 use crate::defects::Plant;
+use crate::trajectory::Runs;
 
 /// The tensors to judge, the golden sets, and the exchange between ranks.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Request {
     pub premul: Option<PremulSum>,
     /// The number of this process among the ranks of its machine; 0 if it is no rank.
     pub local_rank: usize,
+    /// The runs that the suite `trajectory` holds against each other.
+    pub runs: Runs,
     /// The program that a suite starts as ranks if it needs some and the run has none.
     pub worker: Worker,
 }
@@ -54,7 +57,16 @@ pub enum Source {
 impl Request {
     /// A request to judge `source` against the golden sets under these roots, without ranks.
     pub fn of_sets(golden: Vec<PathBuf>, profile: Profile, source: Source) -> Self {
-        Self { golden, profile, source, backend: None, premul: None, local_rank: 0, worker: Worker::default() }
+        Self {
+            golden,
+            profile,
+            source,
+            backend: None,
+            premul: None,
+            local_rank: 0,
+            runs: Runs::default(),
+            worker: Worker::default(),
+        }
     }
 
     /// The trainer's device.

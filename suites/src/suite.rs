@@ -7,6 +7,7 @@ use crate::layers::Layers;
 use crate::reduce_op::ReduceOp;
 use crate::session::Session;
 use crate::training::Training;
+use crate::trajectory::Trajectories;
 use crate::{Request, SuiteError};
 
 /// The description of a suite on the command line.
@@ -64,7 +65,7 @@ pub trait Plan {
 }
 
 /// All suites, in the order in which a group runs them.
-pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp];
+pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp, &Trajectories];
 
 /// The suites that `name` selects: one by its name, or the members of a group. Empty if no suite or group has the name.
 pub fn select(name: &str) -> Vec<&'static dyn Suite> {

@@ -1,6 +1,7 @@
 //! `golden list | verify | show`.
 
 mod show;
+mod spread;
 
 use std::ffi::OsStr;
 use std::io;
@@ -17,12 +18,13 @@ use dinov3_suites::sets;
 use crate::cli::{GoldenCommand, ManySets};
 use crate::failure::{Result, refusal, show_all};
 
-/// Runs one of the three commands.
+/// Runs one of the commands.
 pub fn golden(command: GoldenCommand) -> Result<i32> {
     match command {
         GoldenCommand::List(sets) => list(sets),
         GoldenCommand::Verify(sets) => verify_all(sets),
         GoldenCommand::Show(args) => show::show(args),
+        GoldenCommand::Spread(args) => spread::spread(args),
     }
 }
 

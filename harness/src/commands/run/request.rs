@@ -6,6 +6,7 @@ use dinov3_ground::Hint;
 use dinov3_ground::similar::most_like;
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Judged;
+use dinov3_suites::trajectory::Runs;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 
 use super::launch::this_program;
@@ -66,6 +67,14 @@ impl Request {
             backend: args.backend,
             premul: args.premul.map(PremulSum::from),
             local_rank: local_rank()?,
+            runs: Runs {
+                against: args.against,
+                spread: args.spread,
+                output: args.output_dir,
+                steps: args.steps,
+                margin: args.margin,
+                precision: args.precision.map(|precision| precision.name().to_owned()),
+            },
             worker,
         };
         let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous };

@@ -1,0 +1,171 @@
+//! Checks and sections from the verdict on a run.
+
+use dinov3_reports::message::{Heading, RunCheck, RunWord, Trajectory as Says};
+use dinov3_reports::{
+    Band, Bilingual, Cell, Check, Column, Figure, Finding, Kind, Message, Plot, Section, Series, Table, Verdict,
+};
+use dinov3_trajectory as run;
+use dinov3_trajectory::{CheckKind, Status, Unit};
+
+use super::states::States;
+use super::words;
+
+/// At most so many findings of a check are told one by one; the table has all.
+const TOLD: usize = 20;
+
+/// The check of `kind`, from a verdict on the run `name`.
+pub(super) fn of(id: String, kind: CheckKind, name: &str, verdict: &run::Verdict) -> Check {
+    let title = Says::Title { check: words::check(kind), run: name.to_owned() };
+    let found: Vec<&run::Finding> = verdict.of(kind).collect();
+    let Some(status) = found.iter().map(|finding| finding.status).max() else {
+        return Check::new(id, title, Verdict::Skipped { reason: Says::TooFew { have: 0, need: 1 }.into() });
+    };
+    let worst = || found.iter().filter(move |finding| finding.status == status);
+    let decisive = worst().max_by(|a, b| weight(a).total_cmp(&weight(b)));
+    let reason = || decisive.map_or_else(|| Says::Inconclusive.into(), |finding| words::sentence(finding));
+    let told = match status {
+        Status::Fail => worst().take(TOLD).map(|finding| said(finding)).collect(),
+        _ => Vec::new(),
+    };
+    Check {
+        summary: Some(reason()),
+        figures: decisive.and_then(|finding| figure(finding)).into_iter().collect(),
+        findings: told,
+        ..Check::new(
+            id,
+            title,
+            match status {
+                Status::Pass | Status::Note => Verdict::Pass,
+                Status::Inconclusive => Verdict::Vacuous { reason: reason() },
+                Status::Fail => Verdict::Fail { reason: reason() },
+            },
+        )
+    }
+}
+
+/// The check of the hashes of states.
+pub(super) fn of_states(id: String, name: &str, states: &States) -> Check {
+    let title = Says::Title { check: RunCheck::States, run: name.to_owned() };
+    let says = || Message::from(Says::States { same: states.same, of: states.of, first: states.first.clone() });
+    let wrong = (states.of - states.same) as f64;
+    let key = Bilingual { en: "states with other bits", zh: "二进制不一致的状态数" };
+    Check {
+        summary: Some(says()),
+        figures: vec![Figure::own("different_states", key, wrong).with_limit(0.0)],
+        ..Check::new(
+            id,
+            title,
+            match () {
+                () if states.of == 0 => Verdict::Vacuous { reason: Says::TooFew { have: 0, need: 1 }.into() },
+                () if states.same < states.of => Verdict::Fail { reason: says() },
+                () => Verdict::Pass,
+            },
+        )
+    }
+}
+
+fn said(finding: &run::Finding) -> Finding {
+    let about = finding.meter.clone().map_or_else(|| words::check(finding.check).into(), Message::name);
+    Finding::new(about, words::sentence(finding))
+}
+
+/// How far a finding is towards its limit: what it is judged by.
+fn weight(finding: &run::Finding) -> f64 {
+    let Some(figure) = finding.figure() else { return 0.0 };
+    match (figure.p, figure.limit) {
+        (Some(p), _) => 1.0 - p,
+        (None, Some(limit)) if limit != 0.0 => (figure.value / limit).abs(),
+        _ => figure.value.abs(),
+    }
+}
+
+fn figure(finding: &run::Finding) -> Option<Figure> {
+    let run::finding::Figure { value, unit, limit, .. } = finding.figure()?;
+    let (key, name) = match unit {
+        Unit::Steps => ("steps", Bilingual { en: "steps", zh: "步数" }),
+        Unit::Share => ("share", Bilingual { en: "share of the steps", zh: "步数占比" }),
+        Unit::Deviations => ("standard_errors", Bilingual { en: "standard errors", zh: "标准误倍数" }),
+        Unit::Meter => ("difference", Bilingual { en: "difference", zh: "差值" }),
+        Unit::Factor => ("factor", Bilingual { en: "factor", zh: "倍数" }),
+    };
+    let figure = Figure::own(key, name, value);
+    Some(match limit {
+        Some(limit) => figure.with_limit(limit),
+        None => figure,
+    })
+}
+
+/// The table of all findings, what they rest on, and the curves.
+pub(super) fn sections(name: &str, verdict: &run::Verdict) -> Vec<Section> {
+    let rests = words::basis(&verdict.basis);
+    let mut sections: Vec<Section> = rests
+        .into_iter()
+        .map(|says| Section { text: Some(says), ..Section::new(Message::name(name)) })
+        .take(1)
+        .collect();
+    sections.extend(verdict.plots.iter().enumerate().map(|(at, plot)| curves(name, plot, at > 0)));
+    sections.push(table(name, verdict));
+    sections
+}
+
+fn table(name: &str, verdict: &run::Verdict) -> Section {
+    let mut table = Table::new([
+        Column::text(RunWord::Check),
+        Column::text(RunWord::Meter),
+        Column::text(RunWord::Windows),
+        Column::new(RunWord::Value, Kind::Number),
+        Column::new(Heading::Limit, Kind::Number),
+        Column::new(RunWord::P, Kind::Number),
+        Column::text(Heading::Outcome),
+    ]);
+    for says in words::basis(&verdict.basis) {
+        table.push([
+            Cell::Absent,
+            Cell::Absent,
+            Cell::Absent,
+            Cell::Absent,
+            Cell::Absent,
+            Cell::Absent,
+            Cell::Says(says),
+        ]);
+    }
+    for finding in &verdict.findings {
+        let figure = finding.figure();
+        let steps = finding.window.map(|window| format!("{}–{}", window.from, window.to.saturating_sub(1)));
+        let cells = [
+            Cell::Says(words::check(finding.check).into()),
+            finding.meter.clone().map_or(Cell::Absent, Cell::Name),
+            steps.map_or(Cell::Absent, |steps| Cell::Says(Message::name(steps))),
+            Cell::number(figure.map(|figure| figure.value)),
+            Cell::number(figure.and_then(|figure| figure.limit)),
+            Cell::number(figure.and_then(|figure| figure.p)),
+            Cell::Says(words::sentence(finding)),
+        ];
+        table.push_quiet(cells, finding.status == Status::Pass);
+    }
+    let title = Says::Title { check: RunCheck::Windows, run: name.to_owned() };
+    Section { table: Some(table), collapsed: true, ..Section::new(title) }
+}
+
+fn curves(name: &str, plot: &run::Plot, folded: bool) -> Section {
+    let title = || Says::Plot { meter: plot.meter.clone(), run: name.to_owned() };
+    let line = |of: fn(&run::Point) -> Option<f64>| {
+        plot.points.iter().filter_map(move |point| Some((point.iteration, of(point)?)))
+    };
+    let band: Vec<(f64, f64, f64)> =
+        plot.points.iter().filter_map(|point| Some((point.iteration, point.low?, point.high?))).collect();
+    let drawn = Plot {
+        title: title().into(),
+        x_label: RunWord::Step.into(),
+        y_label: RunWord::Smoothed.into(),
+        log_y: false,
+        x_ticks: Vec::new(),
+        series: vec![
+            Series::new(RunWord::Against, line(|point| point.against)),
+            Series::new(RunWord::Candidate, line(|point| point.candidate)),
+        ],
+        band: (!band.is_empty()).then(|| Band::new(RunWord::Spread, band)),
+        file_stem: format!("{name}-{}", plot.meter),
+    };
+    Section { plot: Some(drawn), collapsed: folded, ..Section::new(title()) }
+}

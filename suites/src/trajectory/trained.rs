@@ -1,0 +1,178 @@
+//! Our own trainer over a recorded run, and single steps from its states.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use dinov3_golden::Fingerprint;
+use dinov3_golden::manifest::Profile;
+use dinov3_program::Recipe;
+use dinov3_reports::message::{RunCheck, Trajectory as Says};
+use dinov3_reports::{Check, Event, Reporter, Section};
+use dinov3_torch::device::Device;
+use dinov3_torch::runtime;
+use dinov3_trajectory::{CheckKind, Options, Recording, Run, judge, judge_pair};
+
+use super::places::{self, Recorded};
+use super::states::States;
+use super::{Failure, INFO, QUICK, checks, live, words};
+use crate::judging::replay::this_machine;
+use crate::training::Training;
+use crate::{Plan, Request, Session, Suite, SuiteError};
+
+/// Our own trainer over the recorded run, at each precision, and single steps from recorded states.
+pub(super) struct Trained<'a> {
+    recorded: Recorded,
+    /// By precision.
+    fingerprints: HashMap<String, Fingerprint>,
+    recipe: &'static Recipe,
+    profile: Profile,
+    device: Device,
+    /// The steps asked for.
+    most: Option<u64>,
+    output: Option<PathBuf>,
+    steps: Option<Box<dyn Plan + 'a>>,
+}
+
+/// What decides over a live run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decides {
+    Kind(CheckKind),
+    States,
+}
+
+impl<'a> Trained<'a> {
+    pub(super) fn of(device: Device, request: &Request, session: &Session) -> Result<Self, SuiteError> {
+        let recorded = Recorded::open(&request.golden)?;
+        let recipe = Recipe::named(&recorded.trajectory.manifest.recipe.name).map_err(Failure::Program)?;
+        let of = |recording: &Recording| Ok((recording.entry.precision.clone(), places::fingerprint(recording)?));
+        let fingerprints = recorded.trajectory.recordings.iter().map(of).collect::<Result<_, Failure>>()?;
+        let states = places::states(&request.golden)?;
+        let steps = match states.is_empty() {
+            true => None,
+            false => Some(Suite::plan(&Training, &Request { golden: states, ..request.clone() }, session)?),
+        };
+        Ok(Self {
+            recorded,
+            fingerprints,
+            recipe,
+            profile: request.profile,
+            device,
+            most: request.runs.steps,
+            output: request.runs.output.clone(),
+            steps,
+        })
+    }
+
+    fn name(&self, precision: &str) -> String {
+        format!("{}/{precision}", self.recorded.trajectory.manifest.name)
+    }
+
+    fn id(&self, precision: &str, decides: Decides) -> String {
+        let check = match decides {
+            Decides::Kind(kind) => words::slug(words::check(kind)),
+            Decides::States => "states",
+        };
+        format!("{}/{}/{check}", INFO.name, self.name(precision))
+    }
+
+    /// Whether this machine can give the recording's bits.
+    fn expects_bits(&self, recording: &Recording) -> bool {
+        let recorded = &self.fingerprints[&recording.entry.precision];
+        let here = Fingerprint { threads: recorded.threads, ..this_machine(self.device) };
+        recorded.differences(&here).is_empty()
+    }
+
+    fn decides(&self, recording: &Recording) -> Vec<Decides> {
+        match self.expects_bits(recording) {
+            true => vec![Decides::Kind(CheckKind::Identity), Decides::States],
+            false => {
+                CheckKind::ALL.into_iter().filter(|kind| *kind != CheckKind::Identity).map(Decides::Kind).collect()
+            }
+        }
+    }
+
+    /// The steps that are taken.
+    fn length(&self, recording: &Recording) -> u64 {
+        match self.profile {
+            Profile::Quick => recording.entry.steps.min(self.most.unwrap_or(QUICK)),
+            Profile::Full => recording.entry.steps.min(self.most.unwrap_or(u64::MAX)),
+        }
+    }
+
+    fn train(&self, recording: &Recording, folder: &Path, reporter: &mut dyn Reporter) -> Result<Run, Failure> {
+        runtime::set_threads(self.fingerprints[&recording.entry.precision].threads);
+        let training = live::Training {
+            recipe: self.recipe,
+            overrides: vec![format!("compute_precision.param_dtype={}", recording.entry.precision)],
+            steps: self.length(recording),
+            device: self.device,
+            folder,
+        };
+        live::train(&training, reporter)
+    }
+
+    fn judge(&self, recording: &Recording, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        let (precision, steps) = (recording.entry.precision.as_str(), self.length(recording));
+        let (name, decides, begun) = (self.name(precision), self.decides(recording), Instant::now());
+        let title = |decides| match decides {
+            Decides::Kind(kind) => Says::Title { check: words::check(kind), run: name.clone() },
+            Decides::States => Says::Title { check: RunCheck::States, run: name.clone() },
+        };
+        let id = self.id(precision, decides[0]);
+        reporter.event(&Event::CheckStarted { id, title: title(decides[0]).into(), steps: Some(steps) })?;
+        let scratch = tempfile::tempdir().map_err(SuiteError::Scratch)?;
+        let folder = match self.profile {
+            Profile::Quick => scratch.path().to_owned(),
+            Profile::Full => {
+                live::folder_of(self.output.as_deref(), &self.recorded.trajectory.manifest.name, precision)
+            }
+        };
+        let run = self.train(recording, &folder, reporter)?;
+        let options = Options { until: Some(steps), identical: self.expects_bits(recording), ..Options::default() };
+        let verdict = match options.identical {
+            // Bits decide, and no spread does.
+            true => judge_pair(&run, &recording.run, &[], &options),
+            false => judge(&run, &recording.run, &self.recorded.spread(precision)?, &options),
+        };
+        let mut seconds = begun.elapsed().as_secs_f64();
+        for decides in decides {
+            let id = self.id(precision, decides);
+            let mut check: Check = match decides {
+                Decides::Kind(kind) => checks::of(id, kind, &name, &verdict),
+                Decides::States => {
+                    let states = States::of(&folder, &recording.entry.states, steps).map_err(Failure::States)?;
+                    checks::of_states(id, &name, &states)
+                }
+            };
+            check.seconds = std::mem::take(&mut seconds);
+            reporter.event(&Event::CheckFinished { check })?;
+        }
+        Ok(checks::sections(&name, &verdict))
+    }
+}
+
+impl Plan for Trained<'_> {
+    fn checks(&self) -> Vec<String> {
+        let of_run = |recording: &Recording| -> Vec<String> {
+            self.decides(recording).into_iter().map(|decides| self.id(&recording.entry.precision, decides)).collect()
+        };
+        let runs = self.recorded.trajectory.recordings.iter().flat_map(of_run);
+        runs.chain(self.steps.iter().flat_map(|steps| steps.checks())).collect()
+    }
+
+    fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        let mut sections = Vec::new();
+        for recording in &self.recorded.trajectory.recordings {
+            sections.extend(self.judge(recording, reporter)?);
+        }
+        if let Some(steps) = &self.steps {
+            sections.extend(steps.lead(session, reporter)?);
+        }
+        Ok(sections)
+    }
+
+    fn follow(&self, session: &Session) -> Result<(), SuiteError> {
+        self.steps.as_ref().map_or(Ok(()), |steps| steps.follow(session))
+    }
+}
