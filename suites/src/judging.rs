@@ -10,13 +10,14 @@ pub mod recipe;
 pub mod replay;
 pub mod rules;
 pub mod sections;
+mod start;
 pub mod words;
 
 use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
-use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, Outcome, SetJudgement, Stage};
+use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::message::{self, Remark};
 use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
 use dinov3_torch::device::Device;
@@ -148,6 +149,10 @@ fn run_case(
             (judgement, forced, *plant)
         }
         Subject::Candidate { set, recorded } => {
+            if let Some(remark) = start::remark(set) {
+                let set = set.manifest().name.clone();
+                reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
+            }
             let judgement = judge_candidate(case, set, recorded, reporter)?;
             let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;
             (judgement, forced, None)
@@ -158,19 +163,30 @@ fn run_case(
         }
     };
     let own = forced.as_ref().and_then(forced::results::verdict);
+    let others = match &case.subject {
+        Subject::Candidate { recorded, .. } => start::other_weights(&case.golden, &judgement)
+            .map(|first| start::told(&case.golden, first, (&case.recorded, recorded))),
+        _ => None,
+    };
     let by_itself = forced.as_ref().filter(|forced| judgement.entries.is_empty() && !forced.operations.is_empty());
+    let (verdict_of_start, finding_of_start) = others.unzip();
     let verdict = match plant {
         Some(plant) if judgement.passes() && own.is_none() => {
             Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
         }
         _ if own.is_none() && by_itself.is_some() => Verdict::Pass,
-        _ => own.unwrap_or_else(|| findings::verdict(&judgement)),
+        _ => verdict_of_start.or(own).unwrap_or_else(|| findings::verdict(&judgement)),
     };
     let mut tensors = words::tensors(&judgement);
     let mut found = findings::findings(&judgement);
     if let Some(forced) = &forced {
         forced::results::fill(&mut tensors, forced);
         found.splice(0..0, forced::results::findings(forced, &judgement));
+    }
+    if let Some(finding) = finding_of_start {
+        // It stands for the finding on the same tensor.
+        found.retain(|it| it.subject != finding.subject);
+        found.insert(0, finding);
     }
     let check = Check {
         golden: Some(words::golden(&judgement)),
@@ -206,9 +222,8 @@ fn replay_by_itself(
 ) -> Result<Option<Forced>, SuiteError> {
     let Case { golden, precision, .. } = case;
     // Other weights to begin with explain everything after them.
-    let other_weights =
-        judgement.entries.iter().any(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
-    if sections::all_identical(judgement) || other_weights || !forced::can_replay(golden, *precision) {
+    let others = start::other_weights(golden, judgement).is_some();
+    if sections::all_identical(judgement) || others || !forced::can_replay(golden, *precision) {
         return Ok(None);
     }
     forced::judge(golden, *precision, &Recording::of(set, *precision)?.with(kept)).map(Some)

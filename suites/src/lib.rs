@@ -16,6 +16,7 @@ mod session;
 pub mod sets;
 mod suite;
 pub mod training;
+pub mod weights;
 
 pub use defects::{DEFECTS, Defect, Plant};
 pub use error::SuiteError;
