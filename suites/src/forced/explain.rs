@@ -49,6 +49,10 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
             let one = (estimate.value - 1.0).abs() < 0.1;
             (fits && one).then(|| Explanation::NormEps { better: better.into() })
         }
+        Mistake::Layer(Alternative::SinCosSwapped) => {
+            let one = (estimate.value - 1.0).abs() < 0.1;
+            (fits && one).then(|| Explanation::SinCosSwapped { better: better.into() })
+        }
         Mistake::Layer(Alternative::SinkhornRounds) => {
             let one = (estimate.value - 1.0).abs() < 0.5;
             (one && beyond).then_some(Explanation::SinkhornRounds)
@@ -71,8 +75,27 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
 }
 
 fn factor(judged: &Judged) -> Option<Explanation> {
-    let factor = judged.own.error.factor;
-    dominates(judged, Measure::Factor, factor).then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
+    let (factor, count) = (judged.own.error.factor, judged.own.error.count);
+    let better = (1.0 - factor.explains(count)).sqrt().recip();
+    dominates(judged, Measure::Factor, factor).then(|| match whole_number(1.0 + factor.value) {
+        Some((by, false)) => Explanation::Multiplied { by, better: better.into() },
+        Some((by, true)) => Explanation::Divided { by, better: better.into() },
+        None => Explanation::Factor { factor: (1.0 + factor.value).into() },
+    })
+}
+
+/// The largest number of ranks, images or terms that a sum is taken for a mean of; from the next one on, neighbours are too near.
+const MOST_TERMS: f64 = 100.0;
+
+/// How near to a whole number a factor is, relative to it, that is one.
+const NEAR: f64 = 2e-3;
+
+/// The whole number from two on that `factor` is, or is one over (`true`).
+pub(crate) fn whole_number(factor: f64) -> Option<(u32, bool)> {
+    let (number, divided) = if factor.abs() < 1.0 { (factor.recip(), true) } else { (factor, false) };
+    let whole = number.round();
+    let near = (number - whole).abs() < NEAR * whole;
+    (near && (2.0..=MOST_TERMS).contains(&whole)).then_some((whole as u32, divided))
 }
 
 fn bias(judged: &Judged) -> Option<Explanation> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dinov3_config::SslConfig;
 use dinov3_golden::local::{Probe, own_error};
-use dinov3_golden::{EntryName, GoldenSet, Kind, Precision};
+use dinov3_golden::{EntryName, GoldenSet, Kind, Precision, compose};
 use dinov3_torch::device::Device;
 use dinov3_torch::shim;
 use dinov3_vit::hook::Hook;
@@ -39,11 +39,13 @@ fn once<'a>(
         notes: Notes::default(),
     };
     let gradients = recording.names().any(|name| Kind::Gradout.path_in(name).is_some());
+    let rotations = recording.names().any(|name| name.contains(".apply_rope"));
     let mut pass = Pass {
         config,
         recording,
         mode,
         gradients,
+        rotations,
         last: None,
         products: Vec::new(),
         cut: Vec::new(),
@@ -76,6 +78,8 @@ struct Pass<'a> {
     mode: Mode<'a>,
     /// Whether gradients of outputs were recorded.
     gradients: bool,
+    /// Whether rotated queries and keys were recorded, so that no mistake of the rotation reaches attention.
+    rotations: bool,
     /// What the tensor before was continued with.
     last: Option<Tensor>,
     /// The products of outputs and their recorded gradients.
@@ -121,9 +125,9 @@ impl Pass<'_> {
 
     /// `theirs` in the place of `value`. The graph is cut where the gradient was recorded; elsewhere the gradient is that of `value`.
     fn continued(&mut self, name: &EntryName, value: &Tensor, theirs: Tensor) -> Result<Tensor, SuiteError> {
-        let theirs = match (self.mode, name.port()) {
-            (Mode::Mistaken, Some("0")) if name.path().ends_with(".apply_rope") => theirs * SCALE,
-            _ => theirs,
+        let theirs = match self.mode {
+            Mode::Mistaken => self.mistaken(name, theirs)?,
+            Mode::Truth(_) => theirs,
         };
         if !value.requires_grad() {
             return Ok(theirs);
@@ -144,6 +148,20 @@ impl Pass<'_> {
             }
             None => theirs + (value - value.detach()),
         })
+    }
+
+    /// What is computed on, for the mistakes that lie in operands: queries times a factor, and the tables of sine and cosine, the one in the
+    /// place of the other.
+    fn mistaken(&self, name: &EntryName, theirs: Tensor) -> Result<Tensor, SuiteError> {
+        let other = match name.port() {
+            Some("0") if name.path().ends_with(".apply_rope") => return Ok(theirs * SCALE),
+            Some("0") if self.rotations && name.path().ends_with(".rope_embed") => "1",
+            Some("1") if self.rotations && name.path().ends_with(".rope_embed") => "0",
+            _ => return Ok(theirs),
+        };
+        let other = compose(Kind::Output, name.path(), name.call(), Some(other));
+        let other = self.recording.stored(&other)?.filter(Stored::is_whole);
+        Ok(other.map_or(theirs.shallow_clone(), |other| whole(&other).to_kind(theirs.kind())))
     }
 
     fn measure(&mut self, name: &EntryName, value: &Tensor, stored: &Stored<'_>, mistaken: &HashMap<String, Vec<f64>>) {
