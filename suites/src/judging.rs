@@ -175,13 +175,18 @@ fn run_case(
             Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
         }
         _ if own.is_none() && by_itself.is_some() => Verdict::Pass,
-        _ => verdict_of_start.or(own).unwrap_or_else(|| findings::verdict(&judgement)),
+        _ => {
+            let own = own.filter(|_| !start::other_buffers(&judgement));
+            verdict_of_start.or(own).unwrap_or_else(|| findings::verdict(&judgement))
+        }
     };
     let mut tensors = words::tensors(&judgement);
     let mut found = findings::findings(&judgement);
     if let Some(forced) = &forced {
         forced::results::fill(&mut tensors, forced);
-        found.splice(0..0, forced::results::findings(forced, &judgement));
+        // A buffer is named where it is made.
+        let place = if start::other_buffers(&judgement) { found.len().min(1) } else { 0 };
+        found.splice(place..place, forced::results::findings(forced, &judgement));
     }
     if let Some(finding) = finding_of_start {
         // It stands for the finding on the same tensor.

@@ -144,8 +144,10 @@ impl Say for Judging {
                 "the initial weights are others than the golden set's; bring them".to_owned()
             }
             Self::BringWeights { set } => format!(
-                "{} writes them; then record again with --inputs-from and the set's folder, and --inputs-from and that file",
-                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors"))
+                "write them by {}, and record again with {} besides {}",
+                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from golden/sets/{set}"))
             ),
             Self::Defect(defect) => defect.en(pen),
             Self::ByItself { operations, wrong } => format!(
@@ -214,8 +216,10 @@ impl Say for Judging {
             }
             Self::OtherWeights { torch: None } => "初始权重与标杆不同，请带入标杆的权重".to_owned(),
             Self::BringWeights { set } => format!(
-                "先用 {} 写出权重，再以 --inputs-from 数据集目录 和 --inputs-from 该文件 重新录制",
-                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors"))
+                "先用 {} 写出权重，再以 {} 和 {} 重新录制",
+                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from golden/sets/{set}")),
+                pen.name(&format!("--inputs-from {set}.weights.safetensors"))
             ),
             Self::Defect(defect) => defect.zh(pen),
             Self::ByItself { operations, wrong } => {

@@ -139,3 +139,28 @@ pub(super) fn measure(measure: Measure) -> message::Measure {
         Measure::Probe(_) => message::Measure::Mistake,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_factor_is_a_whole_number_or_one_over_it() {
+        for (factor, number) in [
+            (2.0, Some((2, false))),
+            (0.5, Some((2, true))),
+            (0.12503, Some((8, true))),
+            (96.0, Some((96, false))),
+            (1.0, None),
+            (1.02, None),
+            (0.98, None),
+            (2.01, None),
+            (-2.0, None),
+            (0.0, None),
+            (1000.0, None),
+            (f64::NAN, None),
+        ] {
+            assert_eq!(whole_number(factor), number, "{factor}");
+        }
+    }
+}

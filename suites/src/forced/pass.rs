@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use dinov3_config::SslConfig;
-use dinov3_golden::local::{Probe, own_error};
+use dinov3_golden::local::{Probe, own_error_of_sums};
 use dinov3_golden::{EntryName, GoldenSet, Kind, Precision, compose};
 use dinov3_torch::device::Device;
 use dinov3_torch::shim;
@@ -107,7 +107,7 @@ impl Pass<'_> {
             return Ok(None);
         }
         match self.mode {
-            Mode::Truth(mistaken) => self.measure(&name, value, &stored, mistaken),
+            Mode::Truth(mistaken) => self.measure(&name, value, &stored, mistaken)?,
             Mode::Mistaken => self.remember(&name, value),
         }
         if name.kind() == Kind::Loss && name.path() == "total_loss" {
@@ -164,8 +164,14 @@ impl Pass<'_> {
         Ok(other.map_or(theirs.shallow_clone(), |other| whole(&other).to_kind(theirs.kind())))
     }
 
-    fn measure(&mut self, name: &EntryName, value: &Tensor, stored: &Stored<'_>, mistaken: &HashMap<String, Vec<f64>>) {
-        let Some(operation) = operation(name, self.config) else { return };
+    fn measure(
+        &mut self,
+        name: &EntryName,
+        value: &Tensor,
+        stored: &Stored<'_>,
+        mistaken: &HashMap<String, Vec<f64>>,
+    ) -> Result<(), SuiteError> {
+        let Some(operation) = operation(name, self.config) else { return Ok(()) };
         let truth = every(values(value), stored.stride);
         let mistake = Alternative::at(name).zip(mistaken.get(name.as_str()));
         let direction = mistake.map(|(_, values)| {
@@ -174,10 +180,29 @@ impl Pass<'_> {
         });
         let probes: Vec<Probe> = direction.iter().map(|direction| Probe { direction }).collect();
         let view = stored.view();
-        if let Some(error) = own_error(view, &truth, view.resolution(), &probes) {
+        let terms = self.terms(name, truth.len())?;
+        if let Some(error) = own_error_of_sums(view, &truth, view.resolution(), &probes, terms) {
             let mistakes = mistake.map(|(mistake, _)| Mistake::Layer(mistake)).into_iter().collect();
             self.found.push(Own { name: name.as_str().to_owned(), stage: stored.stage, operation, error, mistakes });
         }
+        Ok(())
+    }
+
+    /// The root of the sum of squares of what is added up over tokens to an element of a gradient by a bias, or by a norm's weight, whose
+    /// factor is one on average: the recorded gradients by the module's output. These may cancel, as those of neighbours that KoLeo drives
+    /// apart do. 0 for everything else.
+    fn terms(&self, name: &EntryName, elements: usize) -> Result<f64, SuiteError> {
+        let module = name.path_of(Kind::Grad).and_then(|path| path.rsplit_once('.')).filter(|(module, key)| {
+            *key == "bias" || (*key == "weight" && module.rsplit('.').next().is_some_and(|last| last.contains("norm")))
+        });
+        let Some((module, _)) = module else { return Ok(0.0) };
+        let mut squares = 0.0;
+        for call in 0.. {
+            let gradient = self.recording.stored(&compose(Kind::Gradout, module, call, None))?;
+            let Some(gradient) = gradient.filter(Stored::is_whole) else { break };
+            squares += gradient.values().iter().map(|it| it * it).sum::<f64>();
+        }
+        Ok((squares / elements as f64).sqrt())
     }
 
     fn remember(&mut self, name: &EntryName, value: &Tensor) {

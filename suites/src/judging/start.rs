@@ -1,5 +1,6 @@
 //! Whether a run started from the recording's weights. Where it did not, what is computed from them says nothing.
 
+use dinov3_golden::judge::Reason;
 use dinov3_golden::{EntryJudgement, Fingerprint, GoldenSet, Kind, Outcome, SetJudgement, Stage};
 use dinov3_reports::message::{Judging, Remark};
 use dinov3_reports::{Finding, Message, Verdict};
@@ -17,8 +18,8 @@ const ENOUGH: f64 = 0.2;
 /// after the step, if the student's and the average's parameters are both others. No mistake of the step makes them so: one of the optimizer's
 /// leaves the average where it was, and one of the average leaves the student.
 pub fn other_weights<'a>(golden: &GoldenSet, judgement: &'a SetJudgement) -> Option<&'a EntryJudgement> {
-    let initial =
-        judgement.entries.iter().find(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
+    let of_init = |it: &&EntryJudgement| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond;
+    let initial = judgement.entries.iter().filter(of_init).find(|it| it.reason != Some(Reason::Buffer));
     if initial.is_some() {
         return initial;
     }
@@ -54,6 +55,11 @@ pub(super) fn told(
     let hint = Judging::BringWeights { set: golden.manifest().name.clone() };
     let finding = Finding { hint: Some(hint.into()), ..Finding::new(Message::name(&first.name), others()) };
     (Verdict::Fail { reason: others().into() }, finding)
+}
+
+/// Whether a buffer has other bits, which what is computed with it shows as its own error.
+pub(super) fn other_buffers(judgement: &SetJudgement) -> bool {
+    judgement.entries.iter().any(|it| it.reason == Some(Reason::Buffer))
 }
 
 /// What is worth knowing of a candidate's start.
