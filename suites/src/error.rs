@@ -97,7 +97,7 @@ pub enum SuiteError {
         set: String,
     },
     /// A set of figures that no network computed.
-    #[error("the golden set `{set}` starts from no weights: it holds what functions give of numbers drawn for them")]
+    #[error("the golden set `{set}` starts from no weights: it records functions of random numbers, not networks")]
     NoWeights {
         /// The set.
         set: String,

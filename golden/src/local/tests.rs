@@ -116,7 +116,8 @@ fn a_sum_of_terms_that_cancel_is_off_by_their_rounding() {
     let off = values(1000).into_iter().rev().map(|noise| noise * f64::from(f32::EPSILON));
     let bytes: Vec<u8> = truth.iter().zip(off).flat_map(|(it, off)| ((it + off) as f32).to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, &[1000], &bytes).unwrap();
-    let judged = |terms| judge(Operation::Several, &own_error_of_sums(view, &truth, Dtype::F32, &[], terms).unwrap(), None);
+    let judged =
+        |terms| judge(Operation::Several, &own_error_of_sums(view, &truth, Dtype::F32, &[], terms).unwrap(), None);
     assert!(judged(0.0).is_defect(), "against steps of the sum");
     assert!(!judged(1.0).is_defect(), "{:?}", judged(1.0).breaches);
 }

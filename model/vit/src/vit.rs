@@ -213,13 +213,7 @@ impl VisionTransformer {
     }
 
     /// The tables for the next block, one per crop size. They are computed once and kept, unless training draws new ones for every block.
-    fn rope_tables(
-        &self,
-        grids: &[(i64, i64)],
-        kept: Vec<SinCos>,
-        training: bool,
-        hooks: &mut Hooks,
-    ) -> Vec<SinCos> {
+    fn rope_tables(&self, grids: &[(i64, i64)], kept: Vec<SinCos>, training: bool, hooks: &mut Hooks) -> Vec<SinCos> {
         let redraw = training && self.rope_embed.is_random();
         if !kept.is_empty() && !redraw {
             return kept;

@@ -154,19 +154,22 @@ impl Say for Judging {
                 "{operations} operations held against their own inputs, {wrong} wrong; the golden set lacks this precision, so nothing else was judged"
             ),
             Self::GradientsTimes { count, by, divided: true } => {
-                format!("{count} gradients are the recorded ones divided by {by}: a mean over {by} in the place of a sum perhaps")
+                format!(
+                    "{count} gradients are the recorded ones divided by {by}: a mean over {by} in the place of a sum perhaps"
+                )
             }
             Self::GradientsTimes { count, by, divided: false } => {
-                format!("{count} gradients are {by} times the recorded ones: a sum over {by} in the place of a mean perhaps")
+                format!(
+                    "{count} gradients are {by} times the recorded ones: a sum over {by} in the place of a mean perhaps"
+                )
             }
-            Self::MoreDefects { count: 1 } => {
-                "1 more is wrong by itself; the JSON report lists them all".to_owned()
-            }
+            Self::MoreDefects { count: 1 } => "1 more is wrong by itself; the JSON report lists them all".to_owned(),
             Self::MoreDefects { count } => {
                 format!("{count} more are wrong by themselves; the JSON report lists them all")
             }
             Self::Propagated { count: 1 } => {
-                "1 differs by more than its limit and follows from what came before: it is right for its own inputs".to_owned()
+                "1 differs by more than its limit and follows from what came before: it is right for its own inputs"
+                    .to_owned()
             }
             Self::Propagated { count } => {
                 format!(

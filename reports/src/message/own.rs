@@ -155,10 +155,16 @@ impl Say for Explanation {
                 format!("sine and cosine are swapped, which fits {:.0} times better", better.0)
             }
             Self::Multiplied { by, better } => {
-                format!("it is {by} times what it should be, a sum in the place of a mean perhaps, which fits {:.0} times better", better.0)
+                format!(
+                    "it is {by} times what it should be, a sum in the place of a mean perhaps, which fits {:.0} times better",
+                    better.0
+                )
             }
             Self::Divided { by, better } => {
-                format!("it is divided by {by}, a mean in the place of a sum perhaps, which fits {:.0} times better", better.0)
+                format!(
+                    "it is divided by {by}, a mean in the place of a sum perhaps, which fits {:.0} times better",
+                    better.0
+                )
             }
             Self::Bias { steps } => format!("{:+.3} steps are added to the output", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "the moment did not receive the gradient".to_owned(),

@@ -81,7 +81,8 @@ fn gradients_times(failing: &[&EntryJudgement]) -> Option<Finding> {
     let gradients: Vec<_> = failing.iter().filter(|entry| Kind::Grad.path_in(&entry.name).is_some()).collect();
     let (by, divided) = times(gradients.first()?)?;
     let count = gradients.iter().filter(|entry| times(entry) == Some((by, divided))).count();
-    (2 * count > gradients.len()).then(|| Finding::new(Judging::Others, Judging::GradientsTimes { count, by, divided }))
+    (count > 1 && 2 * count > gradients.len())
+        .then(|| Finding::new(Judging::Others, Judging::GradientsTimes { count, by, divided }))
 }
 
 /// The whole number that a tensor is the truth times, or over (`true`).

@@ -149,8 +149,13 @@ fn step_from_another_seed(name: &str, seed: u64, to: &Path) {
             with_view(value, |view| writer.record(Precision::Fp32, name, entry.stage, view)).unwrap();
         }
     };
-    let replay =
-        Replay { precision: Precision::Fp32, device: Device::Cpu, plant: None, free_run: false, notes: Notes::default() };
+    let replay = Replay {
+        precision: Precision::Fp32,
+        device: Device::Cpu,
+        plant: None,
+        free_run: false,
+        notes: Notes::default(),
+    };
     training::replay::run(&other, &replay, None, &mut observer).unwrap();
     let inputs = golden.inputs().unwrap().unwrap();
     for name in inputs.names() {

@@ -68,7 +68,10 @@ fn what_cannot_be_handed_out_is_refused() {
     let manifest = fs::read_to_string(copy.join("manifest.json")).unwrap();
     fs::write(copy.join("manifest.json"), manifest.replacen("\"seed\": 0,", "\"seed\": 1,", 1)).unwrap();
     let error = weights::write(&GoldenSet::open(&copy).unwrap(), &path).unwrap_err();
-    assert!(matches!(&error, SuiteError::OtherWeights { tensor, .. } if tensor.starts_with("param:student.")), "{error}");
+    assert!(
+        matches!(&error, SuiteError::OtherWeights { tensor, .. } if tensor.starts_with("param:student.")),
+        "{error}"
+    );
     let error = weights::write(&fixture::set("losses"), &path).unwrap_err();
     assert!(matches!(error, SuiteError::NoWeights { .. }), "{error}");
     assert!(!path.exists());
