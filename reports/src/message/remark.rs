@@ -93,7 +93,7 @@ impl Say for Remark {
                 "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
             }
             Self::WeightsBrought => {
-                "the candidate's weights, buffers and draws were brought, so its stage `init` says nothing".to_owned()
+                "the candidate's weights, buffers and draws were brought, so its initial weights prove nothing".to_owned()
             }
             Self::Unusable { image, reason } => format!(
                 "the image {} cannot be used, and the next one takes its place: {}",
@@ -120,7 +120,7 @@ impl Say for Remark {
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::StoredCrops => "标杆数据集未附带原始照片，因此使用其中保存的裁剪图，而非由本工具裁剪".to_owned(),
-            Self::WeightsBrought => "候选的权重、缓冲区与随机数由外部带入，因此其 `init` 阶段不作为依据".to_owned(),
+            Self::WeightsBrought => "候选的权重、缓冲区与随机数由外部带入，因此其初始权重不作为依据".to_owned(),
             Self::Unusable { image, reason } => {
                 format!("图像 {} 无法使用，改用下一张：{}", pen.name(image), reason.zh(pen))
             }
