@@ -93,7 +93,8 @@ impl Say for Remark {
                 "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
             }
             Self::WeightsBrought => {
-                "the candidate's weights, buffers and draws were brought, so its initial weights prove nothing".to_owned()
+                "the candidate's weights, buffers and draws were brought, so its initial weights prove nothing"
+                    .to_owned()
             }
             Self::Unusable { image, reason } => format!(
                 "the image {} cannot be used, and the next one takes its place: {}",

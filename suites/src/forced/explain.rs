@@ -75,8 +75,11 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
 }
 
 fn factor(judged: &Judged) -> Option<Explanation> {
-    let (factor, count) = (judged.own.error.factor, judged.own.error.count);
-    let better = (1.0 - factor.explains(count)).sqrt().recip();
+    let error = &judged.own.error;
+    let factor = error.factor;
+    // What is left is the rounding of the output at least: a single number is fitted exactly.
+    let left = error.rms * (1.0 - factor.explains(error.count)).sqrt();
+    let better = error.rms / left.max(ROUNDED);
     dominates(judged, Measure::Factor, factor).then(|| match whole_number(1.0 + factor.value) {
         Some((by, false)) => Explanation::Multiplied { by, better: better.into() },
         Some((by, true)) => Explanation::Divided { by, better: better.into() },
@@ -86,6 +89,9 @@ fn factor(judged: &Judged) -> Option<Explanation> {
 
 /// The largest number of ranks, images or terms that a sum is taken for a mean of; from the next one on, neighbours are too near.
 const MOST_TERMS: f64 = 100.0;
+
+/// The root mean square of what one rounding leaves, in steps.
+const ROUNDED: f64 = 0.289;
 
 /// How near to a whole number a factor is, relative to it, that is one.
 const NEAR: f64 = 2e-3;
