@@ -38,7 +38,8 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
     let error = &judged.own.error;
     let beyond = judged.is_beyond(Measure::Probe(i));
     let fits = beyond && certainty(estimate) > CERTAIN;
-    let better = error.rms / error.without[i];
+    // An output that has the mistake to the bit leaves nothing.
+    let better = error.rms / if error.without[i] == 0.0 { ROUNDED } else { error.without[i] };
     match mistake {
         Mistake::Layer(Alternative::GeluTanh) => {
             let (exact, tanh) = (error.misrounded, error.misrounded_with[i]);
