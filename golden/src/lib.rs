@@ -40,7 +40,7 @@ pub use judge::{
 };
 pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
 pub use metrics::{CompareError, Metrics, compare};
-pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName};
+pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, compose};
 pub use recipe::{RecipeMismatch, check_same_recipe};
 pub use sample::{sample, stride};
 pub use set::{GoldenSet, Recorded, SetError, find_sets};

@@ -21,7 +21,7 @@ mod error;
 mod rule;
 mod steps;
 
-pub use error::{Estimate, OwnError, Probe, own_error};
+pub use error::{Estimate, OwnError, Probe, own_error, own_error_of_sums};
 pub use rule::{Bound, Breach, LocalJudgement, Measure, judge};
 pub use steps::Steps;
 

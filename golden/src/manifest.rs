@@ -50,7 +50,7 @@ impl Manifest {
     /// Whether an entry of this stage is stored in full whatever the sample limit says.
     pub fn keeps_in_full(&self, stage: Stage) -> bool {
         let activations = self.recipe.training.as_ref().is_some_and(|training| training.activations);
-        activations && matches!(stage, Stage::Forward | Stage::Backward)
+        activations && matches!(stage, Stage::Forward | Stage::Loss | Stage::Backward)
     }
 
     /// Finds an entry and its index by name. Linear: for single look-ups.
@@ -102,6 +102,9 @@ pub struct Reference {
 pub struct Recorder {
     /// Version of the recording program.
     pub exporter: u32,
+    /// Hash of the file that a candidate's weights, buffers and draws were brought in; `None`: they were drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Versions of the software it used, by name.
     #[serde(flatten)]
     pub software: Map<String, Value>,

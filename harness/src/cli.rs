@@ -230,6 +230,9 @@ pub enum GoldenCommand {
     /// Measure how far correct runs are from a recorded one, for the suite `trajectory`.
     #[command(after_help = SPREAD_HELP)]
     Spread(SpreadArgs),
+    /// Write what a set starts from: weights, buffers and draws.
+    #[command(after_help = WEIGHTS_HELP)]
+    Weights(WeightsArgs),
 }
 
 const SPREAD_HELP: &str = "\
@@ -250,6 +253,14 @@ pub struct SpreadArgs {
     #[arg(long, value_enum)]
     pub precision: PrecisionArg,
 }
+
+const WEIGHTS_HELP: &str = "\
+A candidate that another version of PyTorch records starts from other weights,
+because that version draws otherwise from the same seed. With the file it starts
+from the golden set's own:
+
+  python golden/export/record.py --reference CHECKOUT --out DIR \\
+      --inputs-from golden/sets/micro --inputs-from micro.weights.safetensors micro";
 
 /// `data`.
 #[derive(Debug, Subcommand)]
@@ -387,6 +398,19 @@ pub struct OneSet {
     /// Show the tensors whose name contains this, in place of the recipe.
     #[arg(value_name = "PART")]
     pub part: Option<String>,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
+}
+
+/// `golden weights`.
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    /// The set: its name, or its folder.
+    pub set: String,
+    /// The file to write, as safetensors.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
     /// Where to look for a name.
     #[command(flatten)]
     pub golden: GoldenPlace,

@@ -14,7 +14,7 @@ use clap::Parser;
 use dinov3_ground::hint::show;
 use dinov3_reports::exit;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, GoldenCommand};
 use failure::Result;
 
 /// Runs the command line and gives the exit code, one of [`dinov3_reports::exit`].
@@ -28,6 +28,8 @@ pub unsafe fn main() -> i32 {
             let pinned = match &cli.command {
                 Command::Run(args) => !args.no_pins,
                 Command::Train(args) => !args.no_pins,
+                // Weights are drawn as they were for the recording.
+                Command::Golden(GoldenCommand::Weights(_)) => true,
                 _ => false,
             };
             if pinned {

@@ -7,6 +7,7 @@ use dinov3_config::ConfigError;
 use dinov3_golden::{GoldenSet, JudgeError, Problems, RecipeMismatch, SetError};
 use dinov3_ground::{Hint, Hints};
 use dinov3_ranks::GroupError;
+use dinov3_train::weights::WeightsError;
 use dinov3_train::{StateError, TrainError};
 use dinov3_vit::vit::NoSuchBlock;
 use thiserror::Error;
@@ -95,6 +96,26 @@ pub enum SuiteError {
         /// The set.
         set: String,
     },
+    /// A set of figures that no network computed.
+    #[error("the golden set `{set}` starts from no weights: it records functions of random numbers, not networks")]
+    NoWeights {
+        /// The set.
+        set: String,
+    },
+    /// This machine draws other weights from the seed than were recorded.
+    #[error("this machine draws another `{tensor}` from the seed than the golden set `{set}` recorded")]
+    OtherWeights {
+        /// The set.
+        set: String,
+        /// The first tensor that differs.
+        tensor: String,
+    },
+    /// The file of weights cannot be written.
+    #[error("the weights cannot be written: {source}")]
+    WeightsNotWritten {
+        /// The reason.
+        source: Box<WeightsError>,
+    },
     /// The trainer could not take a step of a set's recipe.
     #[error("the golden set `{set}` cannot be replayed: {source}")]
     Train {
@@ -163,6 +184,11 @@ impl Hint for SuiteError {
                 "leave it out with `--golden DIR`, or record it from another recipe"
             }
             Self::Intermediate { .. } => "record it again with blocks that its network has",
+            Self::NoWeights { .. } => "`golden list` shows the other sets",
+            Self::OtherWeights { .. } => {
+                "write the file on a machine with the recording's instruction set (`golden show` names it), and carry it"
+            }
+            Self::WeightsNotWritten { .. } => "give another --out FILE",
             Self::NoSteps { .. } | Self::State { .. } | Self::Input { .. } => "record it again (golden/README.md)",
             Self::Judge(error) => return error.hints(),
             Self::Group(error) => return error.hints(),

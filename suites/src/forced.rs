@@ -30,6 +30,7 @@ use crate::SuiteError;
 
 pub use alternatives::Alternative;
 pub use explain::explanation;
+pub(crate) use explain::whole_number;
 pub use recording::{Kept, Recording};
 pub use update::Direction;
 

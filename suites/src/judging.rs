@@ -10,15 +10,16 @@ pub mod recipe;
 pub mod replay;
 pub mod rules;
 pub mod sections;
+mod start;
 pub mod words;
 
 use std::collections::HashMap;
 use std::io;
 use std::time::Instant;
 
-use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, Outcome, SetJudgement, Stage};
+use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::message::{self, Remark};
-use dinov3_reports::{Check, Event, Reporter, Section, Verdict};
+use dinov3_reports::{Check, Event, Finding, Reporter, Section, Verdict};
 use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
@@ -148,6 +149,10 @@ fn run_case(
             (judgement, forced, *plant)
         }
         Subject::Candidate { set, recorded } => {
+            if let Some(remark) = start::remark(set) {
+                let set = set.manifest().name.clone();
+                reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
+            }
             let judgement = judge_candidate(case, set, recorded, reporter)?;
             let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;
             (judgement, forced, None)
@@ -157,32 +162,65 @@ fn run_case(
             (nothing_judged(case, recorded), Some(forced), None)
         }
     };
-    let own = forced.as_ref().and_then(forced::results::verdict);
-    let by_itself = forced.as_ref().filter(|forced| judgement.entries.is_empty() && !forced.operations.is_empty());
+    let others = match &case.subject {
+        Subject::Candidate { recorded, .. } => start::other_weights(&case.golden, &judgement, forced.as_ref())
+            .map(|first| start::told(&case.golden, &first, (&case.recorded, recorded))),
+        _ => None,
+    };
+    // Other weights to begin with explain everything after them.
+    let forced = forced.filter(|_| others.is_none());
+    let check = Check {
+        seconds: started.elapsed().as_secs_f64(),
+        ..concluded(id, case, &judgement, forced.as_ref(), (plant, others))
+    };
+    reporter.event(&Event::CheckFinished { check })?;
+    Ok((judgement, forced))
+}
+
+/// The result of a case: of every tensor's judgement, of every operation held against its own inputs, and of what there is to say of its start.
+fn concluded(
+    id: String,
+    case: &Case,
+    judgement: &SetJudgement,
+    forced: Option<&Forced>,
+    (plant, others): (Option<Plant>, Option<(Verdict, Finding)>),
+) -> Check {
+    let own = forced.and_then(forced::results::verdict);
+    let by_itself = forced.filter(|forced| judgement.entries.is_empty() && !forced.operations.is_empty());
+    let (verdict_of_start, finding_of_start) = others.unzip();
+    let other_buffers = start::other_buffers(judgement);
     let verdict = match plant {
         Some(plant) if judgement.passes() && own.is_none() => {
             Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
         }
         _ if own.is_none() && by_itself.is_some() => Verdict::Pass,
-        _ => own.unwrap_or_else(|| findings::verdict(&judgement)),
+        _ => {
+            let own = own.filter(|_| !other_buffers);
+            verdict_of_start.or(own).unwrap_or_else(|| findings::verdict(judgement))
+        }
     };
-    let mut tensors = words::tensors(&judgement);
-    let mut found = findings::findings(&judgement);
-    if let Some(forced) = &forced {
+    let mut tensors = words::tensors(judgement);
+    let mut found = findings::findings(judgement);
+    if let Some(forced) = forced {
         forced::results::fill(&mut tensors, forced);
-        found.splice(0..0, forced::results::findings(forced, &judgement));
+        // A buffer is named where it is made.
+        let place = if other_buffers { found.len().min(1) } else { 0 };
+        found.splice(place..place, forced::results::findings(forced, judgement));
     }
-    let check = Check {
-        golden: Some(words::golden(&judgement)),
+    if let Some(finding) = finding_of_start {
+        // It stands for the finding on the same tensor, and nothing else is a reason to look elsewhere.
+        found.retain(|it| it.subject != finding.subject);
+        found.iter_mut().for_each(|it| it.hint = None);
+        found.insert(0, finding);
+    }
+    Check {
+        golden: Some(words::golden(judgement)),
         summary: Some(by_itself.map_or_else(|| findings::summary(&tensors), forced::results::summary)),
-        figures: findings::figures(&judgement, &tensors),
+        figures: findings::figures(judgement, &tensors),
         findings: found,
         tensors,
-        seconds: started.elapsed().as_secs_f64(),
         ..Check::new(id, case.title(), verdict)
-    };
-    reporter.event(&Event::CheckFinished { check })?;
-    Ok((judgement, forced))
+    }
 }
 
 /// The judgement on a candidate at a precision that the golden set lacks: no tensor.
@@ -206,9 +244,8 @@ fn replay_by_itself(
 ) -> Result<Option<Forced>, SuiteError> {
     let Case { golden, precision, .. } = case;
     // Other weights to begin with explain everything after them.
-    let other_weights =
-        judgement.entries.iter().any(|it| it.stage == Some(Stage::Init) && it.outcome == Outcome::Beyond);
-    if sections::all_identical(judgement) || other_weights || !forced::can_replay(golden, *precision) {
+    let others = start::other_weights(golden, judgement, None).is_some();
+    if sections::all_identical(judgement) || others || !forced::can_replay(golden, *precision) {
         return Ok(None);
     }
     forced::judge(golden, *precision, &Recording::of(set, *precision)?.with(kept)).map(Some)

@@ -17,6 +17,7 @@ pub mod sets;
 mod suite;
 pub mod training;
 pub mod trajectory;
+pub mod weights;
 
 pub use defects::{DEFECTS, Defect, Plant};
 pub use error::SuiteError;

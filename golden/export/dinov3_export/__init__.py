@@ -4,6 +4,8 @@ EXPORTER_VERSION = 1
 SCHEMA_VERSION = 1
 REPOSITORY = "facebookresearch/dinov3"
 COMMIT = "cb054165e9ec6bd86dbae674416eb36c8349adcb"
+# What git calls the folder `dinov3` of that commit.
+TREE = "d5ba4762795d72b9043c5eeb664a2025ccc4ea1e"
 
 # Exit codes of the whole project: 0 done, 1 a check failed, 2 wrong usage or input, 3 the environment lacks something.
 FAILED, USAGE, ENVIRONMENT = 1, 2, 3

@@ -7,6 +7,7 @@ from torch import nn
 
 from . import FAILED, ExportError
 from .sharding import full, local, put, sharding_on
+from .weights import Brought
 
 # The value of `gram.ckpt` for a Gram teacher that is drawn from a seed instead of read from a file.
 GRAM_FROM_SEED = "seed"
@@ -136,24 +137,29 @@ def _copy(source: nn.Module, target: nn.Module) -> None:
 
 
 def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None, via_host: bool | None = None,
-          shard: bool | None = None) -> nn.Module:
+          shard: bool | None = None, brought: Brought | None = None) -> nn.Module:
     """The model ready for its forward at a precision: `truth` in float64, `fp32` as it is, `bf16` under the
     reference's own FSDP2 mixed precision.
 
     Weights are drawn on the host on every device. `on_init` is called with the model between initialisation and warming.
     `via_host` (by default: true except on the CPU) copies the sharded model's weights from a plain model on the host.
-    `shard` (by default: true only for bf16) shards the model.
+    `shard` (by default: true only for bf16) shards the model. `brought` holds weights and buffers that take the place of
+    the drawn ones.
     """
     shard = precision == "bf16" if shard is None else shard
     via_host = device != "cpu" if via_host is None else via_host
     host = _allocate(cfg, shard=shard and not via_host, device="cpu")
     _initialise(host, seed)
+    if brought is not None:
+        brought.fill({"student": host.student}, initial=True)
     if on_init is not None:
         on_init(host)
     if warm > 0:
         _warm(host, seed, warm)
     if host.has_gram_teacher:
         _draw_gram_teacher(host, seed, warm)
+    if brought is not None:
+        brought.fill(parts(host))
     if shard and via_host:
         model = _allocate(cfg, shard=True, device=device)
         _copy(host, model)

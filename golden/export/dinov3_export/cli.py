@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import hashlib
 import json
 import shutil
 import subprocess
@@ -35,11 +36,14 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--device", choices=("cpu", "cuda", "npu"), default="cpu")
     where.add_argument("--precision", action="append", choices=PRECISIONS,
                        help="record only this precision (repeatable)")
-    where.add_argument("--inputs-from", type=Path, metavar="SET",
-                       help="take crops, masks and state from this recorded set")
+    where.add_argument("--inputs-from", type=Path, metavar="SET|FILE", action="append", default=[],
+                       help="take crops, masks and state from this recorded set; given again with a file of `golden weights`, "
+                       "take weights, buffers and draws from it")
     where.add_argument("--threads", type=int, default=2,
                        help="number of threads (default: 2, as in the committed sets)")
     where.add_argument("--no-pins", action="store_true", help="use this machine's own instruction set")
+    where.add_argument("--tf32", action="store_true", help="let a GPU round the operands of float32 products to TF32, as the "
+                       "reference's training program does")
     where.add_argument("--yes", action="store_true", help="replace an existing set without asking")
     adhoc = p.add_argument_group("a set that is not in sets.toml")
     adhoc.add_argument("--name", help="name of the set")
@@ -156,6 +160,25 @@ def _may_replace(target: Path, finished: Path, yes: bool) -> bool:
     return input(f"replace the recorded set {target.name}? [y/N] ").strip().lower() in ("y", "yes")
 
 
+def _sources(recipe: Recipe, given: list[Path]) -> tuple[Path | None, Path | None]:
+    """The recorded set and the file of weights among `--inputs-from`."""
+    sets, files = [path.resolve() for path in given if path.is_dir()], [path.resolve() for path in given if not path.is_dir()]
+    if len(sets) > 1 or len(files) > 1:
+        raise ExportError("--inputs-from takes one set and one file of weights", "record one set at a time")
+    if not files:
+        return (sets[0] if sets else None), None
+    if not files[0].is_file():
+        raise ExportError(f"--inputs-from {files[0]}: there is no such set or file", "`golden weights SET --out FILE` writes one")
+    if not sets:
+        raise ExportError("--inputs-from names a file of weights and no set", "give it a second time, with the golden set's folder")
+    from .tensorfile import TensorFile  # It needs NumPy, whose absence is to be reported, not raised, at the start.
+
+    if (owner := TensorFile(files[0]).metadata().get("set")) != recipe.name:
+        raise ExportError(f"{files[0].name} holds what {owner or 'no set that it names'} starts from, not {recipe.name}",
+                          f"`golden weights {recipe.name} --out FILE` writes the right one")
+    return sets[0], files[0]
+
+
 def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pinned: bool) -> None:
     """Puts the initial state of a set into `work`: the state of `source`, or the state after a float32 run from the
     seed."""
@@ -172,7 +195,9 @@ def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pin
 def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> None:
     """Records one set into a temporary folder beside its final one, and moves it there."""
     precisions = recipe.ordered_precisions(arguments.precision)
-    source = arguments.inputs_from.resolve() if arguments.inputs_from else None
+    source, weights = _sources(recipe, arguments.inputs_from)
+    if weights is not None and (recipe.loss_battery or recipe.data_battery):
+        raise ExportError(f"{recipe.name} starts from no weights", "leave the file out")
     pictures = [] if recipe.loss_battery else photographs.hashes(PHOTOGRAPHS, list(recipe.photographs), source)
     out = arguments.out.resolve()
     machine_paths = _machine_paths(reference, out)
@@ -184,6 +209,10 @@ def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> No
             "task": f"recording {recipe.name}", "reference": str(reference), "recipe": asdict(recipe),
             "device": arguments.device, "threads": arguments.threads, "photographs": str(PHOTOGRAPHS),
             "inputs_from": str(source) if source else None, "mode": "record",
+            "weights": str(weights) if weights else None,
+            "tf32": arguments.tf32,
+            "noted": ({"weights": hashlib.sha256(weights.read_bytes()).hexdigest()} if weights else {})
+            | ({"tf32": True} if arguments.tf32 else {}),
         }
         if recipe.updates:
             _bring_state(recipe, job, source, work, not arguments.no_pins)

@@ -8,7 +8,7 @@ TRAINING_STAGES = ("loss", "backward", "optimizer", "ema", "schedule", "trajecto
 BATTERY_STAGES = ("loss", "backward")
 DATA_STAGES = ("data",)
 STAGES = (*FORWARD_STAGES, *TRAINING_STAGES)
-FORWARD, BACKWARD = "forward", "backward"
+FORWARD, LOSS, BACKWARD = "forward", "loss", "backward"
 # Stages with a spread: their float32 runs again.
 SPREAD = ("forward", "loss", "backward", "optimizer", "ema")
 
@@ -20,9 +20,10 @@ def has_spread(stage: str, name: str) -> bool:
 
 
 def sample_limit(stage: str, limit: int, activations: bool) -> int:
-    """The limit for the stored elements of an entry. Activations, gradients by activations and gradients by parameters
-    of a set with activations are stored in full (limit 0): an operation is computed from all elements of its inputs."""
-    return 0 if activations and stage in (FORWARD, BACKWARD) else limit
+    """The limit for the stored elements of an entry. Activations, the teacher's assignments, gradients by activations and
+    gradients by parameters of a set with activations are stored in full (limit 0): an operation is computed from all
+    elements of its inputs."""
+    return 0 if activations and stage in (FORWARD, LOSS, BACKWARD) else limit
 
 
 def check_stages(stages: tuple[str, ...], training: bool = False, battery: bool = False, data: bool = False) -> None:

@@ -23,6 +23,10 @@ class TensorFile:
             raise ExportError(f"cannot read {path.name}: {error}", "record the set again") from error
         self._start = 8 + length
 
+    def metadata(self) -> dict[str, str]:
+        """The texts that the file's header holds beside the tensors."""
+        return self._header.get("__metadata__", {})
+
     def values(self, name: str) -> np.ndarray:
         """The stored elements of a tensor."""
         entry = self._header[name]

@@ -1,7 +1,7 @@
 """Records one precision of a set of training steps, in a separate process for each rank."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -47,7 +47,7 @@ class Run:
         self.updates = self.training.get("updates", 0)
         via_host = True if self.ranks > 1 else job.get("via_host")
         self.model = build(session.cfg, job["precision"], self.device, recipe["seed"], recipe["warm"],
-                           via_host=via_host, shard=self.sharded)
+                           via_host=via_host, shard=self.sharded, brought=session.brought)
         self.stored = session.stored_inputs(lambda: inputs.batches(
             session.cfg, self.model, Path(job["photographs"]), recipe))
         self.state = state.load(out / STATE) if self.updates and job["mode"] != "state" else None
@@ -87,7 +87,8 @@ class Run:
             "n_masked_patches": torch.full((1,), indices.numel(), dtype=torch.long),
             "global_batch_size": self.recipe["batch_size"] * self.ranks,
         }
-        return trainer.step(it, data, observer)
+        with self.session.draws() if it == self.training["iteration"] else nullcontext():
+            return trainer.step(it, data, observer)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import platform
 import sys
 import time
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -18,9 +19,10 @@ from .pins import settings
 from .replicas import Replicas
 from .sharding import start_group
 from .spread import Spread
+from .weights import Brought
 
 
-def prepare(reference: Path, device: str, threads: int) -> None:
+def prepare(reference: Path, device: str, threads: int, tf32: bool = False) -> None:
     """Prepares the process: makes the reference importable, turns compilation off, sets the thread count, loads the
     device's plugin."""
     sys.dont_write_bytecode = True
@@ -37,9 +39,9 @@ def prepare(reference: Path, device: str, threads: int) -> None:
     import dinov3.train.ssl_meta_arch  # noqa: F401
 
     # The reference's training program turns TF32 on as it is imported. A float32 recording is judged by float32's own
-    # rounding, so TF32 is off here; it does not affect the bf16 matrix products of mixed precision.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    # rounding, so TF32 is off here unless it is asked for; it does not affect the bf16 matrix products of mixed precision.
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
     add_micro_architectures()
 
 
@@ -96,6 +98,7 @@ class Session:
         self.teacher_config = distillation(
             self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
         )
+        self.brought = Brought(Path(job["weights"])) if job.get("weights") else None
         self.dtype = {"truth": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}[job["precision"]]
         if job["precision"] != "bf16":
             self.cfg.compute_precision.param_dtype = "fp32"
@@ -181,9 +184,14 @@ class Session:
         self._run = ""
         self.store.add_spread(spread)
 
+    def draws(self):
+        """A context around a forward pass, or a first step, in which the brought draws take the place of drawn ones."""
+        return nullcontext() if self.brought is None else self.brought.draws()
+
     def _forward_once(self, model, fed: dict[str, torch.Tensor], taps: Taps) -> None:
         torch.manual_seed(self.recipe["seed"] + 2)
-        with widened_casts(self.job["precision"] == "truth"), taps.random_draws(self.job["device"]):
+        # The hooks of the draws are inside, and record what was brought.
+        with widened_casts(self.job["precision"] == "truth"), self.draws(), taps.random_draws(self.job["device"]):
             self._teacher_and_student(model, fed)
             if wanted := self.recipe["intermediate"]:
                 self._intermediate(model, fed["intermediate"], wanted, taps)
@@ -227,7 +235,7 @@ def _record_forward(session: Session, out: Path) -> None:
 
     job, recipe = session.job, session.recipe
     model = build(session.cfg, job["precision"], job["device"], recipe["seed"], recipe["warm"], session.record_init,
-                  via_host=job.get("via_host"))
+                  via_host=job.get("via_host"), brought=session.brought)
     session.say("weights ready")
     if session.wants("data") or session.wants("forward"):
         stored = session.stored_inputs(lambda: session.build_inputs(model))
@@ -245,7 +253,7 @@ def record(job: dict, out: Path) -> None:
     from safetensors.torch import save_file
 
     recipe, precision, rank = job["recipe"], job["precision"], job["rank"]
-    prepare(Path(job["reference"]), job["device"], job["threads"])
+    prepare(Path(job["reference"]), job["device"], job["threads"], job["tf32"])
     start_group(job["device"], rank, recipe["world_size"], out / f"{job['mode']}.{precision}.meeting")
     session = Session(job, out)
     if recipe["loss_battery"]:
@@ -257,7 +265,7 @@ def record(job: dict, out: Path) -> None:
     else:
         _record_forward(session, out)
     if rank == 0 and job["mode"] == "record":
-        result = {"fingerprint": fingerprint(job["device"]), "versions": versions(), "config": session.config,
+        result = {"fingerprint": fingerprint(job["device"]), "versions": versions() | job["noted"], "config": session.config,
                   "teacher_config": session.teacher_config, "entries": session.store.entries, "absent": session.absent,
                   "activations": session.activations}
         save_file(session.store.tensors, out / f"{precision}.safetensors")

@@ -65,8 +65,27 @@ class CheckoutTest(unittest.TestCase):
         with self.assertRaisesRegex(ExportError, "does not exist"):
             checkout.check(self.path / "nowhere", self.commit)
         with tempfile.TemporaryDirectory() as plain:
+            with self.assertRaisesRegex(ExportError, "no git checkout"):
+                checkout.check(Path(plain), self.commit)
+            (Path(plain) / ".git").mkdir()
             with self.assertRaisesRegex(ExportError, "not a usable git checkout"):
                 checkout.check(Path(plain), self.commit)
+
+    def test_a_copy_without_git_is_held_to_the_hashes_of_its_files(self):
+        package = git(self.path, "rev-parse", "HEAD:dinov3")
+        git(self.path, "mv", "notebook.txt", "dinov3/train.txt")
+        program = self.path / "dinov3" / "train-it"
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        git(self.path, "add", ".")
+        package, former = git(self.path, "write-tree", "--prefix=dinov3/"), package
+        (self.path / ".git").rename(self.path / "elsewhere")
+        self.assertEqual(checkout.check(self.path, self.commit, package), self.path)
+        with self.assertRaisesRegex(ExportError, f"has the tree {package}, not {former}"):
+            checkout.check(self.path, self.commit, former)
+        program.chmod(0o644)
+        with self.assertRaisesRegex(ExportError, "not as committed"):
+            checkout.check(self.path, self.commit, package)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ pub enum Reason {
     NoTruth,
     /// The golden set stores elements, but the candidate gave none to compare.
     NotCompared,
+    /// A buffer has other bits: it is computed in a narrow dtype, and each of its steps is carried into everything.
+    Buffer,
     /// Meters add up the same numbers in float64 on every machine.
     Meter,
     /// The meter sums up another series than the recorded one.

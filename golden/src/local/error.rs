@@ -83,6 +83,18 @@ impl OwnError {
 /// A step is that of the larger of the element and the tensor's root mean square: where large terms cancel, the error of
 /// a small element is the rounding of the large ones.
 pub fn own_error(output: TensorView<'_>, truth: &[f64], resolution: Dtype, probes: &[Probe<'_>]) -> Option<OwnError> {
+    own_error_of_sums(output, truth, resolution, probes, 0.0)
+}
+
+/// The same for sums over many terms that may cancel: `terms` is the root of the sum of their squares, a typical element's. Where it is more
+/// than the root mean square of the sums, the rounding of partial sums decides, and steps are those of `terms`.
+pub fn own_error_of_sums(
+    output: TensorView<'_>,
+    truth: &[f64],
+    resolution: Dtype,
+    probes: &[Probe<'_>],
+    terms: f64,
+) -> Option<OwnError> {
     let steps = Steps::of(resolution)?;
     let fits = |probe: &Probe<'_>| probe.direction.len() == truth.len();
     if output.numel() != truth.len() || !probes.iter().all(fits) {
@@ -90,7 +102,7 @@ pub fn own_error(output: TensorView<'_>, truth: &[f64], resolution: Dtype, probe
     }
     let finite = truth.iter().filter(|value| value.is_finite());
     let (squares, finite) = finite.fold((0.0, 0u64), |(sum, count), value| (sum + value * value, count + 1));
-    let typical = (squares / finite.max(1) as f64).sqrt();
+    let typical = (squares / finite.max(1) as f64).sqrt().max(terms);
     let mut sums = Sums::new(probes.len());
     let mut at = 0;
     output.for_each_chunk(|chunk| {

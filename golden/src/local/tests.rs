@@ -108,3 +108,16 @@ fn a_limit_that_is_no_number_allows_nothing() {
     let breaches = judge(Operation::Rounded, &own, None).breaches;
     assert!(breaches.iter().any(|it| it.measure == Measure::Probe(0) && it.limit.is_nan()), "{breaches:?}");
 }
+
+/// Terms that cancel: the sum is a thousandth of them, and is off by their rounding. Seen to fail: against steps of the sum, a defect.
+#[test]
+fn a_sum_of_terms_that_cancel_is_off_by_their_rounding() {
+    let truth: Vec<f64> = values(1000).iter().map(|value| value / 1024.0).collect();
+    let off = values(1000).into_iter().rev().map(|noise| noise * f64::from(f32::EPSILON));
+    let bytes: Vec<u8> = truth.iter().zip(off).flat_map(|(it, off)| ((it + off) as f32).to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, &[1000], &bytes).unwrap();
+    let judged =
+        |terms| judge(Operation::Several, &own_error_of_sums(view, &truth, Dtype::F32, &[], terms).unwrap(), None);
+    assert!(judged(0.0).is_defect(), "against steps of the sum");
+    assert!(!judged(1.0).is_defect(), "{:?}", judged(1.0).breaches);
+}

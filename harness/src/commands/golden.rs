@@ -1,4 +1,4 @@
-//! `golden list | verify | show`.
+//! `golden list | verify | show | weights`.
 
 mod show;
 mod spread;
@@ -11,11 +11,12 @@ use dinov3_golden::manifest::Profile;
 use dinov3_golden::{GoldenSet, Verified, verify};
 use dinov3_ground::Words;
 use dinov3_ground::hint::text;
+use dinov3_ground::similar::most_like;
 use dinov3_reports::{TextColumn, TextTable, exit};
 use dinov3_suites::judging::recipe;
 use dinov3_suites::sets;
 
-use crate::cli::{GoldenCommand, ManySets};
+use crate::cli::{GoldenCommand, ManySets, WeightsArgs};
 use crate::failure::{Result, refusal, show_all};
 
 /// Runs one of the commands.
@@ -25,7 +26,40 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
         GoldenCommand::Verify(sets) => verify_all(sets),
         GoldenCommand::Show(args) => show::show(args),
         GoldenCommand::Spread(args) => spread::spread(args),
+        GoldenCommand::Weights(args) => weights(args),
     }
+}
+
+/// Writes what one set starts from.
+fn weights(args: WeightsArgs) -> Result<i32> {
+    let set = find(&args.set, args.golden.golden)?;
+    sets::sound("golden set", &set)?;
+    let count = dinov3_suites::weights::write(&set, &args.out)?;
+    super::print(&format!("{count} tensors of `{}` are in {}\n", set.manifest().name, args.out.display()))?;
+    Ok(exit::PASS)
+}
+
+/// The set of this name or folder. Other sets may be damaged as they will.
+fn find(name: &str, given: Vec<PathBuf>) -> Result<GoldenSet> {
+    let folder = Path::new(name);
+    if folder.join("manifest.json").is_file() {
+        return Ok(GoldenSet::open(folder)?);
+    }
+    let mut names = Vec::new();
+    for folder in folders(&super::golden_roots(given)?)? {
+        match GoldenSet::open(&folder) {
+            Ok(set) if set.manifest().name == name => return Ok(set),
+            Ok(set) => names.push(set.manifest().name.clone()),
+            Err(error) if is_called(&folder, name) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    let known = names.iter().map(String::as_str);
+    let hint = match most_like(name, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the sets here are {}; `--golden DIR` names another place", names.join(", ")),
+    };
+    Err(refusal(format!("there is no golden set `{name}`"), hint))
 }
 
 /// The folders of all sets at or below the roots, each once. There is at least one.

@@ -1,4 +1,4 @@
-//! `golden list | verify | show`.
+//! `golden list | verify | show | weights`.
 
 use std::fs;
 
@@ -131,4 +131,19 @@ fn nobody_reads_on() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(0), ""));
+}
+
+/// What a set starts from is written, or refused with the reason.
+#[test]
+fn weights() {
+    let place = Place::with_sets(&["sets/opt_plain"]);
+    check(
+        "golden-weights",
+        &[
+            place.run("golden weights opt_plain --golden sets --out start.safetensors"),
+            place.run("golden weights opt-plain --golden sets --out other.safetensors"),
+            place.run("golden weights REFERENCE/losses --out other.safetensors"),
+        ],
+    );
+    assert!(place.path("start.safetensors").is_file() && !place.path("other.safetensors").exists());
 }

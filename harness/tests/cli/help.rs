@@ -13,6 +13,7 @@ fn of_all_commands() {
         ("help-golden-list", "golden list --help"),
         ("help-golden-verify", "golden verify --help"),
         ("help-golden-show", "golden show --help"),
+        ("help-golden-weights", "golden weights --help"),
         ("help-suites", "suites --help"),
     ] {
         let outcome = place.run(line);

@@ -78,14 +78,25 @@ pub enum WeightsError {
 /// # Errors
 /// If the file cannot be written. An existing file then stays as it was.
 pub fn save(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
-    let io = |source| WeightsError::Io { path: path.to_owned(), source };
     let state: Vec<(String, Tensor)> =
         module.state_dict().into_iter().map(|(name, _, tensor)| (within(root, name), tensor)).collect();
-    let named = state.iter().map(|(name, tensor)| (name, Saved::of(tensor)));
+    save_tensors(path, &state, None)
+}
+
+/// Writes `tensors` of any dtype as safetensors with this metadata, likewise.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_tensors(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<(), WeightsError> {
+    let named = tensors.iter().map(|(name, tensor)| (name, Saved::of(tensor)));
     // `serialize_to_file` would make a file that its owner alone may read.
-    let bytes = safetensors::serialize(named, None);
+    let bytes = safetensors::serialize(named, metadata);
     let bytes = bytes.map_err(|source| WeightsError::Format { path: path.to_owned(), source })?;
-    write_file(path, |out| out.write_all(&bytes)).map_err(io)
+    write_file(path, |out| out.write_all(&bytes)).map_err(|source| WeightsError::Io { path: path.to_owned(), source })
 }
 
 /// Writes `tensors` as `torch.save({key: OrderedDict(tensors)}, path)` does, whole or not at all.

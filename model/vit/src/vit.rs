@@ -160,7 +160,7 @@ impl VisionTransformer {
         }
         let mut tables = Vec::new();
         for block in &self.blocks {
-            tables = self.rope_tables(&grids, tables, training);
+            tables = self.rope_tables(&grids, tables, training, hooks);
             let shown = self.shown_tables(&tables, hooks);
             let given = shown.as_ref().unwrap_or(&tables);
             let cast = self.cast_tables(given, &xs);
@@ -213,12 +213,13 @@ impl VisionTransformer {
     }
 
     /// The tables for the next block, one per crop size. They are computed once and kept, unless training draws new ones for every block.
-    fn rope_tables(&self, grids: &[(i64, i64)], kept: Vec<SinCos>, training: bool) -> Vec<SinCos> {
+    fn rope_tables(&self, grids: &[(i64, i64)], kept: Vec<SinCos>, training: bool, hooks: &mut Hooks) -> Vec<SinCos> {
         let redraw = training && self.rope_embed.is_random();
         if !kept.is_empty() && !redraw {
             return kept;
         }
-        grids.iter().map(|(h, w)| self.rope_embed.forward(kind(self.config.rope.dtype), *h, *w, training)).collect()
+        let dtype = kind(self.config.rope.dtype);
+        grids.iter().map(|(h, w)| self.rope_embed.forward(dtype, *h, *w, training, hooks)).collect()
     }
 
     /// Has each block cast the tables to its activations' dtype, as FSDP2 casts all floating-point inputs of a block that it shards. In

@@ -29,6 +29,16 @@ pub enum Judging {
         /// Its part of the step.
         stage: Stage,
     },
+    /// Why a check fails, and what is wrong first: the run started from other weights.
+    OtherWeights {
+        /// The version of PyTorch that drew them, if it is another than the golden set's.
+        torch: Option<String>,
+    },
+    /// How a candidate comes to start from the golden set's weights.
+    BringWeights {
+        /// The golden set.
+        set: String,
+    },
     /// Why an operation is wrong by itself.
     Defect(OwnDefect),
     /// How many operations were held against their own inputs alone: the golden set lacks the precision.
@@ -37,6 +47,15 @@ pub enum Judging {
         operations: usize,
         /// How many of them are wrong.
         wrong: usize,
+    },
+    /// How many gradients are the recorded ones times, or over, one whole number.
+    GradientsTimes {
+        /// How many.
+        count: usize,
+        /// The number.
+        by: u32,
+        /// Whether they are over it.
+        divided: bool,
     },
     /// How many more operations are wrong by themselves.
     MoreDefects {
@@ -118,12 +137,39 @@ impl Say for Judging {
             Self::FirstDefect { tensor, stage } => {
                 format!("{} is wrong by itself (stage {})", pen.name(tensor), stage.en(pen))
             }
+            Self::OtherWeights { torch: Some(torch) } => format!(
+                "the initial weights are others: recorded by torch {torch}, which draws them otherwise; bring them"
+            ),
+            Self::OtherWeights { torch: None } => {
+                "the initial weights are others than the golden set's; bring them".to_owned()
+            }
+            Self::BringWeights { set } => format!(
+                "write them by {}, and record again with {} besides {}",
+                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from golden/sets/{set}"))
+            ),
             Self::Defect(defect) => defect.en(pen),
             Self::ByItself { operations, wrong } => format!(
                 "{operations} operations held against their own inputs, {wrong} wrong; the golden set lacks this precision, so nothing else was judged"
             ),
+            Self::GradientsTimes { count, by, divided: true } => {
+                format!(
+                    "{count} gradients are the recorded ones divided by {by}: a mean over {by} in the place of a sum perhaps"
+                )
+            }
+            Self::GradientsTimes { count, by, divided: false } => {
+                format!(
+                    "{count} gradients are {by} times the recorded ones: a sum over {by} in the place of a mean perhaps"
+                )
+            }
+            Self::MoreDefects { count: 1 } => "1 more is wrong by itself; the JSON report lists them all".to_owned(),
             Self::MoreDefects { count } => {
                 format!("{count} more are wrong by themselves; the JSON report lists them all")
+            }
+            Self::Propagated { count: 1 } => {
+                "1 differs by more than its limit and follows from what came before: it is right for its own inputs"
+                    .to_owned()
             }
             Self::Propagated { count } => {
                 format!(
@@ -140,6 +186,7 @@ impl Say for Judging {
             Self::Wrong { outcome, reason: None } => outcome.en(pen),
             Self::Wrong { outcome, reason: Some(reason) } => format!("{}: {}", outcome.en(pen), reason.en(pen)),
             Self::Others => "other tensors".to_owned(),
+            Self::MoreWrong { count: 1 } => "1 more is wrong; the JSON report lists them all".to_owned(),
             Self::MoreWrong { count } => format!("{count} more are wrong; the JSON report lists them all"),
             Self::Look { agrees, backward } => {
                 let agrees = match agrees {
@@ -167,9 +214,25 @@ impl Say for Judging {
             Self::FirstDefect { tensor, stage } => {
                 format!("{} 自身计算有误（阶段：{}）", pen.name(tensor), stage.zh(pen))
             }
+            Self::OtherWeights { torch: Some(torch) } => {
+                format!("初始权重不同：候选由 torch {torch} 录制，该版本的随机初始化与标杆不同，请带入标杆的权重")
+            }
+            Self::OtherWeights { torch: None } => "初始权重与标杆不同，请带入标杆的权重".to_owned(),
+            Self::BringWeights { set } => format!(
+                "先用 {} 写出权重，再以 {} 和 {} 重新录制",
+                pen.name(&format!("dinov3-harness golden weights {set} --out {set}.weights.safetensors")),
+                pen.name(&format!("--inputs-from golden/sets/{set}")),
+                pen.name(&format!("--inputs-from {set}.weights.safetensors"))
+            ),
             Self::Defect(defect) => defect.zh(pen),
             Self::ByItself { operations, wrong } => {
                 format!("逐算子判定 {operations} 个，其中 {wrong} 个有误；标杆数据集没有该精度，因此未作其他判定")
+            }
+            Self::GradientsTimes { count, by, divided: true } => {
+                format!("{count} 个梯度等于标杆梯度除以 {by}，可能以 {by} 个 rank 的平均代替了求和")
+            }
+            Self::GradientsTimes { count, by, divided: false } => {
+                format!("{count} 个梯度等于标杆梯度的 {by} 倍，可能以 {by} 个 rank 的求和代替了平均")
             }
             Self::MoreDefects { count } => format!("另有 {count} 个算子自身计算有误，完整列表见 JSON 报告"),
             Self::Propagated { count } => {

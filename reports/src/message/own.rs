@@ -58,6 +58,25 @@ pub enum Explanation {
         /// The factor.
         factor: Float,
     },
+    /// Queries and keys rotated with sine and cosine exchanged.
+    SinCosSwapped {
+        /// How many times smaller the error is against the exchanged rotation.
+        better: Float,
+    },
+    /// The output times a whole number.
+    Multiplied {
+        /// The number.
+        by: u32,
+        /// How many times smaller the error is against the output times that number.
+        better: Float,
+    },
+    /// The output over a whole number: a mean in the place of a sum.
+    Divided {
+        /// The number.
+        by: u32,
+        /// How many times smaller the error is against the output over that number.
+        better: Float,
+    },
     /// The output plus a constant.
     Bias {
         /// The constant, in steps.
@@ -132,6 +151,21 @@ impl Say for Explanation {
                 "partial sums are rounded to fewer bits than float32 has, as by bf16 accumulation".to_owned()
             }
             Self::Factor { factor } => format!("the output is multiplied by {}", near_one(*factor)),
+            Self::SinCosSwapped { better } => {
+                format!("sine and cosine are swapped, which fits {:.0} times better", better.0)
+            }
+            Self::Multiplied { by, better } => {
+                format!(
+                    "it is {by} times what it should be, a sum in the place of a mean perhaps, which fits {:.0} times better",
+                    better.0
+                )
+            }
+            Self::Divided { by, better } => {
+                format!(
+                    "it is divided by {by}, a mean in the place of a sum perhaps, which fits {:.0} times better",
+                    better.0
+                )
+            }
             Self::Bias { steps } => format!("{:+.3} steps are added to the output", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "the moment did not receive the gradient".to_owned(),
             Self::Gradient { factor } => format!("the moment received the gradient times {:.3}", factor.0),
@@ -159,6 +193,13 @@ impl Say for Explanation {
             Self::SinkhornRounds => "Sinkhorn-Knopp 只迭代了两轮，而非三轮".to_owned(),
             Self::Accumulation => "部分和的精度低于 float32，例如以 bf16 累加".to_owned(),
             Self::Factor { factor } => format!("输出被乘以 {}", near_one(*factor)),
+            Self::SinCosSwapped { better } => format!("sin 与 cos 对调，其拟合误差小 {:.0} 倍", better.0),
+            Self::Multiplied { by, better } => {
+                format!("结果为应有值的 {by} 倍，可能以求和代替了平均，其拟合误差小 {:.0} 倍", better.0)
+            }
+            Self::Divided { by, better } => {
+                format!("结果被除以 {by}，可能以平均代替了求和，其拟合误差小 {:.0} 倍", better.0)
+            }
             Self::Bias { steps } => format!("输出被加上 {:+.3} 个末位步长", steps.0),
             Self::Gradient { factor } if is_none(*factor) => "动量未接收到梯度".to_owned(),
             Self::Gradient { factor } => format!("动量接收到的梯度被乘以 {:.3}", factor.0),
@@ -176,7 +217,11 @@ impl Say for OwnDefect {
     fn en(&self, pen: Pen) -> String {
         let Self { measure, value, limit, explanation, more } = self;
         let explanation = explanation.as_ref().map_or_else(String::new, |it| format!("{}; ", it.en(pen)));
-        let more = if *more > 0 { format!("; {more} more tensors say the same") } else { String::new() };
+        let more = match more {
+            0 => String::new(),
+            1 => "; 1 more tensor says the same".to_owned(),
+            more => format!("; {more} more tensors say the same"),
+        };
         let measure = measure.en(pen);
         format!("wrong by itself: {explanation}{measure} {:.3e}, limit {:.3e}{more}", value.0, limit.0)
     }

@@ -53,6 +53,8 @@ pub enum Reason {
     NoTruth,
     /// The golden set stores elements, and the candidate has none to compare.
     NotCompared,
+    /// A buffer has other bits.
+    Buffer,
     /// Meters do the same float64 sums on every machine.
     Meter,
     /// A meter of another series.
@@ -111,6 +113,10 @@ impl Say for Reason {
             }
             Self::NoTruth => "no truth was recorded to measure rounding against, and the bits differ".to_owned(),
             Self::NotCompared => "the stored elements were not compared".to_owned(),
+            Self::Buffer => {
+                "the buffer has other bits: all that is computed with it differs, so compute it as the reference does, or bring it"
+                    .to_owned()
+            }
             Self::Meter => {
                 "meters add up the same numbers in float64 on every machine: the same bits were expected".to_owned()
             }
@@ -144,6 +150,7 @@ impl Say for Reason {
             }
             Self::NoTruth => "标杆数据集未采集真值，无法衡量舍入误差，而二进制又不一致".to_owned(),
             Self::NotCompared => "已保存的元素未参与比对".to_owned(),
+            Self::Buffer => "缓冲区的二进制值不同，凡用到它的计算都会不同，请按标杆方式计算或由外部带入".to_owned(),
             Self::Meter => "日志统计值在任何机器上都由相同的数以 float64 累加得到，本应二进制一致".to_owned(),
             Self::OtherSeries { trajectory } => format!("统计的是另一组 {} 记录值", pen.name(trajectory)),
             Self::FreeRun => "在其他硬件上连续训练多步，误差会逐步累积放大".to_owned(),

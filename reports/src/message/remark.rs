@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Remark {
     /// Its photographs are not there.
     StoredCrops,
+    /// The candidate did not draw its initial weights.
+    WeightsBrought,
     /// An image of its data cannot be used, and the next one takes its place.
     Unusable {
         /// The image.
@@ -90,6 +92,10 @@ impl Say for Remark {
             Self::StoredCrops => {
                 "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
             }
+            Self::WeightsBrought => {
+                "the candidate's weights, buffers and draws were brought, so its initial weights prove nothing"
+                    .to_owned()
+            }
             Self::Unusable { image, reason } => format!(
                 "the image {} cannot be used, and the next one takes its place: {}",
                 pen.name(image),
@@ -115,6 +121,7 @@ impl Say for Remark {
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::StoredCrops => "标杆数据集未附带原始照片，因此使用其中保存的裁剪图，而非由本工具裁剪".to_owned(),
+            Self::WeightsBrought => "候选的权重、缓冲区与随机数由外部带入，因此其初始权重不作为依据".to_owned(),
             Self::Unusable { image, reason } => {
                 format!("图像 {} 无法使用，改用下一张：{}", pen.name(image), reason.zh(pen))
             }

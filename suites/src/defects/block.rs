@@ -2,7 +2,7 @@
 
 use dinov3_config::RopeConfig;
 use dinov3_torch::device::beside;
-use dinov3_vit::hook::Hook;
+use dinov3_vit::hook::{Hook, Hooks};
 use dinov3_vit::layers::rope::{RopePositionEmbedding, SinCos};
 use tch::{Kind, Tensor};
 
@@ -116,7 +116,7 @@ impl RopeFp32 {
             return None;
         }
         let embedding = RopePositionEmbedding::new(String::new(), sin.size()[1], config.clone());
-        let SinCos { sin: wide, cos } = embedding.forward(Kind::Float, h, w, false);
+        let SinCos { sin: wide, cos } = embedding.forward(Kind::Float, h, w, false, &mut Hooks::none());
         Some(SinCos { sin: beside(&wide, sin), cos: beside(&cos, sin) })
     }
 }

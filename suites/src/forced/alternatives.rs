@@ -13,6 +13,8 @@ pub enum Alternative {
     NormEps,
     /// Logits of attention that are a hundredth larger.
     AttentionScale,
+    /// Sine and cosine exchanged in the rotation of queries and keys.
+    SinCosSwapped,
     /// Two rounds of Sinkhorn-Knopp for three.
     SinkhornRounds,
 }
@@ -28,6 +30,7 @@ impl Alternative {
         let path = name.path();
         let last = name.parts().last().unwrap_or_default();
         match name.port() {
+            Some(_) if last == "apply_rope" => Some(Self::SinCosSwapped),
             Some("in") => path.ends_with(".attn.proj").then_some(Self::AttentionScale),
             Some(_) => None,
             None if path.ends_with(".mlp.act") => Some(Self::GeluTanh),

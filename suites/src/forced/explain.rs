@@ -38,7 +38,8 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
     let error = &judged.own.error;
     let beyond = judged.is_beyond(Measure::Probe(i));
     let fits = beyond && certainty(estimate) > CERTAIN;
-    let better = error.rms / error.without[i];
+    // An output that has the mistake to the bit leaves nothing.
+    let better = error.rms / if error.without[i] == 0.0 { ROUNDED } else { error.without[i] };
     match mistake {
         Mistake::Layer(Alternative::GeluTanh) => {
             let (exact, tanh) = (error.misrounded, error.misrounded_with[i]);
@@ -48,6 +49,10 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
         Mistake::Layer(Alternative::NormEps) => {
             let one = (estimate.value - 1.0).abs() < 0.1;
             (fits && one).then(|| Explanation::NormEps { better: better.into() })
+        }
+        Mistake::Layer(Alternative::SinCosSwapped) => {
+            let one = (estimate.value - 1.0).abs() < 0.1;
+            (fits && one).then(|| Explanation::SinCosSwapped { better: better.into() })
         }
         Mistake::Layer(Alternative::SinkhornRounds) => {
             let one = (estimate.value - 1.0).abs() < 0.5;
@@ -71,8 +76,33 @@ fn explained(judged: &Judged, i: usize, mistake: Mistake, estimate: Estimate) ->
 }
 
 fn factor(judged: &Judged) -> Option<Explanation> {
-    let factor = judged.own.error.factor;
-    dominates(judged, Measure::Factor, factor).then(|| Explanation::Factor { factor: (1.0 + factor.value).into() })
+    let error = &judged.own.error;
+    let factor = error.factor;
+    // What is left is the rounding of the output at least: a single number is fitted exactly.
+    let left = error.rms * (1.0 - factor.explains(error.count)).sqrt();
+    let better = error.rms / left.max(ROUNDED);
+    dominates(judged, Measure::Factor, factor).then(|| match whole_number(1.0 + factor.value) {
+        Some((by, false)) => Explanation::Multiplied { by, better: better.into() },
+        Some((by, true)) => Explanation::Divided { by, better: better.into() },
+        None => Explanation::Factor { factor: (1.0 + factor.value).into() },
+    })
+}
+
+/// The largest number of ranks, images or terms that a sum is taken for a mean of; from the next one on, neighbours are too near.
+const MOST_TERMS: f64 = 100.0;
+
+/// The root mean square of what one rounding leaves, in steps.
+const ROUNDED: f64 = 0.289;
+
+/// How near to a whole number a factor is, relative to it, that is one.
+const NEAR: f64 = 2e-3;
+
+/// The whole number from two on that `factor` is, or is one over (`true`).
+pub(crate) fn whole_number(factor: f64) -> Option<(u32, bool)> {
+    let (number, divided) = if factor.abs() < 1.0 { (factor.recip(), true) } else { (factor, false) };
+    let whole = number.round();
+    let near = (number - whole).abs() < NEAR * whole;
+    (near && (2.0..=MOST_TERMS).contains(&whole)).then_some((whole as u32, divided))
 }
 
 fn bias(judged: &Judged) -> Option<Explanation> {
@@ -114,5 +144,30 @@ pub(super) fn measure(measure: Measure) -> message::Measure {
         Measure::Bias => message::Measure::Bias,
         Measure::Factor => message::Measure::Factor,
         Measure::Probe(_) => message::Measure::Mistake,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_factor_is_a_whole_number_or_one_over_it() {
+        for (factor, number) in [
+            (2.0, Some((2, false))),
+            (0.5, Some((2, true))),
+            (0.12503, Some((8, true))),
+            (96.0, Some((96, false))),
+            (1.0, None),
+            (1.02, None),
+            (0.98, None),
+            (2.01, None),
+            (-2.0, None),
+            (0.0, None),
+            (1000.0, None),
+            (f64::NAN, None),
+        ] {
+            assert_eq!(whole_number(factor), number, "{factor}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use dinov3_config::SslConfig;
-use dinov3_golden::local::{Probe, own_error};
-use dinov3_golden::{EntryName, GoldenSet, Kind, Precision};
+use dinov3_golden::local::{Probe, own_error_of_sums};
+use dinov3_golden::{EntryName, GoldenSet, Kind, Precision, compose};
 use dinov3_torch::device::Device;
 use dinov3_torch::shim;
 use dinov3_vit::hook::Hook;
@@ -39,11 +39,13 @@ fn once<'a>(
         notes: Notes::default(),
     };
     let gradients = recording.names().any(|name| Kind::Gradout.path_in(name).is_some());
+    let rotations = recording.names().any(|name| name.contains(".apply_rope"));
     let mut pass = Pass {
         config,
         recording,
         mode,
         gradients,
+        rotations,
         last: None,
         products: Vec::new(),
         cut: Vec::new(),
@@ -76,6 +78,8 @@ struct Pass<'a> {
     mode: Mode<'a>,
     /// Whether gradients of outputs were recorded.
     gradients: bool,
+    /// Whether rotated queries and keys were recorded, so that no mistake of the rotation reaches attention.
+    rotations: bool,
     /// What the tensor before was continued with.
     last: Option<Tensor>,
     /// The products of outputs and their recorded gradients.
@@ -103,7 +107,7 @@ impl Pass<'_> {
             return Ok(None);
         }
         match self.mode {
-            Mode::Truth(mistaken) => self.measure(&name, value, &stored, mistaken),
+            Mode::Truth(mistaken) => self.measure(&name, value, &stored, mistaken)?,
             Mode::Mistaken => self.remember(&name, value),
         }
         if name.kind() == Kind::Loss && name.path() == "total_loss" {
@@ -121,9 +125,9 @@ impl Pass<'_> {
 
     /// `theirs` in the place of `value`. The graph is cut where the gradient was recorded; elsewhere the gradient is that of `value`.
     fn continued(&mut self, name: &EntryName, value: &Tensor, theirs: Tensor) -> Result<Tensor, SuiteError> {
-        let theirs = match (self.mode, name.port()) {
-            (Mode::Mistaken, Some("0")) if name.path().ends_with(".apply_rope") => theirs * SCALE,
-            _ => theirs,
+        let theirs = match self.mode {
+            Mode::Mistaken => self.mistaken(name, theirs)?,
+            Mode::Truth(_) => theirs,
         };
         if !value.requires_grad() {
             return Ok(theirs);
@@ -146,8 +150,28 @@ impl Pass<'_> {
         })
     }
 
-    fn measure(&mut self, name: &EntryName, value: &Tensor, stored: &Stored<'_>, mistaken: &HashMap<String, Vec<f64>>) {
-        let Some(operation) = operation(name, self.config) else { return };
+    /// What is computed on, for the mistakes that lie in operands: queries times a factor, and the tables of sine and cosine, the one in the
+    /// place of the other.
+    fn mistaken(&self, name: &EntryName, theirs: Tensor) -> Result<Tensor, SuiteError> {
+        let other = match name.port() {
+            Some("0") if name.path().ends_with(".apply_rope") => return Ok(theirs * SCALE),
+            Some("0") if self.rotations && name.path().ends_with(".rope_embed") => "1",
+            Some("1") if self.rotations && name.path().ends_with(".rope_embed") => "0",
+            _ => return Ok(theirs),
+        };
+        let other = compose(Kind::Output, name.path(), name.call(), Some(other));
+        let other = self.recording.stored(&other)?.filter(Stored::is_whole);
+        Ok(other.map_or(theirs.shallow_clone(), |other| whole(&other).to_kind(theirs.kind())))
+    }
+
+    fn measure(
+        &mut self,
+        name: &EntryName,
+        value: &Tensor,
+        stored: &Stored<'_>,
+        mistaken: &HashMap<String, Vec<f64>>,
+    ) -> Result<(), SuiteError> {
+        let Some(operation) = operation(name, self.config) else { return Ok(()) };
         let truth = every(values(value), stored.stride);
         let mistake = Alternative::at(name).zip(mistaken.get(name.as_str()));
         let direction = mistake.map(|(_, values)| {
@@ -156,10 +180,29 @@ impl Pass<'_> {
         });
         let probes: Vec<Probe> = direction.iter().map(|direction| Probe { direction }).collect();
         let view = stored.view();
-        if let Some(error) = own_error(view, &truth, view.resolution(), &probes) {
+        let terms = self.terms(name, truth.len())?;
+        if let Some(error) = own_error_of_sums(view, &truth, view.resolution(), &probes, terms) {
             let mistakes = mistake.map(|(mistake, _)| Mistake::Layer(mistake)).into_iter().collect();
             self.found.push(Own { name: name.as_str().to_owned(), stage: stored.stage, operation, error, mistakes });
         }
+        Ok(())
+    }
+
+    /// The root of the sum of squares of what is added up over tokens to an element of a gradient by a bias, or by a norm's weight, whose
+    /// factor is one on average: the recorded gradients by the module's output. These may cancel, as those of neighbours that KoLeo drives
+    /// apart do. 0 for everything else.
+    fn terms(&self, name: &EntryName, elements: usize) -> Result<f64, SuiteError> {
+        let module = name.path_of(Kind::Grad).and_then(|path| path.rsplit_once('.')).filter(|(module, key)| {
+            *key == "bias" || (*key == "weight" && module.rsplit('.').next().is_some_and(|last| last.contains("norm")))
+        });
+        let Some((module, _)) = module else { return Ok(0.0) };
+        let mut squares = 0.0;
+        for call in 0.. {
+            let gradient = self.recording.stored(&compose(Kind::Gradout, module, call, None))?;
+            let Some(gradient) = gradient.filter(Stored::is_whole) else { break };
+            squares += gradient.values().iter().map(|it| it * it).sum::<f64>();
+        }
+        Ok((squares / elements as f64).sqrt())
     }
 
     fn remember(&mut self, name: &EntryName, value: &Tensor) {

@@ -5,9 +5,13 @@ use dinov3_reports::message::{Backward, Judging, Key, Tally};
 use dinov3_reports::{Figure, Finding, Message, Tensor, Verdict};
 
 use super::words;
+use crate::forced::whole_number;
 
 /// How many failing tensors a report spells out; JSON has all of them.
 const SPELT_OUT: usize = 5;
+
+/// The cosine of the angle from which on a tensor counts as another one times a number.
+const PARALLEL: f64 = 0.9999;
 
 /// How many of the gradients after the first wrong one are named.
 const NAMED: usize = 3;
@@ -63,12 +67,29 @@ pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
     if let (Some(finding), Some(entry)) = (found.first_mut(), first) {
         finding.hint = Some(hint(judgement, entry).into());
     }
+    found.extend(gradients_times(&failing));
     if failing.len() > SPELT_OUT {
         let count = failing.len() - SPELT_OUT;
         found.push(Finding::new(Judging::Others, Judging::MoreWrong { count }));
     }
     found.extend(judgement.unexpected.iter().take(SPELT_OUT).map(finding));
     found
+}
+
+/// Where most of the wrong gradients are the recorded ones times one whole number, or over it: said in words.
+fn gradients_times(failing: &[&EntryJudgement]) -> Option<Finding> {
+    let gradients: Vec<_> = failing.iter().filter(|entry| Kind::Grad.path_in(&entry.name).is_some()).collect();
+    let (by, divided) = times(gradients.first()?)?;
+    let count = gradients.iter().filter(|entry| times(entry) == Some((by, divided))).count();
+    (count > 1 && 2 * count > gradients.len())
+        .then(|| Finding::new(Judging::Others, Judging::GradientsTimes { count, by, divided }))
+}
+
+/// The whole number that a tensor is the truth times, or over (`true`).
+fn times(entry: &EntryJudgement) -> Option<(u32, bool)> {
+    let metrics = entry.metrics.as_ref().filter(|metrics| metrics.cosine > PARALLEL)?;
+    // The norm of the error gives the factor but for its side of one.
+    whole_number(1.0 - metrics.rel_l2).or_else(|| whole_number(1.0 + metrics.rel_l2))
 }
 
 /// The first divergence. One that was computed and is wrong comes before one that was never shown: a candidate that

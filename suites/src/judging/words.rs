@@ -80,6 +80,7 @@ pub fn reason(reason: &judge::Reason) -> Reason {
         }
         judge::Reason::NoTruth => Reason::NoTruth,
         judge::Reason::NotCompared => Reason::NotCompared,
+        judge::Reason::Buffer => Reason::Buffer,
         judge::Reason::Meter => Reason::Meter,
         judge::Reason::OtherSeries { trajectory } => Reason::OtherSeries { trajectory: trajectory.clone() },
         judge::Reason::FreeRun => Reason::FreeRun,

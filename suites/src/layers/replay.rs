@@ -101,6 +101,11 @@ impl Prepared {
         }
     }
 
+    /// The networks, as they compute.
+    pub fn arch(&self) -> &SslMetaArch {
+        &self.arch
+    }
+
     /// Teacher, student, and the teacher's intermediate layers where the recipe asks for them. The same every time.
     pub fn forward(&self, hooks: &mut Hooks) {
         runtime::manual_seed(self.seed);

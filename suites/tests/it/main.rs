@@ -8,3 +8,4 @@ mod identity;
 mod plants;
 mod sentences;
 mod training;
+mod weights;

@@ -1,47 +1,21 @@
 //! `golden show`.
 
-use std::path::{Path, PathBuf};
-
 use dinov3_golden::manifest::{Manifest, Record, Training};
-use dinov3_golden::{Entry, GoldenSet, Precision};
-use dinov3_ground::similar::most_like;
+use dinov3_golden::{Entry, Precision};
 use dinov3_reports::exit;
 
 use crate::cli::OneSet;
-use crate::commands::{golden_roots, print};
+use crate::commands::print;
 use crate::failure::{Result, refusal};
 
 /// Shows one set's recipe, or those of its tensors that were asked for.
 pub fn show(args: OneSet) -> Result<i32> {
-    let set = find(&args.set, args.golden.golden)?;
+    let set = super::find(&args.set, args.golden.golden)?;
     match &args.part {
         None => print(&recipe(set.manifest()))?,
         Some(part) => print(&entries(set.manifest(), part)?)?,
     }
     Ok(exit::PASS)
-}
-
-/// The set of this name or folder. Other sets may be damaged as they will.
-fn find(name: &str, given: Vec<PathBuf>) -> Result<GoldenSet> {
-    let folder = Path::new(name);
-    if folder.join("manifest.json").is_file() {
-        return Ok(GoldenSet::open(folder)?);
-    }
-    let mut names = Vec::new();
-    for folder in super::folders(&golden_roots(given)?)? {
-        match GoldenSet::open(&folder) {
-            Ok(set) if set.manifest().name == name => return Ok(set),
-            Ok(set) => names.push(set.manifest().name.clone()),
-            Err(error) if super::is_called(&folder, name) => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    let known = names.iter().map(String::as_str);
-    let hint = match most_like(name, known) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("the sets here are {}; `--golden DIR` names another place", names.join(", ")),
-    };
-    Err(refusal(format!("there is no golden set `{name}`"), hint))
 }
 
 fn recipe(manifest: &Manifest) -> String {

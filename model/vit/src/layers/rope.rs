@@ -116,10 +116,10 @@ impl RopePositionEmbedding {
     }
 
     /// The tables of a grid of `h` by `w` patches, computed in `dtype`. In training the coordinates are shifted, jittered and
-    /// rescaled, in this order, as far as the config says so.
-    pub fn forward(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
+    /// rescaled, in this order, as far as the config says so. The draws are shown as the operands `shift`, `jitter` and `rescale`.
+    pub fn forward(&self, dtype: Kind, h: i64, w: i64, training: bool, hooks: &mut Hooks) -> SinCos {
         if training && self.is_random() {
-            return self.compute(dtype, h, w, true);
+            return self.compute(dtype, h, w, Some(hooks));
         }
         let known = |kept: &Kept| (kept.dtype, kept.grid) == (dtype, (h, w)) && kept.periods.equal(&self.periods);
         // Whoever panicked left the tables as they were.
@@ -127,16 +127,17 @@ impl RopePositionEmbedding {
         if let Some(kept) = kept.iter().find(|kept| known(kept)) {
             return kept.tables.shallow_clone();
         }
-        let tables = self.compute(dtype, h, w, false);
+        let tables = self.compute(dtype, h, w, None);
         kept.retain(|kept| (kept.dtype, kept.grid) != (dtype, (h, w)));
         kept.push(Kept { dtype, grid: (h, w), periods: self.periods.copy(), tables: tables.shallow_clone() });
         tables
     }
 
-    fn compute(&self, dtype: Kind, h: i64, w: i64, training: bool) -> SinCos {
+    /// `augmented`: in training, who is shown the draws.
+    fn compute(&self, dtype: Kind, h: i64, w: i64, augmented: Option<&mut Hooks>) -> SinCos {
         let mut coords = self.coords(dtype, h, w);
-        if training {
-            self.augment(&mut coords, dtype);
+        if let Some(hooks) = augmented {
+            self.augment(&mut coords, dtype, hooks);
         }
         let periods = self.periods.to_kind(dtype);
         let angles = coords.unsqueeze(-1) * (2.0 * PI) / periods.unsqueeze(0).unsqueeze(0);
@@ -158,15 +159,19 @@ impl RopePositionEmbedding {
         Tensor::stack(&grid, -1).flatten(0, 1) * 2.0 - 1.0
     }
 
-    fn augment(&self, coords: &mut Tensor, dtype: Kind) {
+    fn augment(&self, coords: &mut Tensor, dtype: Kind, hooks: &mut Hooks) {
+        let mut drawn = |key, count, bound| {
+            let values = self.draw(count, bound, dtype);
+            hooks.operand(&self.name, key, &values).into_replacement().unwrap_or(values)
+        };
         if let Some(shift) = self.config.shift_coords {
-            *coords += self.draw(2, shift, dtype).unsqueeze(0);
+            *coords += drawn("shift", 2, shift).unsqueeze(0);
         }
         if let Some(jitter) = self.config.jitter_coords {
-            *coords *= self.draw(2, jitter.ln(), dtype).exp().unsqueeze(0);
+            *coords *= drawn("jitter", 2, jitter.ln()).exp().unsqueeze(0);
         }
         if let Some(rescale) = self.config.rescale_coords {
-            *coords *= self.draw(1, rescale.ln(), dtype).exp();
+            *coords *= drawn("rescale", 1, rescale.ln()).exp();
         }
     }
 

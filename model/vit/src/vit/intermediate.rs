@@ -77,7 +77,7 @@ impl VisionTransformer {
         let mut tables = Vec::new();
         let mut outputs = Vec::new();
         for (i, block) in self.blocks.iter().enumerate() {
-            tables = self.rope_tables(&[grid], tables, false);
+            tables = self.rope_tables(&[grid], tables, false, hooks);
             let shown = self.shown_tables(&tables, hooks);
             x = block.forward(&x, &shown.as_ref().unwrap_or(&tables)[0], hooks);
             if taken.contains(&i) {
