@@ -37,7 +37,6 @@ impl Spread {
 }
 
 struct Measurer<'a> {
-
     runs: &'a [Run],
     steps: u64,
     iterations: &'a [u64],
@@ -133,7 +132,8 @@ fn autocorrelation(pairings: &[Pairing], window: Window) -> Option<f64> {
     let of = |pairing: &Pairing| {
         let values = &pairing.difference[pairing.within(window)];
         let level = mean(values);
-        let product = |lag: usize| values.iter().zip(&values[lag..]).map(|(a, b)| (a - level) * (b - level)).sum::<f64>();
+        let product =
+            |lag: usize| values.iter().zip(&values[lag..]).map(|(a, b)| (a - level) * (b - level)).sum::<f64>();
         (values.len() >= CORRELATED && product(0) > 0.0).then(|| product(1) / product(0))
     };
     let all: Vec<f64> = pairings.iter().filter_map(of).collect();

@@ -11,7 +11,7 @@ fn clean_runs_follow() {
     let outcome = |seed| judge(&run(CANDIDATES + seed, CLEAN), golden, spread, &Options::default());
     let verdicts: Vec<Verdict> = (0..CLEAN_RUNS).map(outcome).collect();
     let others: Vec<_> = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Follows).collect();
-    let failed: Vec<_> = others.iter().flat_map(|verdict| verdict.failed()).collect();
+    let failed: Vec<_> = others.iter().flat_map(|verdict| open(verdict)).collect();
     println!("against {} runs: {} of {CLEAN_RUNS} clean runs do not follow: {failed:?}", spread.runs, others.len());
     assert!(others.len() as u32 * 100 <= CLEAN_RUNS, "{failed:#?}");
 }
@@ -19,10 +19,12 @@ fn clean_runs_follow() {
 /// The same for two logs alone.
 #[test]
 fn clean_pairs_follow() {
-    let pair = |seed| judge_pair(&run(CANDIDATES + 2 * seed, CLEAN), &run(CANDIDATES + 2 * seed + 1, CLEAN), &[], &Options::default());
+    let pair = |seed| {
+        judge_pair(&run(CANDIDATES + 2 * seed, CLEAN), &run(CANDIDATES + 2 * seed + 1, CLEAN), &[], &Options::default())
+    };
     let verdicts: Vec<Verdict> = (0..CLEAN_RUNS).map(pair).collect();
     let others: Vec<_> = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Follows).collect();
-    let failed: Vec<_> = others.iter().flat_map(|verdict| verdict.failed()).collect();
+    let failed: Vec<_> = others.iter().flat_map(|verdict| open(verdict)).collect();
     println!("two logs alone: {} of {CLEAN_RUNS} clean pairs do not follow: {failed:?}", others.len());
     assert!(others.len() as u32 * 100 <= CLEAN_RUNS, "{failed:#?}");
 }
@@ -31,10 +33,13 @@ fn clean_pairs_follow() {
 fn smallest(flaw: impl Fn(f64) -> Flaw, sizes: &[f64], runs: u32) -> f64 {
     let (golden, spread) = golden();
     let found = |size: f64| {
-        let outcome = |seed| judge(&lacking(run(CANDIDATES + seed, flaw(size)), &["lr"]), golden, spread, &Options::default());
+        let outcome =
+            |seed| judge(&lacking(run(CANDIDATES + seed, flaw(size)), &["lr"]), golden, spread, &Options::default());
         (0..runs).filter(|seed| outcome(*seed).outcome == Outcome::Differs).count() as f64 / f64::from(runs)
     };
-    *sizes.iter().find(|size| found(**size) >= 0.9).expect("the largest size is found")
+    // The larger, the more often it is found.
+    let smallest = sizes.partition_point(|size| found(*size) < Limit::Power.value());
+    *sizes.get(smallest).expect("the largest size is found")
 }
 
 #[test]
