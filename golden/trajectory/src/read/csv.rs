@@ -76,7 +76,7 @@ fn row(
     columns: &mut Columns,
     cells: &mut [Cells],
 ) -> Result<(), (usize, &'static str)> {
-    let column = |index: usize| record.range(index).map_or(1, |range| range.start + 1);
+    let column = |index: usize| record.range(index).map_or(1, |range| range.start + index + 1);
     let whole =
         number(&record[iteration]).filter(|value| *value >= 0.0 && value.fract() == 0.0 && *value <= MOST as f64);
     columns.row(whole.ok_or((column(iteration), "the iteration is no whole number"))? as u64);

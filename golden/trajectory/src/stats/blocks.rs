@@ -89,7 +89,7 @@ mod tests {
         let mut noise = Noise::new(8);
         let white: Vec<f64> = (0..1003).map(|_| noise.normal()).collect();
         assert!((16..=20).contains(&blocks(&white).means.len()));
-        let correlated = noise.autoregression(1003, 0.95);
+        let correlated = noise.autoregression(1003, 0.98);
         assert!(blocks(&correlated).means.len() < 14, "{}", blocks(&correlated).length);
         assert_eq!(blocks(&[1.0, 2.0, 3.0]).means, [1.0, 2.0, 3.0]);
     }
