@@ -47,6 +47,8 @@ pub enum Limit {
     BlockLength,
     /// How far above the largest spike of correct runs a spike begins.
     SpikeHeadroom,
+    /// The factor on the limit of normal noise.
+    SpikeScale,
     /// Points of the running median.
     SpikeWindow,
     /// The factor between norms of gradients that is one.
@@ -71,7 +73,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 23] = [
+pub const TABLE: [Row; 24] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -153,6 +155,11 @@ pub const TABLE: [Row; 23] = [
         Limit::SpikeHeadroom,
         1.5,
         "The noise of a loss is not normal. The largest residual of correct runs is itself a matter of chance: among a dozen runs of exponential tails the next one exceeds it by half in one of hundreds.",
+    ),
+    row(
+        Limit::SpikeScale,
+        1.2,
+        "The deviation of a window of some hundred points that depend on each other is itself known to a sixth.",
     ),
     row(
         Limit::SpikeWindow,

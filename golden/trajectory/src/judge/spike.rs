@@ -39,7 +39,7 @@ fn finding(
         // The other run by itself: its curve has the same noise.
         None => largest(&Pairing::alone(kind, series, steps), steps).map_or(0.0, |spike| spike.largest),
     };
-    let limit = normal.max(Limit::SpikeHeadroom.value() * seen);
+    let limit = (Limit::SpikeScale.value() * normal).max(Limit::SpikeHeadroom.value() * seen);
     let over: Vec<usize> = (0..residuals.heights.len()).filter(|index| residuals.deviation(*index) > limit).collect();
     let iteration = |index: usize| pairing.iterations[residuals.first + index];
     let at = pairing.iterations[spike.place];
