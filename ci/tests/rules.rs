@@ -26,7 +26,20 @@ const USES: [(&str, &[&str]); 19] = [
     ("dinov3-reports", &["ground"]),
     (
         "dinov3-suites",
-        &["ground", "names", "config", "data", "torch", "ranks", "vit", "train", "golden", "trajectory", "reports", "tch"],
+        &[
+            "ground",
+            "names",
+            "config",
+            "data",
+            "torch",
+            "ranks",
+            "vit",
+            "train",
+            "golden",
+            "trajectory",
+            "reports",
+            "tch",
+        ],
     ),
     ("dinov3-perf", &["ground", "config", "data", "torch", "ranks", "vit", "train", "golden", "tch"]),
     (

@@ -25,7 +25,6 @@ use meter::Meter;
 
 pub use two::judge_two;
 
-
 /// What the caller states before a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Options {

@@ -47,6 +47,8 @@ pub enum Limit {
     BlockLength,
     /// How far above the largest spike of correct runs a spike begins.
     SpikeHeadroom,
+    /// The factor on the limit of normal noise.
+    SpikeScale,
     /// Points of the running median.
     SpikeWindow,
     /// The factor between norms of gradients that is one.
@@ -71,29 +73,114 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 23] = [
-    row(Limit::WindowLevel, 0.003, "The levels of the five statistical checks add up to 0.7 %: correct runs fail in less than one case of a hundred, as asked. Windows have the largest part, since they are the most tests."),
+pub const TABLE: [Row; 24] = [
+    row(
+        Limit::WindowLevel,
+        0.003,
+        "The levels of the five statistical checks add up to 0.7 %: correct runs fail in less than one case of a hundred, as asked. Windows have the largest part, since they are the most tests.",
+    ),
     row(Limit::DriftLevel, 0.001, "See the windows' level. One test a meter."),
-    row(Limit::SpikeLevel, 0.001, "See the windows' level. One test a point: the limit grows with the logarithm of their number alone."),
+    row(
+        Limit::SpikeLevel,
+        0.001,
+        "See the windows' level. One test a point: the limit grows with the logarithm of their number alone.",
+    ),
     row(Limit::FactorLevel, 0.001, "See the windows' level. One test a norm."),
-    row(Limit::EquivalenceLevel, 0.05, "The usual level of two one-sided tests, equal to an interval of 90 %: a run outside the margin is called equivalent in at most one case of twenty."),
-    row(Limit::Margin, 0.001, "A tenth of a percent of the loss: more than three times the distance of the two published figures (0.029 %), and half of the smallest drift that has to be found (0.2 %). A term of the loss may be off by as much as the total: KoLeo's passes through zero, and no margin is relative to zero. A user may state another one before the comparison."),
-    row(Limit::MarginDeviations, 8.0, "Where correct runs end further apart than the margin resolves, the margin follows them: with a dozen runs the interval's half width is twice their deviation, and six deviations are left, which chance does not reach in ten thousand runs. The spread is known before the candidate, so this margin is stated beforehand too. It is for runs with a spread; without one the margin stays as it is, and a log that cannot show it is inconclusive."),
-    row(Limit::EarlyMargin, 0.01, "Twice the 0.5 % that the reference is from itself at the fourth step. Only without further runs, which show how far apart early steps are."),
-    row(Limit::Tail, 0.1, "The last tenth of the iterations: the learning rate is near its end, the loss moves little, and of 125000 steps there are 1250 logged figures, against the 20 steps of the published one."),
-    row(Limit::WindowRatio, std::f64::consts::SQRT_2, "Windows of equal length on a logarithmic scale, two an octave: what goes wrong early (warm-up, first updates) goes wrong within few steps, and would be diluted in a longer window. More windows cost power by the correction for their number, but only with its logarithm."),
-    row(Limit::Settled, 1000.0, "Measured on the reference against itself: the losses are up to 0.5 % apart at the fourth step and have settled at 0.003 to 0.03 % some hundred steps later. Spikes, drift and factors are looked for behind that."),
-    row(Limit::SettledShare, 0.2, "A run of fewer than 5000 steps has settled after a fifth of it, or else nothing of it would be looked at."),
-    row(Limit::Borrowed, 2.0, "An octave on each side: how soon an ulp has grown up depends on how many weights it moved, and another device moves all of them in the first step. Growth is exponential, so an octave of steps covers any number."),
-    row(Limit::FewestRuns, 3.0, "A standard deviation of two runs has one degree of freedom: its deviations have no finite mean, and a level of a thousandth is at 600 of them. Three is the fewest with which anything is found; the verdict says how much a dozen would add."),
-    row(Limit::FewestBlocks, 5.0, "Four degrees of freedom: the smallest number at which a level of a thousandth is below ten deviations."),
-    row(Limit::MostBlocks, 20.0, "With nineteen degrees of freedom the limit is within a fifth of the normal one. Longer blocks are then worth more than more blocks: they contain slower wandering."),
-    row(Limit::BlockLength, 5.0, "Means of blocks of five correlation times have a correlation of about a tenth: the standard error is 10 % too small at most, which is less than the uncertainty of its estimate."),
-    row(Limit::SpikeHeadroom, 1.5, "The noise of a loss is not normal. The largest residual of correct runs is itself a matter of chance: among a dozen runs of exponential tails the next one exceeds it by half in one of hundreds."),
-    row(Limit::SpikeWindow, 51.0, "Ten times the five steps that are to be found: their number does not move the median, and the curve is straight over so few points."),
-    row(Limit::FactorSize, 1.05, "Smaller ratios show in the windows. The nearest cause with a whole number of ranks is 1/2."),
-    row(Limit::RankAgreement, 0.1, "Norms of averaged gradients differ by exactly N where the weights are the same; once they are not, by some percent. The next reciprocal is nearer than a tenth only from ten ranks on, where the number is a hint."),
-    row(Limit::ScheduleUlps, 4.0, "As golden sets have it for schedules: one cosine, which libraries round an ulp apart, and three products. Where a log rounds, half a step of its last decimal comes on top."),
+    row(
+        Limit::EquivalenceLevel,
+        0.05,
+        "The usual level of two one-sided tests, equal to an interval of 90 %: a run outside the margin is called equivalent in at most one case of twenty.",
+    ),
+    row(
+        Limit::Margin,
+        0.001,
+        "A tenth of a percent of the loss: more than three times the distance of the two published figures (0.029 %), and half of the smallest drift that has to be found (0.2 %). A term of the loss may be off by as much as the total: KoLeo's passes through zero, and no margin is relative to zero. A user may state another one before the comparison.",
+    ),
+    row(
+        Limit::MarginDeviations,
+        8.0,
+        "Where correct runs end further apart than the margin resolves, the margin follows them: with a dozen runs the interval's half width is twice their deviation, and six deviations are left, which chance does not reach in ten thousand runs. The spread is known before the candidate, so this margin is stated beforehand too. It is for runs with a spread; without one the margin stays as it is, and a log that cannot show it is inconclusive.",
+    ),
+    row(
+        Limit::EarlyMargin,
+        0.01,
+        "Twice the 0.5 % that the reference is from itself at the fourth step. Only without further runs, which show how far apart early steps are.",
+    ),
+    row(
+        Limit::Tail,
+        0.1,
+        "The last tenth of the iterations: the learning rate is near its end, the loss moves little, and of 125000 steps there are 1250 logged figures, against the 20 steps of the published one.",
+    ),
+    row(
+        Limit::WindowRatio,
+        std::f64::consts::SQRT_2,
+        "Windows of equal length on a logarithmic scale, two an octave: what goes wrong early (warm-up, first updates) goes wrong within few steps, and would be diluted in a longer window. More windows cost power by the correction for their number, but only with its logarithm.",
+    ),
+    row(
+        Limit::Settled,
+        1000.0,
+        "Measured on the reference against itself: the losses are up to 0.5 % apart at the fourth step and have settled at 0.003 to 0.03 % some hundred steps later. Spikes, drift and factors are looked for behind that.",
+    ),
+    row(
+        Limit::SettledShare,
+        0.2,
+        "A run of fewer than 5000 steps has settled after a fifth of it, or else nothing of it would be looked at.",
+    ),
+    row(
+        Limit::Borrowed,
+        2.0,
+        "An octave on each side: how soon an ulp has grown up depends on how many weights it moved, and another device moves all of them in the first step. Growth is exponential, so an octave of steps covers any number.",
+    ),
+    row(
+        Limit::FewestRuns,
+        3.0,
+        "A standard deviation of two runs has one degree of freedom: its deviations have no finite mean, and a level of a thousandth is at 600 of them. Three is the fewest with which anything is found; the verdict says how much a dozen would add.",
+    ),
+    row(
+        Limit::FewestBlocks,
+        5.0,
+        "Four degrees of freedom: the smallest number at which a level of a thousandth is below ten deviations.",
+    ),
+    row(
+        Limit::MostBlocks,
+        20.0,
+        "With nineteen degrees of freedom the limit is within a fifth of the normal one. Longer blocks are then worth more than more blocks: they contain slower wandering.",
+    ),
+    row(
+        Limit::BlockLength,
+        2.5,
+        "A correlation time counts both directions in time: two and a half of them are five times the length over which a correlation falls to 1/e. Means of such blocks have a correlation of about a tenth, and the standard error is 10 % too small at most, which is less than the uncertainty of its estimate.",
+    ),
+    row(
+        Limit::SpikeHeadroom,
+        1.5,
+        "The noise of a loss is not normal. The largest residual of correct runs is itself a matter of chance: among a dozen runs of exponential tails the next one exceeds it by half in one of hundreds.",
+    ),
+    row(
+        Limit::SpikeScale,
+        1.2,
+        "The deviation of a window of some hundred points that depend on each other is itself known to a sixth.",
+    ),
+    row(
+        Limit::SpikeWindow,
+        51.0,
+        "Ten times the five steps that are to be found: their number does not move the median, and the curve is straight over so few points.",
+    ),
+    row(
+        Limit::FactorSize,
+        1.05,
+        "Smaller ratios show in the windows. The nearest cause with a whole number of ranks is 1/2.",
+    ),
+    row(
+        Limit::RankAgreement,
+        0.1,
+        "Norms of averaged gradients differ by exactly N where the weights are the same; once they are not, by some percent. The next reciprocal is nearer than a tenth only from ten ranks on, where the number is a hint.",
+    ),
+    row(
+        Limit::ScheduleUlps,
+        4.0,
+        "As golden sets have it for schedules: one cosine, which libraries round an ulp apart, and three products. Where a log rounds, half a step of its last decimal comes on top.",
+    ),
     row(Limit::Power, 0.9, "Nine runs of ten, as asked."),
 ];
 

@@ -53,7 +53,8 @@ pub(crate) fn bins(iterations: &[u64]) -> Vec<Window> {
     let (mut bins, mut from) = (Vec::new(), first);
     for edge in edges {
         let to = first + edge;
-        let filled = to > from && iterations.partition_point(|at| *at < to) > iterations.partition_point(|at| *at < from);
+        let filled =
+            to > from && iterations.partition_point(|at| *at < to) > iterations.partition_point(|at| *at < from);
         if filled {
             bins.push(Window { from, to });
             from = to;

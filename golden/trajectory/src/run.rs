@@ -87,6 +87,9 @@ impl Resolution {
         if value.is_nan() || theirs.is_nan() {
             return value.is_nan() && theirs.is_nan();
         }
+        if value.is_infinite() || theirs.is_infinite() {
+            return value == theirs;
+        }
         // The sum of two half steps is a decimal fraction that binary numbers only approximate.
         let allowed = (self.half_step(value) + other.half_step(theirs)) * (1.0 + 1e-9);
         let rounding = if allowed > 0.0 { value.abs().max(theirs.abs()) * f64::EPSILON } else { 0.0 };

@@ -61,7 +61,8 @@ pub(crate) fn residuals(pairing: &Pairing, steps: u64) -> Option<Residuals> {
     let iterations = &pairing.iterations[first..];
     let mut scales = vec![0.0; heights.len()];
     for window in scale_windows(iterations, length) {
-        let range = iterations.partition_point(|at| *at < window.from)..iterations.partition_point(|at| *at < window.to);
+        let range =
+            iterations.partition_point(|at| *at < window.from)..iterations.partition_point(|at| *at < window.to);
         // Runs that are equal for a while have no noise there, and the noise behind it is no spike.
         let unequal = heights[range.clone()].iter().map(|height| height.abs()).filter(|height| *height > 0.0);
         let mut sizes: Vec<f64> = unequal.collect();

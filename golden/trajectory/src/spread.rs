@@ -147,7 +147,9 @@ impl Hint for SpreadError {
             Self::TooFewRuns(_) => Hints::from("add logs of further runs of the same recipe"),
             Self::Nothing(_) | Self::Io { .. } => Hints::none(),
             Self::Content { .. } => Hints::from("measure the spread again"),
-            Self::Version { .. } => Hints::from("use the harness that the spread was measured with, or measure it again"),
+            Self::Version { .. } => {
+                Hints::from("use the harness that the spread was measured with, or measure it again")
+            }
         }
     }
 }

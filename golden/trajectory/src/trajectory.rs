@@ -117,7 +117,8 @@ impl Recording {
 
 /// The path of a file of the folder itself.
 fn file(folder: &Path, name: &str) -> Result<PathBuf, TrajectoryError> {
-    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != ".." && name != "." && name != MANIFEST;
+    let plain =
+        !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != ".." && name != "." && name != MANIFEST;
     if plain { Ok(folder.join(name)) } else { Err(at(&folder.join(MANIFEST), Wrong::FileName(name.to_owned()))) }
 }
 

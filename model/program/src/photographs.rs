@@ -96,8 +96,7 @@ mod tests {
     fn a_damaged_file_is_written_again_and_a_whole_one_left() {
         let place = tempfile::tempdir().unwrap();
         unpack(place.path()).unwrap();
-        let [damaged, whole] =
-            [0, 1].map(|n| place.path().join("train").join(PHOTOGRAPHS[n].0).join(PHOTOGRAPHS[n].1));
+        let [damaged, whole] = [0, 1].map(|n| place.path().join("train").join(PHOTOGRAPHS[n].0).join(PHOTOGRAPHS[n].1));
         fs::write(&damaged, b"half").unwrap();
         let written = fs::metadata(&whole).unwrap().modified().unwrap();
         unpack(place.path()).unwrap();

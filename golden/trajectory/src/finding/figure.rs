@@ -66,9 +66,7 @@ impl Finding {
             Detail::Slope { change, lower, upper, adjusted, .. } => {
                 Figure { p: Some(*adjusted), interval: Some((*lower, *upper)), ..plain(*change, Unit::Meter) }
             }
-            Detail::Spike { largest, limit, .. } => {
-                Figure { limit: Some(*limit), ..plain(*largest, Unit::Deviations) }
-            }
+            Detail::Spike { largest, limit, .. } => Figure { limit: Some(*limit), ..plain(*largest, Unit::Deviations) },
             Detail::Factor { factor, lower, upper, p, limit, .. } => Figure {
                 limit: Some(*limit),
                 p: Some(*p),

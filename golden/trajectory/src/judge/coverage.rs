@@ -39,7 +39,8 @@ pub(super) fn covered(candidate: &Run, against: &Run, options: &Options) -> Cove
     let cadence = (cadence(&own), cadence(&all));
     let coarser = cadence.0 > cadence.1 && own.len() > 2;
     let last = steps.saturating_sub(1);
-    let asked = |iteration: &u64| *iteration < steps && (!coarser || iteration.is_multiple_of(cadence.0) || *iteration == last);
+    let asked =
+        |iteration: &u64| *iteration < steps && (!coarser || iteration.is_multiple_of(cadence.0) || *iteration == last);
     let expected: Vec<u64> = all.iter().copied().filter(asked).collect();
     let both: Vec<u64> = expected.iter().copied().filter(|iteration| own.binary_search(iteration).is_ok()).collect();
     let common = Common {
@@ -174,8 +175,7 @@ fn columns(comparison: &Comparison) -> Vec<Finding> {
         of_meter(CheckKind::Coverage, status, &meter, Detail::MeterMissing)
     });
     let unknown = absent(&own, &theirs);
-    let unknown =
-        unknown.iter().map(|meter| of_meter(CheckKind::Coverage, Status::Note, meter, Detail::MeterUnknown));
+    let unknown = unknown.iter().map(|meter| of_meter(CheckKind::Coverage, Status::Note, meter, Detail::MeterUnknown));
     missing.chain(unknown).collect()
 }
 

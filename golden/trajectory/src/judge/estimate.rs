@@ -100,7 +100,7 @@ impl<'a> Yardstick<'a> {
                 one_more(moments, difference, rounding, points, effective)
             }
             Self::Own { .. } => {
-                let Blocks { means, length, time } = blocks(values);
+                let Blocks { means, length, time } = blocks(values, meter.time);
                 let effective = values.len() as f64 / time;
                 let count = means.len() as f64;
                 if count < Limit::FewestBlocks.value() + 1.0 {
@@ -145,22 +145,26 @@ fn one_more(moments: Moments, difference: f64, rounding: f64, points: u64, effec
     Some(Estimate { difference, error, freedom: runs - 1.0, allowance: 0.0, points, effective })
 }
 
-/// The mean of the difference of two logs, with an error from blocks of it. How far correct runs are apart is not known,
-/// so a difference within the margin is none.
+/// The mean of the difference of two logs, with an error from blocks of it, or from its effective number of points where
+/// too few blocks fit. How far correct runs are apart is not known, so a difference within the margin is none.
 fn own(meter: &Meter, window: Window, early: bool) -> Option<Estimate> {
-    let range = meter.pairing.within(window);
-    let values = &meter.pairing.difference[range];
-    let Blocks { means, time, .. } = blocks(values);
-    let count = means.len() as f64;
-    if count < Limit::FewestBlocks.value() {
+    let values = &meter.pairing.difference[meter.pairing.within(window)];
+    let Blocks { means, time, .. } = blocks(values, meter.time);
+    let effective = values.len() as f64 / time;
+    let fewest = Limit::FewestBlocks.value();
+    let (count, spread) = if means.len() as f64 >= fewest {
+        (means.len() as f64, deviation(&means))
+    } else if effective >= fewest {
+        (effective, deviation(values))
+    } else {
         return None;
-    }
-    let error = (deviation(&means) / count.sqrt()).hypot(meter.rounding(window, values.len()));
+    };
+    let error = (spread / count.sqrt()).hypot(meter.rounding(window, values.len()));
     let allowance = if early && meter.kind != MeterKind::GradientNorm {
         meter.margin.max(Limit::EarlyMargin.value() * meter.level(window).abs())
     } else {
         meter.margin
     };
-    let (points, effective) = (values.len() as u64, values.len() as f64 / time);
-    Some(Estimate { difference: mean(&means), error, freedom: count - 1.0, allowance, points, effective })
+    let points = values.len() as u64;
+    Some(Estimate { difference: mean(values), error, freedom: count - 1.0, allowance, points, effective })
 }

@@ -18,9 +18,9 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     // Bonferroni's correction: the interval is what is judged.
     let outside = Limit::FactorLevel.value() / norms.len().max(1) as f64;
     let findings = norms.iter().filter_map(|meter| {
-        let estimate = comparison.yardstick.mean(meter, window, |spread| {
-            if partial { spread.window(window, 0) } else { Some(spread.settled) }
-        })?;
+        let estimate = comparison
+            .yardstick
+            .mean(meter, window, |spread| if partial { spread.window(window, 0) } else { Some(spread.settled) })?;
         let factor = estimate.difference.exp();
         let (low, high) = estimate.interval(outside);
         let (lower, upper) = estimate.interval(0.01);

@@ -17,6 +17,8 @@ pub(super) struct Meter<'a> {
     pub(super) candidate: Cow<'a, Series>,
     pub(super) against: &'a Series,
     pub(super) pairing: Pairing,
+    /// The correlation time of the difference behind the first steps, in points.
+    pub(super) time: f64,
     /// The difference that is equivalent, stated beforehand.
     pub(super) margin: f64,
 }
@@ -65,7 +67,8 @@ pub(super) fn meters<'a>(candidate: &'a Run, against: &'a Run, covered: &Covered
             _ => margin * level(series, kind),
         };
         let pairing = Pairing::new(kind, &own, series, covered.steps);
-        Some(Meter { kind, candidate: own, against: series, pairing, margin })
+        let time = stats::correlation_time(&pairing.difference[pairing.within(grid::settled(covered.steps))]);
+        Some(Meter { kind, candidate: own, against: series, pairing, time, margin })
     };
     pairing::compared(against).filter_map(pair).collect()
 }

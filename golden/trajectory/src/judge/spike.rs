@@ -17,13 +17,18 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     let count = comparison.meters.len() + usize::from(each_step.is_some());
     let meters = comparison.meters.iter().map(|meter| (&meter.pairing, meter.against, meter.kind));
     let each_step = each_step.as_ref().map(|(pairing, series)| (pairing, *series, MeterKind::Loss));
-    let findings = meters.chain(each_step).filter_map(|(pairing, series, kind)| {
-        finding(comparison, pairing, series, kind, count)
-    });
+    let findings =
+        meters.chain(each_step).filter_map(|(pairing, series, kind)| finding(comparison, pairing, series, kind, count));
     findings.collect()
 }
 
-fn finding(comparison: &Comparison, pairing: &Pairing, series: &Series, kind: MeterKind, tests: usize) -> Option<Finding> {
+fn finding(
+    comparison: &Comparison,
+    pairing: &Pairing,
+    series: &Series,
+    kind: MeterKind,
+    tests: usize,
+) -> Option<Finding> {
     let steps = comparison.covered.steps;
     let residuals = residuals(pairing, steps)?;
     let spike = largest(pairing, steps)?;
@@ -34,7 +39,7 @@ fn finding(comparison: &Comparison, pairing: &Pairing, series: &Series, kind: Me
         // The other run by itself: its curve has the same noise.
         None => largest(&Pairing::alone(kind, series, steps), steps).map_or(0.0, |spike| spike.largest),
     };
-    let limit = normal.max(Limit::SpikeHeadroom.value() * seen);
+    let limit = (Limit::SpikeScale.value() * normal).max(Limit::SpikeHeadroom.value() * seen);
     let over: Vec<usize> = (0..residuals.heights.len()).filter(|index| residuals.deviation(*index) > limit).collect();
     let iteration = |index: usize| pairing.iterations[residuals.first + index];
     let at = pairing.iterations[spike.place];

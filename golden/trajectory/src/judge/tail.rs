@@ -19,9 +19,9 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
 
 fn finding(comparison: &Comparison, meter: &Meter, tail: Window) -> Finding {
     let partial = comparison.partial();
-    let estimate = comparison.yardstick.mean(meter, tail, |spread| {
-        if partial { spread.window(tail, 0) } else { Some(spread.tail) }
-    });
+    let estimate = comparison
+        .yardstick
+        .mean(meter, tail, |spread| if partial { spread.window(tail, 0) } else { Some(spread.tail) });
     let Some(estimate) = estimate else {
         let have = meter.pairing.within(tail).len() as u64;
         let detail = Detail::TooFew { have, need: Limit::FewestBlocks.value() as u64 };

@@ -34,7 +34,8 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
         let (difference, against) = (*meter.pairing.difference.first()?, *meter.pairing.against.first()?);
         let candidate = against + difference;
         let rounding = meter.candidate.resolution.half_step(candidate) + meter.against.resolution.half_step(against);
-        let needs = RUNS.map(|runs| Need { runs, largest_spread: largest_spread(runs, meter.margin, difference, rounding) });
+        let needs =
+            RUNS.map(|runs| Need { runs, largest_spread: largest_spread(runs, meter.margin, difference, rounding) });
         let detail =
             Detail::TwoNumbers { candidate, against, difference, rounding, margin: meter.margin, needs: needs.into() };
         Some(of_meter(CheckKind::Tail, Status::Inconclusive, meter.name(), detail))

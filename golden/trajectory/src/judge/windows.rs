@@ -27,7 +27,10 @@ pub(super) fn findings(comparison: &Comparison) -> Windows {
             tests.extend(estimate.map(|estimate| (meter.name(), window, estimate)));
         }
         if tests.len() == before {
-            let detail = Detail::TooFew { have: meter.pairing.difference.len() as u64, need: Limit::FewestBlocks.value() as u64 };
+            let detail = Detail::TooFew {
+                have: meter.pairing.difference.len() as u64,
+                need: Limit::FewestBlocks.value() as u64,
+            };
             findings.push(of_meter(CheckKind::Windows, Status::Inconclusive, meter.name(), detail));
         }
     }

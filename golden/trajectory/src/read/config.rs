@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn the_horizon_is_epochs_times_their_length() {
-        let yaml = "optim:\n  epochs: 8\n  sub:\n    epochs: 9\ntrain:\n  OFFICIAL_EPOCH_LENGTH: 20\nother:\n  epochs: 3\n";
+        let yaml =
+            "optim:\n  epochs: 8\n  sub:\n    epochs: 9\ntrain:\n  OFFICIAL_EPOCH_LENGTH: 20\nother:\n  epochs: 3\n";
         let mut facts = Facts::default();
         learn(&mut facts, yaml);
         assert_eq!((facts.horizon, facts.config.as_deref()), (Some(160), Some(yaml)));

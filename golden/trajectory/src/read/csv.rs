@@ -47,7 +47,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Run, Problem> {
     let mut record = ByteRecord::new();
     loop {
         let line = reader.position().line();
-        let bad = |column: usize, reason: &str| Problem::Line { line, column: column as u64, reason: reason.to_owned() };
+        let bad =
+            |column: usize, reason: &str| Problem::Line { line, column: column as u64, reason: reason.to_owned() };
         if !reader.read_byte_record(&mut record).map_err(|error| bad(1, &error.to_string()))? {
             break;
         }
@@ -75,8 +76,9 @@ fn row(
     columns: &mut Columns,
     cells: &mut [Cells],
 ) -> Result<(), (usize, &'static str)> {
-    let column = |index: usize| record.range(index).map_or(1, |range| range.start + 1);
-    let whole = number(&record[iteration]).filter(|value| *value >= 0.0 && value.fract() == 0.0 && *value <= MOST as f64);
+    let column = |index: usize| record.range(index).map_or(1, |range| range.start + index + 1);
+    let whole =
+        number(&record[iteration]).filter(|value| *value >= 0.0 && value.fract() == 0.0 && *value <= MOST as f64);
     columns.row(whole.ok_or((column(iteration), "the iteration is no whole number"))? as u64);
     for (index, cell) in record.iter().enumerate().filter(|(index, _)| *index != iteration) {
         let (cell, seen) = (cell.trim_ascii(), &mut cells[index]);
@@ -87,7 +89,8 @@ fn row(
             Some(value) => {
                 if value.is_finite() {
                     let decimals = decimals(cell);
-                    seen.decimals = Some(seen.decimals.map_or(decimals, |before| before.filter(|it| decimals == Some(*it))));
+                    seen.decimals =
+                        Some(seen.decimals.map_or(decimals, |before| before.filter(|it| decimals == Some(*it))));
                 }
                 if !columns.value(names[index].as_bytes(), value, Resolution::Exact) {
                     return Err((column(index), "two columns of this name"));

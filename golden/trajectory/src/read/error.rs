@@ -88,7 +88,9 @@ impl Hint for ReadError {
                     "a log is `training_metrics.json`, the text log with lines `Training  [ 10/125000]  eta: …`, CSV with a header, or event files of TensorBoard",
                 ),
                 Problem::NoFigures(_) => Hints::from("check whether the run has logged its first ten steps"),
-                Problem::Line { .. } => Hints::from("remove the line if the run went on behind it; its iteration then counts as missing"),
+                Problem::Line { .. } => {
+                    Hints::from("remove the line if the run went on behind it; its iteration then counts as missing")
+                }
                 Problem::NoIterations { .. } => Hints::from("name the column of iterations `iteration`"),
                 Problem::Record { .. } => Hints::from("copy the event file again from the machine that wrote it"),
             },

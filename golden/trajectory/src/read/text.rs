@@ -59,7 +59,9 @@ impl Log {
         let message = line[at..].trim_ascii_end();
         let header = figures::header(message).and_then(|header| {
             self.columns.row(header.iteration);
-            figures::meters(message, header.end, &mut self.columns).map(|()| header).inspect_err(|_| self.columns.undo())
+            figures::meters(message, header.end, &mut self.columns)
+                .map(|()| header)
+                .inspect_err(|_| self.columns.undo())
         });
         if header.is_err() {
             self.processes.undo();

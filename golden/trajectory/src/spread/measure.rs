@@ -9,7 +9,7 @@ use crate::pairing::{self, Pairing, whole_mean};
 use crate::plot::bins;
 use crate::run::{Run, Series};
 use crate::spikes::largest;
-use crate::stats::{deviation, line, mean};
+use crate::stats::{correlation_time, deviation, line, mean};
 
 /// Windows with fewer points have no autocorrelation.
 const CORRELATED: usize = 8;
@@ -37,7 +37,6 @@ impl Spread {
 }
 
 struct Measurer<'a> {
-
     runs: &'a [Run],
     steps: u64,
     iterations: &'a [u64],
@@ -47,13 +46,13 @@ impl Measurer<'_> {
     fn meter(&self, around: &Series, kind: MeterKind) -> MeterSpread {
         let members: Vec<&Series> =
             std::iter::once(around).chain(self.runs.iter().filter_map(|run| run.series(&around.meter))).collect();
-        let moments = |window| {
-            let means = members.iter().filter_map(|series| whole_mean(kind, series, self.iterations, window));
-            Moments::of(&means.collect::<Vec<f64>>())
-        };
         let settled = grid::settled(self.steps);
         let pairings: Vec<Pairing> =
             members.iter().map(|series| Pairing::new(kind, series, around, self.steps)).collect();
+        let moments = |window| {
+            let means = members.iter().filter_map(|series| whole_mean(kind, series, self.iterations, window));
+            Moments::of(&means.collect::<Vec<f64>>()).at_least(noise(&pairings[1..], window))
+        };
         let (mut slopes, mut spike) = (Vec::new(), 0.0_f64);
         for (pairing, series) in pairings.iter().zip(&members) {
             spike = spike.max(largest(pairing, self.steps).map_or(0.0, |spike| spike.largest));
@@ -72,7 +71,7 @@ impl Measurer<'_> {
             windows: windows.collect(),
             tail: moments(grid::tail(self.steps)),
             settled: moments(settled),
-            slope: Moments::of(&slopes),
+            slope: Moments::of(&slopes).at_least(noise(&pairings[1..], settled) * per_slope(settled, self.steps)),
             spike,
             band: self.band(kind, &members),
         }
@@ -115,6 +114,34 @@ impl Moments {
     }
 }
 
+impl Moments {
+    /// The same with a deviation of at least so much.
+    fn at_least(self, deviation: f64) -> Self {
+        Self { deviation: self.deviation.max(deviation), ..self }
+    }
+}
+
+/// The standard deviation of the mean of a run in a window, by the noise within runs.
+///
+/// Runs cannot be nearer to each other than this, and thousands of points know it well. A dozen runs by themselves give a
+/// deviation that is half of the true one in one case of several hundred, and each correct run that is held against it
+/// then fails in one case of twenty.
+fn noise(pairings: &[Pairing], window: Window) -> f64 {
+    let variance = |pairing: &Pairing| {
+        let values = &pairing.difference[pairing.within(window)];
+        let independent = values.len() as f64 / correlation_time(values);
+        // Half of the difference's variance is the run's own, the other half that of the run in the middle.
+        (values.len() >= CORRELATED).then(|| deviation(values).powi(2) / independent / 2.0)
+    };
+    let all: Vec<f64> = pairings.iter().filter_map(variance).collect();
+    if all.is_empty() { 0.0 } else { mean(&all).sqrt() }
+}
+
+/// The deviation of a slope, times the steps of the run, for a deviation of 1 of the mean: that of a uniform design.
+fn per_slope(settled: Window, steps: u64) -> f64 {
+    12.0_f64.sqrt() * steps as f64 / (settled.to - settled.from).max(1) as f64
+}
+
 /// The slope of the difference behind the first steps, times the steps of the run.
 pub(crate) fn change(pairing: &Pairing, settled: Window, steps: u64) -> f64 {
     let range = pairing.within(settled);
@@ -133,7 +160,8 @@ fn autocorrelation(pairings: &[Pairing], window: Window) -> Option<f64> {
     let of = |pairing: &Pairing| {
         let values = &pairing.difference[pairing.within(window)];
         let level = mean(values);
-        let product = |lag: usize| values.iter().zip(&values[lag..]).map(|(a, b)| (a - level) * (b - level)).sum::<f64>();
+        let product =
+            |lag: usize| values.iter().zip(&values[lag..]).map(|(a, b)| (a - level) * (b - level)).sum::<f64>();
         (values.len() >= CORRELATED && product(0) > 0.0).then(|| product(1) / product(0))
     };
     let all: Vec<f64> = pairings.iter().filter_map(of).collect();

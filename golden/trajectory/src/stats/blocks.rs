@@ -48,9 +48,10 @@ pub(crate) struct Blocks {
     pub(crate) time: f64,
 }
 
-/// Divides a series into [`Blocks`].
-pub(crate) fn blocks(values: &[f64]) -> Blocks {
-    let time = correlation_time(values);
+/// Divides a series into [`Blocks`]. Its correlation time is at least `known`, that of a longer series of the same kind:
+/// a few points do not show how long they depend on each other.
+pub(crate) fn blocks(values: &[f64], known: f64) -> Blocks {
+    let time = correlation_time(values).max(known);
     let by_time = (Limit::BlockLength.value() * (time - 1.0)).ceil() as usize;
     let by_number = (values.len() as f64 / Limit::MostBlocks.value()).ceil() as usize;
     let length = by_time.max(by_number).max(1);
@@ -88,10 +89,12 @@ mod tests {
     fn blocks_are_at_most_twenty_and_whole() {
         let mut noise = Noise::new(8);
         let white: Vec<f64> = (0..1003).map(|_| noise.normal()).collect();
-        assert!((16..=20).contains(&blocks(&white).means.len()));
-        let correlated = noise.autoregression(1003, 0.9);
-        assert!(blocks(&correlated).means.len() < 14, "{}", blocks(&correlated).length);
-        assert_eq!(blocks(&[1.0, 2.0, 3.0]).means, [1.0, 2.0, 3.0]);
+        assert!((16..=20).contains(&blocks(&white, 1.0).means.len()));
+        let correlated = noise.autoregression(1003, 0.98);
+        // Ten correlation times are a short series: the estimate is small, and the blocks are longer all the same.
+        assert!(blocks(&correlated, 1.0).length > blocks(&white, 1.0).length, "{}", blocks(&correlated, 1.0).length);
+        assert_eq!(blocks(&white, 200.0).means.len(), 2);
+        assert_eq!(blocks(&[1.0, 2.0, 3.0], 1.0).means, [1.0, 2.0, 3.0]);
     }
 
     #[test]

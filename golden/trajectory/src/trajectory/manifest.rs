@@ -108,7 +108,8 @@ impl Manifest {
                 if state.step > run.steps {
                     return bad("states.step", &state.step, "the run is shorter");
                 }
-                let hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+                let hex =
+                    |hash: &String| hash.len() == 64 && hash.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
                 if let Some(hash) = [&state.weights, &state.moments, &state.streams].into_iter().find(|it| !hex(it)) {
                     return bad("states", hash, "64 hexadecimal digits are expected");
                 }

@@ -9,7 +9,7 @@ use insta::assert_snapshot;
 
 use crate::support::summary;
 
-/// Written by TensorBoard's `EventFileWriter`: values as `simple_value`, and as tensors of float, double and int64.
+/// Written by TensorBoard's `RecordWriter`: values as `simple_value`, and as tensors of float, double and int64.
 fn recorded() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/events/scalars.tfevents");
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

@@ -12,7 +12,8 @@ fn error(name: &str, bytes: &[u8]) -> String {
 
 #[test]
 fn what_is_no_log_is_named() {
-    let gap = b"{\"iteration\": 0, \"lr\": 0.0}\n{\"iteration\": 10, \"lr\": 0.0, x}\n{\"iteration\": 20, \"lr\": 0.0}\n";
+    let gap =
+        b"{\"iteration\": 0, \"lr\": 0.0}\n{\"iteration\": 10, \"lr\": 0.0, x}\n{\"iteration\": 20, \"lr\": 0.0}\n";
     let table = b"step,lr\n0,1.0\n10\n20,1.0\n";
     let errors = [
         error("empty.txt", b""),
@@ -59,13 +60,22 @@ fn a_log_of_a_program_that_crashed() {
     let third = text.match_indices("Training  [ 30/160]").next().unwrap().0;
     text.truncate(third + 200);
     text += "\nTraceback (most recent call last):\n  File \"dinov3/train/train.py\", line 529, in do_train\n    raise RuntimeError\nRuntimeError: Too many consecutive nans detected in loss, aborting...\nroot: exited\n";
-    assert_snapshot!(summary(&read_bytes("log.txt", text.as_bytes()).unwrap()).lines().filter(|line| !line.contains(" at ")).collect::<Vec<_>>().join("\n"));
+    assert_snapshot!(
+        summary(&read_bytes("log.txt", text.as_bytes()).unwrap())
+            .lines()
+            .filter(|line| !line.contains(" at "))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
 }
 
 #[test]
 fn a_log_of_two_ranks_mixed() {
     let line = |rank: &str, iteration: u64, loss: f64| {
-        format!("{rank}I20251111 10:12:13 {} dinov3 helpers.py:118] Training  [{iteration:>3}/160]  eta: 0:01:00  total_loss: {loss:.4} ({loss:.4})  time: 0.1  data: 0.1\n", if rank.contains('1') { 11 } else { 10 })
+        format!(
+            "{rank}I20251111 10:12:13 {} dinov3 helpers.py:118] Training  [{iteration:>3}/160]  eta: 0:01:00  total_loss: {loss:.4} ({loss:.4})  time: 0.1  data: 0.1\n",
+            if rank.contains('1') { 11 } else { 10 }
+        )
     };
     for ranks in [["[rank0]: ", "[rank1]: "], ["0: ", "1: "]] {
         let text: String =
@@ -83,7 +93,8 @@ fn a_log_of_two_ranks_mixed() {
     let read = read_bytes("both.log", text.as_bytes()).unwrap();
     assert_eq!((read.logged.len(), read.series[0].values[0]), (3, 9.0));
     // Nor is a line that another one has run into a figure.
-    let text = line("", 0, 9.0) + line("", 10, 9.0).trim_end().trim_end_matches("time: 0.1  data: 0.1") + &line("", 20, 9.0);
+    let text =
+        line("", 0, 9.0) + line("", 10, 9.0).trim_end().trim_end_matches("time: 0.1  data: 0.1") + &line("", 20, 9.0);
     let read = read_bytes("torn.log", text.as_bytes()).unwrap();
     assert_eq!(read.logged, [0]);
     assert!(matches!(read.notes[..], [Note::Malformed { line: 2, .. }]), "{:?}", read.notes);
@@ -104,7 +115,11 @@ fn figures_of_a_resumed_run() {
 
 #[test]
 fn bare_nan_and_infinity_are_numbers() {
-    let read = read_bytes("m", b"{\"iteration\": 0, \"total_loss\": NaN, \"a_grad_norm\": Infinity, \"b\": -Infinity, \"c\": null}\n").unwrap();
+    let read = read_bytes(
+        "m",
+        b"{\"iteration\": 0, \"total_loss\": NaN, \"a_grad_norm\": Infinity, \"b\": -Infinity, \"c\": null}\n",
+    )
+    .unwrap();
     let values: Vec<f64> = read.series.iter().map(|series| series.values[0]).collect();
     assert!(values[0].is_nan() && values[1] == f64::INFINITY && values[2] == f64::NEG_INFINITY);
     assert_eq!(read.notes, [Note::NotNumbers { columns: vec!["c".to_owned()] }]);

@@ -38,7 +38,8 @@ fn a_log_is_identical_to_itself_and_its_text_agrees_to_four_decimals() {
 #[test]
 fn mixed_precision_parts_from_fp32_in_its_first_step() {
     let verdict = pair(&run("bf16/training_metrics.json"), &run("fp32/training_metrics.json"));
-    let Detail::Prefix { steps: 0, parting: Some(parting), .. } = &verdict.of(CheckKind::Identity).next().unwrap().detail
+    let Detail::Prefix { steps: 0, parting: Some(parting), .. } =
+        &verdict.of(CheckKind::Identity).next().unwrap().detail
     else {
         panic!("{verdict:?}")
     };

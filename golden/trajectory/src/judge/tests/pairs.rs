@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn two_logs_alone_follow_each_other_within_the_margin() {
     let verdict = judge_pair(&rounded(run(CANDIDATES, CLEAN)), &rounded(run(0, CLEAN)), &[], &Options::default());
-    assert_eq!(verdict.outcome, Outcome::Follows, "{:#?}", verdict.failed().collect::<Vec<_>>());
+    assert_eq!(verdict.outcome, Outcome::Follows, "{:#?}", open(&verdict));
     let Basis::OwnWindows { further: 0, power: Some(power) } = verdict.basis else { panic!("{:?}", verdict.basis) };
     assert!(power.weaker > 1.0 && power.smallest_shift > 0.001 && power.smallest_shift < 0.003, "{power:?}");
     // The same two logs with further runs show half of that and less.
@@ -23,7 +23,7 @@ fn two_logs_alone_show_what_is_larger_than_the_margin() {
     assert!(failing(&pair(Flaw { norm: 0.125, ..CLEAN })).contains(&CheckKind::NormFactor));
     let stated = Options { margin: Some(0.005), ..Options::default() };
     let within = judge_pair(&run(CANDIDATES, Flaw { shift: 0.003, ..CLEAN }), &run(0, CLEAN), &[], &stated);
-    assert_eq!(within.outcome, Outcome::Follows, "{:#?}", within.failed().collect::<Vec<_>>());
+    assert_eq!(within.outcome, Outcome::Follows, "{:#?}", open(&within));
 }
 
 /// A margin that the logs cannot show leaves the question open: two logs of ten lines.

@@ -11,30 +11,35 @@ fn clean_runs_follow() {
     let outcome = |seed| judge(&run(CANDIDATES + seed, CLEAN), golden, spread, &Options::default());
     let verdicts: Vec<Verdict> = (0..CLEAN_RUNS).map(outcome).collect();
     let others: Vec<_> = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Follows).collect();
-    let failed: Vec<_> = others.iter().flat_map(|verdict| verdict.failed()).collect();
+    let failed: Vec<_> = others.iter().flat_map(|verdict| open(verdict)).collect();
     println!("against {} runs: {} of {CLEAN_RUNS} clean runs do not follow: {failed:?}", spread.runs, others.len());
     assert!(others.len() as u32 * 100 <= CLEAN_RUNS, "{failed:#?}");
 }
 
-/// The same for two logs alone.
+/// The same for two logs alone. Their 200 lines of tail are short: now and then five blocks do not fit.
 #[test]
-fn clean_pairs_follow() {
-    let pair = |seed| judge_pair(&run(CANDIDATES + 2 * seed, CLEAN), &run(CANDIDATES + 2 * seed + 1, CLEAN), &[], &Options::default());
+fn clean_pairs_do_not_differ() {
+    let candidate = |seed| run(CANDIDATES + seed, CLEAN);
+    let pair = |seed| judge_pair(&candidate(2 * seed), &candidate(2 * seed + 1), &[], &Options::default());
     let verdicts: Vec<Verdict> = (0..CLEAN_RUNS).map(pair).collect();
-    let others: Vec<_> = verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Follows).collect();
-    let failed: Vec<_> = others.iter().flat_map(|verdict| verdict.failed()).collect();
-    println!("two logs alone: {} of {CLEAN_RUNS} clean pairs do not follow: {failed:?}", others.len());
-    assert!(others.len() as u32 * 100 <= CLEAN_RUNS, "{failed:#?}");
+    let count = |outcome| verdicts.iter().filter(|verdict| verdict.outcome == outcome).count() as u32;
+    let failed: Vec<_> = verdicts.iter().flat_map(|verdict| verdict.failed()).collect();
+    let (differ, left) = (count(Outcome::Differs), count(Outcome::Inconclusive));
+    println!("two logs alone: {differ} of {CLEAN_RUNS} clean pairs differ, {left} are left open: {failed:?}");
+    assert!(differ * 100 <= CLEAN_RUNS && left * 10 <= CLEAN_RUNS, "{differ} {left} {failed:#?}");
 }
 
 /// The smallest flaw that is found in 9 of 10 runs.
 fn smallest(flaw: impl Fn(f64) -> Flaw, sizes: &[f64], runs: u32) -> f64 {
     let (golden, spread) = golden();
     let found = |size: f64| {
-        let outcome = |seed| judge(&lacking(run(CANDIDATES + seed, flaw(size)), &["lr"]), golden, spread, &Options::default());
+        let outcome =
+            |seed| judge(&lacking(run(CANDIDATES + seed, flaw(size)), &["lr"]), golden, spread, &Options::default());
         (0..runs).filter(|seed| outcome(*seed).outcome == Outcome::Differs).count() as f64 / f64::from(runs)
     };
-    *sizes.iter().find(|size| found(**size) >= 0.9).expect("the largest size is found")
+    // The larger, the more often it is found.
+    let smallest = sizes.partition_point(|size| found(*size) < Limit::Power.value());
+    *sizes.get(smallest).expect("the largest size is found")
 }
 
 #[test]

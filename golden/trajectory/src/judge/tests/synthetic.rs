@@ -24,16 +24,8 @@ pub(super) struct Flaw {
 }
 
 /// Nothing is wrong.
-pub(super) const CLEAN: Flaw = Flaw {
-    steps: STEPS,
-    data_seed: 1,
-    lr: 1.0,
-    warmup: true,
-    norm: 1.0,
-    shift: 0.0,
-    drift: 0.0,
-    spike: 0.0,
-};
+pub(super) const CLEAN: Flaw =
+    Flaw { steps: STEPS, data_seed: 1, lr: 1.0, warmup: true, norm: 1.0, shift: 0.0, drift: 0.0, spike: 0.0 };
 
 fn rate(at: f64, flaw: &Flaw) -> f64 {
     let warm = if flaw.warmup { (at / 0.1).min(1.0) } else { 1.0 };
@@ -51,7 +43,9 @@ pub(super) fn run(seed: u32, flaw: Flaw) -> Run {
     let noise: Vec<Vec<f64>> = (0..4).map(|_| own.autoregression(count, 0.8)).collect();
     let wander = own.autoregression(count, 0.98);
     let mut columns: Vec<(&str, Vec<f64>)> =
-        ["lr", "wd", "total_loss", "koleo_loss", "ibot_loss", "backbone_grad_norm"].map(|name| (name, Vec::new())).into();
+        ["lr", "wd", "total_loss", "koleo_loss", "ibot_loss", "backbone_grad_norm"]
+            .map(|name| (name, Vec::new()))
+            .into();
     let mut progress = 0.0;
     for (place, iteration) in iterations.iter().enumerate() {
         let at = *iteration as f64 / flaw.steps as f64;
