@@ -173,7 +173,7 @@ impl Ranks {
         match hear(&self.all)? {
             Word::Replay { free_run } => Ok(free_run),
             Word::End(_) => {
-                let failure = Failure::Gone { ranks: vec![0] };
+                let failure = Failure::gone(vec![0]);
                 Err(GroupError { rank: self.all.rank(), collective: Collective::Broadcast, failure }.into())
             }
             word @ Word::Suite(_) => Err(RanksError::Unexpected(word).into()),

@@ -1,5 +1,7 @@
 //! The arguments of `train`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 pub(super) const TRAIN_HELP: &str = "\
@@ -45,6 +47,9 @@ pub struct TrainArgs {
     /// Take so many steps at most now, and save.
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
+    /// Write the figures of `training_metrics.json` as TensorBoard's event files too, into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub tensorboard: Option<PathBuf>,
     /// Where to compute: cpu, cuda or cuda:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,

@@ -2,8 +2,9 @@
 
 use std::thread;
 
-use dinov3_program::{Aside, Asked, Cause, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source};
-use dinov3_ranks::{Env, launch};
+use dinov3_program::{
+    Aside, Asked, Cause, Job, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source,
+};
 use dinov3_reports::exit;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -17,12 +18,13 @@ pub fn train(args: TrainArgs) -> Result<i32> {
     if let Some(count) = args.nproc {
         return run::launch::launch(count);
     }
-    let asked = asked(args)?;
-    let plan = Plan::of(asked.clone(), launch_size()?)?;
-    if !launch::is_a_rank() || Env::from_torchrun()?.rank == 0 {
+    let job = Job::of_environment()?;
+    let asked = asked(args, &job)?;
+    let plan = Plan::of(asked.clone(), job.world())?;
+    if job.rank() == 0 {
         config::remark(&plan.merged, &plan.remarks())?;
     }
-    let links = Links::open(asked.device)?;
+    let links = Links::open(asked.device, job)?;
     match plan.train(&links, screen()) {
         Ok(Outcome::Done | Outcome::Stopped { .. }) => Ok(exit::PASS),
         Err(error) => Err(error.into()),
@@ -39,12 +41,7 @@ pub fn exit_code(error: &ProgramError) -> i32 {
     }
 }
 
-/// The number of ranks of which this process is one.
-fn launch_size() -> Result<usize> {
-    Ok(if launch::is_a_rank() { Env::from_torchrun()?.world_size } else { 1 })
-}
-
-fn asked(args: TrainArgs) -> Result<Asked> {
+fn asked(args: TrainArgs, job: &Job) -> Result<Asked> {
     if let Some(option) = never_read(&args.never_read) {
         let hint =
             "leave it out; `dinov3-harness run` judges, and the teacher of each export can be evaluated elsewhere";
@@ -69,7 +66,6 @@ fn asked(args: TrainArgs) -> Result<Asked> {
             return Err(refusal("there is nothing to train", "give --config-file FILE or --recipe NAME"));
         }
     };
-    let local = if launch::is_a_rank() { Env::from_torchrun()?.local_rank } else { 0 };
     let threads = args.loader_threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     Ok(Asked {
         source,
@@ -83,7 +79,8 @@ fn asked(args: TrainArgs) -> Result<Asked> {
         },
         steps: args.steps,
         until: None,
-        device: device::parse(&args.device, local)?,
+        tensorboard: args.tensorboard,
+        device: device::parse(&args.device, job.local_rank())?,
         threads,
         broken_limit: args.broken_limit,
         trace: args.trace.map(|every| every as usize),

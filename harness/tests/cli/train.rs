@@ -1,7 +1,15 @@
 //! `train`: the log and the figures of the reference's own program, recorded in `golden/program`, and what a training does when it is
 //! stopped, killed or refused.
 
+#[cfg(target_os = "linux")]
+mod disk;
+mod events;
+#[cfg(target_os = "linux")]
+mod hosts;
+#[cfg(target_os = "linux")]
+mod killed;
 mod place;
+mod pth;
 mod recorded;
 mod resume;
 mod trace;
@@ -20,6 +28,8 @@ fn what_cannot_be_done_is_refused_by_name() {
         "train --config-file micro.yaml --eval-only",
         "train --config-file micro.yaml --record_ref_losses",
         "train --config-file micro.yaml --multi-distillation",
+        // The reference's submitter puts its own output folder in front of the arguments, where `main` takes it from.
+        "train --output-dir=jobs/1 --config-file micro.yaml --output-dir out",
         "train --config-file micro.yaml optim.lr=1 --output-dir out",
         "train --config-file micro.yaml --resume-as reference --no-resume",
         "train --config-file micro.yaml train.dataset_path=ImageNet22k:root=root:extra=extra",

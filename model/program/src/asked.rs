@@ -46,6 +46,8 @@ pub struct Asked {
     pub steps: Option<usize>,
     /// The first iteration that is not taken, whatever was taken before.
     pub until: Option<usize>,
+    /// The folder of event files for TensorBoard, if they are wanted.
+    pub tensorboard: Option<PathBuf>,
     /// Where to compute.
     pub device: Device,
     /// Threads that make batches.

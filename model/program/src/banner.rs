@@ -12,6 +12,7 @@ const VIT: &str = "vision_transformer.py";
 const ARCH: &str = "ssl_meta_arch.py";
 const AUGMENTATIONS: &str = "augmentations.py";
 const LOADERS: &str = "loaders.py";
+const LOADING: &str = "Loading pretrained weights from";
 
 /// The value at a dotted key; null where there is none.
 pub fn at<'a>(config: &'a Value, key: &str) -> &'a Value {
@@ -217,6 +218,28 @@ impl Banner<'_> {
         });
         let line = if rule == "linear_wrt_256" { 166 } else { 172 };
         self.say(("train.py", line), format!("Scaling rule {rule}, LR peak {peak}, LR end {end}"));
+    }
+
+    /// The files that first weights are read from, after fresh ones were drawn.
+    pub fn checkpoints(&self) {
+        let set = |key: &str| at(self.config, key).as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let read = |line: u32, text: &str, path: &str| {
+            self.say((ARCH, line), format!("{text} {path}"));
+            self.say(("checkpointer.py", 276), format!("{LOADING} {path}"));
+        };
+        if let Some(path) = set("gram.ckpt").filter(|_| self.is_true("gram.use_loss")) {
+            read(306, LOADING, &path);
+        }
+        if let Some(path) = set("student.resume_from_teacher_chkpt") {
+            read(325, LOADING, &path);
+        }
+        if self.is_true("distillation.enabled") {
+            match set("distillation.checkpoint_path").as_deref() {
+                Some("ignore") => self.say((ARCH, 344), "Init teacher to distil from, used for testing purpose only"),
+                Some(path) => read(336, "Loading teacher to distil from :", path),
+                None => {}
+            }
+        }
     }
 
     /// The loaders of all resolutions of a dataset of so many images.

@@ -122,12 +122,25 @@ impl ProgramError {
     }
 }
 
+impl ProgramError {
+    /// Where a rank is gone, that is the error, whatever was to be saved.
+    fn unsaved(source: PartError) -> Self {
+        match source.downcast::<GroupError>() {
+            Ok(error) => Self::Group(*error),
+            Err(source) => match source.downcast::<TrainError>() {
+                Ok(error) => Self::Train(*error),
+                Err(source) => Self::Part { what: "what lasts cannot be saved", source },
+            },
+        }
+    }
+}
+
 impl From<RunError> for ProgramError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Train(error) => Self::Train(error),
             RunError::Loader(source) => Self::Part { what: "no batch can be loaded", source },
-            RunError::Save { source, .. } => Self::Part { what: "what lasts cannot be saved", source },
+            RunError::Save { source, .. } => Self::unsaved(source),
             RunError::Log(source) => Self::Part { what: "the log cannot be written", source },
         }
     }
@@ -163,7 +176,35 @@ impl Hint for ProgramError {
                 "the dataset's folder must be mounted and readable; `--broken-limit` lets more images be unusable"
                     .into()
             }
+            Self::Train(TrainError::Group(error)) => error.hints(),
             Self::Train(_) => Hints::none(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dinov3_ranks::{Collective, Failure};
+
+    use super::*;
+
+    /// Seen red where it was what could not be saved, with the exit code of a full disk.
+    #[test]
+    fn a_rank_that_is_gone_is_the_cause_wherever_it_shows() {
+        let gone = || {
+            let failure = Failure::Gone { ranks: vec![2], hosts: vec![[10, 0, 0, 2].into()] };
+            GroupError { rank: 0, collective: Collective::AllGather, failure }
+        };
+        for error in [
+            ProgramError::from(RunError::Save { it: 3, source: gone().into() }),
+            ProgramError::from(RunError::Save { it: 3, source: TrainError::Group(gone()).into() }),
+            ProgramError::from(RunError::Train(TrainError::Group(gone()))),
+        ] {
+            assert_eq!(error.cause(), Cause::Peer);
+            assert_eq!(error.to_string(), "rank 0: all_gather failed: rank 2 on 10.0.0.2 is gone");
+            assert!(error.hints().iter().any(|hint| hint.contains("look at that machine")));
+        }
+        let full = ProgramError::from(RunError::Save { it: 3, source: "no room".into() });
+        assert_eq!((full.cause(), full.hints().is_empty()), (Cause::Input, false));
     }
 }

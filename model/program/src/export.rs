@@ -2,25 +2,33 @@
 
 use std::path::Path;
 
-use dinov3_train::Trainer;
-use dinov3_train::run::PartError;
-
-use crate::journal::Journal;
+use dinov3_torch::device::{Device, host};
+use dinov3_train::weights::{WeightsError, save_pth};
+use dinov3_train::{TrainError, Trainer};
+use tch::Tensor;
 
 /// The name of the file.
-const FILE: &str = "teacher_checkpoint.pth";
+pub const FILE: &str = "teacher_checkpoint.pth";
 
-/// Writes it into `folder`, which is made if it is not there. Every rank calls it; rank 0 writes.
+/// Copies of the average's tensors on the host, which do not change when training goes on; on ranks other than 0 none. Every rank calls it.
 ///
 /// # Errors
-/// When a rank is gone, or the file cannot be written.
-pub fn teacher(trainer: &Trainer, folder: &Path, journal: &Journal) -> Result<(), PartError> {
+/// When a rank is gone.
+pub fn copies(trainer: &Trainer) -> Result<Option<Vec<(String, Tensor)>>, TrainError> {
     let tensors = trainer.teacher_state_dict()?;
-    if trainer.group().rank() == 0 {
-        let path = folder.join(FILE);
-        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        dinov3_train::weights::save_pth(&path, "teacher", &tensors)?;
-        journal.info(("train.py", 265), &format!("Saved eval checkpoint: {}", path.display()));
-    }
-    Ok(())
+    let copy = |(name, tensor): (String, Tensor)| {
+        let here = host(&tensor.detach());
+        (name, if Device::of(&tensor) == Device::Cpu { here.copy() } else { here })
+    };
+    Ok((trainer.group().rank() == 0).then(|| tensors.into_iter().map(copy).collect()))
+}
+
+/// Writes them to `path`, whose folder is made if it is not there.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|source| WeightsError::Io { path: folder.to_owned(), source })?;
+    save_pth(path, "teacher", tensors)
 }

@@ -1,11 +1,13 @@
 //! The text log of a run: what the reference's `dinov3/logging` writes, line for line.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::Local;
+
+use crate::append::{append, open};
 
 /// The file and the line of the reference that say something; both stand in front of it.
 pub type At = (&'static str, u32);
@@ -84,7 +86,7 @@ impl Journal {
         let folder = folder.join("logs");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(if rank == 0 { "log.txt".to_owned() } else { format!("log.txt.rank{rank}") });
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        let file = open(&path)?;
         let sinks = Mutex::new(Sinks { file, aside: None, failed: None });
         Ok(Self { name, path, on_stdout: rank == 0, coloured: io::stdout().is_terminal(), sinks })
     }
@@ -125,7 +127,7 @@ impl Journal {
         );
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let Sinks { file, aside, failed } = &mut *sinks;
-        if let Err(error) = file.write_all(format!("{prefix}{message}\n").as_bytes()) {
+        if let Err(error) = append(file, format!("{prefix}{message}\n").as_bytes()) {
             failed.get_or_insert(error);
         }
         if !self.on_stdout {

@@ -3,11 +3,13 @@
 //! A [`Plan`] is what was asked for, checked; [`Plan::train`] writes `config.yaml`, `logs/log.txt`, `training_metrics.json`, checkpoints and
 //! exports of the teacher, and takes the steps of the trainer's loop ([`dinov3_train::run`]). No tensor crosses this interface.
 
+mod append;
 mod asked;
 mod banner;
 mod error;
 mod export;
 mod images;
+mod job;
 mod journal;
 mod links;
 mod nudge;
@@ -18,12 +20,15 @@ mod python;
 mod ratios;
 mod recipe;
 mod saving;
+mod slurm;
 mod stop;
 mod table;
+mod tensorboard;
 mod trace;
 
 pub use asked::{Asked, Plan, Resume};
 pub use error::{Cause, ProgramError};
+pub use job::Job;
 pub use journal::Aside;
 pub use links::Links;
 pub use program::{Outcome, Screen};

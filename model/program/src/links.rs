@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dinov3_ranks::{
-    Alone, Backend, Collective, Env, Failure, Group, GroupError, GroupOptions, Options, ProcessGroup, launch,
-};
+use dinov3_ranks::{Alone, Backend, Collective, Env, Failure, Group, GroupError, GroupOptions, Options, ProcessGroup};
 use dinov3_torch::device::Device;
 
-use crate::ProgramError;
+use crate::{Job, ProgramError};
 
-/// For how long a collective waits for the others, which are at the same step.
+/// For how long a collective waits for the others, which are at the same step, unless the environment has another time.
 const STEP: Duration = Duration::from_secs(30 * 60);
 
 /// The ranks of a training, connected once for each of those who talk at the same time.
@@ -22,21 +20,24 @@ pub struct Links {
     pub(crate) saves: Arc<dyn Group>,
     /// What the loops tell each other, on the host.
     pub(crate) talks: Arc<dyn Group>,
+    /// How this process was started.
+    pub(crate) job: Job,
 }
 
 impl Links {
-    /// The ranks of torchrun's environment, whose trainers compute on `device`; alone where this process was not started as a rank.
+    /// The ranks of `job`, whose trainers compute on `device`; alone where this process was not started as a rank.
     ///
     /// # Errors
-    /// When the environment contradicts itself, another rank does not come, or nothing exchanges tensors of that device.
-    pub fn open(device: Device) -> Result<Self, ProgramError> {
-        if !launch::is_a_rank() {
+    /// When a variable is malformed, another rank does not come, or nothing exchanges tensors of that device.
+    pub fn open(device: Device, job: Job) -> Result<Self, ProgramError> {
+        let Some(env) = job.env() else {
             let alone = || Arc::new(Alone) as Arc<dyn Group>;
-            return Ok(Self { trains: alone(), saves: alone(), talks: alone() });
-        }
-        let env = Env::from_torchrun()?;
-        let all = ProcessGroup::join(&env, Options::new(env.patience, STEP))?;
-        let refused = |failure| GroupError { rank: env.rank, collective: Collective::NewGroup, failure };
+            return Ok(Self { trains: alone(), saves: alone(), talks: alone(), job });
+        };
+        let wait = Env::collective()?.unwrap_or(STEP);
+        let all = ProcessGroup::join(env, Options::new(env.patience, wait))?;
+        let rank = env.rank;
+        let refused = |failure| GroupError { rank, collective: Collective::NewGroup, failure };
         let (name, index) = match device {
             Device::Cuda(index) => ("nccl", index),
             _ => ("gloo", 0),
@@ -47,8 +48,8 @@ impl Links {
             all.new_group_with(all.members(), options)?.ok_or_else(|| refused(Failure::Mismatch { message }))
         };
         let saves = split(all.options())?;
-        let trains = split(GroupOptions::over(backend, STEP))?;
-        Ok(Self { trains: Arc::new(trains), saves: Arc::new(saves), talks: Arc::new(all) })
+        let trains = split(GroupOptions::over(backend, wait))?;
+        Ok(Self { trains: Arc::new(trains), saves: Arc::new(saves), talks: Arc::new(all), job })
     }
 
     /// The number of ranks.

@@ -17,6 +17,7 @@ use dinov3_train::shard::Sharding;
 use dinov3_train::{Part, Parts, TrainError, Trainer};
 use serde_json::Value;
 
+use crate::append::cut_torn_line;
 use crate::banner::{Banner, at};
 use crate::images::Data;
 use crate::journal::{Aside, Journal, Level, OURS};
@@ -27,6 +28,7 @@ use crate::ratios::Ratios;
 use crate::saving::{Export, Saving};
 use crate::stop::Stopping;
 use crate::table::Table;
+use crate::tensorboard::EventFile;
 use crate::trace::Trace;
 use crate::{Links, Plan, ProgramError, Resume};
 
@@ -108,7 +110,8 @@ impl Plan {
             journal.map(|journal| if quiet { journal.hushed() } else { journal })
         };
         let journal = Arc::new(open(output, "dinov3")?);
-        journal.info(("torch_distributed_wrapper.py", 255), &self.environment(links));
+        let environment = format!("PyTorch distributed environment: {}", links.job);
+        journal.info(("torch_distributed_wrapper.py", 255), &environment);
         runtime::manual_seed(u64::from(self.asked.seed) + rank as u64);
         let version = format!("dinov3-harness {}: the program of the reference at cb054165", env!("CARGO_PKG_VERSION"));
         journal.info(OURS, &version);
@@ -116,6 +119,8 @@ impl Plan {
         let yaml = to_yaml(&self.merged.config);
         journal.info(("config.py", 58), &yaml);
         if rank == 0 {
+            let metrics = output.join(METRICS);
+            cut_torn_line(&metrics).map_err(ProgramError::io(&metrics))?;
             let path = output.join("config.yaml");
             write_file(&path, |out| out.write_all(yaml.as_bytes())).map_err(ProgramError::io(&path))?;
         }
@@ -129,16 +134,8 @@ impl Plan {
         }
         journal.info(("train.py", 598), &python::str(&self.scaled));
         let nans = open(&output.join("nan_logs"), "nan_logger")?;
-        nans.say(Level::Debug, ("__init__.py", 132), &self.environment(links));
+        nans.say(Level::Debug, ("__init__.py", 132), &environment);
         Ok(journal)
-    }
-
-    fn environment(&self, links: &Links) -> String {
-        let (rank, world) = (links.talks.rank(), links.talks.size());
-        let text = |name: &str, other: &str| std::env::var(name).unwrap_or_else(|_| other.to_owned());
-        let how = if world == 1 { "manual" } else { "TorchElastic" };
-        let address = format!("{}:{}", text("MASTER_ADDR", "127.0.0.1"), text("MASTER_PORT", "0"));
-        format!("PyTorch distributed environment: {how} job using {address} (rank={rank}, world size={world})")
     }
 
     /// The arguments as the reference prints its own, all of them.
@@ -190,6 +187,7 @@ impl Plan {
         run.stop.after(run.it, self.asked.steps);
         run.stop.before(self.asked.until);
         run.log.live = live;
+        run.log.events = self.events(run.it, links)?;
         let begun = Instant::now();
         let end = self.config.training.iterations();
         let ended = match run.it >= end {
@@ -219,6 +217,7 @@ impl Plan {
         } else {
             trainer.init_weights();
         }
+        banner.checkpoints();
         trainer.load_checkpoints()?;
         if let Some(seed) = self.asked.ulp_seed {
             nudge(&mut trainer, seed).map_err(|source| ProgramError::Part {
@@ -246,6 +245,7 @@ impl Plan {
             metrics: (links.talks.rank() == 0).then(|| self.output.join(METRICS)),
             iterations,
             global_batch: self.data.batch_size * world,
+            events: None,
             live: None,
             ratios: None,
         };
@@ -315,6 +315,12 @@ impl Plan {
             let passed = if self.asked.resume == Resume::Exactly { run.it } else { 0 };
             run.log.ratios = Ratios::new(&shares, passed);
         }
+    }
+
+    /// The event file of rank 0, from iteration `it` on.
+    fn events(&self, it: usize, links: &Links) -> Result<Option<EventFile>, ProgramError> {
+        let wanted = self.asked.tensorboard.as_ref().filter(|_| links.talks.rank() == 0);
+        wanted.map(|folder| EventFile::create(folder, it).map_err(ProgramError::io(folder))).transpose()
     }
 
     fn end(

@@ -1,16 +1,16 @@
 //! What a run says of each of its steps: the text log, the figures in JSON, and a live line.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use dinov3_train::StepLog;
 use dinov3_train::run::{Done, Log, PartError};
 
+use crate::append::{append, open};
 use crate::journal::{Journal, Level};
 use crate::python::{fixed, float, timedelta};
 use crate::table::Table;
+use crate::tensorboard::EventFile;
 
 /// The name of the file of figures, in the output folder.
 pub const METRICS: &str = "training_metrics.json";
@@ -37,6 +37,8 @@ pub struct Progress<'a> {
     pub table: Table,
     /// The file of figures; rank 0 alone has one.
     pub metrics: Option<PathBuf>,
+    /// The figures for TensorBoard, where they are wanted.
+    pub events: Option<EventFile>,
     /// Iterations of the whole training.
     pub iterations: usize,
     /// Images a step over all ranks.
@@ -67,6 +69,20 @@ impl Progress<'_> {
         let lines: Vec<String> =
             metrics[1..].iter().map(|(name, value)| format!("{name}: {}", float(f64::from(*value)))).collect();
         self.train(Level::Warning, 523, &format!("All-reduced metrics:\n{}", lines.join("\n")));
+    }
+
+    /// The figures of an iteration, in their files.
+    fn figures(&mut self, done: &Done) -> Result<(), PartError> {
+        if let Some(path) = &self.metrics {
+            let line = self.table.json(done.it, done.meters);
+            let written = open(path).and_then(|mut file| append(&mut file, line.as_bytes()));
+            written.map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        if let Some(events) = &mut self.events {
+            let written = events.scalars(done.it, self.table.scalars(done.meters));
+            written.map_err(|error| format!("{}: {error}", events.path().display()))?;
+        }
+        Ok(())
     }
 
     fn live(&mut self, done: &Done) {
@@ -117,13 +133,7 @@ impl Log for Progress<'_> {
     fn step(&mut self, done: &Done) -> Result<(), PartError> {
         self.table.time(done.took.as_secs_f64(), done.waited.as_secs_f64());
         if self.table.has_line(done.it) {
-            if let Some(path) = &self.metrics {
-                let line = self.table.json(done.it, done.meters);
-                let written = OpenOptions::new().create(true).append(true).open(path);
-                written
-                    .and_then(|mut file| file.write_all(line.as_bytes()))
-                    .map_err(|error| format!("{}: {error}", path.display()))?;
-            }
+            self.figures(done)?;
             self.journal.info(("helpers.py", 118), &self.table.text(done.it, done.meters, None));
         }
         self.live(done);

@@ -1,5 +1,8 @@
-//! Checkpoints, which a thread of their own writes while training goes on, and exports of the teacher.
+//! Checkpoints and exports of the teacher, which a thread of their own writes while training goes on.
 
+mod writer;
+
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -7,22 +10,17 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use dinov3_ranks::Group;
-use dinov3_train::checkpoint::{self, CheckpointError, Folder};
+use dinov3_train::checkpoint::{CheckpointError, Folder};
 use dinov3_train::run::{Checkpoints, PartError};
 use dinov3_train::{State, StepLog, Trainer};
-use tch::Tensor;
+use writer::{Job, Writer};
 
-use crate::journal::{Journal, Level, OURS};
+use crate::export;
+use crate::journal::{Journal, OURS};
 use crate::trace::Trace;
 
 /// How long a save that failed waits until it is tried again, each time.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(25)];
-
-/// A state and the iteration that it follows.
-struct Job {
-    it: usize,
-    state: State,
-}
 
 /// Saves the states of a run, in the background.
 pub struct Saving {
@@ -37,8 +35,10 @@ pub struct Saving {
     saved: Option<usize>,
     jobs: Option<Sender<Job>>,
     done: Receiver<Result<(), CheckpointError>>,
-    /// Whether a job is on its way.
-    busy: bool,
+    /// The jobs on their way, in order: whether each is a state.
+    under_way: VecDeque<bool>,
+    /// The first export that was given up.
+    failed: Option<CheckpointError>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -68,9 +68,20 @@ impl Saving {
         journal: Arc<Journal>,
         export: Export,
     ) -> Result<Self, std::io::Error> {
+        Self::pausing(folder, group, journal, export, &PAUSES)
+    }
+
+    fn pausing(
+        folder: Folder,
+        group: Arc<dyn Group>,
+        journal: Arc<Journal>,
+        export: Export,
+        pauses: &[Duration],
+    ) -> Result<Self, std::io::Error> {
         let (jobs, inbox) = channel::<Job>();
         let (outbox, done) = channel();
-        let writer = Writer { folder: folder.clone(), group, journal: Arc::clone(&journal) };
+        let (pauses, to) = (pauses.to_vec(), Arc::clone(&journal));
+        let writer = Writer { folder: folder.clone(), group, journal: to, pauses };
         let thread = thread::Builder::new().name("checkpoints".to_owned()).spawn(move || {
             for job in inbox {
                 if outbox.send(writer.write(&job)).is_err() {
@@ -78,8 +89,20 @@ impl Saving {
                 }
             }
         })?;
-        let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { folder, journal, export, trace: None, is_nan: false, saved: None, jobs, done, busy: false, thread })
+        let (jobs, thread, under_way) = (Some(jobs), Some(thread), VecDeque::new());
+        Ok(Self {
+            folder,
+            journal,
+            export,
+            trace: None,
+            is_nan: false,
+            saved: None,
+            jobs,
+            done,
+            under_way,
+            failed: None,
+            thread,
+        })
     }
 
     /// The iteration that the last checkpoint follows, if there is one.
@@ -100,13 +123,48 @@ impl Saving {
     /// Waits until everything is on disk.
     ///
     /// # Errors
-    /// When the last state could not be saved, after all tries.
+    /// When the last state, or an export, could not be saved, after all tries.
     pub fn wait(&mut self) -> Result<(), CheckpointError> {
-        if !std::mem::take(&mut self.busy) {
-            return Ok(());
+        self.wait_for_state()?;
+        while self.under_way.pop_front().is_some() {
+            let outcome = self.outcome();
+            self.note(outcome);
         }
-        // A thread that panicked has hung up, and its panic is on the screen.
-        self.done.recv().unwrap_or(Ok(()))
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Waits until the last state is on disk, and what was begun before it.
+    fn wait_for_state(&mut self) -> Result<(), CheckpointError> {
+        while self.under_way.contains(&true) {
+            let is_state = self.under_way.pop_front() == Some(true);
+            let outcome = self.outcome();
+            if is_state {
+                return outcome;
+            }
+            self.note(outcome);
+        }
+        Ok(())
+    }
+
+    fn outcome(&self) -> Result<(), CheckpointError> {
+        // A thread that panicked has hung up.
+        self.done.recv().unwrap_or_else(|_| {
+            let source = std::io::Error::other("the thread that writes checkpoints has panicked");
+            Err(CheckpointError::Io { path: self.export.folder.clone(), source })
+        })
+    }
+
+    /// Of an export.
+    fn note(&mut self, outcome: Result<(), CheckpointError>) {
+        if let Err(error) = outcome {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn begin(&mut self, job: Job) -> Result<(), PartError> {
+        self.under_way.push_back(matches!(job, Job::State { .. }));
+        let gone = || PartError::from("the thread that writes checkpoints has ended");
+        self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())
     }
 
     fn refuses_nan(&self, it: usize) -> bool {
@@ -123,7 +181,9 @@ impl Checkpoints for Saving {
         let Export { folder, period } = &self.export;
         if *period > 0 && (it + 1).is_multiple_of(*period) {
             let folder = folder.join("eval").join(format!("training_{it}"));
-            crate::export::teacher(trainer, &folder, &self.journal)?;
+            if let Some(tensors) = export::copies(trainer)? {
+                self.begin(Job::Teacher { it, folder, tensors })?;
+            }
         }
         if let Some(trace) = &mut self.trace {
             let total = log.metrics.first().map_or(f32::NAN, |(_, loss)| *loss);
@@ -138,17 +198,14 @@ impl Checkpoints for Saving {
 
     /// Hands the state over. A state before it that could not be saved is gone: it was said, and this one is newer.
     fn save(&mut self, it: usize, state: State) -> Result<(), PartError> {
-        let before = self.wait();
-        if let Err(CheckpointError::Group(error)) = before {
+        if let Err(CheckpointError::Group(error)) = self.wait_for_state() {
             return Err(error.into());
         }
         if let Some(trace) = &mut self.trace {
             trace.flush()?;
         }
         self.saved = Some(it);
-        self.busy = true;
-        let gone = || PartError::from("the thread that writes checkpoints has ended");
-        self.jobs.as_ref().ok_or_else(gone)?.send(Job { it, state }).map_err(|_| gone())
+        self.begin(Job::State { it, state })
     }
 }
 
@@ -166,59 +223,5 @@ impl Drop for Saving {
     }
 }
 
-/// The thread's part.
-struct Writer {
-    folder: Folder,
-    group: Arc<dyn Group>,
-    journal: Arc<Journal>,
-}
-
-impl Writer {
-    /// Whether a weight of any rank is not a number. The loss of the last step does not tell: its gradient may have been the first.
-    fn is_nan(&self, job: &Job) -> Result<bool, CheckpointError> {
-        let unreadable = |source| CheckpointError::State { path: self.folder.of(job.it as u64), source };
-        let here = job.state.has_nan(|name| name.starts_with("param.")).map_err(unreadable)?;
-        let all = self.group.all_gather(&Tensor::from_slice(&[i64::from(here)]))?;
-        Ok(all.iter().any(|it| it.int64_value(&[0]) != 0))
-    }
-
-    /// Writes a state, and tries again where that fails; then what does not stay goes.
-    fn write(&self, job: &Job) -> Result<(), CheckpointError> {
-        if self.is_nan(job)? {
-            self.journal.warning(OURS, &not_numbers(job.it));
-            return Ok(());
-        }
-        let path = self.folder.of(job.it as u64);
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            match checkpoint::save(&job.state, &path, self.group.as_ref()) {
-                Ok(()) => break,
-                // All ranks have heard of it, and pause alike.
-                Err(error) if !matches!(error, CheckpointError::Group(_)) => {
-                    let said = format!("the state after iteration {} cannot be saved: {error}", job.it);
-                    let Some(pause) = pauses.next() else {
-                        self.journal.say(Level::Error, OURS, &format!("{said}; it is given up"));
-                        return Err(error);
-                    };
-                    self.journal.warning(OURS, &format!("{said}; it is tried again in {} s", pause.as_secs()));
-                    thread::sleep(pause);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.journal.info(("checkpointer.py", 132), &format!("Saved: {}", path.display()));
-        if self.group.rank() == 0 {
-            match self.folder.tidy() {
-                Ok(removed) => {
-                    for it in removed {
-                        let path = self.folder.of(it);
-                        self.journal.info(("checkpointer.py", 246), &format!("Deleted: {}", path.display()));
-                    }
-                }
-                // It takes up room, no more.
-                Err(error) => self.journal.warning(OURS, &format!("old checkpoints cannot be removed: {error}")),
-            }
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dinov3_ranks::Group;
 use dinov3_train::run::Stop;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use tch::Tensor;
 
 /// The exit code of a program that a second signal ends at once: that of one that SIGINT ended, in a shell.
@@ -34,6 +34,8 @@ impl Stopping {
             signal_hook::flag::register_conditional_shutdown(signal, AT_ONCE, Arc::clone(&signalled))?;
             signal_hook::flag::register(signal, Arc::clone(&signalled))?;
         }
+        // As in Python: a file that has reached its limit is then an error of the write, not the end of the process.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         Ok(Self { signalled, end: None, ranks })
     }
 

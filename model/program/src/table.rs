@@ -75,16 +75,18 @@ impl Table {
         fields.join("  ")
     }
 
-    /// A line of `training_metrics.json`: iteration, times, and the median of each meter.
-    pub fn json(&self, it: usize, meters: &Meters) -> String {
+    /// The mean times of the last iterations, and the median of each meter, under their names.
+    pub fn scalars<'a>(&self, meters: &'a Meters) -> impl Iterator<Item = (&'a str, f64)> {
         let (time, data) = self.means();
-        let mut fields = vec![
-            format!("\"iteration\": {it}"),
-            format!("\"iter_time\": {}", json_float(time)),
-            format!("\"data_time\": {}", json_float(data)),
-        ];
+        let medians = meters.figures().map(|(name, figures)| (name, figures.median));
+        [("iter_time", time), ("data_time", data)].into_iter().chain(medians)
+    }
+
+    /// A line of `training_metrics.json`: iteration, and the scalars.
+    pub fn json(&self, it: usize, meters: &Meters) -> String {
         // The names of meters hold nothing that JSON escapes.
-        fields.extend(meters.figures().map(|(name, figures)| format!("\"{name}\": {}", json_float(figures.median))));
+        let scalars = self.scalars(meters).map(|(name, value)| format!("\"{name}\": {}", json_float(value)));
+        let fields: Vec<String> = std::iter::once(format!("\"iteration\": {it}")).chain(scalars).collect();
         format!("{{{}}}\n", fields.join(", "))
     }
 

@@ -9,6 +9,9 @@ use thiserror::Error;
 /// The variable with the seconds that a rank waits for the others to come.
 const PATIENCE: &str = "DINOV3_RENDEZVOUS_SECONDS";
 
+/// The variable with the seconds that a collective waits for the others.
+const COLLECTIVE: &str = "DINOV3_COLLECTIVE_SECONDS";
+
 /// torchrun's variables, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Env {
@@ -67,7 +70,11 @@ pub enum EnvError {
 impl Hint for EnvError {
     fn hints(&self) -> Hints {
         let hint: &'static str = match self {
+            Self::Malformed { name: COLLECTIVE, .. } => "give a number, or leave it unset: 1800",
             Self::Malformed { name: PATIENCE, .. } => "give a number, or leave it unset: 60",
+            Self::Missing { name } | Self::Malformed { name, .. } if name.starts_with("SLURM_") => {
+                "start the ranks with srun within sbatch or salloc; outside of a job unset SLURM_JOB_ID"
+            }
             Self::Missing { .. } | Self::Malformed { .. } => {
                 "start the ranks with torchrun, or set RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT for each"
             }
@@ -124,23 +131,37 @@ impl Env {
                 Some(_) => number("TORCHELASTIC_RESTART_COUNT")? as u64,
                 None => 0,
             },
-            patience: match get(PATIENCE) {
-                Some(value) => match value.parse().ok().filter(|&seconds: &u64| seconds > 0) {
-                    Some(seconds) => Duration::from_secs(seconds),
-                    None => {
-                        let wanted = "a whole number of seconds from 1";
-                        return Err(EnvError::Malformed { name: PATIENCE, value, wanted });
-                    }
-                },
-                None => Duration::from_secs(60),
-            },
+            patience: Self::patience_of(&get)?,
         })
+    }
+
+    /// The time that a rank waits for the others to come, as the variables that `get` reads have it.
+    ///
+    /// # Errors
+    /// If it is no number of seconds from 1.
+    pub fn patience_of(get: impl Fn(&str) -> Option<String>) -> Result<Duration, EnvError> {
+        Ok(seconds(PATIENCE, get)?.unwrap_or(Duration::from_secs(60)))
+    }
+
+    /// The time that a collective waits for the others, where `DINOV3_COLLECTIVE_SECONDS` has one.
+    ///
+    /// # Errors
+    /// If it is no number of seconds from 1.
+    pub fn collective() -> Result<Option<Duration>, EnvError> {
+        seconds(COLLECTIVE, |name| std::env::var(name).map_or_else(not_text, Some))
     }
 
     /// Whether this process serves the store.
     pub(super) fn serves(&self) -> bool {
         self.rank == 0 && !self.agent_store
     }
+}
+
+fn seconds(name: &'static str, get: impl Fn(&str) -> Option<String>) -> Result<Option<Duration>, EnvError> {
+    let Some(value) = get(name) else { return Ok(None) };
+    let seconds = value.parse().ok().filter(|&seconds: &u64| seconds > 0);
+    let wanted = "a whole number of seconds from 1";
+    seconds.map(|seconds| Some(Duration::from_secs(seconds))).ok_or(EnvError::Malformed { name, value, wanted })
 }
 
 /// A value that is not Unicode is malformed; the error shows it with replacement characters.

@@ -1,6 +1,7 @@
 //! Errors between ranks: the rank that reports, the collective, and the failure.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use dinov3_ground::list;
@@ -67,10 +68,12 @@ impl Hint for GroupError {
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum Failure {
     /// Ranks whose process ended without reporting a failed collective, or whose machine does not answer.
-    #[error("{} gone", are(.ranks))]
+    #[error("{}", gone(.ranks, .hosts))]
     Gone {
         /// The ranks.
         ranks: Vec<usize>,
+        /// The addresses of their machines, as far as they are not this rank's.
+        hosts: Vec<IpAddr>,
     },
     /// All processes are alive, but a tensor that this rank needs did not come.
     #[error("timed out after {after:?}; {}", whom(.late))]
@@ -168,6 +171,9 @@ impl From<ShimError> for Failure {
 impl Hint for Failure {
     fn hints(&self) -> Hints {
         let hint: &'static str = match self {
+            Self::Gone { hosts, .. } if !hosts.is_empty() => {
+                "those ranks' own output says why they ended; without any, look at that machine and at the network to it"
+            }
             Self::Gone { .. } => {
                 "that rank's own output says why it ended; without any, ask the kernel's log about memory"
             }
@@ -200,6 +206,11 @@ impl Hint for Failure {
 }
 
 impl Failure {
+    /// Ranks of this machine that are gone.
+    pub fn gone(ranks: Vec<usize>) -> Self {
+        Self::Gone { ranks, hosts: Vec::new() }
+    }
+
     /// Whether other ranks are to blame: they are gone, late or absent, or their store is.
     pub fn is_of_others(&self) -> bool {
         matches!(
@@ -218,8 +229,10 @@ pub(super) fn named(ranks: &[usize]) -> String {
     }
 }
 
-fn are(ranks: &[usize]) -> String {
-    format!("{} {}", named(ranks), if ranks.len() == 1 { "is" } else { "are" })
+/// `ranks 2 and 3 on 10.0.0.2 are gone`.
+fn gone(ranks: &[usize], hosts: &[IpAddr]) -> String {
+    let on = if hosts.is_empty() { String::new() } else { format!(" on {}", list::and(hosts)) };
+    format!("{}{on} {} gone", named(ranks), if ranks.len() == 1 { "is" } else { "are" })
 }
 
 fn whom(ranks: &[usize]) -> String {
@@ -237,8 +250,10 @@ mod tests {
     #[test]
     fn an_error_names_reporter_collective_and_culprits() {
         let text = |failure| GroupError { rank: 1, collective: Collective::AllReduce, failure }.to_string();
-        let gone = Failure::Gone { ranks: vec![0, 2, 3] };
+        let gone = Failure::gone(vec![0, 2, 3]);
         assert_eq!(text(gone), "rank 1: all_reduce failed: ranks 0, 2 and 3 are gone");
+        let elsewhere = Failure::Gone { ranks: vec![2], hosts: vec![[10, 0, 0, 2].into()] };
+        assert_eq!(text(elsewhere), "rank 1: all_reduce failed: rank 2 on 10.0.0.2 is gone");
         let absent = Failure::Absent { missing: vec![3], size: 4, after: Duration::from_secs(2) };
         assert_eq!(text(absent), "rank 1: all_reduce failed: 3 of 4 ranks came within 2s; missing: rank 3");
         let late = Failure::TimedOut { after: Duration::from_millis(1500), late: vec![2] };

@@ -80,7 +80,7 @@ impl Group for Seat {
                 return Ok(hand);
             }
             if let Some(rank) = round.gone {
-                let failure = Failure::Gone { ranks: vec![rank] };
+                let failure = Failure::gone(vec![rank]);
                 return Err(GroupError { rank: self.rank, collective: Collective::AllGather, failure });
             }
             round = self.table.changed.wait(round).unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ mod tests {
         let mut ranks = threads(2);
         drop(ranks.pop());
         let error = ranks[0].all_gather(&Tensor::from(1.0)).unwrap_err();
-        assert_eq!(error.failure, Failure::Gone { ranks: vec![1] });
+        assert_eq!(error.failure, Failure::gone(vec![1]));
         assert_eq!(error.to_string(), "rank 0: all_gather failed: rank 1 is gone");
     }
 }

@@ -14,7 +14,6 @@ use tch::{Kind, Tensor, no_grad};
 use thiserror::Error;
 
 use dinov3_torch::bytes::copied;
-use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::module::Module;
 
 use crate::checkpoint::dtype;
@@ -38,13 +37,13 @@ pub enum WeightsError {
         /// The reason.
         source: SafeTensorError,
     },
-    /// The file was not written by `torch.save`.
+    /// The file was not written by `torch.save`, or holds something else.
     #[error("{} cannot be read as a checkpoint: {source}", path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: ShimError,
+        source: std::io::Error,
     },
     /// The path is a folder, not a file.
     #[error(
@@ -145,8 +144,11 @@ pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), Weights
     assign(module, root, read_safetensors(path)?)
 }
 
-/// Reads a checkpoint of the reference's programs: safetensors, or the `.pth` of `torch.save({"teacher": …})`, with names relative to a network
-/// (`backbone.norm.weight`).
+/// The key of a teacher's weights in a `.pth`: the program's own export, or what `dcp_to_torch` makes of a sharded one.
+const KEYS: [&str; 2] = ["teacher", "model"];
+
+/// Reads a checkpoint of the reference's programs: safetensors, or the `.pth` of `torch.save({"teacher": …})`, of a dictionary or an
+/// `OrderedDict`, wherever its tensors were, with names relative to a network (`backbone.norm.weight`).
 ///
 /// # Errors
 /// If the file cannot be read, or is a folder (a distributed checkpoint).
@@ -158,8 +160,10 @@ pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsEr
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         return read_safetensors(path);
     }
-    let tensors = shim::read_pth(path, "teacher");
-    let tensors = tensors.map_err(|source| WeightsError::Pickle { path: path.to_owned(), source })?;
+    let tensors = pth::read(path, &KEYS).map_err(|source| match source.kind() {
+        std::io::ErrorKind::InvalidData => WeightsError::Pickle { path: path.to_owned(), source },
+        _ => io(source),
+    })?;
     Ok(tensors.into_iter().collect())
 }
 

@@ -44,3 +44,14 @@ pub fn train(place: &Place, arguments: &str) -> Outcome {
 pub fn text(place: &Place, file: &str) -> String {
     fs::read_to_string(place.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
+
+/// Figures without times.
+pub fn figures(place: &Place, out: &str) -> Vec<serde_json::Value> {
+    let lines = text(place, &format!("{out}/training_metrics.json"));
+    let figures = lines.lines().map(|line| {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_time"));
+        line
+    });
+    figures.collect()
+}

@@ -8,12 +8,13 @@ use std::fs;
 use regex::Regex;
 
 use super::place::{golden, place, text, train};
+use super::pth;
 use crate::support::{Place, is_like_the_recording};
 
 /// Who of this program's own says something in its log.
 const OURS: &str = "dinov3-harness:0";
 
-/// A log without what differs between any two runs, and apart from it what checkpoints say, which are written in the background.
+/// A log without what differs between any two runs, and apart from it what is said of files that are written in the background.
 #[derive(Debug, PartialEq)]
 struct Log {
     lines: String,
@@ -52,9 +53,9 @@ fn log(text: &str) -> Log {
         }
     }
     records.retain(|record| !record.contains(OURS));
-    let (checkpoints, lines): (Vec<String>, Vec<String>) = records
-        .into_iter()
-        .partition(|record| record.contains("checkpointer.py:132]") || record.contains("checkpointer.py:246]"));
+    let in_background = ["checkpointer.py:132]", "checkpointer.py:246]", "train.py:265]"];
+    let (checkpoints, lines): (Vec<String>, Vec<String>) =
+        records.into_iter().partition(|record| in_background.iter().any(|from| record.contains(from)));
     Log { lines: lines.join("\n"), checkpoints }
 }
 
@@ -102,6 +103,19 @@ fn an_fp32_run_is_the_reference_s() {
     // Standard output has the same lines, and the terminal nothing but them.
     assert!(outcome.stdout.contains("Training Total time:") && !outcome.stdout.contains('\u{1b}'));
     published_pipelines(&place);
+    exports(&place);
+}
+
+/// The teacher's file has the reference's names, dtypes, shapes and order, and its bits where the log has them.
+fn exports(place: &Place) {
+    let ours = pth::tensors(&place.path("out/eval/training_127/teacher_checkpoint.pth"), "teacher");
+    let recorded = fs::read_to_string(golden("program/fp32/teacher.txt")).unwrap();
+    let shown = |line: &str| match is_like_the_recording() {
+        true => line.to_owned(),
+        false => line.rsplit_once(' ').map(|(line, _)| line.to_owned()).unwrap_or_default(),
+    };
+    let lines = |all: &mut dyn Iterator<Item = &str>| all.map(shown).collect::<Vec<_>>();
+    assert_eq!(lines(&mut ours.iter().map(String::as_str)), lines(&mut recorded.lines()));
 }
 
 #[test]
@@ -133,6 +147,53 @@ fn a_run_resumed_as_the_reference_does_is_the_reference_s() {
     let resumed = train(&place, "--output-dir out --resume-as reference");
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     compare(&place, "resume", "Checkpoint found");
+}
+
+/// Weights to begin with: the export of a short training, which the reference's own program read as well.
+fn first_weights(place: &Place) {
+    let first = train(place, "--output-dir first --steps 64");
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    fs::copy(place.path("first/eval/training_63/teacher_checkpoint.pth"), place.path("teacher.pth")).unwrap();
+}
+
+/// Schedules of the second kind, and a Gram teacher from a file, which is renewed twice.
+#[test]
+fn a_run_with_a_gram_teacher_is_the_reference_s() {
+    let place = place();
+    first_weights(&place);
+    let schedules = "schedules.lr.start=1e-6 schedules.lr.peak=1e-3 schedules.lr.end=1e-5 schedules.lr.warmup_epochs=1 \
+                     schedules.lr.freeze_last_layer_epochs=1 schedules.weight_decay.start=0.04 \
+                     schedules.weight_decay.peak=0.2 schedules.weight_decay.end=0.4 \
+                     schedules.weight_decay.warmup_epochs=2 schedules.momentum.start=0.99 \
+                     schedules.momentum.peak=0.995 schedules.momentum.end=1.0 schedules.momentum.warmup_epochs=1 \
+                     schedules.momentum.cosine_epochs=3 schedules.teacher_temp.start=0.04 \
+                     schedules.teacher_temp.peak=0.07 schedules.teacher_temp.end=0.07 \
+                     schedules.teacher_temp.warmup_epochs=2";
+    let gram = "gram.use_loss=true gram.ckpt=teacher.pth gram.rep_update=true gram.it_first_update=20 \
+                gram.update_frequency=20 gram.max_updates=2 gram.compute_stats=true crops.gram_teacher_crops_size=48";
+    let precision = "optim.epochs=5 compute_precision.param_dtype=bf16";
+    let outcome = train(&place, &format!("--output-dir out {precision} {schedules} {gram}"));
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    compare(&place, "gram", "nothing that a log has");
+}
+
+/// Two ranks from weights of a file, since a CPU's ranks draw other first weights than those of other devices.
+#[test]
+fn a_run_of_two_ranks_is_the_reference_s() {
+    let place = place();
+    first_weights(&place);
+    let weights = "optim.epochs=5 student.resume_from_teacher_chkpt=teacher.pth";
+    let outcome = train(&place, &format!("--nproc 2 --output-dir out {weights}"));
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    compare(&place, "ranks", "nothing that a log has");
+    // Rank 1 says the same of itself, and nothing of the export.
+    let real = place.path("out").canonicalize().unwrap().display().to_string();
+    let recorded = masked(&fs::read_to_string(golden("program/ranks/log.txt")).unwrap(), &real);
+    let second = log(&masked(&text(&place, "out/logs/log.txt.rank1"), &real));
+    let mut expected = log(&recorded.replace("(rank=0, ", "(rank=1, "));
+    expected.checkpoints.retain(|record| record.contains("checkpointer.py:132]"));
+    same(&second.lines, &expected.lines, "log.txt.rank1");
+    assert_eq!(second.checkpoints, expected.checkpoints);
 }
 
 /// The published Ascend scripts' two pipelines find the figures in our log.

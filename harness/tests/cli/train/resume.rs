@@ -4,22 +4,12 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::place::{ENVIRONMENT, place, text, train};
+use super::events::{Event, events};
+use super::place::{ENVIRONMENT, figures, place, text, train};
 use crate::support::Place;
 
 /// A short training.
 const SHORT: &str = "optim.epochs=2 checkpointing.period=8 evaluation.eval_period_iterations=0";
-
-/// Figures without times.
-fn figures(place: &Place, out: &str) -> Vec<serde_json::Value> {
-    let lines = text(place, &format!("{out}/training_metrics.json"));
-    let figures = lines.lines().map(|line| {
-        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().retain(|key, _| !key.ends_with("_time"));
-        line
-    });
-    figures.collect()
-}
 
 /// Every byte of a checkpoint's tensors.
 fn weights(place: &Place, out: &str, it: usize) -> Vec<u8> {
@@ -31,14 +21,15 @@ fn weights(place: &Place, out: &str, it: usize) -> Vec<u8> {
 fn a_stopped_training_goes_on_to_the_bit() {
     let place = place();
     assert_eq!(train(&place, &format!("--output-dir whole {SHORT}")).code, 0);
-    let first = train(&place, &format!("--output-dir parts --steps 21 --loader-threads 1 {SHORT}"));
+    let first = train(&place, &format!("--output-dir parts --steps 21 --loader-threads 1 --tensorboard tb {SHORT}"));
     assert_eq!(first.code, 0, "{}", first.stderr);
     assert!(first.stdout.contains("stopped before iteration 21, saved in "), "{}", first.stdout);
-    let second = train(&place, &format!("--output-dir parts --loader-threads 3 {SHORT}"));
+    let second = train(&place, &format!("--output-dir parts --loader-threads 3 --tensorboard tb {SHORT}"));
     assert_eq!(second.code, 0, "{}", second.stderr);
     assert!(second.stdout.contains("Starting training from iteration 21"));
     assert_eq!(figures(&place, "parts"), figures(&place, "whole"));
     assert!(weights(&place, "parts", 39) == weights(&place, "whole", 39), "the last checkpoints differ");
+    has_events(&place);
     // What is finished stays finished.
     let third = train(&place, &format!("--output-dir parts {SHORT}"));
     assert_eq!(third.code, 0);
@@ -52,6 +43,25 @@ fn a_stopped_training_goes_on_to_the_bit() {
     assert!(refused.stderr.contains("has checkpoints"), "{}", refused.stderr);
     let other = train(&place, &format!("--output-dir whole {SHORT} crops.local_crops_number=3 optim.epochs=3"));
     assert!(other.stderr.contains("cannot be resumed"), "{}", other.stderr);
+}
+
+/// Each process has written the figures of its lines for TensorBoard, the second one from iteration 21 on.
+fn has_events(place: &Place) {
+    let files = events(place, "tb");
+    assert_eq!(files.len(), 2);
+    assert!(files.iter().all(|file| file[0].version == "brain.Event:2"));
+    assert_eq!((files[1][1].step, files[1][1].is_start), (21, true));
+    let written: Vec<&Event> = files.iter().flatten().filter(|event| !event.scalars.is_empty()).collect();
+    let figures = figures(place, "parts");
+    assert_eq!(written.len(), figures.len());
+    for (event, figures) in written.into_iter().zip(&figures) {
+        assert_eq!(event.step, figures["iteration"].as_u64().unwrap());
+        let mut scalars: std::collections::BTreeMap<String, f32> = event.scalars.clone();
+        assert!(scalars.remove("iter_time").is_some() && scalars.remove("data_time").is_some());
+        let figures = figures.as_object().unwrap().iter().filter(|(name, _)| *name != "iteration");
+        let figures = figures.map(|(name, value)| (name.clone(), value.as_f64().unwrap() as f32)).collect();
+        assert_eq!(scalars, figures, "iteration {}", event.step);
+    }
 }
 
 /// Two ranks stop together, and go on to the bit.

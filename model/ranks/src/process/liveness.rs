@@ -137,11 +137,7 @@ impl Inquest<'_> {
             // A process that is being killed may close one connection a moment before another.
             if !culprits.is_empty() || begun.elapsed() > PATIENCE {
                 self.tell(connections, &culprits);
-                return if culprits.is_empty() {
-                    Failure::Broken { message }
-                } else {
-                    Failure::Gone { ranks: culprits }
-                };
+                return if culprits.is_empty() { Failure::Broken { message } } else { self.gone(culprits) };
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -151,7 +147,7 @@ impl Inquest<'_> {
         let (connections, culprits) = self.culprits();
         self.tell(connections, &culprits);
         if !culprits.is_empty() {
-            return Failure::Gone { ranks: culprits };
+            return self.gone(culprits);
         }
         let begun = Instant::now();
         loop {
@@ -163,6 +159,16 @@ impl Inquest<'_> {
             }
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// With the machines that are not this one.
+    fn gone(&self, ranks: Vec<usize>) -> Failure {
+        let here = self.pulse.address().map(|address| address.ip()).ok();
+        let of = |(rank, address): &(usize, SocketAddr)| ranks.contains(rank).then(|| address.ip());
+        let mut hosts: Vec<IpAddr> = self.others.iter().filter_map(of).filter(|host| Some(*host) != here).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Failure::Gone { ranks, hosts }
     }
 
     /// The connections to ranks that answer, and the ranks to blame: those that are gone without last words, or else those that last words name.
@@ -233,11 +239,11 @@ mod tests {
         let (mut pulses, addresses) = ranks(4);
         drop(pulses.remove(2));
         let second = inquest(1, &pulses[1], &addresses).hold(refuse());
-        assert_eq!(second, Failure::Gone { ranks: vec![2] });
+        assert_eq!(second, Failure::gone(vec![2]));
         // Rank 1 has said so, and is gone too.
         drop(pulses.remove(1));
         let third = inquest(0, &pulses[0], &addresses).hold(refuse());
-        assert_eq!(third, Failure::Gone { ranks: vec![2] });
+        assert_eq!(third, Failure::gone(vec![2]));
     }
 
     #[test]

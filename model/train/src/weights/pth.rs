@@ -1,5 +1,8 @@
 //! The file that `torch.save({key: OrderedDict})` writes: a zip of a pickle and of the tensors' bytes.
 
+mod pickle;
+mod read;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -10,6 +13,8 @@ use dinov3_torch::device::host;
 use tch::{Kind, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
+
+pub(crate) use read::read;
 
 /// Storages begin at multiples of so many bytes, as torch has them.
 const ALIGNMENT: u16 = 64;
@@ -29,7 +34,7 @@ pub(crate) fn write(path: &Path, key: &str, tensors: &[(String, Tensor)]) -> io:
         zip.start_file(format!("{root}/{name}"), options).map_err(io::Error::other)?;
         bytes(&mut zip)
     };
-    let pickle = pickle(key, tensors)?;
+    let pickle = pickled(key, tensors)?;
     put("data.pkl", &|zip| zip.write_all(&pickle))?;
     put("byteorder", &|zip| zip.write_all(b"little"))?;
     for (i, (_, tensor)) in tensors.iter().enumerate() {
@@ -42,7 +47,7 @@ pub(crate) fn write(path: &Path, key: &str, tensors: &[(String, Tensor)]) -> io:
 }
 
 /// The pickle of `{key: OrderedDict(tensors)}`, of protocol 2, in which tensor i has storage i.
-fn pickle(key: &str, tensors: &[(String, Tensor)]) -> io::Result<Vec<u8>> {
+fn pickled(key: &str, tensors: &[(String, Tensor)]) -> io::Result<Vec<u8>> {
     let mut out = vec![0x80, 2];
     out.push(b'}');
     text(&mut out, key);
