@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    /// Seen red where it was what could not be saved, with the exit code of a full disk.
+    /// It was what could not be saved, with the exit code of a full disk.
     #[test]
     fn a_rank_that_is_gone_is_the_cause_wherever_it_shows() {
         let gone = || {

@@ -1,7 +1,8 @@
 //! Two hosts: network namespaces with a router between them, and two ranks on each.
 //!
 //! It needs root, and a kernel that lets it make namespaces: `cargo nextest run --profile system`. Where it may not, each test says by its
-//! name that it was skipped. Seen red where the first host's ranks had the second one's seed, and where a host was not named.
+//! name that it was skipped. Seen red: the bits where two of the ranks had another `train.seed`, the cut link where the error of a step had
+//! no hint.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

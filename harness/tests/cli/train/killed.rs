@@ -1,7 +1,7 @@
 //! `kill -9` at random moments: whoever is killed, and whenever, the same command ends with the bits of the undisturbed training.
 //!
-//! The moments come from a seed; where in the program they fall depends on the machine. Seen red where a checkpoint got its name before its
-//! files were written, and where a resumed run left the loader at its beginning.
+//! The moments come from a seed; where in the program they fall depends on the machine. Seen red where the training went on as the reference
+//! resumes, with other images and streams.
 
 use std::collections::BTreeMap;
 use std::fs;
