@@ -1,5 +1,7 @@
 //! The arguments as they are typed.
 
+mod data;
+mod golden;
 mod train;
 
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use dinov3_suites::defects;
 use crate::plants::PlantValue;
 use train::TRAIN_HELP;
 
+pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
+pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
 pub use train::{NeverRead, ResumeArg, TrainArgs};
 
 /// Tells whether a DINOv3 pre-training run on this machine, or recorded elsewhere, is the reference run.
@@ -218,118 +222,6 @@ fn plant_help() -> String {
     )
 }
 
-/// `golden`.
-#[derive(Debug, Subcommand)]
-pub enum GoldenCommand {
-    /// List the sets: their profile, precisions and size.
-    List(ManySets),
-    /// Check every byte of the sets against their hashes and records.
-    Verify(ManySets),
-    /// Show what one set holds: how it was recorded, or some of its tensors.
-    Show(OneSet),
-    /// Measure how far correct runs are from a recorded one, for the suite `trajectory`.
-    #[command(after_help = SPREAD_HELP)]
-    Spread(SpreadArgs),
-    /// Write what a set starts from: weights, buffers and draws.
-    #[command(after_help = WEIGHTS_HELP)]
-    Weights(WeightsArgs),
-}
-
-const SPREAD_HELP: &str = "\
-The runs differ in rounding alone: `train --recipe NAME --ulp-seed N` gives one.
-What is written is spread-fp32.json or spread-bf16.json in the folder of the
-recorded run, in place of what is there.";
-
-/// `golden spread`.
-#[derive(Debug, Args)]
-pub struct SpreadArgs {
-    /// The folder of the recorded run.
-    #[arg(value_name = "DIR")]
-    pub trajectory: PathBuf,
-    /// Logs of further runs, or their output folders.
-    #[arg(value_name = "LOG", required = true)]
-    pub logs: Vec<PathBuf>,
-    /// The precision of all of them.
-    #[arg(long, value_enum)]
-    pub precision: PrecisionArg,
-}
-
-const WEIGHTS_HELP: &str = "\
-A candidate that another version of PyTorch records starts from other weights,
-because that version draws otherwise from the same seed. With the file it starts
-from the golden set's own:
-
-  python golden/export/record.py --reference CHECKOUT --out DIR \\
-      --inputs-from golden/sets/micro --inputs-from micro.weights.safetensors micro";
-
-/// `data`.
-#[derive(Debug, Subcommand)]
-pub enum DataCommand {
-    /// Make the tables, byte for byte those of the reference's `dump_extra`.
-    #[command(after_help = PREPARE_HELP)]
-    Prepare(PrepareArgs),
-    /// Show what tables there are and what they hold.
-    #[command(after_help = INSPECT_EXAMPLES)]
-    Inspect(InspectArgs),
-}
-
-const PREPARE_HELP: &str = "\
-DIR of --root holds labels.txt, and train/ and val/ with a folder a class.
-
-Tables that are whole are kept unless labels.txt or a folder of a class has
-changed since they were made. Each appears complete or not at all: after an
-interruption the same command goes on with the splits that are missing.";
-
-const INSPECT_EXAMPLES: &str = "\
-Examples:
-  data inspect --extra /data/imagenet-extra
-          All tables in that folder
-  data inspect ImageNet:split=TRAIN:root=/data/imagenet:extra=/data/imagenet-extra
-          Those of one split, and whether some of its images are where they should be";
-
-/// `data prepare`.
-#[derive(Debug, Args)]
-pub struct PrepareArgs {
-    /// The folder of ImageNet.
-    #[arg(long, value_name = "DIR")]
-    pub root: PathBuf,
-    /// The folder that the tables go to; made if it is missing.
-    #[arg(long, value_name = "DIR")]
-    pub extra: PathBuf,
-    /// TRAIN, VAL or TEST; repeatable. Default: those that have a folder.
-    #[arg(long, value_name = "SPLIT")]
-    pub split: Vec<String>,
-    /// Make also the tables that are whole and up to date.
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// `data inspect`.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// A dataset string as in `train.dataset_path`.
-    #[arg(value_name = "DATASET", required_unless_present = "extra", conflicts_with_all = ["extra", "root"])]
-    pub dataset: Option<String>,
-    /// The folder of the tables.
-    #[arg(long, value_name = "DIR")]
-    pub extra: Option<PathBuf>,
-    /// The folder of ImageNet: look whether some of the images are there.
-    #[arg(long, value_name = "DIR", requires = "extra")]
-    pub root: Option<PathBuf>,
-    /// As what to print it.
-    #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
-    pub format: InspectFormat,
-}
-
-/// `data inspect --format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum InspectFormat {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// `config`.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
@@ -369,51 +261,6 @@ pub enum ConfigFormat {
     Yaml,
     /// For programs.
     Json,
-}
-
-/// Where golden sets are.
-#[derive(Debug, Args)]
-pub struct GoldenPlace {
-    /// A folder of golden sets, or one set; repeatable. Default: what DINOV3_GOLDEN names, or this repository's sets.
-    #[arg(long, value_name = "DIR")]
-    pub golden: Vec<PathBuf>,
-}
-
-/// `golden list` and `golden verify`.
-#[derive(Debug, Args)]
-pub struct ManySets {
-    /// Same as `--golden DIR`.
-    #[arg(value_name = "DIR")]
-    pub folders: Vec<PathBuf>,
-    /// The same, as an option.
-    #[command(flatten)]
-    pub golden: GoldenPlace,
-}
-
-/// `golden show`.
-#[derive(Debug, Args)]
-pub struct OneSet {
-    /// The set: its name, or its folder.
-    pub set: String,
-    /// Show the tensors whose name contains this, in place of the recipe.
-    #[arg(value_name = "PART")]
-    pub part: Option<String>,
-    /// Where to look for a name.
-    #[command(flatten)]
-    pub golden: GoldenPlace,
-}
-
-/// `golden weights`.
-#[derive(Debug, Args)]
-pub struct WeightsArgs {
-    /// The set: its name, or its folder.
-    pub set: String,
-    /// The file to write, as safetensors.
-    #[arg(long, value_name = "FILE")]
-    pub out: PathBuf,
-    /// Where to look for a name.
-    #[command(flatten)]
-    pub golden: GoldenPlace,
 }
 
 /// `--profile`.

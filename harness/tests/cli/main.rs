@@ -13,5 +13,6 @@ mod report;
 mod run;
 mod support;
 mod train;
+mod trajectory;
 #[cfg(target_os = "linux")]
 mod waiting;

@@ -119,7 +119,7 @@ fn dominates(judged: &Judged, measure: Measure, estimate: Estimate) -> bool {
 /// A product whose error is large and points nowhere: partial sums are rounded to fewer bits than float32 has.
 fn accumulation(judged: &Judged) -> Option<Explanation> {
     let error = &judged.own.error;
-    let product = matches!(judged.own.operation, Operation::Product | Operation::Attention);
+    let product = matches!(judged.own.operation, Operation::Product | Operation::Convolution | Operation::Attention);
     let large = match error.resolution {
         Dtype::F32 => error.rms > COARSE,
         _ => error.misrounded_share() > 0.3,

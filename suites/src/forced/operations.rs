@@ -42,7 +42,8 @@ fn of_module(name: &EntryName, config: &SslConfig) -> Operation {
         (Some("in"), ..) => Operation::Several,
         (_, _, "apply_rope" | "rope_embed") => Operation::Rotation,
         (_, "blocks", _) => Operation::Several,
-        // Linear layers, and the patch embedding's convolution. A head of one layer is one.
+        (_, "patch_embed", "proj") => Operation::Convolution,
+        // Linear layers. A head of one layer is one.
         (_, _, "qkv" | "proj" | "fc1" | "fc2" | "w1" | "w2" | "w3" | "last_layer" | "mlp") => Operation::Product,
         (_, "mlp", "0" | "2" | "4") => Operation::Product,
         (_, _, last) if last.contains("norm") && config.student.norm_layer == NormLayer::RmsNorm => Operation::Several,

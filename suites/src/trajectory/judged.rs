@@ -1,6 +1,6 @@
 //! The log of a run made elsewhere, against the recorded run or another log.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use dinov3_reports::{Event, Reporter, Section};

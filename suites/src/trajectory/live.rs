@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dinov3_program::{Asked, Links, Live, Outcome, Plan, Recipe, Resume, Screen, Source};
+use dinov3_program::{Asked, Job, Links, Live, Outcome, Plan, Recipe, Resume, Screen, Source};
 use dinov3_reports::{Event, Reporter};
 use dinov3_torch::device::Device;
 use dinov3_trajectory::{ReadError, Run, Series, read};
@@ -45,9 +45,10 @@ pub(super) fn train(training: &Training, reporter: &mut dyn Reporter) -> Result<
         broken_limit: 0,
         trace: Some(EVERY),
         ulp_seed: None,
+        tensorboard: None,
     };
     let plan = Plan::of(asked, 1).map_err(Failure::Program)?;
-    let links = Links::open(training.device).map_err(Failure::Program)?;
+    let links = Links::open(training.device, Job::Manual).map_err(Failure::Program)?;
     let mut told = Ok(());
     let live = Steps { reporter, told: &mut told };
     let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true };

@@ -1,0 +1,96 @@
+//! The arguments of `golden`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::PrecisionArg;
+
+/// `golden`.
+#[derive(Debug, Subcommand)]
+pub enum GoldenCommand {
+    /// List the sets: their profile, precisions and size.
+    List(ManySets),
+    /// Check every byte of the sets against their hashes and records.
+    Verify(ManySets),
+    /// Show what one set holds: how it was recorded, or some of its tensors.
+    Show(OneSet),
+    /// Measure how far correct runs are from a recorded one, for the suite `trajectory`.
+    #[command(after_help = SPREAD_HELP)]
+    Spread(SpreadArgs),
+    /// Write what a set starts from: weights, buffers and draws.
+    #[command(after_help = WEIGHTS_HELP)]
+    Weights(WeightsArgs),
+}
+
+const SPREAD_HELP: &str = "\
+The runs differ in rounding alone: `train --recipe NAME --ulp-seed N` gives one.
+What is written is spread-fp32.json or spread-bf16.json in the folder of the
+recorded run, in place of what is there.";
+
+/// `golden spread`.
+#[derive(Debug, Args)]
+pub struct SpreadArgs {
+    /// The folder of the recorded run.
+    #[arg(value_name = "DIR")]
+    pub trajectory: PathBuf,
+    /// Logs of further runs, or their output folders.
+    #[arg(value_name = "LOG", required = true)]
+    pub logs: Vec<PathBuf>,
+    /// The precision of all of them.
+    #[arg(long, value_enum)]
+    pub precision: PrecisionArg,
+}
+
+const WEIGHTS_HELP: &str = "\
+A candidate that another version of PyTorch records starts from other weights,
+because that version draws otherwise from the same seed. With the file it starts
+from the golden set's own:
+
+  python golden/export/record.py --reference CHECKOUT --out DIR \\
+      --inputs-from golden/sets/micro --inputs-from micro.weights.safetensors micro";
+
+/// Where golden sets are.
+#[derive(Debug, Args)]
+pub struct GoldenPlace {
+    /// A folder of golden sets, or one set; repeatable. Default: what DINOV3_GOLDEN names, or this repository's sets.
+    #[arg(long, value_name = "DIR")]
+    pub golden: Vec<PathBuf>,
+}
+
+/// `golden list` and `golden verify`.
+#[derive(Debug, Args)]
+pub struct ManySets {
+    /// Same as `--golden DIR`.
+    #[arg(value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// The same, as an option.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
+}
+
+/// `golden show`.
+#[derive(Debug, Args)]
+pub struct OneSet {
+    /// The set: its name, or its folder.
+    pub set: String,
+    /// Show the tensors whose name contains this, in place of the recipe.
+    #[arg(value_name = "PART")]
+    pub part: Option<String>,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
+}
+
+/// `golden weights`.
+#[derive(Debug, Args)]
+pub struct WeightsArgs {
+    /// The set: its name, or its folder.
+    pub set: String,
+    /// The file to write, as safetensors.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
+}

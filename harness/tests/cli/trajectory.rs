@@ -1,0 +1,83 @@
+//! Suite `trajectory` on logs: of the reference's own program, cut, damaged, and as a pair of numbers.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Place, check, reference};
+
+/// A place with logs of the reference's program under short names.
+fn place() -> Place {
+    let place = Place::empty();
+    let program = reference().parent().unwrap().join("program");
+    for run in ["fp32", "bf16"] {
+        copy(&program.join(run).join("training_metrics.json"), &place.path(&format!("{run}.json")));
+        copy(&program.join(run).join("log.txt"), &place.path(&format!("{run}.txt")));
+    }
+    place
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+}
+
+/// The published pair: 9.9374 of the NPU against 9.9345. Two numbers pass nothing.
+#[test]
+fn two_numbers_get_the_only_verdict_that_two_numbers_allow() {
+    let place = place();
+    let numbers = place.run("run --suite trajectory --candidate 9.9374 --against 9.9345");
+    assert_eq!(numbers.code, 1, "{}", numbers.stderr);
+    check("trajectory-two-numbers", &[numbers]);
+}
+
+/// The log of a run as text, against the same run as JSON lines: all figures agree as far as they are printed, which is not identity.
+#[test]
+fn the_two_logs_of_one_run_agree_as_printed() {
+    let place = place();
+    let outcome = place.run("run --suite trajectory --candidate fp32.txt --against fp32.json --report r.json");
+    let report = fs::read_to_string(place.path("r.json")).unwrap();
+    assert!(report.contains("agree as far as they are printed"), "{}", outcome.transcript());
+    check("trajectory-one-run", &[outcome]);
+}
+
+/// A log that ends early, one with a step missing, one with another learning rate: each fails, and says where.
+#[test]
+fn a_log_with_a_flaw_fails_by_name() {
+    let place = place();
+    let text = fs::read_to_string(place.path("fp32.json")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let write = |name: &str, lines: &[&str]| fs::write(place.path(name), lines.join("\n") + "\n").unwrap();
+    write("cut.json", &lines[..lines.len() / 2]);
+    write("hole.json", &[&lines[..5], &lines[6..]].concat());
+    let wrong: Vec<String> = lines.iter().map(|line| scaled(line, "\"lr\": ", 1.1)).collect();
+    write("lr.json", &wrong.iter().map(String::as_str).collect::<Vec<_>>());
+    let outcomes = ["cut", "hole", "lr"].map(|name| {
+        let outcome = place.run(&format!("run --suite trajectory --candidate {name}.json --against fp32.json"));
+        assert_eq!(outcome.code, 1, "{}", outcome.transcript());
+        outcome
+    });
+    check("trajectory-flaws", &outcomes);
+}
+
+/// A line with one value multiplied.
+fn scaled(line: &str, key: &str, factor: f64) -> String {
+    let at = line.find(key).unwrap() + key.len();
+    let end = at + line[at..].find(',').unwrap();
+    let value: f64 = line[at..end].parse().unwrap();
+    format!("{}{}{}", &line[..at], value * factor, &line[end..])
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let place = place();
+    fs::write(place.path("broken.json"), "{\"iteration\": 0, \"total_loss\": 1.5}\n{\"iteration\": 10, \"total_\n")
+        .unwrap();
+    let lines = [
+        "run --suite trajectory --candidate nothing.json --against fp32.json",
+        "run --suite trajectory --candidate broken.json --against fp32.json",
+        "run --suite trajectory --candidate 9.9374 --against fp32.json",
+        "run --suite trajectory --against fp32.json",
+    ];
+    let outcomes = lines.map(|line| place.run(line));
+    assert!(outcomes.iter().all(|outcome| outcome.code == 2), "{:?}", outcomes.each_ref().map(|it| it.code));
+    check("trajectory-refused", &outcomes);
+}
