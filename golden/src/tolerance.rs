@@ -108,6 +108,13 @@ pub struct Tolerance {
 /// 64.
 pub const SMALL: usize = 64;
 
+/// The relative error that a second moment may have beside that of its row.
+///
+/// The square of a gradient is weighed by 1 - beta2. CUDA's fused AdamW subtracts in float32, where 1 - 0.999 is 1.287e-5 less
+/// than 0.001: on an H200 every `exp_avg_sq` of a first step is smaller by that factor. Both are what the formula says. A
+/// smaller factor is found where an operation is held against its own inputs ([`crate::local`]).
+pub const COMPLEMENT: f64 = 1.3e-5;
+
 /// The largest difference between a record's mean or norm and the recomputed value, relative to the norm. Both sum in
 /// float64, in different orders, over at most 1e9 elements. A wrong record is off by far more.
 pub const STATISTICS_AGREEMENT: f64 = 1e-10;

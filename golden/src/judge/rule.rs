@@ -3,10 +3,9 @@
 use crate::digest::Stats;
 use crate::manifest::{Spread, Storage};
 use crate::metrics::Metrics;
-use crate::names::Dtype;
-use crate::names::Stage;
+use crate::names::{Dtype, Kind, Stage};
 use crate::set::Recorded;
-use crate::tolerance::{Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
+use crate::tolerance::{COMPLEMENT, Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
 
 use super::reason::Reason;
 use super::result::Check;
@@ -265,7 +264,8 @@ struct Figures {
 fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figures) -> Result<Check, Metric> {
     let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
     let Figures { error, yardstick, scale, largest, flushes } = figures;
-    let limit = row.k * yardstick + row.floor * dtype.eps() * (scale + largest) + dtype.flush() * flushes;
+    let weighed = if golden.entry.name.kind() == Kind::ExpAvgSq { COMPLEMENT * scale } else { 0.0 };
+    let limit = row.k * yardstick + row.floor * dtype.eps() * (scale + largest) + weighed + dtype.flush() * flushes;
     let unit = if scale > 0.0 { scale } else { 1.0 };
     Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, k: row.k, limit: limit / unit })
 }

@@ -147,6 +147,20 @@ fn a_norm_of_gradients_borrows_from_the_gradients() {
     assert_eq!(off(60.0), Outcome::Beyond, "moments have no say in it");
 }
 
+/// As on an H200: 1 - beta2 of a float32. Twice as much is no rounding, and the first moment has no such room.
+#[test]
+fn a_second_moment_may_be_weighed_by_a_complement_in_float32() {
+    let moment = |name| rounded_by(name, Stage::Optimizer, Noise(2).take(200), 2.0);
+    let names = ["exp_avg_sq:student.w", "exp_avg:student.w"];
+    let (_root, set) = written(None, &names.map(moment));
+    let off = |name, by: f64| {
+        let values = moment(name).truth.unwrap().into_iter().map(|it| (it * (1.0 - by)) as f32);
+        outcome(&set, name, Number::Single(values.collect()))
+    };
+    assert_eq!(names.map(|name| off(name, 1.287e-5)), [Outcome::WithinYardstick, Outcome::Beyond]);
+    assert_eq!(off(names[0], 2.6e-5), Outcome::Beyond);
+}
+
 #[test]
 fn what_python_computes_may_be_a_few_ulps_of_its_largest_value_off() {
     let curve: Vec<f64> =
