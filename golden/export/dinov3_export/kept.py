@@ -30,6 +30,7 @@ def write(folder: Path, trainer, batch: dict, images: Path, mean, std) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in inputs_of(batch, mean, std).items()}, folder / INPUTS)
-    save_file({name: tensor.clone() for name, tensor in state.tensors(trainer, begun=bool(trainer.optimizer.state)).items()}, folder / STATE)
+    tensors = state.tensors(trainer, begun=bool(trainer.optimizer.state))
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, folder / STATE)
     text = json.dumps({"recipe": {"photographs": photographs_of(images)}})
     (folder / MANIFEST).write_text(text, encoding="utf-8")
