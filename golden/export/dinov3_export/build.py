@@ -14,8 +14,8 @@ GRAM_FROM_SEED = "seed"
 
 
 def add_micro_architectures() -> None:
-    """Adds three architectures beside the reference's seven: `vit_nano`, which takes 125000 steps in minutes, `vit_micro`,
-    small enough to be stored in full, and `vit_micro_wide`, its teacher in distillation."""
+    """Adds three architectures beside the reference's seven: `vit_nano`, which takes 125000 steps in minutes,
+    `vit_micro`, small enough to be stored in full, and `vit_micro_wide`, its teacher in distillation."""
     from dinov3.models import vision_transformer as vits
 
     def vit_nano(patch_size: int = 16, **options) -> nn.Module:

@@ -183,6 +183,9 @@ def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pin
     """Puts the initial state of a set into `work`: the state of `source`, or the state after a float32 run from the
     seed."""
     if source is None:
+        if recipe.state_of is not None:
+            raise ExportError(f"{recipe.name} starts from a state of the trajectory {recipe.state_of}",
+                              "give --inputs-from DIR: a folder state.N that record_trajectory.py kept, or the recorded set")
         run_worker({**job, "task": f"running {recipe.name} to its state", "mode": "state", "precision": "fp32",
                     "replicas": 0, "all_steps": False}, work, pinned, recipe.world_size)
     elif (source / writer.STATE).is_file():
@@ -214,7 +217,7 @@ def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> No
             "noted": ({"weights": hashlib.sha256(weights.read_bytes()).hexdigest()} if weights else {})
             | ({"tf32": True} if arguments.tf32 else {}),
         }
-        if recipe.updates:
+        if recipe.has_state:
             _bring_state(recipe, job, source, work, not arguments.no_pins)
         for precision in precisions:
             replicas = recipe.replicas_of(precision, precisions)

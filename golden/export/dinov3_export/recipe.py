@@ -20,7 +20,8 @@ class Recipe:
     does not.
 
     `training` describes the steps (`iteration`, `steps`, `batches`, and, if they start from a state, `updates`: the number of
-    updates between the seed and the state). `trajectory` lists the precisions that take all steps; the others take only the
+    updates between the seed and the state). `state_of` names the trajectory that the state is of; its recording kept the
+    state, and the batch that came next. `trajectory` lists the precisions that take all steps; the others take only the
     first. `activations` records the first step's activations and the gradients by them, except in the truth, and stores these
     and the gradients by parameters in full. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
 
@@ -40,6 +41,7 @@ class Recipe:
     replicas: int = 8
     world_size: int = 1
     training: dict | None = None
+    state_of: str | None = None
     trajectory: tuple[str, ...] = ("fp32",)
     teacher_overrides: tuple[str, ...] = ()
     activations: bool = False
@@ -71,6 +73,8 @@ class Recipe:
         kinds = [self.training, self.loss_battery, self.data_battery]
         _require(sum(kind is not None for kind in kinds) < 2, f"{self.name}: a set is of one kind",
                  "give one of training, loss_battery and data_battery")
+        _require(self.state_of is None or (self.training is not None and not self.photographs),
+                 f"{self.name}: state_of is for training steps without photographs", "their batch comes with the state")
         if self.training is not None:
             self._check_training(self.training)
         if self.data_battery is not None:
@@ -102,6 +106,11 @@ class Recipe:
     def updates(self) -> int:
         """The number of optimizer steps taken before the initial state; 0 if the first step starts from the seed."""
         return (self.training or {}).get("updates", 0)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the first step starts from a recorded state."""
+        return self.updates > 0 or self.state_of is not None
 
     def records_trajectory(self, precision: str) -> bool:
         """Whether a precision records all steps instead of only the first."""

@@ -12,16 +12,19 @@ from .sharding import full, put
 RNG = "rng"
 
 
-def tensors(trainer: Trainer) -> dict[str, torch.Tensor]:
-    """All values that the next step depends on, F32 [...], and the host's random stream, U8 [5056]."""
+def tensors(trainer: Trainer, begun: bool = True) -> dict[str, torch.Tensor]:
+    """All values that the next step depends on, F32 [...], and the host's random stream, U8 [5056]. If no step has begun
+    yet, all moments are zeros."""
     found = {}
     for prefix, network in (("student", trainer.model.student), ("teacher", trainer.model.model_ema)):
         for name, parameter in network.named_parameters():
             found[f"param.{prefix}.{name}"] = full(parameter.detach()).contiguous()
-    for name, _, mean, square in moments(trainer):
-        if mean is None:
+    for name, parameter, mean, square in moments(trainer):
+        if not begun:
+            mean = square = torch.zeros_like(full(parameter.detach()))
+        elif mean is None:
             raise ExportError(f"student.{name} was never updated", "a state needs a run that updates every parameter", FAILED)
-        found[f"exp_avg.student.{name}"], found[f"exp_avg_sq.student.{name}"] = full(mean), full(square)
+        found[f"exp_avg.student.{name}"], found[f"exp_avg_sq.student.{name}"] = full(mean).clone(), full(square).clone()
     found[RNG] = torch.get_rng_state()
     return found
 

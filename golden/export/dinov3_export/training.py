@@ -50,7 +50,8 @@ class Run:
                            via_host=via_host, shard=self.sharded, brought=session.brought)
         self.stored = session.stored_inputs(lambda: inputs.batches(
             session.cfg, self.model, Path(job["photographs"]), recipe))
-        self.state = state.load(out / STATE) if self.updates and job["mode"] != "state" else None
+        stated = self.updates or recipe["state_of"] is not None
+        self.state = state.load(out / STATE) if stated and job["mode"] != "state" else None
         session.say("weights ready")
 
     def trainer(self, weights: bool = True) -> Trainer:

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import torch
 
-from . import FAILED, ExportError, state
+from . import FAILED, ExportError, gathering, kept, state
 from .recorder import moments
 from .sharding import full
 
@@ -71,6 +71,8 @@ class Recording:
     def __init__(self, job: dict) -> None:
         self.job, self.out = job, Path(job["out"])
         self.trainer = SimpleNamespace(model=None, optimizer=None)
+        self.normal: tuple = ()
+        self.horizon = 0
         self.losses: list[float] = []
         self.iterations: list[int] = []
         self.columns: dict[str, list[float]] = {}
@@ -96,7 +98,7 @@ class Recording:
     def save(self, step: int, meters: dict) -> None:
         """Writes a checkpoint, from which a restarted recording goes on to the same bits."""
         content = {
-            "step": step, "state": {name: tensor.clone() for name, tensor in state.tensors(self.trainer).items()},
+            "step": step, "state": state.tensors(self.trainer),
             "losses": self.losses, "iterations": self.iterations, "columns": self.columns, "states": self.states,
             "meters": {name: (list(meter.deque), meter.count, meter.total) for name, meter in meters.items()},
         }
@@ -110,21 +112,9 @@ class Recording:
         if step and step % job["every"] == 0 and (not self.states or self.states[-1]["step"] < step):
             self.states.append(hashes(self.trainer, step))
         if step in job["kept"]:
-            self._keep(step, batch)
+            kept.write(self.out / f"state.{step}", self.trainer, batch, Path(job["images"]), *self.normal)
         if step > self.start and (step % job["checkpoint"] == 0 or step == job["steps"]):
             self.save(step, meters)
-
-    def _keep(self, step: int, batch: dict) -> None:
-        """Saves a state and the batch that the step from it takes."""
-        from safetensors.torch import save_file
-
-        tensors = {f"batch.{name}": value.clone().contiguous() for name, value in batch.items() if torch.is_tensor(value)}
-        for name, tensor in weights_of(self.trainer.model).items():
-            tensors[f"weights.{name}"] = full(tensor.detach()).clone().contiguous()
-        for name, tensor in moments_of(self.trainer).items():
-            tensors[name] = full(tensor).clone().contiguous()
-        tensors["rng"] = torch.get_rng_state()
-        save_file(tensors, self.out / f"state.{step}.safetensors")
 
     def logged(self, iteration: int, meters: dict) -> None:
         """Takes down a line of the log."""
@@ -132,8 +122,8 @@ class Recording:
         for name, meter in meters.items():
             self.columns.setdefault(name, []).append(meter.median)
 
-    def finish(self) -> None:
-        """Writes the columns and the hashes."""
+    def finish(self, fingerprint: dict) -> None:
+        """Writes the columns, the hashes, and what was run."""
         from safetensors.torch import save_file
 
         columns = {"step_total_loss": torch.tensor(self.losses, dtype=torch.float32),
@@ -142,8 +132,11 @@ class Recording:
             if len(values) != len(self.iterations):
                 raise ExportError(f"{name} was not logged each time", "a recording has whole columns alone", FAILED)
             columns[name] = torch.tensor(values, dtype=torch.float64)
-        save_file(columns, self.out / "columns.safetensors")
-        (self.out / "states.json").write_text(json.dumps(self.states, indent=1) + "\n", encoding="utf-8")
+        save_file(columns, self.out / gathering.COLUMNS)
+        about = {key: self.job[key] for key in ("precision", "program", "steps")}
+        about |= {"horizon": self.horizon, "fingerprint": fingerprint, "recorded": gathering.today()}
+        for name, content in ((gathering.STATES, self.states), (gathering.RUN, about)):
+            (self.out / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _logger(recording: Recording, base: type) -> type:
@@ -186,7 +179,8 @@ def _hook(train, recording: Recording) -> None:
         return recording.trainer.optimizer
 
     def watched(cfg, model, resume=False):
-        recording.trainer.model = model
+        recording.horizon = cfg.optim.epochs * cfg.train.OFFICIAL_EPOCH_LENGTH
+        recording.trainer.model, recording.normal = model, (cfg.crops.rgb_mean, cfg.crops.rgb_std)
         return do_train(cfg, model, resume=resume)
 
     # The loader of a resumed run begins at its first batch, as the uninterrupted run's did, and is wound forward.
@@ -208,13 +202,11 @@ def _tables(images: Path, extra: Path) -> str:
 
 
 def record(job: dict) -> None:
-    """Runs the program until `job["steps"]` steps are done. `job`: reference, out, recipe, images, overrides, program,
-    steps, every, kept, checkpoint, threads."""
+    """Runs the program until `job["steps"]` steps are done. `job`: reference, out, recipe, images, overrides,
+    precision, program, steps, every, kept, checkpoint, threads."""
     from . import program, worker
 
     out, images = Path(job["out"]), Path(job["images"])
-    # The modes of torch learn the factories before the reference's import may use them.
-    sys.path.insert(0, job["reference"])
     worker.prepare(Path(job["reference"]), "cpu", job["threads"])
     program.install(sum(1 for _ in images.glob("train/*/*.JPEG")))
     if job["program"] == "plain":
@@ -232,5 +224,4 @@ def record(job: dict) -> None:
     sys.argv = ["train.py", "--config-file", job["recipe"], "--output-dir", str(out),
                 f"train.dataset_path={dataset}", *job["overrides"]]
     train.main()
-    recording.finish()
-    (out / "fingerprint.json").write_text(json.dumps(worker.fingerprint("cpu") | worker.versions()), encoding="utf-8")
+    recording.finish(worker.fingerprint("cpu") | worker.versions())

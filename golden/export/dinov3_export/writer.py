@@ -103,7 +103,7 @@ def _training(recipe: Recipe, result: dict) -> dict:
         return {}
     return {"training": {
         **{key: recipe.training[key] for key in ("iteration", "steps", "batches")},
-        "state": recipe.updates > 0,
+        "state": recipe.has_state,
         "updates": recipe.updates,
         "teacher_config": result["teacher_config"],
         **({"activations": True} if recipe.activations else {}),
@@ -152,7 +152,7 @@ def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list
         if any(other.read_bytes() != inputs[0].read_bytes() for other in inputs[1:]):
             raise ExportError("the recording processes made different inputs from the same seed", "", FAILED)
         shutil.copyfile(inputs[0], folder / INPUTS)
-    if recipe.updates:
+    if recipe.has_state:
         shutil.copyfile(work / STATE, folder / STATE)
     for precision in precisions:
         # A copy, not a move: the library makes its files readable only by their owner.

@@ -1,6 +1,7 @@
 //! `train`: the log and the figures of the reference's own program, recorded in `golden/program`, and what a training does when it is
 //! stopped, killed or refused.
 
+mod board;
 #[cfg(target_os = "linux")]
 mod disk;
 mod events;

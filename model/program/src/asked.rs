@@ -109,10 +109,11 @@ impl Plan {
         let mut overrides = asked.overrides.clone();
         overrides.push(format!("train.output_dir={}", output.display()));
         let mut merged = asked.source.merged(&overrides)?;
-        if asked.source.trains_on_board() && at(&merged.config, "train.dataset_path") == NO_ROOT {
+        let on_board = output.join(photographs::FOLDER);
+        let trains_on_board = asked.source.trains_on_board() && at(&merged.config, "train.dataset_path") == NO_ROOT;
+        if trains_on_board {
             // The last override is the output folder, as in the reference.
-            let path = photographs::unpack(&output.join(photographs::FOLDER))?;
-            overrides.insert(0, format!("train.dataset_path={path}"));
+            overrides.insert(0, format!("train.dataset_path={}", photographs::dataset_path(&on_board)));
             merged = asked.source.merged(&overrides)?;
         }
         if let Some(key) = merged.missing.first() {
@@ -131,6 +132,9 @@ impl Plan {
         }
         let ranks = Ranks { world, subgroup: world };
         let data = DataConfig::from_merged(&merged.config, ranks)?;
+        if trains_on_board {
+            photographs::unpack(&on_board)?;
+        }
         let dataset = Arc::new(ImageNet::open(&DatasetSpec::parse(&data.dataset)?, Length::Any)?);
         Ok(Self { asked, merged, scaled, lr, config, data, dataset, output, ranks })
     }

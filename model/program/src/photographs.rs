@@ -49,11 +49,16 @@ const PHOTOGRAPHS: [Photograph; 36] = photographs!["n10000001", "n10000002", "n1
 
 const CLASSES: &[u8] = include_bytes!("../recipes/photographs/labels.txt");
 
-/// Writes them into `folder`, with their tables, and returns their `train.dataset_path`. Files that are there already and whole are left.
+/// The `train.dataset_path` of the photographs in `folder`.
+pub fn dataset_path(folder: &Path) -> String {
+    format!("ImageNet:split=TRAIN:root={}:extra={}", folder.display(), folder.join(TABLES).display())
+}
+
+/// Writes them into `folder`, with their tables. Files that are there already and whole are left.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn unpack(folder: &Path) -> Result<String, ProgramError> {
+pub fn unpack(folder: &Path) -> Result<(), ProgramError> {
     put(&folder.join(LABELS), CLASSES)?;
     for (class, name, bytes) in PHOTOGRAPHS {
         put(&folder.join("train").join(class).join(name), bytes)?;
@@ -61,7 +66,7 @@ pub fn unpack(folder: &Path) -> Result<String, ProgramError> {
     let extra = folder.join(TABLES);
     let quiet = |_: Steps| ();
     prepare(Split::Train, &Options { root: folder, extra: &extra, force: false, progress: &quiet })?;
-    Ok(format!("ImageNet:split=TRAIN:root={}:extra={}", folder.display(), extra.display()))
+    Ok(())
 }
 
 /// Each rank writes, so that a file appears at once or not at all.
@@ -85,8 +90,8 @@ mod tests {
     fn they_are_a_dataset_wherever_they_are_written() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join(FOLDER);
-        let path = unpack(&folder).unwrap();
-        let images = ImageNet::open(&DatasetSpec::parse(&path).unwrap(), Length::Any).unwrap();
+        unpack(&folder).unwrap();
+        let images = ImageNet::open(&DatasetSpec::parse(&dataset_path(&folder)).unwrap(), Length::Any).unwrap();
         assert_eq!(images.len(), PHOTOGRAPHS.len());
         let on_board: u64 = PHOTOGRAPHS.iter().map(|(_, _, bytes)| bytes.len() as u64).sum();
         assert!(on_board < 1 << 17, "{on_board} bytes in every binary");

@@ -113,7 +113,7 @@ fn rope_takes_a_base_or_a_range_of_periods() {
 
 #[test]
 fn an_unknown_architecture_lists_the_known_ones() {
-    insta::assert_snapshot!(refusal(&with_student("arch", json!("convnext_base"))), @"`student.arch` is `convnext_base`; known are vit_micro, vit_micro_wide, vit_small, vit_base, vit_large, vit_so400m, vit_huge2, vit_giant2, vit_7b");
+    insta::assert_snapshot!(refusal(&with_student("arch", json!("convnext_base"))), @"`student.arch` is `convnext_base`; known are vit_nano, vit_micro, vit_micro_wide, vit_small, vit_base, vit_large, vit_so400m, vit_huge2, vit_giant2, vit_7b");
 }
 
 #[test]
