@@ -16,6 +16,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use dinov3_reports::Bilingual;
+use dinov3_trajectory::trajectory::spread_file;
 use dinov3_trajectory::{Options, Run, Spread, SpreadKind, Trajectory};
 
 use crate::{Part, Plan, Request, Session, Source, Suite, SuiteError, SuiteInfo};
@@ -93,7 +94,7 @@ pub fn measure_spread(folder: &Path, precision: &str, logs: &[PathBuf]) -> Resul
         what: format!("it has none at {precision}"),
     })?;
     let runs: Vec<Run> = logs.iter().map(|log| live::read_run(log)).collect::<Result<_, _>>()?;
-    let file = folder.join(places::spread_file(precision));
+    let file = folder.join(spread_file(precision));
     Spread::measure(SpreadKind::Rounding, &recording.run, &runs)?.write(&file)?;
     Ok(file)
 }

@@ -1,4 +1,4 @@
-//! How far correct runs are from each other: measured from runs, kept in `spread.json`.
+//! How far correct runs are from each other: measured from runs, kept in `spread-fp32.json` and the like.
 
 mod measure;
 
@@ -16,7 +16,7 @@ use crate::meters::MeterKind;
 
 pub(crate) use measure::{change, middle};
 
-/// The version of the format of `spread.json`.
+/// The version of the format of `spread-….json`.
 const SCHEMA_VERSION: u64 = 1;
 
 /// The spread of runs around a run.
@@ -155,7 +155,7 @@ impl Hint for SpreadError {
 }
 
 impl Spread {
-    /// Reads `spread.json`.
+    /// Reads `spread-….json`.
     ///
     /// # Errors
     /// When the file cannot be read or is no spread of this version.
@@ -171,7 +171,7 @@ impl Spread {
         }
     }
 
-    /// Writes `spread.json`, atomically.
+    /// Writes `spread-….json`, atomically.
     ///
     /// # Errors
     /// When the file cannot be written.

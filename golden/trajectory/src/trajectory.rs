@@ -23,8 +23,10 @@ pub const MANIFEST: &str = "manifest.json";
 /// The version of the format.
 pub const SCHEMA_VERSION: u64 = 1;
 
-/// The name of the spread in a folder of a golden trajectory.
-pub const SPREAD: &str = "spread.json";
+/// The name of the spread at a precision, in a folder of a golden trajectory.
+pub fn spread_file(precision: &str) -> String {
+    format!("spread-{precision}.json")
+}
 
 /// A golden trajectory. Its files are checked by hash when it is opened.
 #[derive(Debug, Clone, PartialEq)]

@@ -174,6 +174,15 @@ pub enum Trajectory {
         /// The first one's iteration.
         first: u64,
     },
+    /// A line each so many steps.
+    Cadence {
+        /// The judged run's.
+        candidate: u64,
+        /// The other run's.
+        against: u64,
+        /// Medians of 20 steps were taken of the judged run's values.
+        medians: bool,
+    },
     /// The log lacks a meter.
     MeterMissing,
     /// The log has a meter more.
@@ -293,6 +302,10 @@ pub enum Trajectory {
         /// Needed.
         need: u64,
     },
+    /// Too few of the runs that the spread is measured from reach these steps.
+    FewRuns,
+    /// The logs have nothing for a check.
+    Nothing,
     /// A number each.
     TwoNumbers {
         /// The judged run's.

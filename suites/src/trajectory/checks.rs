@@ -18,7 +18,7 @@ pub(super) fn of(id: String, kind: CheckKind, name: &str, verdict: &run::Verdict
     let title = Says::Title { check: words::check(kind), run: name.to_owned() };
     let found: Vec<&run::Finding> = verdict.of(kind).collect();
     let Some(status) = found.iter().map(|finding| finding.status).max() else {
-        return Check::new(id, title, Verdict::Skipped { reason: Says::TooFew { have: 0, need: 1 }.into() });
+        return Check::new(id, title, Verdict::Skipped { reason: Says::Nothing.into() });
     };
     let worst = || found.iter().filter(move |finding| finding.status == status);
     let decisive = worst().max_by(|a, b| weight(a).total_cmp(&weight(b)));
@@ -56,7 +56,7 @@ pub(super) fn of_states(id: String, name: &str, states: &States) -> Check {
             id,
             title,
             match () {
-                () if states.of == 0 => Verdict::Vacuous { reason: Says::TooFew { have: 0, need: 1 }.into() },
+                () if states.of == 0 => Verdict::Vacuous { reason: Says::Nothing.into() },
                 () if states.same < states.of => Verdict::Fail { reason: says() },
                 () => Verdict::Pass,
             },

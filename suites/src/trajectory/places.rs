@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dinov3_golden::Fingerprint;
+use dinov3_trajectory::trajectory::spread_file;
 use dinov3_trajectory::{Recording, Run, Spread, Trajectory};
 use serde_json::Value;
 
@@ -36,11 +37,6 @@ impl Recorded {
     pub(super) fn spread(&self, precision: &str) -> Result<Spread, Failure> {
         Ok(Spread::open(&self.folder.join(spread_file(precision)))?)
     }
-}
-
-/// The file of the spread at a precision, beside the manifest.
-pub(super) fn spread_file(precision: &str) -> String {
-    format!("spread-{precision}.json")
 }
 
 /// Its manifest lists runs, where that of a golden set lists precisions.

@@ -47,21 +47,7 @@ pub(super) fn basis(basis: &run::Basis) -> Vec<Message> {
 
 /// The sentence of a finding.
 pub(super) fn sentence(finding: &run::Finding) -> Message {
-    coverage(&finding.detail).unwrap_or_else(|| figures(finding)).into()
-}
-
-fn steps(its: &run::Iterations) -> Steps {
-    Steps { count: its.count, first: its.first.clone() }
-}
-
-fn parted(parting: &run::Parting) -> Parted {
-    let run::Parting { iteration, meter, candidate, against } = parting.clone();
-    Parted { iteration, meter, candidate: candidate.into(), against: against.into() }
-}
-
-/// What is said of the log itself.
-fn coverage(detail: &Detail) -> Option<Says> {
-    Some(match detail {
+    let says = match &finding.detail {
         Detail::Covered(common) => {
             Says::Covered { both: common.both, expected: common.expected, span: common.first.zip(common.last) }
         }
@@ -80,13 +66,9 @@ fn coverage(detail: &Detail) -> Option<Says> {
         Detail::Rounded(_) => Says::Rounded { decimals: None },
         Detail::Unseen(Unseen::TeacherTemperature) => Says::TemperatureUnseen,
         Detail::Unseen(Unseen::ShortSpikes { steps }) => Says::ShortSpikesUnseen { steps: *steps },
-        _ => return None,
-    })
-}
-
-/// What is said of figures.
-fn figures(finding: &run::Finding) -> Says {
-    match &finding.detail {
+        Detail::Cadence { candidate, against, medians } => {
+            Says::Cadence { candidate: *candidate, against: *against, medians: *medians }
+        }
         Detail::Prefix { steps, of, each_step, exact, parting } => Says::Prefix {
             steps: *steps,
             of: *of,
@@ -134,6 +116,7 @@ fn figures(finding: &run::Finding) -> Says {
             averaged: ranks.and_then(|ranks| if let RankFactor::Averaged(ranks) = ranks { Some(ranks) } else { None }),
             summed: ranks.and_then(|ranks| if let RankFactor::Summed(ranks) = ranks { Some(ranks) } else { None }),
         },
+        Detail::FewRuns => Says::FewRuns,
         Detail::TooFew { have, need } => Says::TooFew { have: *have, need: *need },
         Detail::TwoNumbers { candidate, against, margin, rounding, needs, .. } => Says::TwoNumbers {
             candidate: (*candidate).into(),
@@ -142,6 +125,15 @@ fn figures(finding: &run::Finding) -> Says {
             rounding: (*rounding).into(),
             needs: needs.iter().map(|need| (need.runs, need.largest_spread.map(Into::into))).collect(),
         },
-        other => unreachable!("{other:?} is said of the log itself"),
-    }
+    };
+    says.into()
+}
+
+fn steps(its: &run::Iterations) -> Steps {
+    Steps { count: its.count, first: its.first.clone() }
+}
+
+fn parted(parting: &run::Parting) -> Parted {
+    let run::Parting { iteration, meter, candidate, against } = parting.clone();
+    Parted { iteration, meter, candidate: candidate.into(), against: against.into() }
 }

@@ -243,6 +243,8 @@ pub enum Detail {
         /// The number of ranks that explains it.
         ranks: Option<RankFactor>,
     },
+    /// Any check: too few of the runs that the spread is measured from reach these steps.
+    FewRuns,
     /// Any check: too few points for it.
     TooFew {
         /// Points or blocks that the logs have.

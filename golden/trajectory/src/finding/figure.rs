@@ -77,7 +77,8 @@ impl Finding {
             Detail::TwoNumbers { difference, margin, .. } => {
                 Figure { limit: Some(*margin), ..plain(*difference, Unit::Meter) }
             }
-            Detail::Horizon { .. }
+            Detail::FewRuns
+            | Detail::Horizon { .. }
             | Detail::Cadence { .. }
             | Detail::MeterMissing
             | Detail::MeterUnknown

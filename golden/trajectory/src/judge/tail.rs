@@ -24,7 +24,10 @@ fn finding(comparison: &Comparison, meter: &Meter, tail: Window) -> Finding {
         .mean(meter, tail, |spread| if partial { spread.window(tail, 0) } else { Some(spread.tail) });
     let Some(estimate) = estimate else {
         let have = meter.pairing.within(tail).len() as u64;
-        let detail = Detail::TooFew { have, need: Limit::FewestBlocks.value() as u64 };
+        let detail = match comparison.yardstick.spread() {
+            Some(_) => Detail::FewRuns,
+            None => Detail::TooFew { have, need: Limit::FewestBlocks.value() as u64 },
+        };
         return Finding { window: Some(tail), ..of_meter(CheckKind::Tail, Status::Inconclusive, meter.name(), detail) };
     };
     // The spread of runs is known before the candidate.

@@ -27,9 +27,10 @@ pub(super) fn findings(comparison: &Comparison) -> Windows {
             tests.extend(estimate.map(|estimate| (meter.name(), window, estimate)));
         }
         if tests.len() == before {
-            let detail = Detail::TooFew {
-                have: meter.pairing.difference.len() as u64,
-                need: Limit::FewestBlocks.value() as u64,
+            let (have, need) = (meter.pairing.difference.len() as u64, Limit::FewestBlocks.value() as u64);
+            let detail = match comparison.yardstick.spread() {
+                Some(_) => Detail::FewRuns,
+                None => Detail::TooFew { have, need },
             };
             findings.push(of_meter(CheckKind::Windows, Status::Inconclusive, meter.name(), detail));
         }

@@ -22,6 +22,10 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Longer { last, expected } => format!("the log goes on to iteration {last}; what comes after {expected} is not compared"),
         T::Horizon { candidate, against } => horizon(*candidate, *against),
         T::NotFinite { nan, infinite, first } => format!("{nan} values are NaN and {infinite} infinite, the first at iteration {first}"),
+        T::Cadence { candidate, against, medians } => {
+            let medians = if *medians { "; medians of 20 steps were taken of its values, as the reference logs them" } else { "" };
+            format!("the log has a line each {candidate} steps, the reference's each {against}{medians}")
+        }
         T::MeterMissing => "the log has no such column".to_owned(),
         T::MeterUnknown => "the reference's log has no such column".to_owned(),
         T::Rounded { decimals: Some(decimals) } => format!("the log gives {decimals} decimals: values that agree are equal as printed, never identical"),
@@ -50,6 +54,8 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         }
         T::Factor { .. } => factor(message),
         T::TooFew { have, need } => format!("{have} points are too few to decide; {need} are needed"),
+        T::FewRuns => "too few of the runs that the spread is measured from reach these steps".to_owned(),
+        T::Nothing => "the logs have nothing that this check could look at".to_owned(),
         T::TwoNumbers { .. } => two_numbers(message),
         T::Rests(Basis::Runs { runs }) => format!("the spread is that of {runs} runs of the same recipe"),
         T::Rests(Basis::OwnWindows) => "the spread is estimated from stretches of the two logs alone: how far two correct runs wander from each other over a longer time is not known, and counts as a difference; give further runs with --spread".to_owned(),

@@ -22,6 +22,10 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Longer { last, expected } => format!("日志延续到迭代 {last}；{expected} 之后的部分未作比较"),
         T::Horizon { candidate, against } => horizon(*candidate, *against),
         T::NotFinite { nan, infinite, first } => format!("{nan} 个值为 NaN，{infinite} 个值为 Inf，首次出现于迭代 {first}"),
+        T::Cadence { candidate, against, medians } => {
+            let medians = if *medians { "；已按标杆的方式对其取 20 步中位数" } else { "" };
+            format!("日志每 {candidate} 步一条记录，标杆为每 {against} 步一条{medians}")
+        }
         T::MeterMissing => "日志中没有该列".to_owned(),
         T::MeterUnknown => "标杆日志中没有该列".to_owned(),
         T::Rounded { decimals: Some(decimals) } => format!("日志只保留 {decimals} 位小数：相同仅指打印值相同，不代表二进制一致"),
@@ -50,6 +54,8 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         }
         T::Factor { .. } => factor(message),
         T::TooFew { have, need } => format!("仅有 {have} 个点，不足以判定；需要 {need} 个"),
+        T::FewRuns => "用于估计波动范围的运行中，达到这些步数的太少".to_owned(),
+        T::Nothing => "日志中没有可供此项检验的内容".to_owned(),
         T::TwoNumbers { .. } => two_numbers(message),
         T::Rests(Basis::Runs { runs }) => format!("波动范围取自同一配方的 {runs} 次运行"),
         T::Rests(Basis::OwnWindows) => "波动范围仅由两份日志自身的分段估计：两次正确运行在更长时间内会相互偏离多远未知，一律计为差异；请用 --spread 提供更多运行".to_owned(),
