@@ -35,6 +35,7 @@ const USES: [(&str, &[&str]); 19] = [
             "ranks",
             "vit",
             "train",
+            "program",
             "golden",
             "trajectory",
             "reports",

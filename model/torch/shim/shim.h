@@ -48,11 +48,6 @@ dinov3_tensor dinov3_apply_rope(dinov3_tensor x, dinov3_tensor sin, dinov3_tenso
 // From now on, freed host memory of tensors is kept and used again. See allocator.cpp.
 void dinov3_keep_freed_memory();
 
-// Reads what `torch.save({key: state_dict})` wrote, and hands each tensor over to `each`, which owns it then. False when the file
-// cannot be read or holds something else.
-bool dinov3_read_pth(const char *path, const char *key, void *context,
-                     void (*each)(void *context, const char *name, dinov3_tensor owned));
-
 // The hyperparameters of one step of AdamW.
 typedef struct {
   double lr, beta1, beta2, weight_decay, eps;

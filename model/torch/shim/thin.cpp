@@ -3,7 +3,6 @@
 #include "c10d.cpp"
 #include "device.cpp"
 #include "hooks.cpp"
-#include "pickle.cpp"
 #include "rope.cpp"
 #include "shim.cpp"
 

@@ -34,12 +34,6 @@ unsafe extern "C" {
     fn dinov3_foreach_norm(this: *const *const c_void, n: usize) -> *mut c_void;
     fn dinov3_apply_rope(x: *const c_void, sin: *const c_void, cos: *const c_void) -> *mut c_void;
     fn dinov3_keep_freed_memory();
-    fn dinov3_read_pth(
-        path: *const c_char,
-        key: *const c_char,
-        context: *mut c_void,
-        each: extern "C" fn(*mut c_void, *const c_char, *mut c_void),
-    ) -> bool;
     fn dinov3_addcmul(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
     fn dinov3_addcdiv(this: *const c_void, a: *const c_void, b: *const c_void, value: f64) -> bool;
     fn dinov3_fused_adamw(
@@ -142,26 +136,6 @@ pub fn apply_rope(x: &Tensor, sin: &Tensor, cos: &Tensor) -> Result<Tensor, Shim
 pub fn keep_freed_memory() {
     // SAFETY: the call takes nothing; the allocator that it installs is never destroyed.
     unsafe { dinov3_keep_freed_memory() }
-}
-
-/// The tensors of a file that Python's `torch.save({key: state_dict})` wrote, under their names.
-///
-/// # Errors
-/// When the file cannot be read or holds something else.
-pub fn read_pth(path: &Path, key: &str) -> Result<Vec<(String, Tensor)>, ShimError> {
-    const CALL: &str = "torch.load";
-    extern "C" fn each(context: *mut c_void, name: *const c_char, tensor: *mut c_void) {
-        // SAFETY: `context` is the vector below, which nothing else touches during the call; the tensor is handed over.
-        let (all, tensor) = unsafe { (&mut *context.cast::<Vec<(String, Tensor)>>(), Tensor::from_ptr(tensor.cast())) };
-        all.push((text(name), tensor));
-    }
-    let no_nul = |_| ShimError { call: CALL, message: "the path holds a NUL".to_owned() };
-    let path = CString::new(path.as_os_str().as_encoded_bytes()).map_err(no_nul)?;
-    let key = CString::new(key).map_err(no_nul)?;
-    let mut all: Vec<(String, Tensor)> = Vec::new();
-    // SAFETY: both strings end in NUL and outlive the call; `each` takes the vector for what it is.
-    let done = unsafe { dinov3_read_pth(path.as_ptr(), key.as_ptr(), (&raw mut all).cast(), each) };
-    checked(done, CALL).map(|()| all)
 }
 
 /// `this.addcmul_(a, b, value=value)`: adds `value * a * b`, rounded once. tch's own has no `value`.

@@ -378,5 +378,8 @@ fn p_value(p: Float) -> String {
 
 /// All digits of a value that was logged.
 fn exact(value: Float) -> String {
-    format!("{}", value.0)
+    match value.0.abs() {
+        size if size == 0.0 || (1e-3..1e15).contains(&size) || !size.is_finite() => format!("{}", value.0),
+        _ => format!("{:e}", value.0),
+    }
 }

@@ -44,7 +44,8 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
 fn ranks(factor: f64) -> Option<RankFactor> {
     let whole = |value: f64| {
         let nearest = value.round();
-        let near = (value / nearest - 1.0).abs() <= Limit::RankAgreement.value();
+        // Above twenty, each value is near one of the whole numbers.
+        let near = (value / nearest - 1.0).abs() <= Limit::RankAgreement.value() && (value - nearest).abs() <= 0.2;
         ((2.0..1e6).contains(&nearest) && near).then_some(nearest as u32)
     };
     whole(1.0 / factor).map(RankFactor::Averaged).or_else(|| whole(factor).map(RankFactor::Summed))
@@ -60,6 +61,8 @@ mod tests {
         assert_eq!(ranks(8.1), Some(RankFactor::Summed(8)));
         assert_eq!(ranks(1.1), None);
         assert_eq!(ranks(0.7), None);
+        assert_eq!(ranks(0.30575), None, "a run without warm-up");
+        assert_eq!(ranks(0.00905), None, "a constant teacher temperature");
         assert_eq!(ranks(f64::NAN), None);
     }
 }

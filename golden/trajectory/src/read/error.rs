@@ -78,7 +78,7 @@ pub enum Problem {
 impl Hint for ReadError {
     fn hints(&self) -> Hints {
         match self {
-            Self::Io { .. } => Hints::none(),
+            Self::Io { .. } => Hints::from("give the log of a training, or its output folder"),
             Self::NoLog { .. } => Hints::from(
                 "name the file itself, or a folder with `training_metrics.json`, `logs/log.txt` or TensorBoard's event files",
             ),

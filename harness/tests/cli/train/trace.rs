@@ -40,7 +40,7 @@ fn first_weights_an_ulp_off_are_another_run() {
         let line = text(&place, &format!("{out}/steps.jsonl"));
         serde_json::from_str::<serde_json::Value>(line.lines().next().unwrap()).unwrap()["total_loss"].as_f64().unwrap()
     };
-    assert!((loss("plain") / loss("a") - 1.0).abs() < 1e-5, "{} {}", loss("plain"), loss("a"));
+    assert!((loss("plain") / loss("a") - 1.0).abs() < 1e-3, "{} {}", loss("plain"), loss("a"));
     let refused = train(&place, &format!("--output-dir two --nproc 2 --ulp-seed 1 {SHORT}"));
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("`--ulp-seed` is for one rank"), "{}", refused.stderr);

@@ -62,7 +62,6 @@ fn teacher(place: &Place) -> Job {
     Job::Teacher { it: 3, folder: place.path("eval/training_3"), tensors }
 }
 
-/// Seen red without the second try.
 #[test]
 fn a_save_that_failed_is_tried_again() {
     for (blocked, saved) in [("ckpt", "ckpt/3/manifest.json"), ("eval", "eval/training_3/teacher_checkpoint.pth")] {
