@@ -156,13 +156,19 @@ pub enum SuiteError {
     Ranks(#[from] RanksError),
     /// A training run could not be judged.
     #[error("{0}")]
-    Trajectory(#[from] crate::trajectory::Failure),
+    Trajectory(Box<crate::trajectory::Failure>),
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
     /// A reporter failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),
+}
+
+impl From<crate::trajectory::Failure> for SuiteError {
+    fn from(failure: crate::trajectory::Failure) -> Self {
+        Self::Trajectory(Box::new(failure))
+    }
 }
 
 impl Hint for SuiteError {

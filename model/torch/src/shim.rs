@@ -2,8 +2,7 @@
 //!
 //! See `model/torch/shim/shim.h` for the C side of the contract.
 
-use std::ffi::{CStr, CString, c_char, c_void};
-use std::path::Path;
+use std::ffi::{CStr, c_char, c_void};
 
 use tch::Tensor;
 use thiserror::Error;

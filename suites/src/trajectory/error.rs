@@ -13,13 +13,13 @@ use thiserror::Error;
 pub enum Failure {
     /// A log cannot be read.
     #[error(transparent)]
-    Log(#[from] ReadError),
+    Log(Box<ReadError>),
     /// A recorded run cannot be read.
     #[error(transparent)]
-    Trajectory(#[from] TrajectoryError),
+    Trajectory(Box<TrajectoryError>),
     /// A spread cannot be read.
     #[error(transparent)]
-    Spread(#[from] SpreadError),
+    Spread(Box<SpreadError>),
     /// There is no recorded run.
     #[error("no recorded run is in {}", .0.iter().map(|place| place.display().to_string()).collect::<Vec<_>>().join(", "))]
     NoTrajectory(Vec<PathBuf>),
@@ -39,7 +39,7 @@ pub enum Failure {
     OneNumber(String),
     /// The recipe is not on board.
     #[error("{0}")]
-    Program(#[source] ProgramError),
+    Program(#[source] Box<ProgramError>),
     /// The states of a run cannot be read.
     #[error("{0}")]
     States(String),
@@ -79,3 +79,16 @@ impl Hint for Failure {
         }
     }
 }
+
+/// Boxes the errors of other crates, which are large.
+macro_rules! boxed {
+    ($($error:ident => $variant:ident),+ $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })+
+    };
+}
+
+boxed! { ReadError => Log, TrajectoryError => Trajectory, SpreadError => Spread, ProgramError => Program }

@@ -47,12 +47,12 @@ pub(super) fn train(training: &Training, reporter: &mut dyn Reporter) -> Result<
         ulp_seed: None,
         tensorboard: None,
     };
-    let plan = Plan::of(asked, 1).map_err(Failure::Program)?;
-    let links = Links::open(training.device, Job::Manual).map_err(Failure::Program)?;
+    let plan = Plan::of(asked, 1).map_err(Failure::from)?;
+    let links = Links::open(training.device, Job::Manual).map_err(Failure::from)?;
     let mut told = Ok(());
     let live = Steps { reporter, told: &mut told };
     let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true };
-    let outcome = plan.train(&links, screen).map_err(Failure::Program)?;
+    let outcome = plan.train(&links, screen).map_err(Failure::from)?;
     told.map_err(Failure::Output)?;
     match outcome {
         Outcome::Stopped { it, .. } if (it as u64) < training.steps => {

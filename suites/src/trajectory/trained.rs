@@ -44,7 +44,7 @@ enum Decides {
 impl<'a> Trained<'a> {
     pub(super) fn of(device: Device, request: &Request, session: &Session) -> Result<Self, SuiteError> {
         let recorded = Recorded::open(&request.golden)?;
-        let recipe = Recipe::named(&recorded.trajectory.manifest.recipe.name).map_err(Failure::Program)?;
+        let recipe = Recipe::named(&recorded.trajectory.manifest.recipe.name).map_err(Failure::from)?;
         let of = |recording: &Recording| Ok((recording.entry.precision.clone(), places::fingerprint(recording)?));
         let fingerprints = recorded.trajectory.recordings.iter().map(of).collect::<Result<_, Failure>>()?;
         let states = places::states(&request.golden)?;
