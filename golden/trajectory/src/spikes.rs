@@ -45,22 +45,27 @@ pub(crate) fn largest(pairing: &Pairing, steps: u64) -> Option<Largest> {
 /// The residuals from the median of blocks; `None` if there is not one block.
 pub(crate) fn residuals(pairing: &Pairing, steps: u64) -> Option<Residuals> {
     let settled = pairing.within(grid::settled(steps));
-    let (first, values, own) = (settled.start, &pairing.difference[settled.clone()], &pairing.against[settled]);
+    let (first, values) = (settled.start, &pairing.difference[settled]);
     let length = Limit::SpikeWindow.value() as usize;
     if values.len() < length {
         return None;
     }
     let heights = from_the_median(values, length);
-    // Two runs that differ by rounding are nearly equal for thousands of steps: what is small beside the curve's own noise is no
-    // spike, however smaller the difference was before.
-    let own = from_the_median(own, length);
     let iterations = &pairing.iterations[first..];
     let mut scales = vec![0.0; heights.len()];
     for window in scale_windows(iterations, length) {
         let range =
             iterations.partition_point(|at| *at < window.from)..iterations.partition_point(|at| *at < window.to);
-        let scale = robust(&heights[range.clone()]).max(robust(&own[range.clone()]));
+        let scale = robust(&heights[range.clone()]);
         scales[range].fill(scale);
+    }
+    // Two runs that differ by rounding are nearly equal for thousands of steps, and then part within a few blocks: their noise there is
+    // no spike, however smaller the difference was before.
+    let blocks: Vec<f64> = heights.chunks(length).map(robust).collect();
+    for (index, scale) in scales.iter_mut().enumerate() {
+        let block = index / length;
+        let near = &blocks[block.saturating_sub(1)..(block + 2).min(blocks.len())];
+        *scale = near.iter().copied().fold(*scale, f64::max);
     }
     Some(Residuals { first, heights, scales })
 }

@@ -66,7 +66,7 @@ pub struct Need {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Detail {
-    /// Coverage: how much both have ([`Verdict::common`]).
+    /// Coverage: how much both have ([`Verdict::common`](super::Verdict::common)).
     Covered(Common),
     /// Coverage: expected iterations that are not in the log, between its first and last one.
     Missing(Iterations),

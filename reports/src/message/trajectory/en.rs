@@ -12,6 +12,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
             Some((first, last)) => format!("{both} of {expected} logged iterations, from {first} to {last}"),
             None => format!("{both} of {expected} logged iterations"),
         },
+        T::Missing(steps) if steps.count == 1 => format!("one iteration is missing: {}", listed(steps)),
         T::Missing(steps) => format!("{} iterations are missing: {}", steps.count, listed(steps)),
         T::Repeated(steps) => format!("{} iterations come twice, and the program was not restarted: {}", steps.count, listed(steps)),
         T::OutOfOrder(steps) => format!("{} iterations come behind later ones: {}", steps.count, listed(steps)),
@@ -53,7 +54,9 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
             format!("the largest residual is {} ({} robust standard deviations, limit {}) at iterations {from} to {to}; {count} points are beyond the limit", number(*height), number(*largest), number(*limit))
         }
         T::Factor { .. } => factor(message),
-        T::TooFew { have, need } => format!("{have} points are too few to decide; {need} are needed"),
+        T::TooFew { have, need } => {
+            format!("the {have} points are worth fewer than the {need} independent stretches that are needed")
+        }
         T::FewRuns => "too few of the runs that the spread is measured from reach these steps".to_owned(),
         T::Nothing => "the logs have nothing that this check could look at".to_owned(),
         T::TwoNumbers { .. } => two_numbers(message),

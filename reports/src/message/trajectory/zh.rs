@@ -53,7 +53,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
             format!("最大残差 {}（{} 个稳健标准差，阈值 {}），位于迭代 {from} 至 {to}；{count} 个点超出阈值", number(*height), number(*largest), number(*limit))
         }
         T::Factor { .. } => factor(message),
-        T::TooFew { have, need } => format!("仅有 {have} 个点，不足以判定；需要 {need} 个"),
+        T::TooFew { have, need } => format!("{have} 个点所含的独立分段少于判定所需的 {need} 个"),
         T::FewRuns => "用于估计波动范围的运行中，达到这些步数的太少".to_owned(),
         T::Nothing => "日志中没有可供此项检验的内容".to_owned(),
         T::TwoNumbers { .. } => two_numbers(message),
