@@ -138,7 +138,7 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
     settings.set_omit_expression(true);
     for (pattern, placeholder) in [
         (r"\[ *[\d.]+ (s|min [\d ]+ s)\]", "[      TIME]"),
-        (r"(passed|failed) in [\d.]+ s", "$1 in TIME"),
+        (r"(passed|failed|skipped|vacuous) in [\d.]+ s", "$1 in TIME"),
         (r"dinov3-harness \d+\.\d+\.\d+( \(\w+(-dirty)?\))?", "dinov3-harness VERSION"),
         (r"libtorch \S+ on (.+); .+, \S+, \d+ threads?", "libtorch TORCH on $1; CPU, ISA, N threads"),
         (r"耗时 [\d.]+ s", "耗时 TIME"),
