@@ -1,5 +1,6 @@
 //! Statistics and hash of a tensor. A set records both for every tensor, however large.
 
+use dinov3_ground::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -42,15 +43,6 @@ pub fn digest(view: TensorView<'_>) -> Digest {
 /// SHA-256 of `bytes` in lower-case hex. Uses the processor's SHA instructions if it has them.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-fn hex(hash: &[u8]) -> String {
-    use std::fmt::Write as _;
-    hash.iter().fold(String::with_capacity(2 * hash.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Statistics of `view`, streaming. The order of summation is fixed, so the result depends only on the elements.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
 use std::path::Path;
 
+use dinov3_ground::hex;
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -26,7 +27,7 @@ pub fn verify(path: &Path, wheel: &Wheel) -> Result<(), Error> {
     })
     .map_err(failed)?;
     bar.finish_and_clear();
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&hash.finalize());
     if found == wheel.sha256 {
         return Ok(());
     }

@@ -7,7 +7,7 @@ mod manifest;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dinov3_ground::atomic;
+use dinov3_ground::{atomic, hex};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -131,7 +131,7 @@ fn write(file: &Path, bytes: &[u8]) -> Result<(), TrajectoryError> {
 
 /// Lower-case hexadecimal SHA-256.
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 use dinov3_data::augment::{Augmentation, Crops};
 use dinov3_data::decode;
 use dinov3_data::random::Streams;
+use dinov3_ground::hex;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{FAILED, Failure};
@@ -80,7 +81,7 @@ pub fn first_crops(pictures: &[Vec<u8>]) -> Result<String, Failure> {
             digest.update(value.to_le_bytes());
         }
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 /// Images a second of so many threads, each of which makes the crops of `images`, after one of each picture off the clock.
