@@ -34,3 +34,4 @@ pub use links::Links;
 pub use program::{Outcome, Screen};
 pub use progress::Live;
 pub use recipe::{RECIPES, Recipe, Source};
+pub use trace::{STATES, STEPS};

@@ -4,7 +4,7 @@
 //! for each iteration (`{"iteration": 0, "total_loss": 9.125}`), `states.jsonl` a line for each state (`{"step": 1000, "weights": "…",
 //! "moments": "…", "streams": "…"}`, where `step` is the number of steps taken).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use dinov3_train::run::PartError;
 use dinov3_train::{State, StateError, Trainer};
 use sha2::{Digest, Sha256};
 
-use crate::python;
+use crate::{append, python};
 
 /// The file of losses, in the output folder.
 pub const STEPS: &str = "steps.jsonl";
@@ -76,7 +76,7 @@ impl Trace {
     pub fn open(folder: &Path, every: usize, next: usize) -> Result<Self, (PathBuf, io::Error)> {
         let open = |name: &str, key: &str, kept: usize| {
             let path = folder.join(name);
-            let opened = keep(&path, key, kept).and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+            let opened = keep(&path, key, kept).and_then(|()| append::open(&path));
             match opened {
                 Ok(file) => Ok((path, BufWriter::new(file))),
                 Err(error) => Err((path, error)),

@@ -46,8 +46,6 @@ words! {
         Against: "reference", "标杆";
         /// What correct runs spread over.
         Spread: "spread of correct runs", "正确运行的波动范围";
-        /// The title of the table of findings.
-        Findings: "What was found of each loss, stretch by stretch", "各项损失逐段检验结果";
         /// The title of the table of limits.
         Windows: "Steps", "步数区间";
         /// A meter of the log.
@@ -58,10 +56,6 @@ words! {
         Value: "measured", "实测";
         /// A probability.
         P: "p", "p 值";
-        /// An interval.
-        Interval: "interval", "区间";
-        /// Standard errors.
-        Deviations: "standard errors", "个标准误";
     }
 }
 
@@ -328,13 +322,6 @@ pub enum Trajectory {
         /// How many times more this is than with a spread known exactly.
         weaker: Float,
     },
-    /// Why a run does not pass.
-    Fails {
-        /// How many findings.
-        findings: usize,
-    },
-    /// Why nothing is decided.
-    Inconclusive,
 }
 
 impl Say for Trajectory {

@@ -16,30 +16,22 @@ const TOLD: usize = 20;
 /// The check of `kind`, from a verdict on the run `name`.
 pub(super) fn of(id: String, kind: CheckKind, name: &str, verdict: &run::Verdict) -> Check {
     let title = Says::Title { check: words::check(kind), run: name.to_owned() };
-    let found: Vec<&run::Finding> = verdict.of(kind).collect();
-    let Some(status) = found.iter().map(|finding| finding.status).max() else {
+    let worse = |a: &&run::Finding, b: &&run::Finding| a.status.cmp(&b.status).then(weight(a).total_cmp(&weight(b)));
+    let Some(decisive) = verdict.of(kind).max_by(worse) else {
         return Check::new(id, title, Verdict::Skipped { reason: Says::Nothing.into() });
     };
-    let worst = || found.iter().filter(move |finding| finding.status == status);
-    let decisive = worst().max_by(|a, b| weight(a).total_cmp(&weight(b)));
-    let reason = || decisive.map_or_else(|| Says::Inconclusive.into(), |finding| words::sentence(finding));
-    let told = match status {
-        Status::Fail => worst().take(TOLD).map(|finding| said(finding)).collect(),
-        _ => Vec::new(),
+    let reason = words::sentence(decisive);
+    let decided = match decisive.status {
+        Status::Pass | Status::Note => Verdict::Pass,
+        Status::Inconclusive => Verdict::Vacuous { reason: reason.clone() },
+        Status::Fail => Verdict::Fail { reason: reason.clone() },
     };
+    let failed = verdict.of(kind).filter(|finding| finding.status == Status::Fail);
     Check {
-        summary: Some(reason()),
-        figures: decisive.and_then(|finding| figure(finding)).into_iter().collect(),
-        findings: told,
-        ..Check::new(
-            id,
-            title,
-            match status {
-                Status::Pass | Status::Note => Verdict::Pass,
-                Status::Inconclusive => Verdict::Vacuous { reason: reason() },
-                Status::Fail => Verdict::Fail { reason: reason() },
-            },
-        )
+        summary: Some(reason),
+        figures: figure(decisive).into_iter().collect(),
+        findings: failed.take(TOLD).map(said).collect(),
+        ..Check::new(id, title, decided)
     }
 }
 
@@ -47,20 +39,17 @@ pub(super) fn of(id: String, kind: CheckKind, name: &str, verdict: &run::Verdict
 pub(super) fn of_states(id: String, name: &str, states: &States) -> Check {
     let title = Says::Title { check: RunCheck::States, run: name.to_owned() };
     let says = || Message::from(Says::States { same: states.same, of: states.of, first: states.first.clone() });
-    let wrong = (states.of - states.same) as f64;
+    let wrong = states.of - states.same;
     let key = Bilingual { en: "states with other bits", zh: "二进制不一致的状态数" };
+    let decided = match (states.of, wrong) {
+        (0, _) => Verdict::Vacuous { reason: Says::Nothing.into() },
+        (_, 0) => Verdict::Pass,
+        _ => Verdict::Fail { reason: says() },
+    };
     Check {
         summary: Some(says()),
-        figures: vec![Figure::own("different_states", key, wrong).with_limit(0.0)],
-        ..Check::new(
-            id,
-            title,
-            match () {
-                () if states.of == 0 => Verdict::Vacuous { reason: Says::Nothing.into() },
-                () if states.same < states.of => Verdict::Fail { reason: says() },
-                () => Verdict::Pass,
-            },
-        )
+        figures: vec![Figure::own("different_states", key, wrong as f64).with_limit(0.0)],
+        ..Check::new(id, title, decided)
     }
 }
 
@@ -97,12 +86,8 @@ fn figure(finding: &run::Finding) -> Option<Figure> {
 
 /// The table of all findings, what they rest on, and the curves.
 pub(super) fn sections(name: &str, verdict: &run::Verdict) -> Vec<Section> {
-    let rests = words::basis(&verdict.basis);
-    let mut sections: Vec<Section> = rests
-        .into_iter()
-        .map(|says| Section { text: Some(says), ..Section::new(Message::name(name)) })
-        .take(1)
-        .collect();
+    let rests = words::basis(&verdict.basis).into_iter().next();
+    let mut sections = vec![Section { text: rests, ..Section::new(Message::name(name)) }];
     sections.extend(verdict.plots.iter().enumerate().map(|(at, plot)| curves(name, plot, at > 0)));
     sections.push(table(name, verdict));
     sections
@@ -119,15 +104,8 @@ fn table(name: &str, verdict: &run::Verdict) -> Section {
         Column::text(Heading::Outcome),
     ]);
     for says in words::basis(&verdict.basis) {
-        table.push([
-            Cell::Absent,
-            Cell::Absent,
-            Cell::Absent,
-            Cell::Absent,
-            Cell::Absent,
-            Cell::Absent,
-            Cell::Says(says),
-        ]);
+        let absent = std::iter::repeat_n(Cell::Absent, table.columns.len() - 1);
+        table.push(absent.chain([Cell::Says(says)]));
     }
     for finding in &verdict.findings {
         let figure = finding.figure();

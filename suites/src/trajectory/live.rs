@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dinov3_program::{Asked, Job, Links, Live, Outcome, Plan, Recipe, Resume, Screen, Source};
+use dinov3_program::{Asked, Job, Links, Live, Outcome, Plan, Recipe, Resume, STEPS, Screen, Source};
 use dinov3_reports::{Event, Reporter};
 use dinov3_torch::device::Device;
+use dinov3_trajectory::meters::{STEP_TOTAL_LOSS, TOTAL_LOSS};
 use dinov3_trajectory::{ReadError, Run, Series, read};
 
 use super::Failure;
@@ -47,12 +48,12 @@ pub(super) fn train(training: &Training, reporter: &mut dyn Reporter) -> Result<
         ulp_seed: None,
         tensorboard: None,
     };
-    let plan = Plan::of(asked, 1).map_err(Failure::from)?;
-    let links = Links::open(training.device, Job::Manual).map_err(Failure::from)?;
+    let plan = Plan::of(asked, 1)?;
+    let links = Links::open(training.device, Job::Manual)?;
     let mut told = Ok(());
     let live = Steps { reporter, told: &mut told };
     let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true };
-    let outcome = plan.train(&links, screen).map_err(Failure::from)?;
+    let outcome = plan.train(&links, screen)?;
     told.map_err(Failure::Output)?;
     match outcome {
         Outcome::Stopped { it, .. } if (it as u64) < training.steps => {
@@ -71,16 +72,11 @@ pub(super) fn read_run(log: &Path) -> Result<Run, ReadError> {
     let mut run = read(log)?;
     let steps = log.join(STEPS);
     if steps.is_file() {
-        let each = read(&steps)?.series.into_iter().filter(|series| series.meter == "total_loss");
-        run.series.extend(each.map(|series| Series { meter: EACH_STEP.to_owned(), ..series }));
+        let each = read(&steps)?.series.into_iter().filter(|series| series.meter == TOTAL_LOSS);
+        run.series.extend(each.map(|series| Series { meter: STEP_TOTAL_LOSS.to_owned(), ..series }));
     }
     Ok(run)
 }
-
-/// The file of the loss of each step, in the folder of a run.
-pub(super) const STEPS: &str = "steps.jsonl";
-/// The series of the loss of each step.
-pub(super) const EACH_STEP: &str = "step_total_loss";
 
 /// Tells how far a training is, ten times in a thousand steps.
 struct Steps<'a> {

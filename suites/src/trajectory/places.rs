@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use dinov3_golden::Fingerprint;
+use dinov3_torch::device::Device;
 use dinov3_trajectory::trajectory::spread_file;
 use dinov3_trajectory::{Recording, Run, Spread, Trajectory};
 use serde_json::Value;
 
 use super::Failure;
+use crate::judging::replay::this_machine;
 use crate::{SuiteError, sets};
 
 /// The sets that hold states of a recorded run have names that begin so.
@@ -88,24 +90,22 @@ pub(super) fn recording_for<'a>(
     })
 }
 
-/// What decides over the bits of a fingerprint. A manifest has more: versions of Python's packages.
-const CIRCUMSTANCES: [&str; 8] =
-    ["torch", "architecture", "device", "cpu_vendor", "cpu_capability", "mkl_cbwr", "onednn_max_cpu_isa", "threads"];
-
-/// The circumstances of a recording.
+/// The circumstances of a recording. A manifest has more than a fingerprint has: versions of Python's packages.
 ///
 /// # Errors
 /// When the manifest does not say them.
 pub(super) fn fingerprint(recording: &Recording) -> Result<Fingerprint, Failure> {
+    let unknown = |error: serde_json::Error| Failure::Fingerprint(error.to_string());
+    let known = serde_json::to_value(this_machine(Device::Cpu)).map_err(unknown)?;
     let mut value = recording.entry.fingerprint.clone();
     if let Some(fields) = value.as_object_mut() {
-        fields.retain(|field, _| CIRCUMSTANCES.contains(&field.as_str()));
+        fields.retain(|field, _| known.get(field).is_some());
     }
-    serde_json::from_value(value).map_err(|error| Failure::Fingerprint(error.to_string()))
+    serde_json::from_value(value).map_err(unknown)
 }
 
-/// `param_dtype` of a config as YAML.
+/// The dtype that computes, in a config as YAML.
 fn precision_of(yaml: &str) -> Option<String> {
-    let line = yaml.lines().find_map(|line| line.trim().strip_prefix("param_dtype:"))?;
-    Some(line.trim().trim_matches(['\'', '"']).to_owned())
+    let config = dinov3_config::yaml::parse("config of a log", yaml).ok()?;
+    Some(dinov3_config::at(&config, "compute_precision.param_dtype")?.as_str()?.to_owned())
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use dinov3_program::STATES;
 use dinov3_trajectory::State;
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ pub(super) struct States {
     pub(super) first: Option<(u64, Vec<String>)>,
 }
 
-/// A line of `states.jsonl`.
+/// A line of [`STATES`].
 #[derive(Clone, Debug, Deserialize)]
 struct Line {
     step: u64,
@@ -32,7 +33,7 @@ impl States {
     /// # Errors
     /// With a sentence, when the file of states is not one.
     pub(super) fn of(folder: &Path, recorded: &[State], steps: u64) -> Result<Self, String> {
-        let path = folder.join("states.jsonl");
+        let path = folder.join(STATES);
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let lines: Result<Vec<Line>, String> = text
             .lines()

@@ -34,13 +34,6 @@ pub(super) struct Trained<'a> {
     steps: Option<Box<dyn Plan + 'a>>,
 }
 
-/// What decides over a live run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Decides {
-    Kind(CheckKind),
-    States,
-}
-
 impl<'a> Trained<'a> {
     pub(super) fn of(device: Device, request: &Request, session: &Session) -> Result<Self, SuiteError> {
         let recorded = Recorded::open(&request.golden)?;
@@ -68,12 +61,8 @@ impl<'a> Trained<'a> {
         format!("{}/{precision}", self.recorded.trajectory.manifest.name)
     }
 
-    fn id(&self, precision: &str, decides: Decides) -> String {
-        let check = match decides {
-            Decides::Kind(kind) => words::slug(words::check(kind)),
-            Decides::States => "states",
-        };
-        format!("{}/{}/{check}", INFO.name, self.name(precision))
+    fn id(&self, precision: &str, check: RunCheck) -> String {
+        format!("{}/{}/{}", INFO.name, self.name(precision), words::slug(check))
     }
 
     /// Whether this machine can give the recording's bits.
@@ -83,13 +72,10 @@ impl<'a> Trained<'a> {
         recorded.differences(&here).is_empty()
     }
 
-    fn decides(&self, recording: &Recording) -> Vec<Decides> {
-        match self.expects_bits(recording) {
-            true => vec![Decides::Kind(CheckKind::Identity), Decides::States],
-            false => {
-                CheckKind::ALL.into_iter().filter(|kind| *kind != CheckKind::Identity).map(Decides::Kind).collect()
-            }
-        }
+    /// What of a verdict decides: identity where bits are expected, and all else where not. States decide as well where bits are expected.
+    fn kinds(&self, recording: &Recording) -> impl Iterator<Item = CheckKind> + use<> {
+        let bits = self.expects_bits(recording);
+        CheckKind::ALL.into_iter().filter(move |kind| (*kind == CheckKind::Identity) == bits)
     }
 
     /// The steps that are taken.
@@ -114,13 +100,12 @@ impl<'a> Trained<'a> {
 
     fn judge(&self, recording: &Recording, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
         let (precision, steps) = (recording.entry.precision.as_str(), self.length(recording));
-        let (name, decides, begun) = (self.name(precision), self.decides(recording), Instant::now());
-        let title = |decides| match decides {
-            Decides::Kind(kind) => Says::Title { check: words::check(kind), run: name.clone() },
-            Decides::States => Says::Title { check: RunCheck::States, run: name.clone() },
-        };
-        let id = self.id(precision, decides[0]);
-        reporter.event(&Event::CheckStarted { id, title: title(decides[0]).into(), steps: Some(steps) })?;
+        let (name, bits, begun) = (self.name(precision), self.expects_bits(recording), Instant::now());
+        if let Some(first) = self.kinds(recording).next().map(words::check) {
+            let title = Says::Title { check: first, run: name.clone() };
+            let id = self.id(precision, first);
+            reporter.event(&Event::CheckStarted { id, title: title.into(), steps: Some(steps) })?;
+        }
         let scratch = tempfile::tempdir().map_err(SuiteError::Scratch)?;
         let folder = match self.profile {
             Profile::Quick => scratch.path().to_owned(),
@@ -129,22 +114,21 @@ impl<'a> Trained<'a> {
             }
         };
         let run = self.train(recording, &folder, reporter)?;
-        let options = Options { until: Some(steps), identical: self.expects_bits(recording), ..Options::default() };
-        let verdict = match options.identical {
+        let options = Options { until: Some(steps), identical: bits, ..Options::default() };
+        let verdict = match bits {
             // Bits decide, and no spread does.
             true => judge_pair(&run, &recording.run, &[], &options),
             false => judge(&run, &recording.run, &self.recorded.spread(precision)?, &options),
         };
+        let of = |kind| checks::of(self.id(precision, words::check(kind)), kind, &name, &verdict);
+        let mut found: Vec<Check> = self.kinds(recording).map(of).collect();
+        if bits {
+            let states = States::of(&folder, &recording.entry.states, steps).map_err(Failure::States)?;
+            found.push(checks::of_states(self.id(precision, RunCheck::States), &name, &states));
+        }
+        // All checks of a run are made at once.
         let mut seconds = begun.elapsed().as_secs_f64();
-        for decides in decides {
-            let id = self.id(precision, decides);
-            let mut check: Check = match decides {
-                Decides::Kind(kind) => checks::of(id, kind, &name, &verdict),
-                Decides::States => {
-                    let states = States::of(&folder, &recording.entry.states, steps).map_err(Failure::States)?;
-                    checks::of_states(id, &name, &states)
-                }
-            };
+        for mut check in found {
             check.seconds = std::mem::take(&mut seconds);
             reporter.event(&Event::CheckFinished { check })?;
         }
@@ -155,7 +139,9 @@ impl<'a> Trained<'a> {
 impl Plan for Trained<'_> {
     fn checks(&self) -> Vec<String> {
         let of_run = |recording: &Recording| -> Vec<String> {
-            self.decides(recording).into_iter().map(|decides| self.id(&recording.entry.precision, decides)).collect()
+            let states = self.expects_bits(recording).then_some(RunCheck::States);
+            let all = self.kinds(recording).map(words::check).chain(states);
+            all.map(|check| self.id(&recording.entry.precision, check)).collect()
         };
         let runs = self.recorded.trajectory.recordings.iter().flat_map(of_run);
         runs.chain(self.steps.iter().flat_map(|steps| steps.checks())).collect()

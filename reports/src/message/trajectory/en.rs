@@ -64,9 +64,6 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Rests(Basis::OwnWindows) => "the spread is estimated from stretches of the two logs alone: how far two correct runs wander from each other over a longer time is not known, and counts as a difference; give further runs with --spread".to_owned(),
         T::Rests(Basis::Nothing) => "one number of each run, and no spread".to_owned(),
         T::Power { shift, weaker } => format!("a shift of the loss by {:.3} % would be found in 9 runs of 10 ({:.2} times what an exactly known spread would find)", shift.0 * 100.0, weaker.0),
-        T::Fails { findings: 1 } => "one finding is beyond its limit".to_owned(),
-        T::Fails { findings } => format!("{findings} findings are beyond their limits"),
-        T::Inconclusive => "nothing is beyond its limit, and equivalence is not shown: the logs hold too little".to_owned(),
     }
 }
 

@@ -61,8 +61,6 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Rests(Basis::OwnWindows) => "波动范围仅由两份日志自身的分段估计：两次正确运行在更长时间内会相互偏离多远未知，一律计为差异；请用 --spread 提供更多运行".to_owned(),
         T::Rests(Basis::Nothing) => "每次运行只有一个数值，没有波动范围".to_owned(),
         T::Power { shift, weaker } => format!("损失偏移 {:.3}% 时十次中可检出九次（为波动完全已知时的 {:.2} 倍）", shift.0 * 100.0, weaker.0),
-        T::Fails { findings } => format!("{findings} 项结果超出阈值"),
-        T::Inconclusive => "无结果超出阈值，但等效性未得到证明：日志信息不足".to_owned(),
     }
 }
 
