@@ -80,7 +80,7 @@ fn asked(args: TrainArgs, job: &Job) -> Result<Asked> {
         steps: args.steps,
         until: None,
         tensorboard: args.tensorboard,
-        device: device::parse(&args.device, job.local_rank())?,
+        device: device::parse(&args.device, job.local_rank(), args.plugin.as_deref())?,
         threads,
         broken_limit: args.broken_limit,
         trace: args.trace.map(|every| every as usize),

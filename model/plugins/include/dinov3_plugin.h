@@ -139,6 +139,19 @@ typedef struct {
   void (*examine)(void *context, void (*each)(void *context, const char *missing, const char *remedy));
 } dinov3_doctor_1;
 
+// `counters/1`: what a device has been asked to do.
+#define DINOV3_COUNTERS_1 "counters/1"
+
+typedef struct {
+  // sizeof(dinov3_counters_1).
+  uint32_t size;
+  // Calls `each` for each thing that has happened since the process began, or since `reset`, and how often: `wait for a number`,
+  // `copy to the host`, `fallback aten::unfold`. The names are for people; they are valid during the call.
+  void (*read)(void *context, void (*each)(void *context, const char *name, uint64_t count));
+  // All counts begin again at 0.
+  void (*reset)(void);
+} dinov3_counters_1;
+
 #ifdef __cplusplus
 }
 #endif

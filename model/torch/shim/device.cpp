@@ -18,7 +18,7 @@ dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor
   return guarded([&] {
     const at::Device there{std::string(device)};
     const at::Tensor &here = tensor(self);
-    const bool staged = there.is_cuda() && here.device().is_cpu();
+    const bool staged = (there.is_cuda() || there.is_privateuseone()) && here.device().is_cpu();
     const auto options = at::TensorOptions().device(there).dtype(tensor(of_dtype).dtype());
     return (staged ? here.pin_memory() : here).to(options, staged);
   });

@@ -90,8 +90,8 @@ bool dinov3_restore_memory(dinov3_tensor self);
 const char *dinov3_device(dinov3_tensor self);
 // `self.to(device)`; itself where it is there.
 dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
-// `self.to(device, of_dtype.dtype)`; itself where it is there in that dtype. From the host to CUDA it goes through page-locked memory, and the call
-// does not wait for it.
+// `self.to(device, of_dtype.dtype)`; itself where it is there in that dtype. From the host to CUDA or a plugin's device it goes through page-locked
+// memory, and the call does not wait for it.
 dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor of_dtype);
 // `torch.empty(shape, device=device, dtype=of_dtype.dtype)`.
 dinov3_tensor dinov3_empty(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype);

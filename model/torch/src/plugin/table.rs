@@ -107,6 +107,21 @@ unsafe impl Grows for Device {
     const LEAST: usize = offset_of!(Self, error) + size_of::<usize>();
 }
 
+/// `dinov3_counters_1`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Counters {
+    pub(super) size: u32,
+    pub(super) read: Option<extern "C" fn(*mut c_void, extern "C" fn(*mut c_void, *const c_char, u64))>,
+    pub(super) reset: Option<extern "C" fn()>,
+}
+
+// SAFETY: as the header has it.
+unsafe impl Grows for Counters {
+    const NAME: &'static str = "counters/1";
+    const LEAST: usize = offset_of!(Self, reset) + size_of::<usize>();
+}
+
 /// What `examine` calls for each thing that is missing: what is missing, and how to get it.
 pub(super) type Each = extern "C" fn(*mut c_void, *const c_char, *const c_char);
 
