@@ -10,10 +10,12 @@ const GLOO: &str = "../torch/shim";
 /// A plugin: the folder of its files, their names, and the variable that names the library.
 type Made = (&'static str, &'static [&'static str], &'static str);
 
-/// The plugins, each with the variable that tells the crate where it is.
-const PLUGINS: [Made; 2] = [
+/// The plugins, each with the variable that tells the crate where it is. Of the one for torch_npu it is the half that needs no torch_npu;
+/// `cargo ci npu` makes the other.
+const PLUGINS: [Made; 3] = [
     ("simulated", &["backend", "device", "plugin"], "DINOV3_SIMULATED"),
     ("simulated_npu", &["backend", "kernels", "memory", "plugin", "queue", "runtime"], "DINOV3_SIMULATED_NPU"),
+    ("torch_npu", &["missing", "plugin", "python"], "DINOV3_TORCH_NPU"),
 ];
 
 fn main() {
@@ -42,6 +44,8 @@ fn make((folder, files, variable): Made, libtorch: &Path, out: &Path) {
         .include(&headers)
         .include(headers.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        // torch_npu as PyPI has it, which needs a Python.
+        .define("DINOV3_TORCH_NPU_WHEEL", None)
         .flag_if_supported("-Wno-unused-parameter")
         .pic(true)
         // Debug information of libtorch's headers takes as long again as all else, and a plugin for tests need not be fast.
@@ -50,7 +54,7 @@ fn make((folder, files, variable): Made, libtorch: &Path, out: &Path) {
     let objects = build.compile_intermediates();
     let mut link = build.get_compiler().to_command();
     // The rest of libtorch is in the process that loads it.
-    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args(["-ltorch_cpu", "-lc10"]);
+    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args(["-Wl,--as-needed", "-ltorch_cpu", "-lc10", "-ldl"]);
     match link.status() {
         Ok(status) if status.success() => println!("cargo:rustc-env={variable}={}", made.display()),
         Ok(status) => fail(&format!("the compiler ended with {status}")),

@@ -16,6 +16,11 @@ pub fn simulated_npu() -> &'static Path {
     Path::new(env!("DINOV3_SIMULATED_NPU"))
 }
 
+/// The plugin for torch_npu, the half that finds out what is missing. `cargo ci npu` makes the other half beside a copy of it.
+pub fn torch_npu() -> &'static Path {
+    Path::new(env!("DINOV3_TORCH_NPU"))
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
