@@ -15,6 +15,18 @@ const HALVES: [(&str, &[&str]); 2] =
 /// torch_npu as PyPI has it, which needs a Python in the process; without it, `libtorch_npu` as its own build script makes it.
 const WHEEL: &str = "-DDINOV3_TORCH_NPU_WHEEL";
 
+/// The libraries of CANN and of the driver that torch_npu loads.
+const CANN: [&str; 8] = [
+    "libascendcl.so",
+    "libhccl.so",
+    "libge_runner.so",
+    "libgraph.so",
+    "libacl_op_compiler.so",
+    "libacl_tdt_channel.so",
+    "libopapi.so",
+    "libascend_hal.so",
+];
+
 /// Makes the plugin, and tells where it is and what this machine lacks for it.
 pub fn npu() -> Result<(), Failure> {
     let (torch, torch_npu) = (libtorch::provide()?, libtorch::torch_npu::provide()?);
@@ -30,7 +42,8 @@ pub fn npu() -> Result<(), Failure> {
     }
     make.compiles_without_python()?;
     eprintln!("the plugin is in {}", out.display());
-    make.examine()
+    make.examine()?;
+    make.load()
 }
 
 fn python_headers(shell: &Shell) -> Result<String, Failure> {
@@ -89,25 +102,85 @@ impl Make<'_> {
         cmd!(shell, "c++ -fsyntax-only {options...} {source}").quiet().run().map_err(failed)
     }
 
-    /// Asks the plugin, as `run` does before it uses it.
-    fn examine(&self) -> Result<(), Failure> {
-        let (shell, cargo) = (self.shell, workspace::cargo());
+    /// Checks one capability of the plugin with the program for that, and gives its exit code and what it printed.
+    fn conforms(&self, capability: &str, variables: &[(&str, String)]) -> Result<(Option<i32>, String), Failure> {
+        let (shell, cargo, plugin) = (self.shell, workspace::cargo(), self.out.join(HALVES[0].0));
         shell.change_dir(workspace::root());
         for (name, value) in &crate::environment::Environment::of(self.torch).set {
             shell.set_var(name, value);
         }
-        let plugin = self.out.join(HALVES[0].0);
-        let command = cmd!(
+        let mut command = cmd!(
             shell,
-            "{cargo} run --quiet --package dinov3-plugins --bin dinov3-plugin-conformance -- {plugin} --only doctor/1"
+            "{cargo} run --quiet --package dinov3-plugins --bin dinov3-plugin-conformance -- {plugin} --only {capability}"
         );
+        for (name, value) in variables {
+            command = command.env(name, value);
+        }
         let ended = command.env("DINOV3_TORCH_NPU", self.torch_npu).quiet().ignore_status().output();
-        let ended = ended.map_err(|error| Failure::environment(format!("cargo cannot be run: {error}"), "see whether it is in PATH"))?;
-        eprint!("{}", String::from_utf8_lossy(&ended.stdout));
+        let ended = ended
+            .map_err(|error| Failure::environment(format!("cargo cannot be run: {error}"), "see whether it is in PATH"))?;
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        eprint!("{said}");
+        Ok((ended.status.code(), said))
+    }
+
+    /// Asks the plugin, as `run` does before it uses it.
+    fn examine(&self) -> Result<(), Failure> {
         // 3: this machine lacks something, as every machine without an NPU does, and its name is above.
-        match ended.status.code() {
+        match self.conforms("doctor/1", &[])?.0 {
             Some(0 | 3) => Ok(()),
             _ => Err(Failure::check("the plugin cannot be loaded", "its output is above")),
         }
+    }
+
+    /// Loads Python, torch_npu and both halves of the plugin, with stubs in the place of CANN and the driver, and files in the place of devices.
+    /// It goes as far as a machine without CANN can: the device is registered, and there is none.
+    fn load(&self) -> Result<(), Failure> {
+        if !self.torch.join("lib/libtorch_python.so").exists() {
+            eprintln!("torch_npu was not loaded: the libtorch is one without Python; DINOV3_LIBTORCH names the `torch` folder of an installed PyTorch 2.8");
+            return Ok(());
+        }
+        let machine = self.out.join("machine");
+        self.stubs(&machine)?;
+        let text = |path: PathBuf| path.display().to_string();
+        let before = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+        let variables = [
+            ("ASCEND_HOME_PATH", text(machine.join("cann"))),
+            ("ASCEND_OPP_PATH", text(machine.join("cann/opp"))),
+            ("DINOV3_NPU_DEVICES", text(machine.join("dev"))),
+            ("PYTHONPATH", self.torch.parent().unwrap_or(self.torch).display().to_string()),
+            ("LD_LIBRARY_PATH", format!("{}:{}:{before}", machine.join("lib").display(), self.torch.join("lib").display())),
+        ];
+        let (_, said) = self.conforms("device/1", &variables)?;
+        if said.contains("pass    device/1 register_device") && said.contains("there is no device to check") {
+            return Ok(());
+        }
+        Err(Failure::check("torch_npu was not loaded", "its output is above"))
+    }
+
+    /// Libraries that define what torch_npu needs of CANN, each call of which fails as without a device; folders and files of an installation.
+    fn stubs(&self, machine: &Path) -> Result<(), Failure> {
+        let shell = self.shell;
+        let failed = |error: String| Failure::environment(format!("no stub of CANN can be made: {error}"), "a C compiler and `nm` are needed");
+        for folder in ["lib", "cann/opp", "cann/runtime", "cann/compiler", "dev"] {
+            fs::create_dir_all(machine.join(folder)).map_err(|error| failed(error.to_string()))?;
+        }
+        for device in ["davinci_manager", "devmm_svm", "hisi_hdc"] {
+            fs::write(machine.join("dev").join(device), "").map_err(|error| failed(error.to_string()))?;
+        }
+        let folder = self.torch_npu.join("lib");
+        let libraries = ["libtorch_npu.so", "libtensorpipe.so", "libnpu_profiler.so"].map(|name| folder.join(name));
+        let wanted = cmd!(shell, "nm -D --undefined-only {libraries...}").quiet().read().map_err(|error| failed(error.to_string()))?;
+        let of_cann = |name: &&str| name.starts_with("acl") || name.starts_with("Hccl");
+        let names: std::collections::BTreeSet<&str> =
+            wanted.lines().filter_map(|line| line.split_whitespace().last()).filter(of_cann).collect();
+        let calls: String = names.into_iter().map(|name| format!("int {name}(void) {{ return 507899; }}\n")).collect();
+        for library in CANN {
+            let to = machine.join("lib").join(library);
+            let program = if library == "libascendcl.so" { calls.as_str() } else { "" };
+            let made = cmd!(shell, "cc -shared -fPIC -w -x c - -o {to} -Wl,-soname,{library}").stdin(program).quiet().run();
+            made.map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(())
     }
 }

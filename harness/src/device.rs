@@ -14,21 +14,21 @@ use crate::failure::{EnvironmentFailure, Result, refusal};
 /// If the name is unknown (usage), or this machine lacks the device (environment).
 pub fn parse(text: &str, own: usize, plugin: Option<&Path>) -> Result<Device> {
     let whole = if text == "cpu" || text.contains(':') { text.to_owned() } else { format!("{text}:{own}") };
-    match whole.parse().map_err(|_| no_device(text))? {
-        Device::Cpu | Device::Cuda(_) if plugin.is_some() => Err(refusal(
+    match (whole.parse().map_err(|_| no_device(text))?, plugin) {
+        (Device::Cpu | Device::Cuda(_), Some(_)) => Err(refusal(
             format!("`--plugin` lends a device, and `{text}` needs no plugin"),
             "name the plugin's device, such as `--device npu`",
         )),
-        Device::Cpu => Ok(Device::Cpu),
-        Device::Cuda(index) => cuda(index),
-        Device::Plugin { kind, index } if let Some(plugin) = plugin => lent(kind.name(), index, plugin),
-        Device::Plugin { kind, .. } if kind.name() == "npu" => Err(EnvironmentFailure::new(
+        (Device::Cpu, None) => Ok(Device::Cpu),
+        (Device::Cuda(index), None) => cuda(index),
+        (Device::Plugin { kind, index }, Some(plugin)) => lent(kind.name(), index, plugin),
+        (Device::Plugin { kind, .. }, None) if kind.name() == "npu" => Err(EnvironmentFailure::new(
             "this build has no plugin for NPUs",
             "name one with `--plugin FILE` (model/plugins/README.md), or record the Python reference on the device and judge it with \
              `--candidate DIR` (golden/README.md)",
         )
         .into()),
-        Device::Plugin { .. } | Device::Other(_) => Err(no_device(text)),
+        (Device::Plugin { .. } | Device::Other(_), _) => Err(no_device(text)),
     }
 }
 
@@ -41,10 +41,11 @@ fn lent(kind: &str, index: usize, plugin: &Path) -> Result<Device> {
     let plugin = Plugin::load(plugin)?;
     match plugin.missing() {
         // The first is why the others are missing.
-        Ok(missing) => match missing.into_iter().next() {
-            Some(first) => return Err(EnvironmentFailure::new(first.what, first.remedy).into()),
-            None => {}
-        },
+        Ok(missing) => {
+            if let Some(first) = missing.into_iter().next() {
+                return Err(EnvironmentFailure::new(first.what, first.remedy).into());
+            }
+        }
         Err(PluginError::Absent { .. }) => {}
         Err(error) => return Err(error.into()),
     }

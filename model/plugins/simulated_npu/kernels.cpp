@@ -320,9 +320,12 @@ std::optional<Stack> foreseen(const c10::OperatorHandle &op, const Stack &argume
     }
   }
   const auto pairs = pairs_of(arguments, shapes);
-  {
+  try {
     const at::AutoDispatchBelowADInplaceOrView guard;
     op.redispatchBoxed(DispatchKeySet(DispatchKey::Meta), &shapes);
+  } catch (const c10::NotImplementedError &) {
+    // The values decide the shape, as with a mask for an index.
+    return std::nullopt;
   }
   for (const auto &[there, shape] : pairs) {
     if (there.sizes() != shape.sizes() || there.strides() != shape.strides()) {

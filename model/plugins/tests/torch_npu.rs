@@ -30,7 +30,7 @@ impl Machine {
     fn whole() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["torch_npu", "lib", "cann/x86_64-linux", "dev"] {
+        for name in ["torch_npu", "lib", "cann/x86_64-linux", "cann/opp", "dev"] {
             fs::create_dir_all(at(name)).unwrap();
         }
         fs::write(at("torch_npu/version.py"), "__version__ = '2.8.0'\n").unwrap();
@@ -46,6 +46,7 @@ impl Machine {
             ("DINOV3_TORCH_NPU", at("torch_npu")),
             ("DINOV3_NPU_PYTHON", at("lib/libpython3.11.so.1.0")),
             ("ASCEND_HOME_PATH", at("cann")),
+            ("ASCEND_OPP_PATH", at("cann/opp")),
             ("DINOV3_NPU_DEVICES", at("dev")),
         ];
         Self { folder, variables }
@@ -67,6 +68,7 @@ impl Machine {
             .args(["--only", "doctor/1"])
             .env_remove("PYTHONPATH")
             .env_remove("ASCEND_HOME_PATH")
+            .env_remove("ASCEND_OPP_PATH")
             .envs(self.variables.iter().cloned())
             .env("LD_LIBRARY_PATH", format!("{}:{before}", self.at("lib").display()))
             .output()
@@ -90,7 +92,7 @@ fn stub(path: &Path) {
 #[test]
 fn the_first_missing_thing_is_named_with_what_to_source_or_install() {
     type Break = fn(&mut Machine);
-    let cases: [(&str, Break); 10] = [
+    let cases: [(&str, Break); 11] = [
         ("nothing is missing", |_| {}),
         ("torch_npu is not installed", |it| it.without("DINOV3_TORCH_NPU")),
         ("torch_npu is for another PyTorch", |it| {
@@ -103,6 +105,7 @@ fn the_first_missing_thing_is_named_with_what_to_source_or_install() {
             });
         }),
         ("set_env.sh was not sourced", |it| it.without("ASCEND_HOME_PATH")),
+        ("no kernels", |it| it.without("ASCEND_OPP_PATH")),
         ("a part of CANN is missing", |it| fs::remove_file(it.at("lib/libhccl.so")).unwrap()),
         ("an older CANN", |it| {
             fs::write(it.at("cann/x86_64-linux/ascend_toolkit_install.info"), "version=8.2.RC1\n").unwrap();

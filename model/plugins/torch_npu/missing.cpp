@@ -117,6 +117,11 @@ void examine_cann(const Each &each) {
     const std::string what = home.empty() ? "ASCEND_HOME_PATH is not set" : "ASCEND_HOME_PATH names " + home + ", which is not there";
     each("CANN is not set up: " + what, source + "; without one, install CANN " + cann_of(version()) + " (toolkit and kernels)");
   }
+  const std::string kernels = variable("ASCEND_OPP_PATH");
+  if (kernels.empty() || !is_there(kernels)) {
+    const std::string what = kernels.empty() ? "ASCEND_OPP_PATH is not set" : "ASCEND_OPP_PATH names " + kernels + ", which is not there";
+    each("CANN's kernels are not set up: " + what, source + "; without the folder `opp`, install the package of kernels (Ascend-cann-kernels-910b)");
+  }
   for (const char *library : {"libascendcl.so", "libhccl.so", "libge_runner.so", "libgraph.so", "libacl_op_compiler.so", "libacl_tdt_channel.so"}) {
     const std::string why = refusal(library);
     // The driver's library is named by itself.
