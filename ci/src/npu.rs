@@ -34,7 +34,9 @@ pub fn npu() -> Result<(), Failure> {
         Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
     })?;
     let out = workspace::root().join("target/torch_npu");
-    let no_folder = |error| Failure::environment(format!("{} cannot be made: {error}", out.display()), "see whether the disk is full");
+    let no_folder = |error| {
+        Failure::environment(format!("{} cannot be made: {error}", out.display()), "see whether the disk is full")
+    };
     fs::create_dir_all(&out).map_err(no_folder)?;
     let make = Make { shell: &shell, torch: &torch, torch_npu: &torch_npu, out: &out, python: python_headers(&shell)? };
     for (library, files) in HALVES {
@@ -65,7 +67,12 @@ impl Make<'_> {
     fn options(&self) -> Vec<String> {
         let sources = workspace::root().join("model/plugins");
         let include = self.torch.join("include");
-        let ours = [sources.join("include"), include.clone(), include.join("torch/csrc/api/include"), include.join("torch/csrc/distributed")];
+        let ours = [
+            sources.join("include"),
+            include.clone(),
+            include.join("torch/csrc/api/include"),
+            include.join("torch/csrc/distributed"),
+        ];
         let theirs = [self.torch_npu.join("include"), PathBuf::from(&self.python)];
         let own = ours.iter().map(|folder| format!("-I{}", folder.display()));
         // Not as ours: they are not free of warnings.
@@ -82,7 +89,8 @@ impl Make<'_> {
         let (shell, options) = (self.shell, self.options());
         let sources: Vec<PathBuf> = files.iter().map(|file| Self::source(file)).collect();
         let to = self.out.join(library);
-        let failed = |_| Failure::check("the plugin does not build against torch_npu's wheel", "the compiler's output is above");
+        let failed =
+            |_| Failure::check("the plugin does not build against torch_npu's wheel", "the compiler's output is above");
         eprintln!("$ c++ … -o {}", to.display());
         // CANN, which torch_npu needs, is not here.
         let with = [self.torch.join("lib"), self.torch_npu.join("lib")].map(|folder| format!("-L{}", folder.display()));
@@ -98,7 +106,8 @@ impl Make<'_> {
     fn compiles_without_python(&self) -> Result<(), Failure> {
         let (shell, options, source) = (self.shell, self.options(), Self::source("device"));
         eprintln!("$ c++ … -fsyntax-only {}", source.display());
-        let failed = |_| Failure::check("the plugin does not compile for libtorch_npu", "the compiler's output is above");
+        let failed =
+            |_| Failure::check("the plugin does not compile for libtorch_npu", "the compiler's output is above");
         cmd!(shell, "c++ -fsyntax-only {options...} {source}").quiet().run().map_err(failed)
     }
 
@@ -117,8 +126,9 @@ impl Make<'_> {
             command = command.env(name, value);
         }
         let ended = command.env("DINOV3_TORCH_NPU", self.torch_npu).quiet().ignore_status().output();
-        let ended = ended
-            .map_err(|error| Failure::environment(format!("cargo cannot be run: {error}"), "see whether it is in PATH"))?;
+        let ended = ended.map_err(|error| {
+            Failure::environment(format!("cargo cannot be run: {error}"), "see whether it is in PATH")
+        })?;
         let said = String::from_utf8_lossy(&ended.stdout).into_owned();
         eprint!("{said}");
         Ok((ended.status.code(), said))
@@ -137,7 +147,9 @@ impl Make<'_> {
     /// It goes as far as a machine without CANN can: the device is registered, and there is none.
     fn load(&self) -> Result<(), Failure> {
         if !self.torch.join("lib/libtorch_python.so").exists() {
-            eprintln!("torch_npu was not loaded: the libtorch is one without Python; DINOV3_LIBTORCH names the `torch` folder of an installed PyTorch 2.8");
+            eprintln!(
+                "torch_npu was not loaded: the libtorch is one without Python; DINOV3_LIBTORCH names the `torch` folder of an installed PyTorch 2.8"
+            );
             return Ok(());
         }
         let machine = self.out.join("machine");
@@ -149,7 +161,10 @@ impl Make<'_> {
             ("ASCEND_OPP_PATH", text(machine.join("cann/opp"))),
             ("DINOV3_NPU_DEVICES", text(machine.join("dev"))),
             ("PYTHONPATH", self.torch.parent().unwrap_or(self.torch).display().to_string()),
-            ("LD_LIBRARY_PATH", format!("{}:{}:{before}", machine.join("lib").display(), self.torch.join("lib").display())),
+            (
+                "LD_LIBRARY_PATH",
+                format!("{}:{}:{before}", machine.join("lib").display(), self.torch.join("lib").display()),
+            ),
         ];
         let (_, said) = self.conforms("device/1", &variables)?;
         if said.contains("pass    device/1 register_device") && said.contains("there is no device to check") {
@@ -161,7 +176,9 @@ impl Make<'_> {
     /// Libraries that define what torch_npu needs of CANN, each call of which fails as without a device; folders and files of an installation.
     fn stubs(&self, machine: &Path) -> Result<(), Failure> {
         let shell = self.shell;
-        let failed = |error: String| Failure::environment(format!("no stub of CANN can be made: {error}"), "a C compiler and `nm` are needed");
+        let failed = |error: String| {
+            Failure::environment(format!("no stub of CANN can be made: {error}"), "a C compiler and `nm` are needed")
+        };
         for folder in ["lib", "cann/opp", "cann/runtime", "cann/compiler", "dev"] {
             fs::create_dir_all(machine.join(folder)).map_err(|error| failed(error.to_string()))?;
         }
@@ -170,7 +187,10 @@ impl Make<'_> {
         }
         let folder = self.torch_npu.join("lib");
         let libraries = ["libtorch_npu.so", "libtensorpipe.so", "libnpu_profiler.so"].map(|name| folder.join(name));
-        let wanted = cmd!(shell, "nm -D --undefined-only {libraries...}").quiet().read().map_err(|error| failed(error.to_string()))?;
+        let wanted = cmd!(shell, "nm -D --undefined-only {libraries...}")
+            .quiet()
+            .read()
+            .map_err(|error| failed(error.to_string()))?;
         let of_cann = |name: &&str| name.starts_with("acl") || name.starts_with("Hccl");
         let names: std::collections::BTreeSet<&str> =
             wanted.lines().filter_map(|line| line.split_whitespace().last()).filter(of_cann).collect();
@@ -178,7 +198,8 @@ impl Make<'_> {
         for library in CANN {
             let to = machine.join("lib").join(library);
             let program = if library == "libascendcl.so" { calls.as_str() } else { "" };
-            let made = cmd!(shell, "cc -shared -fPIC -w -x c - -o {to} -Wl,-soname,{library}").stdin(program).quiet().run();
+            let made =
+                cmd!(shell, "cc -shared -fPIC -w -x c - -o {to} -Wl,-soname,{library}").stdin(program).quiet().run();
             made.map_err(|error| failed(error.to_string()))?;
         }
         Ok(())

@@ -54,7 +54,12 @@ fn make((folder, files, variable): Made, libtorch: &Path, out: &Path) {
     let objects = build.compile_intermediates();
     let mut link = build.get_compiler().to_command();
     // The rest of libtorch is in the process that loads it.
-    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args(["-Wl,--as-needed", "-ltorch_cpu", "-lc10", "-ldl"]);
+    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args([
+        "-Wl,--as-needed",
+        "-ltorch_cpu",
+        "-lc10",
+        "-ldl",
+    ]);
     match link.status() {
         Ok(status) if status.success() => println!("cargo:rustc-env={variable}={}", made.display()),
         Ok(status) => fail(&format!("the compiler ended with {status}")),

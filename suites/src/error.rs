@@ -211,7 +211,9 @@ impl Hint for SuiteError {
             Self::Device { message, .. } if message.contains("out of memory") => {
                 "see whether another process holds the device's memory; `--golden DIR` runs a smaller set"
             }
-            Self::Device { .. } => "see the log of the device's driver; the same set with `--device cpu` shows whether the trainer is at fault",
+            Self::Device { .. } => {
+                "see the log of the device's driver; the same set with `--device cpu` shows whether the trainer is at fault"
+            }
             Self::Steps(_) => "see whether `run --suite training` passes",
             Self::Ranks(error) => return error.hints(),
             Self::Trajectory(error) => return error.hints(),

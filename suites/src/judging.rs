@@ -125,7 +125,8 @@ impl Plan for Cases<'_> {
                 // Whether all steps are taken is rank 0's to say.
                 let notes = Notes::default();
                 let replay = Replay { precision: *precision, device, plant, free_run: false, notes };
-                device::caught(|| self.suite.follow(golden, &replay, ranks)).unwrap_or_else(|it| failed(it, device, None))?;
+                device::caught(|| self.suite.follow(golden, &replay, ranks))
+                    .unwrap_or_else(|it| failed(it, device, None))?;
             }
         }
         Ok(())

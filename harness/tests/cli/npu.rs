@@ -31,7 +31,10 @@ fn first<'a>(report: &'a RunReport, id: &str) -> (&'a Check, Option<String>) {
 }
 
 fn all_identical(report: &RunReport) -> bool {
-    report.checks().flat_map(|check| &check.tensors).all(|tensor| tensor.outcome == dinov3_reports::message::Outcome::Identical)
+    report
+        .checks()
+        .flat_map(|check| &check.tensors)
+        .all(|tensor| tensor.outcome == dinov3_reports::message::Outcome::Identical)
 }
 
 const LAYERS: &str = "--suite layers --golden REFERENCE/opt_plain --device npu:0";

@@ -9,6 +9,7 @@
 #include "queue.h"
 #include "runtime.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -27,7 +28,7 @@ using Op = c10d::ReduceOp::RedOpType;
 thread_local std::string last_error;
 
 // A copy on the host of a tensor on a device, after the work before it.
-at::Tensor fetched(const at::Tensor &tensor) { return tensor.cpu().contiguous(); }
+at::Tensor fetched(const at::Tensor &tensor) { return tensor.detach().cpu().contiguous(); }
 
 // A collective that Gloo carries out for copies on the host. `finish` brings its result to the device.
 class Under final : public c10d::Work {
@@ -37,6 +38,7 @@ public:
   bool wait(std::chrono::milliseconds timeout) override {
     const bool ended = gloo->wait(timeout);
     if (finish) {
+      const at::NoGradGuard guard;
       finish();
       finish = nullptr;
     }

@@ -232,6 +232,7 @@ void follow_resized(const at::Tensor &there, const at::Tensor &here) {
   const size_t bytes = bytes_of(here);
   c10::StorageImpl *storage = there.storage().unsafeGetStorageImpl();
   if (here.storage().data() != host_of(storage->data())) {
+    const CurrentDevice current(storage->device());
     storage->set_data_ptr_noswap(storage->allocator()->allocate(bytes));
     storage->set_nbytes(bytes);
     std::memcpy(host_of(storage->data()), here.storage().data(), bytes);
@@ -349,20 +350,19 @@ std::optional<Stack> foreseen(const c10::OperatorHandle &op, const Stack &argume
   return results;
 }
 
-// What the host's kernel returned goes to where the device's result is.
-void deliver(const c10::OperatorHandle &op, const Stack &results, const Stack &here) {
-  for (size_t i = 0; i < results.size(); ++i) {
+// What the host's kernel returned goes to where the device's result is: `there`, as the host sees it.
+void deliver(const c10::OperatorHandle &op, const Stack &there, const Stack &here) {
+  for (size_t i = 0; i < there.size(); ++i) {
     std::vector<at::Tensor> device, host;
-    each_tensor(results[i], [&](const at::Tensor &it) { device.push_back(it); });
+    each_tensor(there[i], [&](const at::Tensor &it) { device.push_back(it); });
     each_tensor(here[i], [&](const at::Tensor &it) { host.push_back(it); });
     for (size_t j = 0; j < device.size(); ++j) {
-      if (!device[j].defined() || host_of(device[j].storage().data()) == host[j].storage().data()) {
+      if (!device[j].defined() || device[j].storage().data() == host[j].storage().data()) {
         continue;
       }
       TORCH_CHECK(device[j].sizes() == host[j].sizes() && device[j].dtype() == host[j].dtype(), op.schema().name(), " gave ",
                   host[j].dtype(), host[j].sizes(), ", and its meta kernel ", device[j].dtype(), device[j].sizes());
-      Bytes bytes;
-      bytes.on_host(device[j]).copy_(host[j]);
+      device[j].copy_(host[j]);
     }
   }
 }
@@ -412,13 +412,17 @@ void kernel(const c10::OperatorHandle &op, Stack *stack) {
     at_once(op, *stack, arguments, place);
     return;
   }
-  enqueue(place.index(), op.schema().name(), [op, arguments, results = *results, place] {
-    Bytes bytes;
-    Stack here = host_arguments(arguments, bytes, place);
-    give_generator(op, here, place);
+  // Work knows addresses and no tensors, as a device does: a tensor's memory may go to others before the work is done, and is used by them
+  // after it.
+  Bytes bytes;
+  Stack here = host_arguments(arguments, bytes, place), there = host_arguments(*results, bytes, place);
+  give_generator(op, here, place);
+  enqueue(place.index(), op.schema().name(), [op, here, there]() mutable {
     run_on_host(op, here);
-    deliver(op, results, here);
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    deliver(op, there, here);
   });
+  drain_if_long(place.index());
   stack->insert(stack->end(), results->begin(), results->end());
 }
 
@@ -444,13 +448,13 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_bloc
   const int device = (leaves ? from : to).device().index();
   count(comes ? "copy to the device" : leaves ? "copy to the host" : "copy on the device");
   // Memory that is not page-locked is read before the call returns.
-  at::Tensor source = comes && !(non_blocking && is_pinned(from.storage().data())) ? from.clone() : from;
-  enqueue(device, "a copy", [source, to] {
+  Bytes bytes;
+  const at::Tensor source = comes && !(non_blocking && is_pinned(from.storage().data())) ? from.clone() : seen(from, bytes);
+  enqueue(device, "a copy", [source, there = seen(to, bytes)] {
     const at::AutoDispatchBelowADInplaceOrView guard;
-    Bytes bytes;
-    const at::Tensor there = seen(to, bytes);
-    there.copy_(seen(source, bytes));
+    there.copy_(source);
   });
+  drain_if_long(device);
   if (leaves && !non_blocking && !fault("lost-sync")) {
     count("wait for a copy to the host");
     drain(device);

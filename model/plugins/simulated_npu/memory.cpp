@@ -102,21 +102,23 @@ void *allocate(int index, size_t bytes) {
   return reinterpret_cast<void *>(address);
 }
 
-void release(void *pointer) {
-  if (pointer == nullptr) {
-    return;
-  }
+int device_of(const void *address) { return Memory::instance().device_of(reinterpret_cast<uintptr_t>(address)); }
+
+void forget(void *pointer) {
   Memory &memory = Memory::instance();
   const std::lock_guard<std::mutex> lock(memory.mutex);
   const auto address = reinterpret_cast<uintptr_t>(pointer);
-  const auto found = memory.blocks.find(address);
-  if (found == memory.blocks.end()) {
-    return;
-  }
-  const Block block = found->second;
-  memory.blocks.erase(found);
+  const Block &block = memory.blocks.at(address);
+  memory.devices[static_cast<size_t>(memory.device_of(address))].figures.in_use -= block.begin + block.span - PAGE - address;
+}
+
+void release(void *pointer) {
+  Memory &memory = Memory::instance();
+  const std::lock_guard<std::mutex> lock(memory.mutex);
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  const Block block = memory.blocks.at(address);
+  memory.blocks.erase(address);
   Device &device = memory.devices[static_cast<size_t>(memory.device_of(address))];
-  device.figures.in_use -= block.begin + block.span - PAGE - address;
   void *const there = reinterpret_cast<void *>(block.begin - memory.addresses + memory.bytes);
   if (block.span >= LARGE) {
     madvise(there, block.span - PAGE, MADV_DONTNEED);

@@ -19,7 +19,10 @@ struct Figures {
 
 // An address of `device`; null for no bytes. Throws c10::OutOfMemoryError.
 void *allocate(int device, size_t bytes);
+// The block is no tensor's any more, and counts as free. Its bytes stay until `release`.
+void forget(void *address);
 void release(void *address);
+int device_of(const void *address);
 // Where kernels find the bytes of an address of a device.
 void *host_of(const void *address);
 Figures figures(int device);

@@ -16,7 +16,9 @@ namespace npu {
 namespace {
 
 // So much work at most waits for somebody to wait for it: what it holds is memory.
-constexpr size_t LONGEST = 512;
+constexpr size_t LONGEST = 2048;
+
+constexpr const char *GIVE_BACK = "memory given back";
 
 struct Work {
   std::string what;
@@ -41,12 +43,19 @@ struct Queue {
     return true;
   }
 
-  // The work that is dropped may hold tensors, which are freed outside of the lock.
+  // What a failed device had to do is not done, but for giving memory back.
   void drop() {
     std::deque<Work> dropped;
-    const std::lock_guard<std::mutex> lock(mutex);
-    dropped.swap(waiting);
-    done = enqueued;
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      dropped.swap(waiting);
+      done = enqueued;
+    }
+    for (Work &work : dropped) {
+      if (work.what == GIVE_BACK) {
+        work.run();
+      }
+    }
   }
 };
 
@@ -97,14 +106,19 @@ void reset_counters() {
 
 void enqueue(int device, std::string what, std::function<void()> work) {
   Queue &of = queue(device);
-  size_t waiting = 0;
+  const std::lock_guard<std::mutex> lock(of.mutex);
+  of.waiting.push_back({std::move(what), std::move(work)});
+  ++of.enqueued;
+}
+
+void drain_if_long(int device) {
+  Queue &of = queue(device);
+  bool is_long = false;
   {
     const std::lock_guard<std::mutex> lock(of.mutex);
-    of.waiting.push_back({std::move(what), std::move(work)});
-    ++of.enqueued;
-    waiting = of.waiting.size();
+    is_long = of.waiting.size() > LONGEST;
   }
-  if (waiting > LONGEST) {
+  if (is_long) {
     drain(device);
   }
 }
@@ -115,7 +129,9 @@ void drain_to(int device, uint64_t number) {
   Work next;
   while (of.done < number && of.take(next)) {
     try {
-      hang_if_broken(next.what);
+      if (next.what != GIVE_BACK) {
+        hang_if_broken(next.what);
+      }
       next.run();
     } catch (...) {
       of.drop();
@@ -127,6 +143,14 @@ void drain_to(int device, uint64_t number) {
 }
 
 void drain(int device) { drain_to(device, UINT64_MAX); }
+
+void give_back(int device, void *address) {
+  if (done(device) < enqueued(device)) {
+    enqueue(device, GIVE_BACK, [address] { release(address); });
+  } else {
+    release(address);
+  }
+}
 
 uint64_t enqueued(int device) {
   Queue &of = queue(device);

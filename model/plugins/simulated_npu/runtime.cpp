@@ -31,13 +31,20 @@ void check(int device) {
 
 c10::Device place(int device) { return {c10::kPrivateUse1, static_cast<c10::DeviceIndex>(device)}; }
 
+void free_on_device(void *address) {
+  if (address != nullptr) {
+    forget(address);
+    give_back(device_of(address), address);
+  }
+}
+
 class DeviceAllocator final : public c10::Allocator {
 public:
   c10::DataPtr allocate(size_t n) override {
     void *address = npu::allocate(current, n);
-    return {address, address, &release, place(current)};
+    return {address, address, &free_on_device, place(current)};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  c10::DeleterFnPtr raw_deleter() const override { return &free_on_device; }
   void copy_data(void *to, const void *from, size_t n) const override { default_copy_data(host_of(to), host_of(from), n); }
 };
 

@@ -200,11 +200,19 @@ fn the_simulated_npu_passes() {
 fn faults_of_the_simulated_npu_are_found() {
     for (only, fault, red) in [
         ("device/1", "wrong=aten::mul_", &["device/1 order"][..]),
-        ("device/1", "lost-sync", &["device/1 tensors", "device/1 copies", "device/1 order", "device/1 out of memory", "device/1 seed"]),
+        (
+            "device/1",
+            "lost-sync",
+            &["device/1 tensors", "device/1 copies", "device/1 order", "device/1 out of memory", "device/1 seed"],
+        ),
         ("device/1", "out-of-memory=3", &["device/1 copies"]),
         ("device/1", "hangs=3", &["device/1 tensors"]),
         ("c10d/1", "premul", &[]),
-        ("c10d/1", "premul-in-place", &["c10d/1 reduce_scatter premul_sum float32", "c10d/1 reduce_scatter premul_sum bfloat16"]),
+        (
+            "c10d/1",
+            "premul-in-place",
+            &["c10d/1 reduce_scatter premul_sum float32", "c10d/1 reduce_scatter premul_sum bfloat16"],
+        ),
         (
             "c10d/1",
             "factor-ignored",

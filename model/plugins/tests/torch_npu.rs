@@ -34,7 +34,11 @@ impl Machine {
             fs::create_dir_all(at(name)).unwrap();
         }
         fs::write(at("torch_npu/version.py"), "__version__ = '2.8.0'\n").unwrap();
-        fs::write(at("cann/x86_64-linux/ascend_toolkit_install.info"), "package_name=Ascend-cann-toolkit\nversion=8.3.RC1\n").unwrap();
+        fs::write(
+            at("cann/x86_64-linux/ascend_toolkit_install.info"),
+            "package_name=Ascend-cann-toolkit\nversion=8.3.RC1\n",
+        )
+        .unwrap();
         stub(&at("lib/libpython3.11.so.1.0"));
         for library in LIBRARIES {
             fs::copy(at("lib/libpython3.11.so.1.0"), at("lib").join(library)).unwrap();
@@ -139,7 +143,9 @@ fn premul_sum_is_what_the_version_does() {
         assert_eq!(lent.has_premul_sum().to_string(), expected);
         return;
     }
-    for (version, expected) in [("2.8.0", "false"), ("2.8.0.post2", "false"), ("2.8.0.post4", "true"), ("2.8.0.post10", "true")] {
+    for (version, expected) in
+        [("2.8.0", "false"), ("2.8.0.post2", "false"), ("2.8.0.post4", "true"), ("2.8.0.post10", "true")]
+    {
         let machine = Machine::whole();
         fs::write(machine.at("torch_npu/version.py"), format!("__version__ = '{version}'\n")).unwrap();
         let own = std::env::current_exe().unwrap();

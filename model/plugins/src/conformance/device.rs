@@ -151,11 +151,13 @@ fn order(device: &DeviceType) -> Result<(), String> {
 /// Checks that a tensor larger than the device is refused by an error, after which the device goes on.
 fn out_of_memory(device: &DeviceType) -> Found {
     let total = device.memory(0)?.total as i64;
-    let Err(refused) = device::caught(|| device::empty(&[total + 1], Kind::Uint8, Device::named(device.kind(), 0))) else {
+    let Err(refused) = device::caught(|| device::empty(&[total + 1], Kind::Uint8, Device::named(device.kind(), 0)))
+    else {
         return Ok(Err(format!("a tensor of {} bytes was made on a device of {total}", total + 1)));
     };
     let says = refused.message.contains("out of memory");
-    Ok(right(says, || format!("the error does not say `out of memory`: {refused}")).and_then(|()| there_and_back(device)))
+    Ok(right(says, || format!("the error does not say `out of memory`: {refused}"))
+        .and_then(|()| there_and_back(device)))
 }
 
 fn memory(device: &DeviceType) -> Found {
