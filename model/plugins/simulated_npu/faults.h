@@ -3,7 +3,7 @@
 // Kernels, each of one op by name (`aten::gelu`):
 //   low-precision=OP    the op rounds its inputs to ten bits of mantissa, as HF32 does (a convolution's default on a 910B)
 //   flushes=OP          results below the normal range of float16 become zero, as in a kernel that computes in float16
-//   wrong=OP            each result is larger by 2^-6
+//   wrong=OP            each result is larger by an eighth
 // The backend:
 //   factor-ignored      PREMUL_SUM does not raise, and is SUM
 //   premul-in-place     PREMUL_SUM does not raise: the caller's input is multiplied in place, then summed (torch_npu 2.8.0.post4)
