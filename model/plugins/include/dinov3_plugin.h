@@ -78,6 +78,9 @@ typedef struct {
   bool (*make_backend)(void *store, int rank, int size, int device, int64_t timeout_ms, void **made);
   // The text of this thread's last failure, valid until the thread's next call.
   const char *(*error)(void);
+  // Whether the backend reduces tensors of this dtype: `float64`, `float32`, `float16`, `bfloat16`, `int64`, `int32`, `int8`, `uint8`, `bool`.
+  // What it does not reduce, the harness refuses by name before anything is sent. May be NULL: it reduces all of them.
+  bool (*reduces)(const char *dtype);
 } dinov3_c10d_1;
 
 // `device/1`: a type of device.

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -144,10 +145,12 @@ bool make_backend(void *store, int rank, int size, int, int64_t timeout_ms, void
 
 const char *error() { return last_error.c_str(); }
 
+bool reduces(const char *dtype) { return std::string_view(dtype) != "float64"; }
+
 } // namespace
 
 const dinov3_c10d_1 *npu_c10d() {
   static const bool multiplies = fault("factor-ignored") || fault("premul-in-place") || fault("premul");
-  static const dinov3_c10d_1 table = {sizeof(dinov3_c10d_1), multiplies, "hccl", "npu", make_backend, error};
+  static const dinov3_c10d_1 table = {sizeof(dinov3_c10d_1), multiplies, "hccl", "npu", make_backend, error, reduces};
   return &table;
 }

@@ -455,7 +455,10 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_bloc
     there.copy_(source);
   });
   drain_if_long(device);
-  if (leaves && !non_blocking && !fault("lost-sync")) {
+  if (leaves && fault("lost-sync")) {
+    // What has not come yet is nothing that the host knows from before.
+    std::memset(to.storage().mutable_data(), 0xFF, to.storage().nbytes());
+  } else if (leaves && !non_blocking) {
     count("wait for a copy to the host");
     drain(device);
   }

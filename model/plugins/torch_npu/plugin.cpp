@@ -102,6 +102,9 @@ bool make_backend(void *store, int rank, int size, int index, int64_t timeout_ms
   return register_device() && device->make_backend(store, rank, size, index, timeout_ms, made);
 }
 
+// uint8 and bool are cast to int32 for it.
+bool reduces(const char *dtype) { return std::string_view(dtype) != "float64"; }
+
 const char *error() {
   // A text of this half is of a call that did not reach the other.
   return last_error.empty() && device != nullptr ? device->table->error() : last_error.c_str();
@@ -128,7 +131,7 @@ const void *get(const char *capability) {
       sizeof(dinov3_device_1), "npu",        register_device, count,         set,        synchronise, memory, reset_peak, seed,
       event_make,              event_record, event_wait,      event_elapsed, event_free, error,
   };
-  static const dinov3_c10d_1 c10d = {sizeof(dinov3_c10d_1), plugin::multiplies(plugin::version()), "hccl", "npu", make_backend, error};
+  static const dinov3_c10d_1 c10d = {sizeof(dinov3_c10d_1), plugin::multiplies(plugin::version()), "hccl", "npu", make_backend, error, reduces};
   static const dinov3_doctor_1 doctor = {sizeof(dinov3_doctor_1), examine};
   static const dinov3_counters_1 counters = {sizeof(dinov3_counters_1), read_counters, reset_counters};
   const std::string_view name(capability);

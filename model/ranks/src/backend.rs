@@ -6,6 +6,7 @@ use std::path::Path;
 use dinov3_torch::c10d::{Links, Seat, Trouble, nccl_missing};
 use dinov3_torch::device::Device;
 use dinov3_torch::plugin::{self, Collectives, Plugin};
+use tch::Kind;
 
 use super::error::Failure;
 use super::ops::PremulSum;
@@ -100,6 +101,14 @@ impl Backend {
             other => format!("{other} has no PREMUL_SUM, as its plugin says"),
         };
         Err(Failure::Backend { message })
+    }
+
+    /// Whether the backend reduces tensors of this dtype. It exchanges them in any case.
+    pub(super) fn reduces(&self, kind: Kind) -> bool {
+        match self {
+            Self::Gloo | Self::Nccl { .. } => true,
+            Self::Plugin { plugin, .. } => plugin.reduces(kind),
+        }
     }
 
     /// Whether the backend is Gloo. Its collectives are composed differently here than in c10d.

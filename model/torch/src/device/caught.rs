@@ -16,7 +16,8 @@ pub struct DeviceFailure {
 }
 
 /// How tch panics with an error of libtorch, and how this crate does.
-const BEGINNINGS: [&str; 2] = ["called `Result::unwrap()` on an `Err` value: Torch(\"", "libtorch refused `"];
+const OF_TCH: &str = "called `Result::unwrap()` on an `Err` value: Torch(\"";
+const OURS: &str = "libtorch refused `";
 
 /// What `body` gives, or what libtorch threw in it. The tensors that `body` changed are half changed then.
 ///
@@ -33,7 +34,7 @@ pub fn caught<T>(body: impl FnOnce() -> T) -> Result<T, DeviceFailure> {
 /// The text of libtorch in what a panic carries, if it is about libtorch.
 fn of_libtorch(payload: &(dyn Any + Send)) -> Option<String> {
     let text = payload.downcast_ref::<String>()?;
-    let whole = BEGINNINGS.iter().find_map(|beginning| text.strip_prefix(beginning))?;
+    let whole = text.strip_prefix(OF_TCH).or_else(|| text.starts_with(OURS).then_some(text))?;
     // As `Debug` prints it, with its line breaks escaped, or as it is.
     let ends = ["\\nException raised from", "\nException raised from", "\")"];
     let end = ends.iter().filter_map(|end| whole.find(end)).min().unwrap_or(whole.len());

@@ -72,6 +72,7 @@ pub(super) struct C10d {
     pub(super) device: *const c_char,
     pub(super) make_backend: Option<MakeBackend>,
     pub(super) error: Option<extern "C" fn() -> *const c_char>,
+    pub(super) reduces: Option<extern "C" fn(*const c_char) -> bool>,
 }
 
 // SAFETY: as the header has it.
