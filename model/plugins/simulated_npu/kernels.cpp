@@ -2,10 +2,12 @@
 // What a result looks like is asked of libtorch's meta kernels, so that the work itself can wait in the queue. An op without one is done at
 // once, after everything before it.
 
+#include "bytes.h"
 #include "faults.h"
 #include "memory.h"
 #include "queue.h"
 #include "runtime.h"
+#include "spoiled.h"
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/core/Tensor.h>
@@ -18,10 +20,7 @@
 #include <c10/core/CPUAllocator.h>
 #include <torch/library.h>
 
-#include <cmath>
 #include <cstring>
-#include <limits>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,85 +28,6 @@
 namespace npu {
 namespace {
 
-using c10::DispatchKey;
-using c10::DispatchKeySet;
-using c10::IValue;
-using torch::jit::Stack;
-
-// The storages of one call, of the device and as the host's kernel sees them.
-class Bytes {
-public:
-  // A tensor of the host over the bytes of `tensor`, which is on a device.
-  at::Tensor on_host(const at::Tensor &tensor) {
-    const auto dispatch = DispatchKeySet(DispatchKey::CPU);
-    at::Tensor here = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(host_storage(tensor.storage())), dispatch, tensor.dtype());
-    here.unsafeGetTensorImpl()->set_sizes_and_strides(tensor.sizes(), tensor.strides(), tensor.storage_offset());
-    return here;
-  }
-
-  // The device's storage of a tensor that a kernel of the host returned; none where the kernel made a new one.
-  std::optional<c10::Storage> device_storage(const at::Tensor &here) const {
-    for (const auto &[device, host] : pairs) {
-      if (host.get() == here.storage().unsafeGetStorageImpl()) {
-        return device;
-      }
-    }
-    return std::nullopt;
-  }
-
-private:
-  c10::intrusive_ptr<c10::StorageImpl> host_storage(const c10::Storage &device) {
-    for (const auto &[known, host] : pairs) {
-      if (known.unsafeGetStorageImpl() == device.unsafeGetStorageImpl()) {
-        return host;
-      }
-    }
-    c10::DataPtr bytes(host_of(device.data()), c10::Device(c10::kCPU));
-    auto host = c10::make_intrusive<c10::StorageImpl>(c10::StorageImpl::use_byte_size_t(), device.nbytes(), std::move(bytes),
-                                                      c10::GetCPUAllocator(), /*resizable=*/true);
-    pairs.emplace_back(device, host);
-    return host;
-  }
-
-  std::vector<std::pair<c10::Storage, c10::intrusive_ptr<c10::StorageImpl>>> pairs;
-};
-
-bool is_of_a_device(const at::Tensor &tensor) { return tensor.defined() && tensor.is_privateuseone(); }
-
-// `value` with `change` done to each tensor in it.
-template <typename Change> IValue changed(const IValue &value, const Change &change) {
-  if (value.isTensor()) {
-    return change(value.toTensor());
-  }
-  if (value.isTensorList()) {
-    c10::List<at::Tensor> all;
-    for (const at::Tensor &tensor : value.toTensorVector()) {
-      all.push_back(change(tensor));
-    }
-    return all;
-  }
-  if (value.isOptionalTensorList()) {
-    c10::List<std::optional<at::Tensor>> all;
-    for (const std::optional<at::Tensor> &tensor : value.toOptionalTensorVector()) {
-      all.push_back(tensor ? std::optional(change(*tensor)) : std::nullopt);
-    }
-    return all;
-  }
-  return value;
-}
-
-template <typename See> void each_tensor(const IValue &value, const See &see) {
-  changed(value, [&](const at::Tensor &tensor) {
-    see(tensor);
-    return tensor;
-  });
-}
-
-size_t bytes_of(const at::Tensor &tensor) {
-  return at::detail::computeStorageNbytes(tensor.sizes(), tensor.strides(), tensor.itemsize());
-}
-
-// The number of devices is small, and a queue has one stream.
 at::Tensor empty_like_on(const at::Tensor &tensor, c10::Device device) {
   return at::empty_strided(tensor.sizes(), tensor.strides(), tensor.options().device(device));
 }
@@ -115,57 +35,6 @@ at::Tensor empty_like_on(const at::Tensor &tensor, c10::Device device) {
 void copy_bytes(const at::Tensor &to, const at::Tensor &host) {
   if (const size_t n = bytes_of(host)) {
     std::memcpy(host_of(to.data_ptr()), host.data_ptr(), n);
-  }
-}
-
-// Ten bits of mantissa.
-float rounded(float value) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  bits = (bits + 0x1000) & ~uint32_t(0x1FFF);
-  std::memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
-template <typename Change> at::Tensor spoiled(const at::Tensor &tensor, const Change &change) {
-  if (!tensor.defined() || !tensor.is_cpu() || !at::isFloatingType(tensor.scalar_type())) {
-    return tensor;
-  }
-  at::Tensor values = tensor.to(at::kDouble).contiguous();
-  auto *data = values.mutable_data_ptr<double>();
-  for (int64_t i = 0; i < values.numel(); ++i) {
-    data[i] = change(data[i]);
-  }
-  return values.to(tensor.scalar_type());
-}
-
-// The op of the host, and what is switched on to be wrong with it.
-void run_on_host(const c10::OperatorHandle &op, Stack &stack) {
-  const at::AutoDispatchBelowADInplaceOrView guard;
-  const std::string name = op.schema().name();
-  if (is_broken("low-precision", name)) {
-    for (IValue &value : stack) {
-      value = changed(value, [](const at::Tensor &it) {
-        return spoiled(it, [](double x) { return double(rounded(static_cast<float>(x))); });
-      });
-    }
-  }
-  op.redispatchBoxed(DispatchKeySet(DispatchKey::CPU), &stack);
-  const bool flushes = is_broken("flushes", name), wrong = is_broken("wrong", name);
-  if (flushes || wrong) {
-    for (IValue &value : stack) {
-      each_tensor(value, [&](const at::Tensor &it) {
-        if (!it.defined()) {
-          return;
-        }
-        const at::Tensor now = spoiled(it, [&](double x) {
-          return flushes ? (std::abs(x) < 0x1p-14 ? 0.0 : x) : x * 1.125;
-        });
-        if (!now.is_same(it)) {
-          it.copy_(now);
-        }
-      });
-    }
   }
 }
 
