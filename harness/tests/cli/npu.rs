@@ -50,6 +50,26 @@ fn a_sound_npu_has_the_hosts_bits() {
     assert!(all_identical(&report), "{}", outcome.transcript());
 }
 
+/// The training program writes the losses, and the hashes of weights, moments and random stream, that it writes on the host.
+#[test]
+fn a_training_on_a_sound_npu_is_the_hosts() {
+    let place = with_a_plugin();
+    let line = "train --recipe micro-125k --steps 2 --trace 1 --output-dir";
+    for (folder, device) in [("host", "--device cpu"), ("npu", "--device npu:0 --plugin ./npu.so")] {
+        let outcome = place.run(&format!("{line} {folder} {device}"));
+        assert_eq!(outcome.code, 0, "{}", outcome.transcript());
+    }
+    for file in ["steps.jsonl", "states.jsonl"] {
+        let [host, npu] = ["host", "npu"].map(|folder| std::fs::read(place.path(folder).join(file)).unwrap());
+        assert!(!host.is_empty() && host == npu, "{file}");
+    }
+    let failed = place.run_in(
+        &format!("{line} failed --device npu:0 --plugin ./npu.so"),
+        &[(FAULT, "out-of-memory=500")],
+    );
+    assert!(failed.code == 3 && failed.stderr.contains("npu:0 failed: "), "{}", failed.transcript());
+}
+
 /// Each broken kernel is named by the first tensor that it computes.
 #[test]
 fn a_broken_kernel_is_found_at_the_tensor_that_it_computes() {
