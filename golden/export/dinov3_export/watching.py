@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import nn
 
 from . import FAILED, ExportError, checkout, devices, entries, inputs, writer
+from .driver import parameter_groups
 from .hooks import host_draws
 from .names import named, path_in
 from .places import Places, is_compiled, plain
@@ -32,6 +33,8 @@ class Watch:
 
     `model` has the networks under the names `student` and `teacher` (or `model_ema`), and perhaps `gram_teacher`; `networks`
     gives them by these names where it has not. `weights` is a file of `golden weights`, for a set that starts from the seed.
+    `schedules` are the script's own curves by the reference's names (`lr`, `weight_decay`, `momentum`, `teacher_temp`,
+    `last_layer_lr`), a value for each iteration.
 
     What is recorded: the outputs of modules where the golden set has them, the gradients as `backward()` left them, norms by
     `torch.nn.utils.clip_grad_norm_`, moments and weights after `optimizer.step()`, the teachers at the end, and the losses of
@@ -39,7 +42,7 @@ class Watch:
     counts it apart."""
 
     def __init__(self, model, optimizer, golden, out, precision: str, *, networks: dict[str, nn.Module] | None = None,
-                 weights=None) -> None:
+                 weights=None, schedules: dict | None = None) -> None:
         self._golden, self._out = Path(golden).expanduser().resolve(), Path(out).expanduser().resolve()
         self._manifest, self._precision = read_manifest(self._golden), precision
         self._training = self._manifest["recipe"].get("training")
@@ -54,6 +57,20 @@ class Watch:
         self.iteration: int = self._training["iteration"]
         self.data = self._batch()
         self._start(Path(weights).expanduser() if weights else None)
+        self._tables(schedules or {})
+
+    def _tables(self, schedules: dict) -> None:
+        """What there is before any step: the parameter groups, if the model tells them as the reference's does, and the
+        script's schedules."""
+        if callable(getattr(self._model, "get_params_groups", None)) and hasattr(self._model, "cfg"):
+            groups = parameter_groups(self._model)
+            for key, dtype in (("lr_multiplier", torch.float64), ("wd_multiplier", torch.float64), ("is_last_layer", torch.bool)):
+                self._store.add(named("groups", key), "optimizer", torch.tensor([group[key] for group in groups], dtype=dtype))
+        config = self._manifest["recipe"]["config"]
+        length = config["optim"]["epochs"] * config["train"]["OFFICIAL_EPOCH_LENGTH"]
+        for name, curve in schedules.items():
+            values = [float(curve[i]) for i in range(length)]
+            self._store.add(named("schedule", name), "schedule", torch.tensor(values, dtype=torch.float64))
 
     def _check(self, precision: str, weights) -> None:
         name, file = self._manifest["name"], self._golden / writer.STATE

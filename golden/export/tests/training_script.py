@@ -1,5 +1,4 @@
-"""A training script as somebody may have it: the reference's objects, a loop of its own. Three lines of it record a step:
-they are marked. `python training_script.py REFERENCE GOLDEN OUT`."""
+"""A training script as somebody may have it: the reference's objects, a loop of its own. Two marked lines of it record a step. `python training_script.py REFERENCE GOLDEN OUT`."""
 
 import copy
 import json
@@ -40,7 +39,8 @@ def main() -> None:
     optimizer = train.build_optimizer(cfg, model.get_params_groups())
     scaled = config.apply_scaling_rules_to_cfg(copy.deepcopy(cfg))
     lrs, wds, momenta, temperatures, last_lrs = train.build_schedulers(scaled)
-    for it, data in watch(model, optimizer, golden, out, "fp32"):  # the second line
+    curves = {"lr": lrs, "weight_decay": wds, "momentum": momenta, "teacher_temp": temperatures, "last_layer_lr": last_lrs}
+    for it, data in watch(model, optimizer, golden, out, "fp32", schedules=curves):  # the second line
         train.apply_optim_scheduler(optimizer, lrs[it], wds[it], last_lrs[it])
         optimizer.zero_grad(set_to_none=True)
         model.forward_backward(data, teacher_temp=temperatures[it], iteration=it)
