@@ -38,7 +38,10 @@ pub use judge::{
     Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, Reason, SetJudgement,
     judge_set,
 };
-pub use manifest::{ChangedFile, Checkout, CheckoutDiff, Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
+pub use manifest::{
+    ChangedFile, Checkout, CheckoutDiff, Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION,
+    Spread, Storage,
+};
 pub use metrics::{CompareError, Metrics, compare};
 pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, compose};
 pub use recipe::{RecipeMismatch, check_same_recipe};
