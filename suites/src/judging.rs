@@ -122,6 +122,7 @@ impl Plan for Cases<'_> {
         for Case { golden, precision, recorded, subject } in &self.cases {
             if let Subject::Trainer { device, plant } = *subject {
                 runtime::set_threads(recorded.threads);
+                device::set_tf32(device, false);
                 // Whether all steps are taken is rank 0's to say.
                 let notes = Notes::default();
                 let replay = Replay { precision: *precision, device, plant, free_run: false, notes };
@@ -265,6 +266,7 @@ fn judge_trainer(
         reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
     }
     runtime::set_threads(recorded.threads);
+    device::set_tf32(device, false);
     let expectation = suite.expectation(recorded, &this_machine(device));
     let free_run = expectation == Expectation::Identical;
     let notes = Notes::default();

@@ -1,6 +1,7 @@
 // Where a tensor is, and how to bring it elsewhere: tch knows the host and CUDA, and reads every other device as MPS. See shim.h.
 #include "guard.h"
 
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 
 extern "C" {
@@ -40,6 +41,20 @@ dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times) {
     shape.front() *= times;
     return at::empty(shape, tensor(self).options());
   });
+}
+
+bool dinov3_set_tf32(bool allowed) {
+  return succeeds([&] {
+    at::Context &context = at::globalContext();
+    context.setAllowTF32CuBLAS(allowed);
+    context.setAllowTF32CuDNN(allowed);
+    context.setBenchmarkCuDNN(false);
+  });
+}
+
+bool dinov3_tf32() {
+  const at::Context &context = at::globalContext();
+  return context.allowTF32CuBLAS() && context.allowTF32CuDNN();
 }
 
 }

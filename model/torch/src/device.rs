@@ -5,6 +5,7 @@
 //! place (`clippy.toml`).
 
 mod caught;
+mod cuda;
 mod place;
 
 use std::collections::BTreeSet;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 pub use caught::{DeviceFailure, caught};
+pub use cuda::{Memory, memory, set_tf32, tf32};
 pub use place::{HOST, beside, empty, empty_rows, host, moved, send, to};
 use tch::{Cuda, Tensor};
 use thiserror::Error;
