@@ -7,7 +7,10 @@ use clap::{Parser, Subcommand};
 
 use crate::environment::shell_lines;
 use crate::failure::Failure;
-use crate::{harness, libtorch, npu, tasks};
+use crate::gate::GateArgs;
+use crate::package::{InstallArgs, PackageArgs};
+use crate::wheel::WheelArgs;
+use crate::{gate, harness, libtorch, npu, package, tasks, wheel};
 
 const VARIABLES: &str = "\
 Environment:
@@ -53,11 +56,25 @@ enum Task {
     },
     /// Compile and link the plugin for torch_npu against PyPI's wheel, which is fetched once
     Npu,
+    /// What a change must pass on a device: doctor, precision, trajectory, performance, and a summary
+    Gate(GateArgs),
+    /// Build dinov3-harness and put it on the PATH, with its golden sets
+    Install(InstallArgs),
+    /// Make a folder that runs on another machine of this kind, without cargo
+    Package(PackageArgs),
+    /// Make a Python wheel that runs on the PyTorch of the environment it is installed in
+    Wheel(WheelArgs),
     /// Build dinov3-harness and run it: `cargo harness ARGS…` is short for this
     Harness {
         /// Given to dinov3-harness as they are
         arguments: Vec<OsString>,
     },
+}
+
+/// Whether `line`, without `cargo ci`, is a task with arguments that it takes: for tests of the workflows.
+#[cfg(test)]
+pub fn is_a_task(line: &str) -> bool {
+    Arguments::try_parse_from(std::iter::once("cargo ci").chain(line.split_whitespace())).is_ok()
 }
 
 /// Does what the arguments (without the program's name) ask for.
@@ -69,6 +86,10 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
         Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
         Task::Npu => npu::npu(),
+        Task::Gate(args) => gate::gate(&args),
+        Task::Install(args) => package::install(&args),
+        Task::Package(args) => package::package(&args),
+        Task::Wheel(args) => wheel::wheel(&args),
         Task::Libtorch => print(&format!("{}\n", libtorch::provide()?.display())),
         Task::Env => print(&shell_lines(&libtorch::provide()?)),
     }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use dinov3_ground::AnyError;
+use dinov3_doctor::Family;
+use dinov3_ground::{AnyError, Hints};
 use dinov3_torch::device::{Device, cuda_devices};
 use dinov3_torch::plugin::{Plugin, PluginError};
 
+use crate::commands::doctor::first_fault;
 use crate::failure::{EnvironmentFailure, Result, refusal};
 
 /// The device that `text` names, if this build can compute on it, or the plugin of this file can. `own` is the index for a text without one.
@@ -24,8 +26,11 @@ pub fn parse(text: &str, own: usize, plugin: Option<&Path>) -> Result<Device> {
         (Device::Plugin { kind, index }, Some(plugin)) => lent(kind.name(), index, plugin),
         (Device::Plugin { kind, .. }, None) if kind.name() == "npu" => Err(EnvironmentFailure::new(
             "this build has no plugin for NPUs",
-            "name one with `--plugin FILE` (model/plugins/README.md), or record the Python reference on the device and judge it with \
-             `--candidate DIR` (golden/README.md)",
+            Hints::from(
+                "name one with `--plugin FILE` (model/plugins/README.md), or record the Python reference on the device and judge it with \
+                 `--candidate DIR` (golden/README.md)",
+            )
+            .and(fault(Family::Npu)),
         )
         .into()),
         (Device::Plugin { .. } | Device::Other(_), _) => Err(no_device(text)),
@@ -63,11 +68,16 @@ fn lent(kind: &str, index: usize, plugin: &Path) -> Result<Device> {
     Ok(Device::named(kind, index))
 }
 
+/// What explains that the device is not here, if `doctor` knows it.
+fn fault(device: Family) -> Hints {
+    first_fault(device).map_or_else(Hints::none, Hints::from)
+}
+
 fn cuda(index: usize) -> Result<Device> {
     dinov3_torch::runtime::load_cuda().map_err(|error| {
         EnvironmentFailure::new(
             format!("libtorch's CUDA library cannot be loaded: {error}"),
-            "check the driver with nvidia-smi",
+            Hints::from("check the driver with nvidia-smi").and(fault(Family::Cuda)),
         )
     })?;
     let count = cuda_devices();
@@ -79,7 +89,7 @@ fn cuda(index: usize) -> Result<Device> {
         _ => format!("there is no cuda:{index}; libtorch sees {count}"),
     };
     let hint = "with a CUDA PyTorch 2.8 installed, set DINOV3_LIBTORCH to its `torch` folder and build again";
-    Err(EnvironmentFailure::new(what, hint).into())
+    Err(EnvironmentFailure::new(what, Hints::from(hint).and(fault(Family::Cuda))).into())
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 
+use crate::commands::doctor;
+
 /// This program.
 pub fn tool() -> Tool {
     Tool {
@@ -34,6 +36,7 @@ pub fn environment(judged: Judged, device: Device) -> Environment {
         os: System::long_os_version().unwrap_or_else(|_| std::env::consts::OS.to_owned()),
         architecture: std::env::consts::ARCH.to_owned(),
         pins: pins.chain(tf32).collect(),
+        doctor: doctor::of_a_run(&device),
         started: Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
         seconds: 0.0,
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod data;
+mod doctor;
 mod errors;
 mod golden;
 mod help;
