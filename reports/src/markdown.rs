@@ -14,6 +14,9 @@ use crate::svg::{self, PlotFile};
 use crate::{Lang, Place, RenderError, Rendered, Renderer, RunReport};
 use escape::html;
 
+pub(crate) use figures::{limit_of, measured, verdict};
+pub(crate) use head::environment;
+
 /// The format `markdown`.
 #[derive(Clone, Copy, Debug)]
 pub struct Markdown;
@@ -54,7 +57,7 @@ pub fn markdown(report: &RunReport, lang: Lang, images: Option<&str>) -> String 
     head::failures(&mut page, report);
     head::notes(&mut page, report);
     page.heading("##", Label::Environment);
-    page.block(table::table(&head::environment(report, lang)));
+    page.block(table::table(&head::environment(report, lang, Pen::Markdown)));
     let pictures = Pictures { files: &svg::plot_files(report), folder: images };
     for result in &report.suites {
         suite::suite(&mut page, result, report, pictures);

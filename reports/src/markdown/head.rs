@@ -122,11 +122,11 @@ pub(super) fn notes(page: &mut Page, report: &RunReport) {
 }
 
 /// What the run ran on.
-pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
+pub(crate) fn environment(report: &RunReport, lang: Lang, pen: Pen) -> TextTable {
     let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, seconds: _ } =
         &report.environment;
-    let label = |label: Label| label.say(lang, Pen::Markdown);
-    let text = |text: &str| Pen::Markdown.text(text);
+    let label = |label: Label| label.say(lang, pen);
+    let text = |text: &str| pen.text(text);
     let mut rows = TextTable::new([
         TextColumn::left(label(Label::EnvironmentHead)),
         TextColumn::left(label(Label::EnvironmentValue)),
@@ -135,7 +135,7 @@ pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
     rows.push([text(&report.tool.name), text(&report.tool.version)]);
     rows.push([label(Label::Revision), report.tool.revision.as_deref().map_or(unknown, text)]);
     rows.push(["libtorch".to_owned(), text(libtorch)]);
-    rows.push([label(Label::Judged), judged.say(lang, Pen::Markdown)]);
+    rows.push([label(Label::Judged), judged.say(lang, pen)]);
     rows.push([label(Label::Cpu), text(cpu)]);
     rows.push([label(Label::InstructionSet), text(cpu_capability)]);
     rows.push([label(Label::Threads), threads.to_string()]);
@@ -147,7 +147,7 @@ pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
         rows.push([label(Label::Started), text(started)]);
     }
     if !report.allow_vacuous.is_empty() {
-        rows.push([label(Label::AllowedChecks), Pen::Markdown.names(&report.allow_vacuous, lang.of(", ", "、"))]);
+        rows.push([label(Label::AllowedChecks), pen.names(&report.allow_vacuous, lang.of(", ", "、"))]);
     }
     rows
 }

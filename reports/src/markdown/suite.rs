@@ -50,8 +50,8 @@ fn checks(suite: &SuiteResult, report: &RunReport, lang: Lang) -> TextTable {
             verdict(check, report.gates_as_failure(check), lang),
             figures::id(check),
             check.line().map_or_else(String::new, |line| line.say(lang, Pen::Markdown)),
-            figure.map_or_else(String::new, |figure| measured(figure, lang)),
-            figure.map_or_else(String::new, |figure| limit_of(figure, lang)),
+            figure.map_or_else(String::new, |figure| measured(figure, lang, Pen::Markdown)),
+            figure.map_or_else(String::new, |figure| limit_of(figure, lang, Pen::Markdown)),
             number::duration(check.seconds),
         ]);
     }

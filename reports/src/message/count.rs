@@ -49,6 +49,10 @@ pub(crate) enum Count<'a> {
     Suite(String),
     /// Findings beyond those shown.
     Beyond(usize),
+    /// Rows that a page has no room for.
+    RowsLeftOut { left_out: usize },
+    /// A table that a page has no room for.
+    InTheJson,
 }
 
 impl Say for Count<'_> {
@@ -103,6 +107,8 @@ impl Say for Count<'_> {
             }
             Self::Suite(name) => format!("Suite {name}"),
             Self::Beyond(count) => plural(*count, "more finding"),
+            Self::RowsLeftOut { left_out } => format!("{} left out; the JSON report has them.", plural(*left_out, "row")),
+            Self::InTheJson => "left out here; the JSON report has it".to_owned(),
         }
     }
 
@@ -150,6 +156,8 @@ impl Say for Count<'_> {
             }
             Self::Suite(name) => format!("测试套 {name}"),
             Self::Beyond(count) => format!("另有 {count} 个问题"),
+            Self::RowsLeftOut { left_out } => format!("{left_out} 行从略；完整数据见 JSON 报告。"),
+            Self::InTheJson => "此处从略；完整数据见 JSON 报告".to_owned(),
         }
     }
 }
