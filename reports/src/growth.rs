@@ -5,7 +5,7 @@ use crate::svg::{Line, Picture, Rule, Stroke};
 use crate::{Check, Lang, Tensor};
 
 /// The tensors of one check, by their place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Growth<'a> {
     check: &'a Check,
     /// The place of the first tensor that is wrong.
@@ -33,9 +33,9 @@ fn height(tensor: &Tensor) -> Option<f64> {
     }
 }
 
-impl Growth<'_> {
+impl<'a> Growth<'a> {
     /// The check.
-    pub(crate) fn check(&self) -> &Check {
+    pub(crate) fn check(&self) -> &'a Check {
         self.check
     }
 

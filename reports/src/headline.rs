@@ -23,6 +23,12 @@ pub(crate) fn headline(report: &RunReport, lang: Lang, pen: Pen) -> Vec<String> 
     said
 }
 
+/// What is said first of runs that are laid beside each other: the speed of each in multiples of the first.
+pub(crate) fn compared(report: &RunReport) -> Vec<&Message> {
+    let ratio = |check: &&Check| check.figures.iter().any(|figure| figure.key == "ratio");
+    report.checks().filter(ratio).filter_map(|check| check.summary.as_ref()).collect()
+}
+
 /// The earliest part of the step that is wrong comes first, since what follows it follows from it.
 fn rank(check: &Check) -> u8 {
     let Some(first) = growth::first_wrong(check) else { return 9 };

@@ -136,3 +136,6 @@ fn notes(report: &RunReport) -> Markup {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod look;

@@ -8,6 +8,7 @@ pub(crate) mod axis;
 mod band;
 mod draw;
 
+use crate::growth::{self, Growth};
 use crate::write::OUR_FAULT;
 use crate::{Lang, Plot, RunReport};
 pub(crate) use band::Band;
@@ -161,6 +162,25 @@ pub fn plot_files(report: &RunReport) -> Vec<PlotFile<'_>> {
             PlotFile { name: free + ".svg", plot }
         })
         .collect()
+}
+
+/// Failing checks whose errors are drawn into files of their own.
+const GROWTHS: usize = 12;
+
+/// The errors of failing checks, each with the name of its file, which no plot has.
+pub(crate) fn growth_files(report: &RunReport) -> Vec<(String, Growth<'_>)> {
+    let mut taken: HashSet<String> = plot_files(report).into_iter().map(|file| file.name.to_lowercase()).collect();
+    let failing = report.checks().filter(|check| report.gates_as_failure(check));
+    let name = |growth: Growth<'_>| -> String {
+        let stem = file_stem(&growth.file_stem());
+        let names = std::iter::once(stem.clone()).chain((2..).map(|number: usize| format!("{stem}-{number}")));
+        let mut files = names.map(|name| name + ".svg");
+        // The chain does not end, so there always is a free name.
+        files.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
+    };
+    let growths: Vec<Growth<'_>> = growth::of_failing(failing).into_iter().take(GROWTHS).collect();
+    let names: Vec<String> = growths.iter().copied().map(name).collect();
+    names.into_iter().zip(growths).collect()
 }
 
 /// What is no plain file name character becomes `-`; no name is empty or hidden.

@@ -2,7 +2,7 @@
 
 use super::table::{Kind, framed};
 use super::text::{both, pair};
-use crate::message::{Page, Pen, Say};
+use crate::message::{Page, Pen};
 use crate::svg::axis::{Place, Tick, XAxis, YAxis};
 use crate::svg::{At, Line, Picture, Rule, Stroke, strays};
 use crate::{number, width};
@@ -66,7 +66,7 @@ pub(super) fn chart(en: &Picture, zh: &Picture) -> Markup {
             figcaption { (words(&en.title, &zh.title)) }
             (legend(en, zh))
             p.axis { (words(&en.y_label, &zh.y_label)) }
-            div.scroll tabindex="0" role="region" aria-label=(en.title) data-zh=(zh.title) {
+            div.scroll tabindex="0" role="group" aria-label=(en.title) data-zh=(zh.title) {
                 svg.chart viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label=(alt(en)) data-zh=(alt(zh)) {
                     (drawn(en, &frame, &names))
                     @for (rule, other) in en.rules.iter().zip(&zh.rules) { (drawn_rule(rule, other, &frame)) }

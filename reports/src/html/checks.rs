@@ -2,7 +2,7 @@
 
 use super::table::{Kind, framed};
 use super::text::{both, pair};
-use crate::message::{Label, Page, Pen, Say};
+use crate::message::{Label, Page, Pen};
 use crate::{Check, Lang, RunReport, Verdict, markdown, number};
 use maud::{Markup, html};
 

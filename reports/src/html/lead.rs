@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 /// The title of the window.
 pub(super) fn title(report: &RunReport, lang: Lang) -> String {
-    format!("{}{}{}", report.gate().label().say(lang, Pen::Plain), lang.of(" · ", " · "), report.tool.name)
+    format!("{} · {}", report.gate().label().say(lang, Pen::Plain), report.tool.name)
 }
 
 /// The bar at the top: the name, and the switches, which the script shows.
@@ -39,7 +39,9 @@ pub(super) fn lead(report: &RunReport) -> Markup {
     html! {
         section #result.lead.(class(gate)) {
             h1 { span.verdict { (both(&gate.label())) } " " span.counts { (counts(report)) } }
-            @if en.is_empty() {
+            @let compared = headline::compared(report);
+            @for line in &compared { p.headline { (both(*line)) } }
+            @if en.is_empty() && compared.is_empty() {
                 p.headline { (meaning(report)) }
             }
             @for (index, (en, zh)) in en.iter().zip(&zh).enumerate() {
@@ -105,7 +107,7 @@ pub(super) fn suites(report: &RunReport) -> Markup {
             h2 { (both(&Page::Suites)) }
             @if report.suites.is_empty() { p { (both(&Label::NoCheck)) } }
             @else {
-                div.scroll tabindex="0" role="region" aria-label=(Page::Suites.en(Pen::Plain)) data-zh=(Page::Suites.zh(Pen::Plain)) {
+                div.scroll tabindex="0" role="group" aria-label=(Page::Suites.en(Pen::Plain)) data-zh=(Page::Suites.zh(Pen::Plain)) {
                     table {
                         thead { tr {
                             @for label in [Label::Suite, Label::Verdict, Label::Checks] { th scope="col" { (both(&label)) } }

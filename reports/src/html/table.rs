@@ -45,7 +45,7 @@ fn cell(cell: &Cell, rows: &Table, index: usize) -> Markup {
 pub(super) fn framed(name: &dyn Say, kind: Kind, head: Markup, body: Markup) -> Markup {
     let (en, zh) = (name.en(Pen::Plain), name.zh(Pen::Plain));
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(en) data-zh=(zh) {
+        div.scroll tabindex="0" role="group" aria-label=(en) data-zh=(zh) {
             table data-sort[kind != Kind::Plain] data-filter[kind == Kind::Filtered] {
                 thead { (head) }
                 tbody { (body) }

@@ -16,6 +16,7 @@ pub(super) fn head(page: &mut Page, report: &RunReport) {
     if let Some(why) = report.why_shut() {
         page.says(&Count::CountsAsFailed(why));
     }
+    super::brief::brief(page, report);
     page.heading("##", Label::Summary);
     let judged = page.say(&report.environment.judged);
     page.says(&Count::Judged(judged));
@@ -81,7 +82,7 @@ fn meaning(page: &mut Page, report: &RunReport) {
 }
 
 /// Everything that makes the run fail, ahead of everything else.
-pub(super) fn failures(page: &mut Page, report: &RunReport) {
+pub(super) fn failures(page: &mut Page, report: &RunReport, pictures: super::Pictures<'_>) {
     let failures: Vec<_> = report.checks().filter(|check| report.gates_as_failure(check)).collect();
     if failures.is_empty() {
         return;
@@ -96,6 +97,7 @@ pub(super) fn failures(page: &mut Page, report: &RunReport) {
         if let Some(summary) = &check.summary {
             page.says(summary);
         }
+        super::suite::growth(page, check, pictures);
         if !check.figures.is_empty() {
             page.block(figures::all(check, page.lang));
         }

@@ -107,3 +107,12 @@ fn picture(page: &mut Page, plot: &Plot, pictures: Pictures<'_>) {
         _ => page.says(&Count::NotDrawn(title)),
     }
 }
+
+/// The errors of a failing check's tensors, where they are drawn.
+pub(super) fn growth(page: &mut Page, check: &Check, pictures: Pictures<'_>) {
+    let file = pictures.growths.iter().find(|(_, growth)| std::ptr::eq(growth.check(), check));
+    if let (Some((name, growth)), Some(folder)) = (file, pictures.folder) {
+        let title = growth.title(page.lang, Pen::Markdown);
+        page.block(format!("![{title}]({})", url(&format!("{folder}/{name}"))));
+    }
+}
