@@ -49,7 +49,10 @@ const USES: [(&str, &[&str]); 20] = [
         "dinov3-fixtures",
         &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],
     ),
-    ("dinov3-harness", &["ground", "compare", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
+    (
+        "dinov3-harness",
+        &["ground", "compare", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"],
+    ),
     ("dinov3-ci", &["ground"]),
     ("dinov3-fuzz", &["config", "data", "golden", "trajectory"]),
 ];

@@ -14,7 +14,10 @@ pub(crate) fn headline(report: &RunReport, lang: Lang, pen: Pen) -> Vec<String> 
                 format!("{}{}{}", finding.subject.say(lang, pen), lang.colon(), finding.text.say(lang, pen))
             });
             let why = why.or_else(|| check.line().map(|line| line.say(lang, pen))).unwrap_or_default();
-            vec![Headline::Failed { check: check.id.clone(), why: why.trim_end_matches(['.', '。']).to_owned() }.say(lang, pen)]
+            vec![
+                Headline::Failed { check: check.id.clone(), why: why.trim_end_matches(['.', '。']).to_owned() }
+                    .say(lang, pen),
+            ]
         }
     };
     if failing.len() > 1 {

@@ -76,10 +76,17 @@ mod tests {
         E2ETrainingTime = 23
         ");
         let keyed = |key: &str, value: f64| Figure { key: key.to_owned(), ..Figure::new(Key::Measured, value) };
-        let figures = [("fps_script", 393.8), ("world_size", 8.0), ("global_batch_size", 512.0), ("final_loss", 9.9374)];
+        let figures =
+            [("fps_script", 393.8), ("world_size", 8.0), ("global_batch_size", 512.0), ("final_loss", 9.9374)];
         report.suites[0].checks[0].figures = figures.map(|(key, value)| keyed(key, value)).to_vec();
         let text = script_file(&report);
-        for line in ["RankSize = 8", "BatchSize = 64", "CaseName = DinoV3_bs64_8p_perf", "ActualFPS = 393.8", "ActualLoss = 9.9374"] {
+        for line in [
+            "RankSize = 8",
+            "BatchSize = 64",
+            "CaseName = DinoV3_bs64_8p_perf",
+            "ActualFPS = 393.8",
+            "ActualLoss = 9.9374",
+        ] {
             assert!(text.lines().any(|it| it == line), "{line}: {text}");
         }
     }

@@ -270,7 +270,11 @@ pub const TABLE: [Row; 39] = [
         0.05,
         "An idle system uses less than one core of a hundred. A twentieth of the cores is a process that computes on a machine of up to 20 cores.",
     ),
-    row(Limit::GateLevel, 0.01, "One false alarm in a hundred runs, as asked: a gate that cries more often is switched off."),
+    row(
+        Limit::GateLevel,
+        0.01,
+        "One false alarm in a hundred runs, as asked: a gate that cries more often is switched off.",
+    ),
 ];
 
 const fn row(limit: Limit, value: f64, why: &'static str) -> Row {

@@ -18,7 +18,8 @@ pub fn report(args: ReportArgs) -> Result<i32> {
         return history(args);
     }
     let output = Output::of(output)?;
-    let file = file.ok_or_else(|| refusal("no report is named", "name the file that `run --report FILE.json` wrote"))?;
+    let file =
+        file.ok_or_else(|| refusal("no report is named", "name the file that `run --report FILE.json` wrote"))?;
     let report = read(&file, partial)?;
     let mut terminal = output.terminal();
     if output.reports.is_empty() && output.format.is_none() {

@@ -43,7 +43,11 @@ fn two_logs() {
     fs::write(place.path("npu.log"), log(1.30)).unwrap();
     let outcome = place.run("compare GPU=gpu.log NPU=npu.log");
     // The losses are the same printed values; two rounded logs without further runs may decide nothing.
-    assert!(outcome.stdout.contains("compare/NPU/speed") && outcome.stdout.contains("0.638"), "{}", outcome.transcript());
+    assert!(
+        outcome.stdout.contains("compare/NPU/speed") && outcome.stdout.contains("0.638"),
+        "{}",
+        outcome.transcript()
+    );
     let one = place.run("compare npu.log");
     assert!(one.stdout.contains("competitor A") && one.stdout.contains("Atlas 800T A2"), "{}", one.transcript());
     let none = place.run("compare nowhere");

@@ -60,7 +60,8 @@ pub(super) fn chart(en: &Picture, zh: &Picture) -> Markup {
     let names = shown_names(&frame, &en.x_ticks);
     let depth = names.iter().map(|tick| width::width(&tick.label) as i32 * 13).max().unwrap_or(0);
     let height = frame.bottom + if en.x_ticks.is_empty() { FONT + 14 } else { depth + 22 };
-    let (lost_en, lost_zh) = (strays(&frame.y_axis, &frame.x_axis, en.lang), strays(&frame.y_axis, &frame.x_axis, zh.lang));
+    let (lost_en, lost_zh) =
+        (strays(&frame.y_axis, &frame.x_axis, en.lang), strays(&frame.y_axis, &frame.x_axis, zh.lang));
     html! {
         figure {
             figcaption { (words(&en.title, &zh.title)) }
@@ -97,8 +98,10 @@ fn class(index: usize, line: &Line) -> String {
 }
 
 fn legend(en: &Picture, zh: &Picture) -> Markup {
-    let key = |class: &str| html! { svg.key viewBox="0 0 40 20" aria-hidden="true" { path.line.(class) d="M2 10h36" {} } };
-    let dot = |class: &str| html! { svg.key viewBox="0 0 40 20" aria-hidden="true" { path.dots.(class) d="M20 10h0" {} } };
+    let key =
+        |class: &str| html! { svg.key viewBox="0 0 40 20" aria-hidden="true" { path.line.(class) d="M2 10h36" {} } };
+    let dot =
+        |class: &str| html! { svg.key viewBox="0 0 40 20" aria-hidden="true" { path.dots.(class) d="M20 10h0" {} } };
     html! {
         ul.legend {
             @for (index, (line, other)) in en.lines.iter().zip(&zh.lines).enumerate() {
@@ -119,7 +122,8 @@ fn legend(en: &Picture, zh: &Picture) -> Markup {
 
 /// Grid, band and lines.
 fn drawn(plot: &Picture, frame: &Frame, names: &[Tick]) -> Markup {
-    let grid: String = frame.y_axis.ticks.iter().map(|tick| format!("M{} {}H{RIGHT}", frame.left, frame.y(tick.at))).collect();
+    let grid: String =
+        frame.y_axis.ticks.iter().map(|tick| format!("M{} {}H{RIGHT}", frame.left, frame.y(tick.at))).collect();
     let upright = !plot.x_ticks.is_empty();
     html! {
         @if let Some(band) = &plot.band { path.band d=(area(&band.points, frame)) {} }
@@ -247,7 +251,13 @@ fn alt(plot: &Picture) -> String {
     let of = plot.lang.of(": ", "：");
     let line = |line: &Line| {
         let Some(span) = Span::of(line) else { return line.name.clone() };
-        format!("{}{of}{} – {} ({})", line.name, number::figure(span.lowest), number::figure(span.highest), line.points.len())
+        format!(
+            "{}{of}{} – {} ({})",
+            line.name,
+            number::figure(span.lowest),
+            number::figure(span.highest),
+            line.points.len()
+        )
     };
     let rules = plot.rules.iter().map(|rule| rule.name.clone());
     let parts: Vec<String> = plot.lines.iter().map(line).chain(rules).collect();

@@ -45,7 +45,8 @@ fn show(section: &Section, room: &mut Room) -> Markup {
 }
 
 fn whole(section: &Section) -> Markup {
-    let plot = section.plot.as_ref().map(|plot| chart::chart(&Picture::of(plot, Lang::En), &Picture::of(plot, Lang::Zh)));
+    let plot =
+        section.plot.as_ref().map(|plot| chart::chart(&Picture::of(plot, Lang::En), &Picture::of(plot, Lang::Zh)));
     let body = html! {
         @if let Some(text) = &section.text { p { (both(text)) } }
         @if let Some(plot) = plot { (plot) }

@@ -17,7 +17,8 @@ fn tags(page: &str) -> Vec<&str> {
 /// The words of the page, a line a piece of text.
 fn words(page: &str) -> String {
     let body = page.split("</style>").nth(1).and_then(|rest| rest.split("<script>").next()).unwrap_or_default();
-    let pieces = body.split('<').filter_map(|part| part.split_once('>').map(|(tag, text)| (tag.to_owned(), text.trim())));
+    let pieces =
+        body.split('<').filter_map(|part| part.split_once('>').map(|(tag, text)| (tag.to_owned(), text.trim())));
     let mut lines = Vec::new();
     let mut hidden = false;
     for (tag, text) in pieces {
@@ -58,10 +59,12 @@ fn nothing_is_loaded_from_anywhere() {
 #[test]
 fn every_picture_has_words_in_both_languages() {
     let page = shown();
-    let pictures: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.starts_with("svg") || tag.starts_with("img")).collect();
+    let pictures: Vec<&str> =
+        tags(&page).into_iter().filter(|tag| tag.starts_with("svg") || tag.starts_with("img")).collect();
     assert!(pictures.len() > 3, "{pictures:?}");
     for picture in pictures {
-        let labelled = picture.contains("role=\"img\"") && picture.contains("aria-label=\"") && picture.contains("data-zh=\"");
+        let labelled =
+            picture.contains("role=\"img\"") && picture.contains("aria-label=\"") && picture.contains("data-zh=\"");
         assert!(labelled || picture.contains("aria-hidden=\"true\""), "{picture}");
     }
     // What scrolls can be reached by the keyboard, and has a name.
@@ -73,7 +76,11 @@ fn every_picture_has_words_in_both_languages() {
 #[test]
 fn what_is_said_in_one_language_is_said_in_the_other() {
     let page = shown();
-    assert_eq!(page.matches("lang=\"en\">").count(), page.matches("lang=\"zh\">").count() + 1, "the page itself has one");
+    assert_eq!(
+        page.matches("lang=\"en\">").count(),
+        page.matches("lang=\"zh\">").count() + 1,
+        "the page itself has one"
+    );
     assert!(super::page(&fixture::report(), Lang::Zh).contains("<html lang=\"zh\">"));
 }
 

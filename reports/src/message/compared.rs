@@ -268,7 +268,10 @@ impl Say for Compared {
             }
             Self::Interval(between) => between.en(pen),
             Self::NoFps { run } => {
-                format!("{} has no figure for ActualFPS: the run failed, although its script ended with 0", pen.name(run))
+                format!(
+                    "{} has no figure for ActualFPS: the run failed, although its script ended with 0",
+                    pen.name(run)
+                )
             }
             Self::NoTimes => "there are no times of steps".to_owned(),
             Self::Doubt { doubt, value, limit, at } => {

@@ -109,10 +109,13 @@ impl Say for Count<'_> {
             }
             Self::Suite(name) => format!("Suite {name}"),
             Self::Beyond(count) => plural(*count, "more finding"),
-            Self::RowsLeftOut { left_out } => format!("{} left out; the JSON report has them.", plural(*left_out, "row")),
+            Self::RowsLeftOut { left_out } => {
+                format!("{} left out; the JSON report has them.", plural(*left_out, "row"))
+            }
             Self::InTheJson => "left out here; the JSON report has it".to_owned(),
             Self::CutForSize => {
-                "Parts are left out, since a summary of a job takes a mebibyte. The JSON report has them all.".to_owned()
+                "Parts are left out, since a summary of a job takes a mebibyte. The JSON report has them all."
+                    .to_owned()
             }
         }
     }

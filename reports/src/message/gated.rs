@@ -119,12 +119,17 @@ impl Say for Gated {
         match self {
             Self::Rule { rule, about } => format!("{} of {}", pen.name(rule), pen.name(about)),
             Self::Figure { value, limit, base } => {
-                let base = base.as_ref().map_or_else(String::new, |base| format!("; the baseline has {}", figure(base)));
+                let base =
+                    base.as_ref().map_or_else(String::new, |base| format!("; the baseline has {}", figure(base)));
                 format!("{}, limit {}{base}", figure(value), figure(limit))
             }
             Self::Speed { ratio, smallest, error, loss, power } => format!(
                 "{:.4} of the baseline's speed, at least {:.4} is asked; noise {:.2} %, so a ratio of {} is found in {:.0} % of runs",
-                ratio.0, smallest.0, 100.0 * error.0, figure(loss), 100.0 * power.0
+                ratio.0,
+                smallest.0,
+                100.0 * error.0,
+                figure(loss),
+                100.0 * power.0
             ),
             Self::TooNoisy { loss, power, steps, needed, times } => {
                 let steps = steps.zip(*needed).map_or_else(
@@ -141,7 +146,9 @@ impl Say for Gated {
             Self::NoFigure { key, of_baseline: false } => format!("the run has no figure {}", pen.name(key)),
             Self::DidNotRun { name } => format!("{} did not run", pen.name(name)),
             Self::Suites { passed, of } => format!("{passed} of {of} checks pass"),
-            Self::Because { reason, runs } => format!("accepted because: {}; run {runs} of the baseline", pen.text(reason)),
+            Self::Because { reason, runs } => {
+                format!("accepted because: {}; run {runs} of the baseline", pen.text(reason))
+            }
             Self::Trend { figure, check } => format!("{} of {}", pen.name(figure), pen.name(check)),
             Self::Changes { runs, at } if at.is_empty() => format!("{runs} runs, no change"),
             Self::Changes { runs, at } => format!("{runs} runs, changes at {}", pen.names(at, ", ")),
@@ -167,7 +174,11 @@ impl Say for Gated {
             }
             Self::Speed { ratio, smallest, error, loss, power } => format!(
                 "速度为基线的 {:.4}，要求不低于 {:.4}；噪声 {:.2}%，比值 {} 的退化可在 {:.0}% 的运行中检出",
-                ratio.0, smallest.0, 100.0 * error.0, figure(loss), 100.0 * power.0
+                ratio.0,
+                smallest.0,
+                100.0 * error.0,
+                figure(loss),
+                100.0 * power.0
             ),
             Self::TooNoisy { loss, power, steps, needed, times } => {
                 let steps = steps.zip(*needed).map_or_else(

@@ -233,7 +233,8 @@ impl Say for Brief {
                 let mut parts = vec![plural(*count, "suite"), plural(*checks, "check")];
                 parts.extend((*tensors > 0).then(|| plural(*tensors, "tensor")));
                 parts.extend((*skipped > 0).then(|| format!("{skipped} skipped")));
-                let of = if of.is_empty() { String::new() } else { format!("; sets {}", sets(of, pen, (", ", " (", ")"))) };
+                let of =
+                    if of.is_empty() { String::new() } else { format!("; sets {}", sets(of, pen, (", ", " (", ")"))) };
                 parts.join(", ") + &of
             }
             Self::Worst { ratio, tensor, check } => {
@@ -258,7 +259,11 @@ impl Say for Brief {
                 let mut parts = vec![format!("{count} 个测试套"), format!("{checks} 个用例")];
                 parts.extend((*tensors > 0).then(|| format!("{tensors} 个张量")));
                 parts.extend((*skipped > 0).then(|| format!("跳过 {skipped} 个")));
-                let of = if of.is_empty() { String::new() } else { format!("；数据集 {}", sets(of, pen, ("、", "（", "）"))) };
+                let of = if of.is_empty() {
+                    String::new()
+                } else {
+                    format!("；数据集 {}", sets(of, pen, ("、", "（", "）")))
+                };
                 parts.join("，") + &of
             }
             Self::Worst { ratio, tensor, check } => {
@@ -268,7 +273,9 @@ impl Say for Brief {
             Self::Proves(suites) => suites.join("；"),
             Self::Nothing => "无：本次运行按失败计".to_owned(),
             Self::NoTrajectory => "整个训练过程：只判定了单步，没有比对完整训练".to_owned(),
-            Self::OnlyBf16 => "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned(),
+            Self::OnlyBf16 => {
+                "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned()
+            }
             Self::Compiled => "编译模式（torch.compile）：判定的是 eager 模式".to_owned(),
             Self::Hosts => "多机：本次运行的所有 rank 都在同一台机器上".to_owned(),
             Self::Speed => "性能：没有计时".to_owned(),

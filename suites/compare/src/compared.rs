@@ -82,7 +82,12 @@ fn follow(side: &Side, base: &Side, options: &Options) -> Option<trajectory::Ver
     let number = |side: &Side| side.loss.as_ref()?.parse::<f64>().ok().filter(|loss| loss.is_finite());
     let decimals = |side: &Side| side.loss.as_ref()?.split_once('.').map(|(_, behind)| behind.len() as u32);
     let digits = decimals(side).unwrap_or(0).min(decimals(base).unwrap_or(0));
-    Some(trajectory::judge_two((&side.name, number(side)?), (&base.name, number(base)?), digits, &options.losses))
+    Some(trajectory::judge_two(
+        (side.name.as_str(), number(side)?),
+        (base.name.as_str(), number(base)?),
+        digits,
+        &options.losses,
+    ))
 }
 
 /// In one word.
@@ -122,7 +127,8 @@ fn speed(side: &Side, beside: &Beside, base: &Side) -> Check {
 fn figures(side: &Side, beside: &Beside) -> Vec<Figure> {
     use ComparedWord as W;
     let mut figures = Vec::new();
-    let mut push = |key, name: W, value: Option<f64>| figures.extend(value.map(|value| Figure::named(key, name, value)));
+    let mut push =
+        |key, name: W, value: Option<f64>| figures.extend(value.map(|value| Figure::named(key, name, value)));
     push("ratio", W::RatioFigure, beside.ratio.map(|it| it.value.0));
     push("ratio_low", W::RatioLow, beside.ratio.map(|it| it.low.0));
     push("ratio_high", W::RatioHigh, beside.ratio.map(|it| it.high.0));

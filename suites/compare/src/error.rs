@@ -59,7 +59,9 @@ impl Hint for CompareError {
             }
             Self::Io { .. } => "check that the file exists and may be read".into(),
             Self::Report { cause, .. } => cause.hints(),
-            Self::NothingToCompare(_) => "give the report of `run --suite performance`, or the log of the training".into(),
+            Self::NothingToCompare(_) => {
+                "give the report of `run --suite performance`, or the log of the training".into()
+            }
             Self::NoReports(_) => "store the JSON report of each run there: `run … --report DIR/NAME.json`".into(),
             Self::Log(cause) => cause.hints(),
             Self::Key { .. } => "give the file as the published script wrote it: nine lines `Key = value`".into(),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use dinov3_reports::message::{ComparedWord, Gated, Message};
 use dinov3_reports::{
-    Bilingual, Cell, Check, Column, Figure, Finding, Kind, Plot, RunReport, Section, Series, SuiteResult, Table, Verdict,
-    json,
+    Bilingual, Cell, Check, Column, Figure, Finding, Kind, Plot, RunReport, Section, Series, SuiteResult, Table,
+    Verdict, json,
 };
 
 use crate::CompareError;
@@ -45,7 +45,8 @@ pub fn stored(folder: &Path) -> Result<Vec<Stored>, CompareError> {
     let mut found = Vec::new();
     for file in files {
         let text = fs::read_to_string(&file).map_err(|cause| CompareError::Io { file: file.clone(), cause })?;
-        if text.get(..text.len().min(400)).is_none_or(|head| !head.contains("\"schema_version\"")) {
+        let head: String = text.chars().take(400).collect();
+        if !head.contains("\"schema_version\"") {
             continue;
         }
         let report = json::from_json(&text).map_err(|cause| CompareError::Report { file: file.clone(), cause })?;
@@ -77,7 +78,8 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), CompareError> {
 pub fn history(stored: &[Stored], keys: &[String]) -> SuiteResult {
     let (mut checks, mut sections) = (Vec::new(), Vec::new());
     for (id, key) in followed(stored, keys) {
-        let points: Vec<(&str, f64)> = stored.iter().filter_map(|it| Some((it.name.as_str(), value(it, &id, &key)?))).collect();
+        let points: Vec<(&str, f64)> =
+            stored.iter().filter_map(|it| Some((it.name.as_str(), value(it, &id, &key)?))).collect();
         if points.len() < 2 {
             continue;
         }
@@ -88,7 +90,11 @@ pub fn history(stored: &[Stored], keys: &[String]) -> SuiteResult {
     }
     if checks.is_empty() {
         let reason = Gated::FewRuns { runs: stored.len() };
-        checks.push(Check::new(SUITE, Gated::FewRuns { runs: stored.len() }, Verdict::Skipped { reason: reason.into() }));
+        checks.push(Check::new(
+            SUITE,
+            Gated::FewRuns { runs: stored.len() },
+            Verdict::Skipped { reason: reason.into() },
+        ));
     }
     SuiteResult { suite: SUITE.to_owned(), group: None, proves: PROVES.into(), checks, sections, seconds: 0.0 }
 }

@@ -45,7 +45,8 @@ pub(crate) fn of_times(log: &[u8], format: Format, side: &mut Side) {
 }
 
 fn said(doubt: &Doubt) -> Message {
-    Compared::Doubt { doubt: word(doubt.flag), value: doubt.value.into(), limit: doubt.limit.into(), at: doubt.at }.into()
+    Compared::Doubt { doubt: word(doubt.flag), value: doubt.value.into(), limit: doubt.limit.into(), at: doubt.at }
+        .into()
 }
 
 fn word(flag: Flag) -> ComparedWord {

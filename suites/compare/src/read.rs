@@ -53,7 +53,8 @@ fn labelled(argument: &str) -> (Option<&str>, &str) {
 
 /// The last two parts of a path: logs are all called `log.txt`.
 fn name_of(path: &Path) -> String {
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).filter(|it| it != ".").collect();
+    let parts: Vec<_> =
+        path.components().map(|part| part.as_os_str().to_string_lossy()).filter(|it| it != ".").collect();
     let name = parts[parts.len().saturating_sub(2)..].join("/");
     name.trim_start_matches('/').to_owned()
 }

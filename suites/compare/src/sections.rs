@@ -61,7 +61,7 @@ fn results(sides: &[Side], beside: &[Beside]) -> Section {
         };
         let text = |it: &Option<String>| it.as_ref().map_or(Cell::Absent, plain);
         table.push([
-            side.chip.as_ref().map_or_else(|| Cell::Name(side.name.clone()), |chip| shown(chip)),
+            side.chip.as_ref().map_or_else(|| Cell::Name(side.name.clone()), shown),
             side.cards.map_or(Cell::Absent, |cards| plain(format!("{cards}p"))),
             number(side.batch),
             number(side.steps),
@@ -180,7 +180,11 @@ fn excluded(side: &Side) -> Option<Section> {
         Column::new(W::Seconds, Kind::Number),
     ]);
     for excluded in &side.excluded {
-        table.push([words(reason(excluded.reason)), Cell::Count(excluded.steps), Cell::Number(excluded.seconds.into())]);
+        table.push([
+            words(reason(excluded.reason)),
+            Cell::Count(excluded.steps),
+            Cell::Number(excluded.seconds.into()),
+        ]);
     }
     Some(Section { table: Some(table), ..Section::new(of(W::Excluded, side)) })
 }
@@ -204,7 +208,8 @@ fn waterfall(side: &Side, base: &Side) -> Option<Section> {
         Column::new(W::ShareOfDifference, Kind::Number),
     ]);
     for (name, ours, theirs) in rows {
-        let share = if whole == 0.0 { Cell::Absent } else { plain(format!("{:+.1} %", 100.0 * (ours - theirs) / whole)) };
+        let share =
+            if whole == 0.0 { Cell::Absent } else { plain(format!("{:+.1} %", 100.0 * (ours - theirs) / whole)) };
         let seconds = |value: f64| Cell::Number(value.into());
         table.push([Cell::Says(name.clone()), seconds(ours), seconds(theirs), seconds(ours - theirs), share]);
     }

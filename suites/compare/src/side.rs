@@ -1,8 +1,8 @@
 //! One run of a comparison: what is known of it, whatever it was read from.
 
 use dinov3_reports::message::{Between, Message};
-use dinov3_reports::published::Row;
 use dinov3_reports::published;
+use dinov3_reports::published::Row;
 use dinov3_trajectory::Run;
 use dinov3_trajectory::timing::{Excluded, Window};
 

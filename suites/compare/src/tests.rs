@@ -62,7 +62,9 @@ fn logs_folders_and_files_of_scripts() {
     std::fs::create_dir_all(root.join("npu")).unwrap();
     std::fs::write(root.join("npu/train_performance_8p_base_fp32.log"), log(1250, 1.30015, falling)).unwrap();
     let nine = |fps: &str, loss: &str| {
-        format!("Network = DinoV3\nRankSize = 8\nBatchSize = 64\nDeviceType = aarch64\nCaseName = DinoV3_bs64_8p_perf\nActualFPS = {fps}\nTrainingTime = 1.3\nActualLoss = {loss}\nE2ETrainingTime = 1893\n")
+        format!(
+            "Network = DinoV3\nRankSize = 8\nBatchSize = 64\nDeviceType = aarch64\nCaseName = DinoV3_bs64_8p_perf\nActualFPS = {fps}\nTrainingTime = 1.3\nActualLoss = {loss}\nE2ETrainingTime = 1893\n"
+        )
     };
     std::fs::write(root.join("npu/DinoV3_bs64_8p_perf.log"), nine("393.8", "9.3800")).unwrap();
     std::fs::write(root.join("failed.log"), nine("", "total_loss:")).unwrap();

@@ -9,7 +9,6 @@ use dinov3_reports::{
 use dinov3_trajectory as run;
 use dinov3_trajectory::{CheckKind, Status, Unit};
 
-
 /// At most so many findings of a check are told one by one; the table has all.
 const TOLD: usize = 20;
 

@@ -50,12 +50,12 @@ impl Baseline {
         let text = fs::read_to_string(file).map_err(|cause| GateError::Io { file: file.to_owned(), cause })?;
         let none = |cause| GateError::NoBaseline { file: file.to_owned(), cause };
         let document: Document = serde_json::from_str(&text).map_err(none)?;
-        let report = |text: &str| {
-            json::from_json(text).map_err(|cause| GateError::NoReport { file: file.to_owned(), cause })
-        };
-        let accepted = document.accepted.into_iter().map(|entry| {
-            Ok(Accepted { because: entry.because, report: report(entry.report.get())? })
-        });
+        let report =
+            |text: &str| json::from_json(text).map_err(|cause| GateError::NoReport { file: file.to_owned(), cause });
+        let accepted = document
+            .accepted
+            .into_iter()
+            .map(|entry| Ok(Accepted { because: entry.because, report: report(entry.report.get())? }));
         Ok(Self { accepted: accepted.collect::<Result<_, GateError>>()? })
     }
 
@@ -85,7 +85,7 @@ impl Baseline {
 
     fn write(&self, file: &Path) -> Result<(), GateError> {
         let none = |cause| GateError::NoBaseline { file: file.to_owned(), cause };
-        let entry = |it: &Accepted| {
+        let entry = |it: &Accepted| -> Result<Entry, serde_json::Error> {
             let report = RawValue::from_string(json::to_json(&it.report)?.trim_end().to_owned())?;
             Ok(Entry { because: it.because.clone(), report })
         };

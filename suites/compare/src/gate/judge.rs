@@ -27,10 +27,19 @@ pub struct Judged<'a> {
 ///
 /// # Errors
 /// When the baseline is of something else, and `despite` does not name it.
-pub fn judge(run: &Judged<'_>, baseline: &Baseline, rules: &Rules, despite: &[Trait]) -> Result<SuiteResult, GateError> {
+pub fn judge(
+    run: &Judged<'_>,
+    baseline: &Baseline,
+    rules: &Rules,
+    despite: &[Trait],
+) -> Result<SuiteResult, GateError> {
     let begun = Instant::now();
     let Some(accepted) = baseline.current() else { return Err(GateError::EmptyBaseline) };
-    let keys: Vec<&str> = rules.0.iter().filter_map(|rule| if let What::Figure { key, .. } = &rule.what { Some(key.as_str()) } else { None }).collect();
+    let keys: Vec<&str> = rules
+        .0
+        .iter()
+        .filter_map(|rule| if let What::Figure { key, .. } = &rule.what { Some(key.as_str()) } else { None })
+        .collect();
     for of in Trait::ALL {
         let was = of.of(&accepted.report.environment, &timed(&accepted.report.suites, &keys));
         let is = of.of(run.environment, &timed(run.suites, &keys));
@@ -49,7 +58,14 @@ pub fn judge(run: &Judged<'_>, baseline: &Baseline, rules: &Rules, despite: &[Tr
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(SuiteResult { suite: SUITE.to_owned(), group: None, proves: PROVES.into(), checks, sections: Vec::new(), seconds })
+    Ok(SuiteResult {
+        suite: SUITE.to_owned(),
+        group: None,
+        proves: PROVES.into(),
+        checks,
+        sections: Vec::new(),
+        seconds,
+    })
 }
 
 /// A limit of a figure.
@@ -187,7 +203,8 @@ fn speed(rule: &Rule, check: &Check, ratio: f64, error: f64, loss: f64) -> Check
         Verdict::Vacuous { reason: noisy().into() }
     };
     let figures = vec![
-        figure("ratio", Bilingual { en: "speed over the baseline's", zh: "与基线的速度比" }, ratio).with_limit(found.smallest),
+        figure("ratio", Bilingual { en: "speed over the baseline's", zh: "与基线的速度比" }, ratio)
+            .with_limit(found.smallest),
         figure("noise", Bilingual { en: "standard error of the ratio", zh: "比值的标准误" }, error),
         figure("power", Bilingual { en: "probability to find the loss", zh: "检出退化的概率" }, found.power),
     ];

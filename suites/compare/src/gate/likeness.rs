@@ -40,7 +40,8 @@ impl Trait {
             Self::Device => device(environment),
             Self::Recipe => timed.join(", "),
             Self::Precision => {
-                let pins: Vec<String> = environment.pins.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let pins: Vec<String> =
+                    environment.pins.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("{}, {}", environment.cpu_capability, pins.join(", "))
             }
             Self::Version => format!("libtorch {}", environment.libtorch),
@@ -60,6 +61,9 @@ impl FromStr for Trait {
     type Err = GateError;
 
     fn from_str(name: &str) -> Result<Self, GateError> {
-        Self::ALL.into_iter().find(|it| it.name() == name).ok_or_else(|| GateError::Rule { rule: format!("--despite {name}") })
+        Self::ALL
+            .into_iter()
+            .find(|it| it.name() == name)
+            .ok_or_else(|| GateError::Rule { rule: format!("--despite {name}") })
     }
 }

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_refused_by_its_text() {
-        for text in ["", "fps", "fps>0.97", "fps>=x", "fps>=-1x", "fps>=nanx", "precision=fail", "a b>=1", "fps>=0.97x,"] {
+        for text in
+            ["", "fps", "fps>0.97", "fps>=x", "fps>=-1x", "fps>=nanx", "precision=fail", "a b>=1", "fps>=0.97x,"]
+        {
             assert!(text.parse::<Rules>().is_err(), "{text}");
         }
     }

@@ -6,12 +6,18 @@ use dinov3_reports::{Bilingual, Check, Figure, RunReport, SuiteResult, Verdict, 
 use dinov3_trajectory::timing::{self, Cadence, Stretch};
 
 use super::*;
-use crate::testing::{report, Draw};
+use crate::testing::{Draw, report};
 
 /// A report of a performance suite and of a precision suite.
 fn timed(fps: f64, spread: f64, loss: f64, passes: bool) -> RunReport {
     let name = Bilingual { en: "figure", zh: "指标" };
-    let figures = [("fps_median", fps), ("fps_low", fps - spread), ("fps_high", fps + spread), ("final_loss", loss), ("steps", 1250.0)];
+    let figures = [
+        ("fps_median", fps),
+        ("fps_low", fps - spread),
+        ("fps_high", fps + spread),
+        ("final_loss", loss),
+        ("steps", 1250.0),
+    ];
     let figures = figures.map(|(key, value)| Figure::own(key, name, value)).to_vec();
     let mut report = report("2026-11-01T00:00:00Z", fps);
     report.suites[0].checks[0].figures = figures;
@@ -80,7 +86,10 @@ fn a_baseline_of_something_else_is_refused_unless_the_difference_is_named() {
     insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"");
     assert!(held(&report, &baseline, RULES, &[Trait::Version]).is_ok());
     report.environment.cpu = "Another".to_owned();
-    assert!(matches!(held(&report, &baseline, RULES, &[Trait::Version]), Err(GateError::Other { of: Trait::Device, .. })));
+    assert!(matches!(
+        held(&report, &baseline, RULES, &[Trait::Version]),
+        Err(GateError::Other { of: Trait::Device, .. })
+    ));
 }
 
 #[test]

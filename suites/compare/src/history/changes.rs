@@ -59,7 +59,15 @@ mod tests {
 
     #[test]
     fn levels_are_told_from_noise() {
-        let level = |index: usize| if index < 20 { 100.0 } else if index < 33 { 94.0 } else { 97.0 };
+        let level = |index: usize| {
+            if index < 20 {
+                100.0
+            } else if index < 33 {
+                94.0
+            } else {
+                97.0
+            }
+        };
         let values: Vec<f64> = (0..50).map(|index| level(index) + 0.5 * noise(index)).collect();
         assert_eq!(changes(&values), [20, 33]);
         let quiet: Vec<f64> = (0..50).map(|index| 100.0 + 0.5 * noise(index)).collect();
