@@ -78,7 +78,7 @@ pub enum Command {
     /// Render the report of a finished run again.
     #[command(after_help = REPORT_HELP)]
     Report(ReportArgs),
-    /// Lay runs beside each other and beside what was published: speed, losses, where the difference goes.
+    /// Lay runs beside each other and beside what was published.
     #[command(after_help = COMPARE_HELP)]
     Compare(CompareArgs),
     /// Keep the run that others are held against.

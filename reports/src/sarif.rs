@@ -20,7 +20,7 @@ impl Renderer for Sarif {
     }
 
     fn about(&self) -> &'static str {
-        "SARIF, for annotations of a code host: each finding at the reference's file that computes the tensor"
+        "SARIF, for annotations of a code host"
     }
 
     fn render(&self, report: &RunReport, lang: Lang, _: &Place) -> Result<Rendered, RenderError> {

@@ -16,7 +16,7 @@ impl Renderer for ScriptFile {
     }
 
     fn about(&self) -> &'static str {
-        "`Key = value` lines, as the scripts of Ascend's examples write them; what was not timed is empty"
+        "`Key = value` lines, as the scripts of Ascend's examples write them"
     }
 
     fn render(&self, report: &RunReport, _: Lang, _: &Place) -> Result<Rendered, RenderError> {
