@@ -33,6 +33,15 @@ fn height(tensor: &Tensor) -> Option<f64> {
     }
 }
 
+/// As which line a tensor is drawn.
+fn kind(outcome: Outcome) -> Page {
+    match outcome {
+        Outcome::NotIdentical => Page::OtherBits,
+        outcome if outcome.fails() => Page::WrongTensors,
+        _ => Page::Judged,
+    }
+}
+
 impl<'a> Growth<'a> {
     /// The check.
     pub(crate) fn check(&self) -> &'a Check {
@@ -55,14 +64,15 @@ impl<'a> Growth<'a> {
         let tensors = || self.check.tensors.iter().enumerate();
         let place = |at: usize| at as f64;
         let identical = tensors().filter(|(_, it)| it.outcome == Outcome::Identical).map(|(at, _)| (place(at), 0.0));
-        let drawn = |fails: bool| {
-            let of = move |(_, it): &(usize, &Tensor)| it.outcome.fails() == fails;
+        let drawn = |page: Page| {
+            let of = move |(_, it): &(usize, &Tensor)| kind(it.outcome) == page;
             tensors().filter(of).filter_map(move |(at, it)| Some((place(at), height(it)?)))
         };
         let line = |name: Page, stroke: Stroke, points: Vec<(f64, f64)>| Line { name: say(name), points, stroke };
         let lines = vec![
-            line(Page::Judged, Stroke::Dots, drawn(false).collect()),
-            line(Page::WrongTensors, Stroke::Wrong, drawn(true).collect()),
+            line(Page::Judged, Stroke::Dots, drawn(Page::Judged).collect()),
+            line(Page::OtherBits, Stroke::Dots, drawn(Page::OtherBits).collect()),
+            line(Page::WrongTensors, Stroke::Wrong, drawn(Page::WrongTensors).collect()),
             line(Page::Identical, Stroke::Ticks, identical.collect()),
         ];
         let name = self.check.tensors.get(self.first).map_or("", |tensor| tensor.name.as_str());

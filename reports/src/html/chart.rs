@@ -150,7 +150,7 @@ fn shown_names(frame: &Frame, names: &[String]) -> Vec<Tick> {
     let (mut shown, mut free) = (Vec::new(), i32::MIN);
     for tick in &frame.x_axis.ticks {
         let x = frame.x(tick.at);
-        let room = if names.is_empty() { 14 * width::width(&tick.label) as i32 + 20 } else { FONT + 6 };
+        let room = if names.is_empty() { 14 * width::width(&tick.label) as i32 + 20 } else { 2 * FONT };
         if x >= free && !tick.label.is_empty() {
             shown.push(Tick { label: cut(&tick.label), ..tick.clone() });
             free = x + room;

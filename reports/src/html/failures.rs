@@ -18,8 +18,11 @@ pub(super) fn failures(report: &RunReport, room: &mut Room) -> Markup {
     if failing.is_empty() {
         return html! {};
     }
-    let blocks: Vec<Markup> =
-        failing.iter().enumerate().map(|(index, check)| failure(report, check, index < OPEN, room)).collect();
+    let block = |(index, check): (usize, &&Check)| {
+        let whole = failure(report, check, index < OPEN);
+        room.fits(whole).unwrap_or_else(|| html! { p { (head(report, check)) " " (both(&Count::InTheJson)) } })
+    };
+    let blocks: Vec<Markup> = failing.iter().enumerate().map(block).collect();
     html! {
         section #failed {
             h2 { (both(&Label::WhatFailed)) }
@@ -28,21 +31,23 @@ pub(super) fn failures(report: &RunReport, room: &mut Room) -> Markup {
     }
 }
 
-fn failure(report: &RunReport, check: &Check, open: bool, room: &mut Room) -> Markup {
+/// The line of a failing check.
+fn head(report: &RunReport, check: &Check) -> Markup {
+    html! {
+        span.v.(checks::class(report, check)) { (both(&markdown::verdict(check))) } " "
+        code { (check.id) } " "
+        @if let Some(line) = check.line() { (both(line)) }
+    }
+}
+
+fn failure(report: &RunReport, check: &Check, open: bool) -> Markup {
     let growth = growth::of_failing(std::iter::once(check)).pop();
-    let plot = growth.and_then(|growth| {
-        let drawn = chart::chart(&growth.picture(Lang::En), &growth.picture(Lang::Zh));
-        room.fits(drawn)
-    });
+    let plot = growth.map(|growth| chart::chart(&growth.picture(Lang::En), &growth.picture(Lang::Zh)));
     let (shown, folded) = check.findings.split_at(check.findings.len().min(SHOWN));
     let (folded, lost) = folded.split_at(folded.len().min(MOST));
     html! {
         details.failure open[open] {
-            summary {
-                span.v.(checks::class(report, check)) { (both(&markdown::verdict(check))) } " "
-                code { (check.id) } " "
-                @if let Some(line) = check.line() { (both(line)) }
-            }
+            summary { (head(report, check)) }
             @if let Some(reason) = check.verdict.reason() { p { b { (both(reason)) } } }
             @if let Some(plot) = plot { (plot) }
             (findings(shown))

@@ -15,6 +15,14 @@ pub(super) fn bar(report: &RunReport) -> Markup {
     html! {
         header.bar {
             span.name { (report.tool.name) }
+            nav aria-label=(Page::Contents.en(Pen::Plain)) data-zh=(Page::Contents.zh(Pen::Plain)) {
+                @if report.checks().any(|check| report.gates_as_failure(check)) {
+                    a href="#failed" { (both(&Label::WhatFailed)) }
+                }
+                a href="#suites" { (both(&Page::Suites)) }
+                a href="#checks" { (both(&Page::Checks)) }
+                a href="#environment" { (both(&Label::Environment)) }
+            }
             span.switches hidden {
                 button #language type="button" { (both(&Page::Language)) }
                 button #theme type="button" { (both(&Page::Theme)) }

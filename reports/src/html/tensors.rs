@@ -7,8 +7,8 @@ use crate::{Check, RunReport, Tensor, number};
 use maud::{Markup, html};
 use std::cmp::Reverse;
 
-/// So many rows at most: some 300 bytes each.
-const MOST: usize = 800;
+/// So many rows at most: some 500 bytes each.
+const MOST: usize = 600;
 
 pub(super) fn tensors(report: &RunReport) -> Markup {
     let all = || report.checks().flat_map(|check| check.tensors.iter().map(move |tensor| (check, tensor)));

@@ -19,6 +19,8 @@ words! {
         Entitles: "this entitles one to claim", "据此可以声称";
         /// A head.
         DoesNot: "this says nothing of", "据此不能声称";
+        /// The name of the links to the parts of the page.
+        Contents: "Contents", "目录";
         /// A heading.
         Suites: "Results", "结果";
         /// A heading.
@@ -31,6 +33,8 @@ words! {
         Limit: "limit", "阈值";
         /// Marks of a plot.
         WrongTensors: "wrong", "不达标";
+        /// Marks of a plot.
+        OtherBits: "other bits where the same are expected", "应二进制一致而不一致";
         /// A line of a plot.
         Judged: "explained by rounding", "误差在阈值内";
         /// Ticks of a plot.

@@ -49,7 +49,9 @@ pub fn compare(mut sides: Vec<Side>, options: &Options) -> SuiteResult {
         checks.push(speed(side, beside, base));
         if let Some(verdict) = &beside.losses {
             let id = |kind| format!("{SUITE}/{}/{}", side.name, told::words::slug(told::words::check(kind)));
-            checks.extend(CheckKind::ALL.map(|kind| told::of(id(kind), kind, &side.name, verdict)));
+            // Of two numbers there is nothing to check but whether they are equivalent.
+            let kinds = CheckKind::ALL.into_iter().filter(|kind| verdict.common.both > 1 || *kind == CheckKind::Tail);
+            checks.extend(kinds.map(|kind| told::of(id(kind), kind, &side.name, verdict)));
         }
     }
     let sections = sections::all(&sides, &beside);

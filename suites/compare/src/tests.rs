@@ -71,10 +71,11 @@ fn logs_folders_and_files_of_scripts() {
     let slow = log(1250, 1.30015, |step| falling(step) + 0.2);
     std::fs::write(root.join("other.log"), slow).unwrap();
     let (gpu, npu) = (format!("GPU={}", place("gpu")), format!("Atlas={}", place("npu")));
-    let result = compared(&[&gpu, &npu, &place("other.log"), &place("failed.log"), "competitor-a"]);
+    let (other, failed) = (format!("other={}", place("other.log")), format!("failed={}", place("failed.log")));
+    let result = compared(&[&gpu, &npu, &other, &failed, "competitor-a"]);
     insta::assert_snapshot!(shown(&result, Lang::En, root));
     let verdict = |id: &str| result.checks.iter().find(|it| it.id.ends_with(id)).map(|it| it.verdict.name());
-    assert_eq!(verdict("failed.log/speed"), Some("fail"), "a script that ends with 0 hides no failed run");
+    assert_eq!(verdict("failed/speed"), Some("fail"), "a script that ends with 0 hides no failed run");
     assert_eq!(verdict("Atlas/speed"), Some("pass"));
 }
 
@@ -102,7 +103,10 @@ fn the_export_in_the_published_window_is_named() {
 #[test]
 fn what_is_nothing_is_refused_with_what_could_be_given() {
     let error = read("nowhere").unwrap_err();
-    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"");
+    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"
+    `nowhere` is no file, no folder and no published row
+    hint: give a JSON report, the folder or the log of a training, or a published row: competitor-a or atlas-800t-a2
+    ");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.log");
     std::fs::write(&file, "nothing\n").unwrap();

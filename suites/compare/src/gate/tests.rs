@@ -59,10 +59,22 @@ fn a_run_as_good_as_the_baseline_and_ones_that_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let baseline = accepted(folder.path(), &timed(400.0, 1.0, 9.93, true)).unwrap();
     let of = |report: RunReport| said(&held(&report, &baseline, RULES, &[]).unwrap());
-    insta::assert_snapshot!(of(timed(399.0, 1.0, 9.931, true)), @"");
-    insta::assert_snapshot!(of(timed(388.0, 1.0, 9.95, false)), @"");
+    insta::assert_snapshot!(of(timed(399.0, 1.0, 9.931, true)), @"
+    gate/fps_median/performance/micro/fp32 pass: 0.9975 of the baseline's speed, at least 0.9849 is asked; noise 0.18 %, so a ratio of 0.97 is found in 100 % of runs
+    gate/final_loss/performance/micro/fp32 pass: 9.931, limit 9.94; the baseline has 9.93
+    gate/precision pass: 1 of 1 checks pass
+    ");
+    insta::assert_snapshot!(of(timed(388.0, 1.0, 9.95, false)), @"
+    gate/fps_median/performance/micro/fp32 fail: 0.9700 of the baseline's speed, at least 0.9849 is asked; noise 0.18 %, so a ratio of 0.97 is found in 100 % of runs
+    gate/final_loss/performance/micro/fp32 fail: 9.95, limit 9.94; the baseline has 9.93
+    gate/precision fail: 0 of 1 checks pass
+    ");
     // Noise of 3 % hides a loss of 3 %: that is no pass.
-    insta::assert_snapshot!(of(timed(399.0, 24.0, f64::NAN, true)), @"");
+    insta::assert_snapshot!(of(timed(399.0, 24.0, f64::NAN, true)), @"
+    gate/fps_median/performance/micro/fp32 vacuous: the noise hides a ratio of 0.97: it would be found in 9 % of runs alone; 16587 steps in place of 1250 would do
+    gate/final_loss/performance/micro/fp32 fail: NaN, limit 9.94; the baseline has 9.93
+    gate/precision pass: 1 of 1 checks pass
+    ");
 }
 
 #[test]
@@ -73,7 +85,11 @@ fn what_a_rule_asks_for_and_is_not_there_fails() {
     report.suites.truncate(1);
     let despite = [Trait::Recipe];
     let result = held(&report, &baseline, "peak_memory<=2x, precision=pass, fps>=380", &despite).unwrap();
-    insta::assert_snapshot!(said(&result), @"");
+    insta::assert_snapshot!(said(&result), @"
+    gate/peak_memory/run fail: the run has no figure peak_memory
+    gate/precision fail: precision did not run
+    gate/fps_median/performance/micro/fp32 pass: 400, limit 380
+    ");
 }
 
 #[test]
@@ -83,7 +99,10 @@ fn a_baseline_of_something_else_is_refused_unless_the_difference_is_named() {
     let mut report = timed(400.0, 1.0, 9.93, true);
     report.environment.libtorch = "2.9.0".to_owned();
     let error = held(&report, &baseline, RULES, &[]).map(|_| ()).unwrap_err();
-    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"");
+    insta::assert_snapshot!(dinov3_ground::hint::text(&error), @"
+    the baseline has another version: libtorch 2.8.0, and here libtorch 2.9.0
+    hint: accept a baseline of this one, or say `--despite version`; what can be named: device, recipe, precision and version
+    ");
     assert!(held(&report, &baseline, RULES, &[Trait::Version]).is_ok());
     report.environment.cpu = "Another".to_owned();
     assert!(matches!(

@@ -18,7 +18,11 @@ fn the_runs_of_a_folder_in_the_order_in_which_they_began_with_the_change_marked(
     let result = history(&stored(folder.path()).unwrap(), &FIGURES.map(str::to_owned));
     let check = &result.checks[0];
     let said: Vec<String> = check.findings.iter().map(|it| it.text.plain(Lang::En)).collect();
-    insta::assert_snapshot!(format!("{}\n{}\n{}", check.id, check.line().unwrap(), said.join("\n")), @"");
+    insta::assert_snapshot!(format!("{}\n{}\n{}", check.id, check.line().unwrap(), said.join("\n")), @"
+    history/performance/micro/fp32/fps_median
+    9 runs, changes at 2026-11-06T00:00:00Z
+    2026-11-06T00:00:00Z: 401 to 380.5 (-5.11 %)
+    ");
     let table = result.sections[0].table.as_ref().unwrap().text(Lang::En, Pen::Plain, false);
     assert_eq!(table.rows.len(), 9);
     assert_eq!(table.rows.iter().filter(|row| row[2] != "-").count(), 1);
