@@ -186,7 +186,7 @@ mod tests {
         covered: 1 suite, 1 check, 2 tensors; sets micro (bf16)
         nearest to the limit: no tensor needed a limit
         this entitles one to claim: every tensor of the forward pass is the reference's
-        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the compiled mode (torch.compile): eager code was judged; several machines: all ranks of this run were on one
+        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the compiled mode (torch.compile): eager code was judged; several machines: no run over more than one was judged
         ");
     }
 }

@@ -242,7 +242,12 @@ impl Say for Brief {
                 parts.join(", ") + &of
             }
             Self::Worst { ratio, tensor, check } => {
-                format!("{} of the limit, at {} ({})", number::ratio(*ratio), pen.name(tensor), pen.name(check))
+                let much = if *ratio > 1.0 {
+                    format!("{} times", times(*ratio))
+                } else {
+                    format!("{} of", number::ratio(*ratio))
+                };
+                format!("{much} the limit, at {} ({})", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "no tensor needed a limit".to_owned(),
             Self::Proves(suites) => suites.join("; "),
@@ -252,7 +257,7 @@ impl Say for Brief {
                 "what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded".to_owned()
             }
             Self::Compiled => "the compiled mode (torch.compile): eager code was judged".to_owned(),
-            Self::Hosts => "several machines: all ranks of this run were on one".to_owned(),
+            Self::Hosts => "several machines: no run over more than one was judged".to_owned(),
             Self::Speed => "speed: nothing was timed".to_owned(),
         }
     }
@@ -271,7 +276,8 @@ impl Say for Brief {
                 parts.join("，") + &of
             }
             Self::Worst { ratio, tensor, check } => {
-                format!("误差为阈值的 {}，位于 {}（{}）", number::ratio(*ratio), pen.name(tensor), pen.name(check))
+                let much = if *ratio > 1.0 { format!("{} 倍", times(*ratio)) } else { number::ratio(*ratio) };
+                format!("误差为阈值的 {much}，位于 {}（{}）", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "没有张量需要用阈值判定".to_owned(),
             Self::Proves(suites) => suites.join("；"),
@@ -281,7 +287,7 @@ impl Say for Brief {
                 "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned()
             }
             Self::Compiled => "编译模式（torch.compile）：判定的是 eager 模式".to_owned(),
-            Self::Hosts => "多机：本次运行的所有 rank 都在同一台机器上".to_owned(),
+            Self::Hosts => "多机：没有判定跨机运行".to_owned(),
             Self::Speed => "性能：没有计时".to_owned(),
         }
     }
