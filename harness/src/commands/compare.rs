@@ -4,6 +4,7 @@ use dinov3_compare::{CompareError, Options, Side, compare as laid, read};
 use dinov3_reports::message::Pen;
 use dinov3_reports::published::ROWS;
 use dinov3_reports::{Judged, RunReport, SuiteResult, events};
+use dinov3_torch::device::Device;
 
 use crate::cli::CompareArgs;
 use crate::deliver::{Output, tell};
@@ -44,7 +45,7 @@ fn named(runs: Vec<String>) -> Vec<String> {
 
 /// A report of one suite about runs of these names, by this program on this machine.
 pub fn report(result: SuiteResult, names: Vec<String>) -> RunReport {
-    let mut environment = environment::environment(Judged::Runs { names });
+    let mut environment = environment::environment(Judged::Runs { names }, Device::Cpu);
     environment.seconds = result.seconds;
     RunReport {
         tool: environment::tool(),

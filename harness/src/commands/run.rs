@@ -64,7 +64,7 @@ fn lead(request: &Request, session: &Session) -> Result<i32> {
         tell(&mut (&mut terminal, &mut kept), &Event::Note { note: note.into() })?;
     }
     if let Some(gate) = &request.gate {
-        let mut environment = environment::environment(request.judged());
+        let mut environment = environment::environment(request.judged(), request.work.device());
         environment.threads = dinov3_torch::runtime::threads();
         for event in gate.events(&environment, kept.1.suites(), &request.allow_vacuous)? {
             tell(&mut (&mut terminal, &mut kept), &event)?;
