@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 20] = [
+const USES: [(&str, &[&str]); 21] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -24,10 +24,12 @@ const USES: [(&str, &[&str]); 20] = [
     ("dinov3-golden", &["ground", "names"]),
     ("dinov3-trajectory", &["ground"]),
     ("dinov3-reports", &["ground"]),
+    ("dinov3-compare", &["ground", "trajectory", "reports"]),
     (
         "dinov3-suites",
         &[
             "ground",
+            "compare",
             "names",
             "config",
             "data",
@@ -50,7 +52,7 @@ const USES: [(&str, &[&str]); 20] = [
     ("dinov3-doctor", &["data", "reports"]),
     (
         "dinov3-harness",
-        &["ground", "config", "data", "doctor", "torch", "ranks", "program", "golden", "reports", "suites"],
+        &["ground", "compare", "config", "data", "doctor", "torch", "ranks", "program", "golden", "reports", "suites"],
     ),
     ("dinov3-ci", &["ground"]),
     ("dinov3-fuzz", &["config", "data", "golden", "trajectory"]),

@@ -1,5 +1,7 @@
 //! The arguments as they are typed.
 
+mod baseline;
+mod compare;
 mod data;
 mod doctor;
 mod golden;
@@ -14,8 +16,11 @@ use dinov3_reports::{Format, Lang, RENDERERS, endings};
 use dinov3_suites::defects;
 
 use crate::plants::PlantValue;
+use compare::COMPARE_HELP;
 use train::TRAIN_HELP;
 
+pub use baseline::{AcceptArgs, BaselineCommand, GateArgs, HistoryArgs, ReportCommand};
+pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
 pub use doctor::{CompletionsArgs, DoctorArgs, DoctorDevice, DoctorFormat};
 pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
@@ -75,6 +80,12 @@ pub enum Command {
     /// Render the report of a finished run again.
     #[command(after_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Lay runs beside each other and beside what was published.
+    #[command(after_help = COMPARE_HELP)]
+    Compare(CompareArgs),
+    /// Keep the run that others are held against.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Look at golden sets, the recorded reference.
     #[command(subcommand)]
     Golden(GoldenCommand),
@@ -139,10 +150,14 @@ the file cannot be read.";
 
 /// `report`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ReportArgs {
+    /// Of many runs.
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
     /// What `run --report FILE.json` or `run --events FILE` wrote.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
     /// Where the report goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -213,6 +228,9 @@ pub struct RunArgs {
     /// Write what happens to this file, as it happens: a line of JSON an event. `report FILE` renders it.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+    /// What the run is held against.
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// Let this check pass although it could not have failed here; repeatable.
     #[arg(long, value_name = "CHECK")]
     pub allow_vacuous: Vec<String>,

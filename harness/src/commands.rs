@@ -1,5 +1,7 @@
 //! The commands. Each turns its arguments into an exit code.
 
+mod baseline;
+mod compare;
 mod completions;
 mod config;
 mod data;
@@ -29,6 +31,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Run(args) => run::run(args),
         Command::Train(args) => train::train(args),
         Command::Report(args) => report::report(args),
+        Command::Baseline(command) => baseline::baseline(command),
+        Command::Compare(args) => compare::compare(args),
         Command::Golden(command) => golden::golden(command),
         Command::Data(command) => data::data(command),
         Command::Doctor(args) => doctor::doctor(args),

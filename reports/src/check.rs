@@ -139,6 +139,11 @@ impl Figure {
         Self { key: key.to_owned(), name: name.into(), value, unit: None, limit: None }
     }
 
+    /// A figure whose name is a word of a vocabulary.
+    pub fn named(key: &'static str, name: impl Into<Message>, value: f64) -> Self {
+        Self { key: key.to_owned(), name: name.into(), value, unit: None, limit: None }
+    }
+
     /// The same figure in this unit.
     #[must_use]
     pub fn in_unit(mut self, unit: impl Into<Message>) -> Self {

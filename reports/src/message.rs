@@ -3,11 +3,14 @@
 //! Each kind of message is an enum with one exhaustive `match` a language, so that a missing translation does not compile.
 //! Names (of tensors, files, options) are arguments: each renderer quotes them in its own way, by a [`Pen`].
 
+mod compared;
 mod count;
 mod doctor;
+mod gated;
 mod judging;
 mod label;
 mod own;
+mod page;
 mod pen;
 mod reason;
 mod reduce;
@@ -18,12 +21,15 @@ mod tally;
 mod trajectory;
 mod vocabulary;
 
+pub use compared::{Between, Compared, ComparedWord};
 pub(crate) use count::Count;
 pub use doctor::*;
+pub use gated::Gated;
 pub use judging::{Backward, Judging};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
 pub use own::{Explanation, Measure, OwnDefect};
+pub(crate) use page::{Brief, Headline, Page};
 pub use pen::Pen;
 pub use reason::{Circumstance, Difference, Reason};
 pub use reduce::{Multiplies, Op, Reduce, Values};
@@ -107,6 +113,12 @@ enum Words {
     RunCheck(RunCheck),
     /// Fixed words of training runs.
     RunWord(RunWord),
+    /// Of runs beside each other.
+    Compared(Box<Compared>),
+    /// Fixed words of runs beside each other.
+    ComparedWord(ComparedWord),
+    /// Of a run and its baseline, and of runs in a row.
+    Gated(Gated),
     /// The head of a column.
     Heading(Heading),
     /// The name of a figure.
@@ -190,6 +202,9 @@ impl Message {
             Words::Trajectory(it) => it.as_ref(),
             Words::RunCheck(it) => it,
             Words::RunWord(it) => it,
+            Words::Compared(it) => it.as_ref(),
+            Words::ComparedWord(it) => it,
+            Words::Gated(it) => it,
             Words::Heading(it) => it,
             Words::Figure(it) => it,
             Words::Unit(it) => it,
@@ -267,6 +282,12 @@ macro_rules! kinds {
     };
 }
 
+impl From<Compared> for Message {
+    fn from(words: Compared) -> Self {
+        Self(Words::Compared(Box::new(words)))
+    }
+}
+
 impl From<Trajectory> for Message {
     fn from(words: Trajectory) -> Self {
         Self(Words::Trajectory(Box::new(words)))
@@ -274,7 +295,7 @@ impl From<Trajectory> for Message {
 }
 
 kinds! {
-    RunCheck => RunCheck, RunWord => RunWord,
+    RunCheck => RunCheck, RunWord => RunWord, ComparedWord => ComparedWord, Gated => Gated,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,
 }

@@ -1,6 +1,6 @@
 //! The formats of reports: one slice, from which the command line, its help and the files follow.
 
-use crate::{Lang, RunReport, csv, json, junit, markdown};
+use crate::{Lang, RunReport, csv, html, json, junit, markdown, sarif, script_file};
 use dinov3_ground::{Hint, Hints, list};
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,16 @@ use std::path::Path;
 use std::str::FromStr;
 
 /// Every format, in the order in which help lists them. One more is a file and a row here.
-pub const RENDERERS: &[&dyn Renderer] = &[&json::Json, &markdown::Markdown, &junit::Junit, &csv::Checks, &csv::Tensors];
+pub const RENDERERS: &[&dyn Renderer] = &[
+    &json::Json,
+    &markdown::Markdown,
+    &html::Html,
+    &junit::Junit,
+    &csv::Checks,
+    &csv::Tensors,
+    &sarif::Sarif,
+    &script_file::ScriptFile,
+];
 
 /// A form that a report can take.
 pub trait Renderer: Sync {

@@ -121,6 +121,11 @@ pub enum Judged {
         /// The folder.
         folder: String,
     },
+    /// Logs and reports of runs, laid beside each other.
+    Runs {
+        /// Their names.
+        names: Vec<String>,
+    },
     /// What a report of schema 1 says.
     Stated {
         /// Its words.
@@ -136,6 +141,7 @@ impl Say for Judged {
                 format!("{} with {} planted", pen.text(device), pen.name(defect))
             }
             Self::Candidate { folder } => format!("recordings in {}", pen.name(folder)),
+            Self::Runs { names } => format!("the runs {}", pen.names(names, ", ")),
             Self::Stated { device } => pen.text(device),
         }
     }
@@ -147,6 +153,7 @@ impl Say for Judged {
                 format!("{}（已注入缺陷 {}）", pen.text(device), pen.name(defect))
             }
             Self::Candidate { folder } => format!("{} 中采集的数据", pen.name(folder)),
+            Self::Runs { names } => format!("运行 {}", pen.names(names, "、")),
             Self::Stated { device } => pen.text(device),
         }
     }

@@ -4,13 +4,14 @@
 //! negative values stand at the bottom edge as open circles, and what is not finite stands there as a cross; a line below
 //! the plot counts them.
 
-mod axis;
+pub(crate) mod axis;
 mod band;
 mod draw;
 
+use crate::growth::{self, Growth};
 use crate::write::OUR_FAULT;
 use crate::{Lang, Plot, RunReport};
-use band::Band;
+pub(crate) use band::Band;
 use dinov3_ground::{Hint, Hints};
 use std::collections::HashSet;
 
@@ -30,29 +31,77 @@ impl Hint for SvgError {
 
 /// A plot in one language.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Picture {
-    lang: Lang,
-    title: String,
-    x_label: String,
-    y_label: String,
-    log_y: bool,
-    x_ticks: Vec<String>,
-    lines: Vec<Line>,
-    band: Option<Band>,
+pub(crate) struct Picture {
+    pub(crate) lang: Lang,
+    pub(crate) title: String,
+    pub(crate) x_label: String,
+    pub(crate) y_label: String,
+    pub(crate) log_y: bool,
+    pub(crate) x_ticks: Vec<String>,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) band: Option<Band>,
+    /// Limits, and places that matter.
+    pub(crate) rules: Vec<Rule>,
 }
 
 /// A line of a plot, and its name in the legend.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Line {
-    name: String,
-    points: Vec<(f64, f64)>,
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) stroke: Stroke,
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stroke {
+    /// Joined.
+    #[default]
+    Joined,
+    /// A mark a point.
+    Dots,
+    /// A mark a point, which stands out. An infinite value stands at the top edge.
+    Wrong,
+    /// A tick at the bottom edge a point, whatever its value.
+    Ticks,
+}
+
+/// A straight line across a plot: a limit, or a place that matters.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rule {
+    /// Its name.
+    pub(crate) name: String,
+    /// Where.
+    pub(crate) at: At,
+}
+
+/// Where a rule is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum At {
+    /// At this value of the vertical axis.
+    Height(f64),
+    /// At this value of the horizontal axis.
+    Place(f64),
+}
+
+impl Rule {
+    /// A rule from left to right.
+    pub(crate) fn across(name: String, height: f64) -> Self {
+        Self { name, at: At::Height(height) }
+    }
+
+    /// A rule from the bottom to the top.
+    pub(crate) fn upright(name: String, place: f64) -> Self {
+        Self { name, at: At::Place(place) }
+    }
 }
 
 impl Picture {
-    fn of(plot: &Plot, lang: Lang) -> Self {
+    pub(crate) fn of(plot: &Plot, lang: Lang) -> Self {
         let line = |series: &crate::Series| Line {
             name: series.name.plain(lang),
             points: series.points.iter().map(|(x, y)| (x.0, y.0)).collect(),
+            stroke: Stroke::Joined,
         };
         let band = |band: &crate::Band| Band {
             name: band.name.plain(lang),
@@ -67,12 +116,18 @@ impl Picture {
             x_ticks: plot.x_ticks.clone(),
             lines: plot.series.iter().map(line).collect(),
             band: plot.band.as_ref().map(band),
+            rules: Vec::new(),
         }
     }
 
-    fn draw(&self) -> Result<String, SvgError> {
+    pub(crate) fn draw(&self) -> Result<String, SvgError> {
         draw::draw(self).map_err(|cause| SvgError { title: self.title.clone(), cause: cause.to_string() })
     }
+}
+
+/// What stands at the bottom edge, and what is missing; empty where there is nothing to say.
+pub(crate) fn strays(y_axis: &axis::YAxis, x_axis: &axis::XAxis, lang: Lang) -> String {
+    draw::caption(&y_axis.strays, x_axis, lang)
 }
 
 /// The plot as a standalone SVG document on white, 960 pixels wide.
@@ -109,6 +164,25 @@ pub fn plot_files(report: &RunReport) -> Vec<PlotFile<'_>> {
         .collect()
 }
 
+/// Failing checks whose errors are drawn into files of their own.
+const GROWTHS: usize = 12;
+
+/// The errors of failing checks, each with the name of its file, which no plot has.
+pub(crate) fn growth_files(report: &RunReport) -> Vec<(String, Growth<'_>)> {
+    let mut taken: HashSet<String> = plot_files(report).into_iter().map(|file| file.name.to_lowercase()).collect();
+    let failing = report.checks().filter(|check| report.gates_as_failure(check));
+    let name = |growth: Growth<'_>| -> String {
+        let stem = file_stem(&growth.file_stem());
+        let names = std::iter::once(stem.clone()).chain((2..).map(|number: usize| format!("{stem}-{number}")));
+        let mut files = names.map(|name| name + ".svg");
+        // The chain does not end, so there always is a free name.
+        files.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem)
+    };
+    let growths: Vec<Growth<'_>> = growth::of_failing(failing).into_iter().take(GROWTHS).collect();
+    let names: Vec<String> = growths.iter().copied().map(name).collect();
+    names.into_iter().zip(growths).collect()
+}
+
 /// What is no plain file name character becomes `-`; no name is empty or hidden.
 fn file_stem(raw: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
@@ -126,7 +200,7 @@ mod tests {
 
     fn plot(points: &[f64], log_y: bool) -> Picture {
         let points = points.iter().enumerate().map(|(x, y)| (x as f64, *y)).collect();
-        let lines = vec![Line { name: "s".to_owned(), points }];
+        let lines = vec![Line { name: "s".to_owned(), points, ..Line::default() }];
         Picture { title: "a plot".to_owned(), log_y, lines, ..Picture::default() }
     }
 

@@ -117,7 +117,7 @@ impl Column {
 }
 
 impl Kind {
-    fn align(self) -> Align {
+    pub(crate) fn align(self) -> Align {
         match self {
             Self::Text => Align::Left,
             Self::Count | Self::Error | Self::Ratio | Self::Measure | Self::Number => Align::Right,
@@ -145,7 +145,7 @@ impl Cell {
         Self::Count(count as u64)
     }
 
-    fn text(&self, kind: Kind, lang: Lang, pen: Pen) -> String {
+    pub(crate) fn text(&self, kind: Kind, lang: Lang, pen: Pen) -> String {
         match self {
             Self::Absent => "-".to_owned(),
             Self::Name(name) => pen.name(name),

@@ -153,6 +153,7 @@ mod tests {
         let mut expected: Vec<String> =
             Format::all().map(|format| format!("a report{}", format.renderer().ending())).collect();
         expected.push("a report_files/error-growth-vit_small.svg".to_owned());
+        expected.push("a report_files/errors-layers-vit_small-fp32.svg".to_owned());
         expected.sort();
         assert_eq!(files(&folder.path().join("new/folder")), expected);
     }
@@ -227,13 +228,13 @@ mod tests {
         let name = text(&"yaml".parse::<Format>().map(|_| ()).unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
-        hint: let the name end in .json, .md, .xml, .csv or .tensors.csv
+        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif or .log
 
         cannot tell the format of the report `report` from its name
-        hint: let the name end in .json, .md, .xml, .csv or .tensors.csv
+        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif or .log
 
         there is no format `yaml`
-        hint: use one of json, markdown, junit, csv or tensors
+        hint: use one of json, markdown, html, junit, csv, tensors, sarif or ascend
         ");
     }
 }

@@ -11,7 +11,6 @@ mod live;
 mod places;
 mod states;
 mod trained;
-mod words;
 
 use std::path::{Path, PathBuf};
 

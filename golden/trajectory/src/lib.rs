@@ -5,6 +5,7 @@
 //! * [`Trajectory`] is a recorded run of the reference, with its columns.
 //! * [`judge`](fn@judge) tells whether a run is one more of them, [`judge_pair`] whether two logs are of one recipe, and
 //!   [`judge_two`] what two numbers allow. A [`Verdict`] is data: no sentence stands in it.
+//! * [`timing`] is the speed of a run: the published scripts' figure, the honest one, and doubts about both.
 //! * [`limits`] is the table of all numbers that decide.
 
 pub mod finding;
@@ -15,6 +16,7 @@ pub mod plot;
 pub mod read;
 pub mod run;
 pub mod spread;
+pub mod timing;
 pub mod trajectory;
 
 mod grid;

@@ -61,6 +61,36 @@ pub enum Limit {
     ScheduleUlps,
     /// The probability with which a shift is found whose size is called the power.
     Power,
+    /// The steps at the beginning that do not count for the speed.
+    WarmUp,
+    /// The probability that the interval of a median does not hold it.
+    MedianLevel,
+    /// The fewest times of steps from which doubts are raised.
+    FewestTimes,
+    /// The probability that a run of equal steps is said to change.
+    TrendLevel,
+    /// The change over a run, relative to the median, that counts as none.
+    TrendSize,
+    /// The distance of two kinds of steps, in standard deviations of each kind.
+    ModeDistance,
+    /// The same, relative to the median.
+    ModeSize,
+    /// The fewest steps that make a kind, as a share.
+    ModeShare,
+    /// How far a slow step is from the median, in standard deviations.
+    OutlierWidth,
+    /// The same, relative to the median.
+    OutlierSize,
+    /// The share of the time that slow steps may take beyond the median's.
+    OutlierTime,
+    /// The share of the time that the loop may wait for data.
+    StarvedShare,
+    /// The share of the clock that may be lost.
+    ClockLoss,
+    /// The share of the machine's cores that others may use.
+    BusyShare,
+    /// The probability with which a gate says that an equal run is slower.
+    GateLevel,
 }
 
 /// A row of the table.
@@ -75,7 +105,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 25] = [
+pub const TABLE: [Row; 40] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -189,6 +219,69 @@ pub const TABLE: [Row; 25] = [
         "As golden sets have it for schedules: one cosine, which libraries round an ulp apart, and three products. Where a log rounds, half a step of its last decimal comes on top.",
     ),
     row(Limit::Power, 0.9, "Nine runs of ten, as asked."),
+    row(
+        Limit::WarmUp,
+        20.0,
+        "The window of the log's means: the first mean without the first step is that of steps 1 to 20. Allocators and the choice of kernels settle within a few steps. A run of fewer than a hundred steps warms up for a fifth of them.",
+    ),
+    row(Limit::MedianLevel, 0.05, "The usual confidence of 95 %."),
+    row(
+        Limit::FewestTimes,
+        20.0,
+        "With fewer times a change of a tenth of the run is two of them, and no test finds it: a figure without doubts would say nothing.",
+    ),
+    row(
+        Limit::TrendLevel,
+        0.000_1,
+        "A step is tried at every place of a run, and noise that depends on itself is underestimated in short runs: of a thousand quiet runs at most one is to be doubted.",
+    ),
+    row(
+        Limit::TrendSize,
+        0.02,
+        "A gate looks for losses of 3 %: what moves by less than 2 % within one run leaves its median within 1 % of either end.",
+    ),
+    row(
+        Limit::ModeDistance,
+        4.5,
+        "The halves of a normal distribution are 2.6 of their own deviations apart, those of a uniform one 3.5: steps of one kind are below, whatever their distribution is.",
+    ),
+    row(Limit::ModeSize, 0.03, "The loss of speed that a gate looks for: two kinds nearer than that do not hide it."),
+    row(
+        Limit::ModeShare,
+        0.05,
+        "Fewer steps than a twentieth move the median by no more than a few percent of the spread; they are outliers.",
+    ),
+    row(
+        Limit::OutlierWidth,
+        6.0,
+        "Normal noise is beyond six deviations once in a thousand million steps; that of step times has tails.",
+    ),
+    row(Limit::OutlierSize, 0.1, "Where steps are equal to a permille, six deviations are no loss that anybody sees."),
+    row(
+        Limit::OutlierTime,
+        0.02,
+        "The median does not see slow steps, and the user pays for them: beyond this share, median and mean differ by as much as a drift that counts.",
+    ),
+    row(
+        Limit::StarvedShare,
+        0.05,
+        "Loaders that keep up wait for a permille. From a twentieth on, the figure is that of the loader as much as of the device.",
+    ),
+    row(
+        Limit::ClockLoss,
+        0.05,
+        "Readings of a steady clock are within 2 %; speed follows the clock at most one to one.",
+    ),
+    row(
+        Limit::BusyShare,
+        0.05,
+        "An idle system uses less than one core of a hundred. A twentieth of the cores is a process that computes on a machine of up to 20 cores.",
+    ),
+    row(
+        Limit::GateLevel,
+        0.01,
+        "One false alarm in a hundred runs, as asked: a gate that cries more often is switched off.",
+    ),
 ];
 
 const fn row(limit: Limit, value: f64, why: &'static str) -> Row {

@@ -196,7 +196,8 @@ impl MeterSpread {
         let (reach, grown) = (Limit::Borrowed.value() as usize, self.grown());
         if window.from < settled || index < grown {
             let last = (index.max(grown) + reach).min(self.windows.len() - 1);
-            moments.deviation = self.deviations(index.saturating_sub(reach)..last + 1).fold(moments.deviation, f64::max);
+            moments.deviation =
+                self.deviations(index.saturating_sub(reach)..last + 1).fold(moments.deviation, f64::max);
         }
         Some(moments)
     }
@@ -204,9 +205,8 @@ impl MeterSpread {
     /// The first window in which runs are apart by a good part of what they ever are.
     fn grown(&self) -> usize {
         let most = self.deviations(0..self.windows.len()).fold(0.0, f64::max);
-        let grown = |spread: &WindowSpread| {
-            spread.moments.runs >= 2 && spread.moments.deviation >= Limit::Grown.value() * most
-        };
+        let grown =
+            |spread: &WindowSpread| spread.moments.runs >= 2 && spread.moments.deviation >= Limit::Grown.value() * most;
         self.windows.iter().position(grown).unwrap_or(0)
     }
 

@@ -1,5 +1,6 @@
 //! `run`: runs suites, hands their events to the terminal and the report, and turns the gate into the exit code.
 
+mod gate;
 pub mod launch;
 mod request;
 
@@ -61,6 +62,13 @@ fn lead(request: &Request, session: &Session) -> Result<i32> {
     session.lead(&plans, &mut (&mut terminal, &mut kept))?;
     for note in remarks(kept.1.suites(), request) {
         tell(&mut (&mut terminal, &mut kept), &Event::Note { note: note.into() })?;
+    }
+    if let Some(gate) = &request.gate {
+        let mut environment = environment::environment(request.judged(), request.work.device());
+        environment.threads = dinov3_torch::runtime::threads();
+        for event in gate.events(&environment, kept.1.suites(), &request.allow_vacuous)? {
+            tell(&mut (&mut terminal, &mut kept), &event)?;
+        }
     }
     // The number of threads is known now, since a golden set sets it.
     let (gate, threads) = (kept.1.gate(), dinov3_torch::runtime::threads());

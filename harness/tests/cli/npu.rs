@@ -63,10 +63,8 @@ fn a_training_on_a_sound_npu_is_the_hosts() {
         let [host, npu] = ["host", "npu"].map(|folder| std::fs::read(place.path(folder).join(file)).unwrap());
         assert!(!host.is_empty() && host == npu, "{file}");
     }
-    let failed = place.run_in(
-        &format!("{line} failed --device npu:0 --plugin ./npu.so"),
-        &[(FAULT, "out-of-memory=500")],
-    );
+    let failed =
+        place.run_in(&format!("{line} failed --device npu:0 --plugin ./npu.so"), &[(FAULT, "out-of-memory=500")]);
     assert!(failed.code == 3 && failed.stderr.contains("npu:0 failed: "), "{}", failed.transcript());
 }
 

@@ -13,7 +13,7 @@ pub(super) const FINDINGS_SHOWN: usize = 10;
 const TENSORS_SHOWN: usize = 10;
 
 /// A verdict in words.
-pub(super) fn verdict(check: &Check) -> Label {
+pub(crate) fn verdict(check: &Check) -> Label {
     match check.verdict {
         Verdict::Pass => Label::Passed,
         Verdict::Fail { .. } => Label::Failed,
@@ -24,29 +24,30 @@ pub(super) fn verdict(check: &Check) -> Label {
 
 /// All figures, a list item each.
 pub(super) fn all(check: &Check, lang: Lang) -> String {
-    let limit = Label::Limit.say(lang, Pen::Markdown);
+    let pen = Pen::Markdown;
+    let limit = Label::Limit.say(lang, pen);
     let between = lang.of("; ", "；");
     let item = |figure: &Figure| match figure.limit {
-        Some(_) => format!("* {}{between}{limit} {}\n", measured(figure, lang), limit_of(figure, lang)),
-        None => format!("* {}\n", measured(figure, lang)),
+        Some(_) => format!("* {}{between}{limit} {}\n", measured(figure, lang, pen), limit_of(figure, lang, pen)),
+        None => format!("* {}\n", measured(figure, lang, pen)),
     };
     check.figures.iter().map(item).collect()
 }
 
 /// What a figure is, and its value.
-pub(super) fn measured(figure: &Figure, lang: Lang) -> String {
-    format!("{}{}{}", figure.name.say(lang, Pen::Markdown), lang.colon(), in_unit(figure, figure.value, lang))
+pub(crate) fn measured(figure: &Figure, lang: Lang, pen: Pen) -> String {
+    format!("{}{}{}", figure.name.say(lang, pen), lang.colon(), in_unit(figure, figure.value, lang, pen))
 }
 
 /// The limit of a figure; empty where there is none.
-pub(super) fn limit_of(figure: &Figure, lang: Lang) -> String {
-    figure.limit.map_or_else(String::new, |limit| in_unit(figure, limit.0, lang))
+pub(crate) fn limit_of(figure: &Figure, lang: Lang, pen: Pen) -> String {
+    figure.limit.map_or_else(String::new, |limit| in_unit(figure, limit.0, lang, pen))
 }
 
-fn in_unit(figure: &Figure, value: f64, lang: Lang) -> String {
+fn in_unit(figure: &Figure, value: f64, lang: Lang, pen: Pen) -> String {
     let value = number::figure(value);
     match &figure.unit {
-        Some(unit) => format!("{value} {}", unit.say(lang, Pen::Markdown)),
+        Some(unit) => format!("{value} {}", unit.say(lang, pen)),
         None => value,
     }
 }

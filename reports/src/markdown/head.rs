@@ -16,6 +16,7 @@ pub(super) fn head(page: &mut Page, report: &RunReport) {
     if let Some(why) = report.why_shut() {
         page.says(&Count::CountsAsFailed(why));
     }
+    super::brief::brief(page, report);
     page.heading("##", Label::Summary);
     let judged = page.say(&report.environment.judged);
     page.says(&Count::Judged(judged));
@@ -81,7 +82,7 @@ fn meaning(page: &mut Page, report: &RunReport) {
 }
 
 /// Everything that makes the run fail, ahead of everything else.
-pub(super) fn failures(page: &mut Page, report: &RunReport) {
+pub(super) fn failures(page: &mut Page, report: &RunReport, pictures: super::Pictures<'_>) {
     let failures: Vec<_> = report.checks().filter(|check| report.gates_as_failure(check)).collect();
     if failures.is_empty() {
         return;
@@ -96,6 +97,7 @@ pub(super) fn failures(page: &mut Page, report: &RunReport) {
         if let Some(summary) = &check.summary {
             page.says(summary);
         }
+        super::suite::growth(page, check, pictures);
         if !check.figures.is_empty() {
             page.block(figures::all(check, page.lang));
         }
@@ -150,11 +152,11 @@ pub(super) fn doctor(report: &RunReport, lang: Lang) -> TextTable {
 }
 
 /// What the run ran on.
-pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
+pub(crate) fn environment(report: &RunReport, lang: Lang, pen: Pen) -> TextTable {
     let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, .. } =
         &report.environment;
-    let label = |label: Label| label.say(lang, Pen::Markdown);
-    let text = |text: &str| Pen::Markdown.text(text);
+    let label = |label: Label| label.say(lang, pen);
+    let text = |text: &str| pen.text(text);
     let mut rows = TextTable::new([
         TextColumn::left(label(Label::EnvironmentHead)),
         TextColumn::left(label(Label::EnvironmentValue)),
@@ -163,7 +165,7 @@ pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
     rows.push([text(&report.tool.name), text(&report.tool.version)]);
     rows.push([label(Label::Revision), report.tool.revision.as_deref().map_or(unknown, text)]);
     rows.push(["libtorch".to_owned(), text(libtorch)]);
-    rows.push([label(Label::Judged), judged.say(lang, Pen::Markdown)]);
+    rows.push([label(Label::Judged), judged.say(lang, pen)]);
     rows.push([label(Label::Cpu), text(cpu)]);
     rows.push([label(Label::InstructionSet), text(cpu_capability)]);
     rows.push([label(Label::Threads), threads.to_string()]);
@@ -175,7 +177,7 @@ pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
         rows.push([label(Label::Started), text(started)]);
     }
     if !report.allow_vacuous.is_empty() {
-        rows.push([label(Label::AllowedChecks), Pen::Markdown.names(&report.allow_vacuous, lang.of(", ", "、"))]);
+        rows.push([label(Label::AllowedChecks), pen.names(&report.allow_vacuous, lang.of(", ", "、"))]);
     }
     rows
 }

@@ -50,8 +50,8 @@ fn checks(suite: &SuiteResult, report: &RunReport, lang: Lang) -> TextTable {
             verdict(check, report.gates_as_failure(check), lang),
             figures::id(check),
             check.line().map_or_else(String::new, |line| line.say(lang, Pen::Markdown)),
-            figure.map_or_else(String::new, |figure| measured(figure, lang)),
-            figure.map_or_else(String::new, |figure| limit_of(figure, lang)),
+            figure.map_or_else(String::new, |figure| measured(figure, lang, Pen::Markdown)),
+            figure.map_or_else(String::new, |figure| limit_of(figure, lang, Pen::Markdown)),
             number::duration(check.seconds),
         ]);
     }
@@ -105,5 +105,14 @@ fn picture(page: &mut Page, plot: &Plot, pictures: Pictures<'_>) {
             page.block(format!("![{title}]({})", url(&format!("{folder}/{}", file.name))));
         }
         _ => page.says(&Count::NotDrawn(title)),
+    }
+}
+
+/// The errors of a failing check's tensors, where they are drawn.
+pub(super) fn growth(page: &mut Page, check: &Check, pictures: Pictures<'_>) {
+    let file = pictures.growths.iter().find(|(_, growth)| std::ptr::eq(growth.check(), check));
+    if let (Some((name, growth)), Some(folder)) = (file, pictures.folder) {
+        let title = growth.title(page.lang, Pen::Markdown);
+        page.block(format!("![{title}]({})", url(&format!("{folder}/{name}"))));
     }
 }

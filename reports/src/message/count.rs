@@ -49,6 +49,12 @@ pub(crate) enum Count<'a> {
     Suite(String),
     /// Findings beyond those shown.
     Beyond(usize),
+    /// Rows that a page has no room for.
+    RowsLeftOut { left_out: usize },
+    /// A table that a page has no room for.
+    InTheJson,
+    /// A text that would have become too long.
+    CutForSize,
 }
 
 impl Say for Count<'_> {
@@ -103,6 +109,14 @@ impl Say for Count<'_> {
             }
             Self::Suite(name) => format!("Suite {name}"),
             Self::Beyond(count) => plural(*count, "more finding"),
+            Self::RowsLeftOut { left_out } => {
+                format!("{} left out; the JSON report has them.", plural(*left_out, "row"))
+            }
+            Self::InTheJson => "left out here; the JSON report has it".to_owned(),
+            Self::CutForSize => {
+                "Parts are left out, since a summary of a job takes a mebibyte. The JSON report has them all."
+                    .to_owned()
+            }
         }
     }
 
@@ -150,6 +164,9 @@ impl Say for Count<'_> {
             }
             Self::Suite(name) => format!("测试套 {name}"),
             Self::Beyond(count) => format!("另有 {count} 个问题"),
+            Self::RowsLeftOut { left_out } => format!("{left_out} 行从略；完整数据见 JSON 报告。"),
+            Self::InTheJson => "此处从略；完整数据见 JSON 报告".to_owned(),
+            Self::CutForSize => "为不超过作业摘要 1 MiB 的上限，部分内容从略；完整数据见 JSON 报告。".to_owned(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where values and labels stand on an axis.
 
-use super::Picture;
 use super::band::Band;
+use super::{At, Picture, Stroke};
 
 /// Labels of an axis without names, about so many.
 const LABELS: f64 = 7.0;
@@ -10,16 +10,16 @@ const DECADES_LABELLED: i32 = 12;
 
 /// A label, or a bare grid line, on an axis.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
+pub(crate) struct Tick {
     /// Where, from 0 (left or bottom) to 1.
-    pub at: f64,
+    pub(crate) at: f64,
     /// The label; empty for a bare line.
-    pub label: String,
+    pub(crate) label: String,
 }
 
 /// Where a point stands on the vertical axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// On the axis, from 0 (bottom) to 1.
     At(f64),
     /// At the bottom edge, for it has no place on this axis.
@@ -32,7 +32,7 @@ pub(super) enum Place {
 
 /// How many points have no place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Strays {
+pub(crate) struct Strays {
     pub zero: usize,
     pub negative: usize,
     pub not_finite: usize,
@@ -110,7 +110,7 @@ fn label(value: f64, step: f64) -> String {
 
 /// The vertical axis.
 #[derive(Debug)]
-pub(super) struct YAxis {
+pub(crate) struct YAxis {
     /// In the logarithm where `log`.
     range: Range,
     log: bool,
@@ -120,9 +120,17 @@ pub(super) struct YAxis {
 
 impl YAxis {
     /// Holds every point of the plot.
-    pub(super) fn of(plot: &Picture) -> Self {
-        let of_lines = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.1);
-        let values = || of_lines().chain(plot.band.iter().flat_map(Band::heights));
+    pub(crate) fn of(plot: &Picture) -> Self {
+        // Ticks have a place of their own, and so has a mark beyond every limit.
+        let placed = |stroke: Stroke, y: f64| match stroke {
+            Stroke::Joined | Stroke::Dots => true,
+            Stroke::Wrong => y != f64::INFINITY,
+            Stroke::Ticks => false,
+        };
+        let points = || plot.lines.iter().flat_map(|line| line.points.iter().map(|point| (line.stroke, point.1)));
+        let of_lines = move || points().filter(move |(stroke, y)| placed(*stroke, *y)).map(|(_, y)| y);
+        let rules = || plot.rules.iter().filter_map(|it| if let At::Height(y) = it.at { Some(y) } else { None });
+        let values = || of_lines().chain(plot.band.iter().flat_map(Band::heights)).chain(rules());
         let mut strays = Strays::default();
         for value in values() {
             match value {
@@ -161,7 +169,7 @@ impl YAxis {
     }
 
     /// Where `value` stands.
-    pub(super) fn place(&self, value: f64) -> Place {
+    pub(crate) fn place(&self, value: f64) -> Place {
         match (self.log, value) {
             _ if !value.is_finite() => Place::NotFinite,
             (true, 0.0) => Place::Zero,
@@ -203,7 +211,7 @@ fn decades(range: Range, low: i32, high: i32) -> Vec<Tick> {
 
 /// The horizontal axis.
 #[derive(Debug)]
-pub(super) struct XAxis {
+pub(crate) struct XAxis {
     range: Range,
     /// All labels; the drawing leaves out what would overlap.
     pub ticks: Vec<Tick>,
@@ -215,7 +223,7 @@ pub(super) struct XAxis {
 
 impl XAxis {
     /// Holds every point and every name.
-    pub(super) fn of(plot: &Picture) -> Self {
+    pub(crate) fn of(plot: &Picture) -> Self {
         let of_lines = || plot.lines.iter().flat_map(|series| &series.points).map(|point| point.0);
         let values = || of_lines().chain(plot.band.iter().flat_map(Band::places));
         let lost = values().filter(|x| !x.is_finite()).count();
@@ -236,7 +244,7 @@ impl XAxis {
     }
 
     /// Where `x` stands, from 0 to 1; `None` if it is not finite.
-    pub(super) fn place(&self, x: f64) -> Option<f64> {
+    pub(crate) fn place(&self, x: f64) -> Option<f64> {
         x.is_finite().then(|| self.range.fraction(x))
     }
 }

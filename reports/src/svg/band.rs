@@ -9,10 +9,10 @@ const FILL: RGBColor = RGBColor(214, 227, 239);
 
 /// The area between two curves of a plot, and its name in the legend.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Band {
-    pub(super) name: String,
+pub(crate) struct Band {
+    pub(crate) name: String,
     /// `(x, low, high)`.
-    pub(super) points: Vec<(f64, f64, f64)>,
+    pub(crate) points: Vec<(f64, f64, f64)>,
 }
 
 impl Band {

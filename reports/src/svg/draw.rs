@@ -2,7 +2,7 @@
 
 use super::axis::{Place, Strays, Tick, XAxis, YAxis};
 use super::band::Band;
-use super::{Line, Picture};
+use super::{At, Line, Picture, Rule, Stroke};
 use crate::message::{Label, Pen, Say};
 use crate::{Lang, width};
 use plotters::coord::Shift;
@@ -31,6 +31,8 @@ const INK: RGBColor = RGBColor(32, 33, 36);
 const FAINT_INK: RGBColor = RGBColor(95, 99, 104);
 const GRID: RGBColor = RGBColor(228, 230, 233);
 const FRAME: RGBColor = RGBColor(154, 160, 166);
+/// A limit, and what is beyond it.
+const WARNING: RGBColor = RGBColor(179, 38, 30);
 /// Okabe and Ito's colours, which colour-blind readers can tell apart too; without the yellow that vanishes on white.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
@@ -95,6 +97,9 @@ pub(super) fn draw(plot: &Picture) -> Result<String, DrawingAreaErrorKind<std::i
         band.draw(&area, frame, (&x_axis, &y_axis))?;
     }
     grid(&area, frame, &y_axis.ticks, &names)?;
+    for rule in &plot.rules {
+        draw_rule(&area, frame, rule, (&x_axis, &y_axis))?;
+    }
     for (index, series) in plot.lines.iter().enumerate() {
         line(&area, frame, index, series, (&x_axis, &y_axis))?;
     }
@@ -140,6 +145,10 @@ impl Text {
     fn upright(self) -> Self {
         Self { upright: true, ..self }
     }
+
+    fn warning(self) -> Self {
+        Self { colour: WARNING, ..self }
+    }
 }
 
 fn write_text(area: &Area<'_>, text: &str, at: (i32, i32), how: Text) -> Drawn {
@@ -182,8 +191,16 @@ fn legend_places(names: &[&str]) -> Vec<(i32, i32)> {
 
 fn legend_entry(area: &Area<'_>, index: usize, series: &Line, (x, y): (i32, i32)) -> Drawn {
     let middle = y + LEGEND_ROW / 2;
-    stroke(area, vec![(x, middle), (x + LEGEND_MARK - 6, middle)], colour(index), 2)?;
-    mark(area, index, (x + (LEGEND_MARK - 6) / 2, middle), 3)?;
+    let place = (x + (LEGEND_MARK - 6) / 2, middle);
+    match series.stroke {
+        Stroke::Joined => {
+            stroke(area, vec![(x, middle), (x + LEGEND_MARK - 6, middle)], colour(index), 2)?;
+            mark(area, index, place, 3)?;
+        }
+        Stroke::Dots => mark(area, index, place, 3)?,
+        Stroke::Wrong => area.draw(&Circle::new(place, 3, WARNING.filled()))?,
+        Stroke::Ticks => stroke(area, vec![(place.0, middle - 3), (place.0, middle + 3)], colour(index), 1)?,
+    }
     write_text(area, &series.name, (x + LEGEND_MARK, middle), Text::label(HPos::Left, VPos::Center))
 }
 
@@ -229,8 +246,48 @@ fn grid(area: &Area<'_>, frame: Frame, y_ticks: &[Tick], names: &Names) -> Drawn
     stroke(area, vec![(frame.left, frame.top), (frame.left, frame.bottom), (frame.right, frame.bottom)], FRAME, 1)
 }
 
+/// A limit or a place that matters, with its name beside it.
+fn draw_rule(area: &Area<'_>, frame: Frame, rule: &Rule, (x_axis, y_axis): (&XAxis, &YAxis)) -> Drawn {
+    match rule.at {
+        At::Height(height) => {
+            let Place::At(at) = y_axis.place(height) else { return Ok(()) };
+            let y = frame.y(at);
+            stroke(area, vec![(frame.left, y), (frame.right, y)], WARNING, 1)?;
+            write_text(area, &rule.name, (frame.right - 4, y - 3), Text::small(HPos::Right, VPos::Bottom).warning())
+        }
+        At::Place(place) => {
+            let Some(at) = x_axis.place(place) else { return Ok(()) };
+            let (x, side) = (frame.x(at), if at < 0.5 { HPos::Left } else { HPos::Right });
+            let beside = if at < 0.5 { x + 5 } else { x - 5 };
+            stroke(area, vec![(x, frame.top), (x, frame.bottom)], WARNING, 1)?;
+            write_text(area, &rule.name, (beside, frame.top + 2), Text::small(side, VPos::Top).warning())
+        }
+    }
+}
+
+/// A series of marks that are not joined.
+fn marks(area: &Area<'_>, frame: Frame, index: usize, series: &Line, (x_axis, y_axis): (&XAxis, &YAxis)) -> Drawn {
+    for &(x, y) in &series.points {
+        let Some(at) = x_axis.place(x) else { continue };
+        let x = frame.x(at);
+        match (series.stroke, y_axis.place(y)) {
+            (Stroke::Ticks, _) => stroke(area, vec![(x, frame.bottom - 6), (x, frame.bottom)], colour(index), 1)?,
+            (Stroke::Wrong, Place::At(height)) => {
+                area.draw(&Circle::new((x, frame.y(height)), 3, WARNING.filled()))?;
+            }
+            (Stroke::Wrong, _) => area.draw(&Cross::new((x, frame.top), 4, WARNING.stroke_width(2)))?,
+            (_, Place::At(height)) => mark(area, index, (x, frame.y(height)), 2)?,
+            (_, _) => area.draw(&Circle::new((x, frame.bottom), 3, colour(index).stroke_width(1)))?,
+        }
+    }
+    Ok(())
+}
+
 /// One series: a line that breaks where a value is not finite, and its marks.
 fn line(area: &Area<'_>, frame: Frame, index: usize, series: &Line, (x_axis, y_axis): (&XAxis, &YAxis)) -> Drawn {
+    if series.stroke != Stroke::Joined {
+        return marks(area, frame, index, series, (x_axis, y_axis));
+    }
     let colour = colour(index);
     let mut run = Vec::new();
     let mut runs = Vec::new();
@@ -285,7 +342,7 @@ fn colour(index: usize) -> RGBColor {
 }
 
 /// What stands at the bottom edge, what is missing, and what the names begin with; empty where there is nothing to say.
-fn caption(strays: &Strays, x_axis: &XAxis, lang: Lang) -> String {
+pub(super) fn caption(strays: &Strays, x_axis: &XAxis, lang: Lang) -> String {
     let label = |label: Label| label.say(lang, Pen::Plain);
     let list = |counts: &[(usize, Label)]| -> String {
         let present = counts.iter().filter(|(count, _)| *count > 0);

@@ -189,11 +189,12 @@ impl Place<'_, '_> {
         let (lr, weight_decay) = self.before.rates(self.i);
         let count = (self.before.steps + 1) as f64;
         let before = every(values(&self.before.student[self.i]), first.stride);
-        let steps = corrections(beta1, count).into_iter().zip(corrections(beta2, count)).map(|(first_by, second_by)| {
-            let (step_size, correction) = (lr / first_by, second_by.sqrt());
-            let step = |(m, v): (&f64, &f64)| -step_size * m / (v.sqrt() / correction + adamw::EPS);
-            first.values.iter().zip(&second.values).map(step).collect::<Vec<f64>>()
-        });
+        let steps =
+            corrections(beta1, count).into_iter().zip(corrections(beta2, count)).map(|(first_by, second_by)| {
+                let (step_size, correction) = (lr / first_by, second_by.sqrt());
+                let step = |(m, v): (&f64, &f64)| -step_size * m / (v.sqrt() / correction + adamw::EPS);
+                first.values.iter().zip(&second.values).map(step).collect::<Vec<f64>>()
+            });
         let [steps, in_float32] = steps.collect::<Vec<_>>().try_into().expect("two corrections, two steps");
         let Some(stored) = self.recording.stored(&Kind::Param.of(self.name).to_string())? else { return Ok(()) };
         let after = |steps: &[f64]| -> Vec<f64> {

@@ -107,7 +107,7 @@ impl Found {
         // No gradient is float64, and HCCL does not reduce it. SUM of any other dtype must be there.
         let not_reduced = format.kind == Kind::Double && self.cases(&block).all(|case| case.refused());
         let found = self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?)));
-        let wrong: Vec<(Op, Wrong)> = if not_reduced { Vec::new() } else { found.collect() };
+        let wrong: Vec<(Op, Wrong)> = found.filter(|_| !not_reduced).collect();
         let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let verdict = match findings.is_empty() {

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Instant;
 
+use dinov3_compare::told::{self, words};
 use dinov3_reports::{Event, Reporter, Section};
 use dinov3_trajectory::{CheckKind, ReadError, Run, Verdict, judge, judge_pair, judge_two};
 
 use super::places::{self, Recorded};
-use super::{Failure, INFO, Runs, checks, live, words};
+use super::{Failure, INFO, Runs, live};
 use crate::{Plan, Request, Session, SuiteError};
 
 /// A verdict that is reached from logs alone, in the plan: a log that cannot be read is refused there.
@@ -59,12 +60,12 @@ impl Plan for Judged {
 
     fn lead(&self, _: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
         for kind in CheckKind::ALL {
-            let mut check = checks::of(self.id(kind), kind, &self.name, &self.verdict);
+            let mut check = told::of(self.id(kind), kind, &self.name, &self.verdict);
             // All checks of a log are made at once.
             check.seconds = if kind == CheckKind::Coverage { self.seconds } else { 0.0 };
             reporter.event(&Event::CheckFinished { check })?;
         }
-        Ok(checks::sections(&self.name, &self.verdict))
+        Ok(told::sections(&self.name, &self.verdict))
     }
 
     fn follow(&self, _: &Session) -> Result<(), SuiteError> {

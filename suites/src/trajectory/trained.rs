@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use dinov3_compare::told::{self, words};
 use dinov3_golden::Fingerprint;
 use dinov3_golden::manifest::Profile;
 use dinov3_program::Recipe;
@@ -15,7 +16,7 @@ use dinov3_trajectory::{CheckKind, Options, Recording, Run, judge, judge_pair};
 
 use super::places::{self, Recorded};
 use super::states::States;
-use super::{Failure, INFO, QUICK, checks, live, words};
+use super::{Failure, INFO, QUICK, checks, live};
 use crate::judging::replay::this_machine;
 use crate::training::Training;
 use crate::{Plan, Request, Session, Suite, SuiteError};
@@ -120,7 +121,7 @@ impl<'a> Trained<'a> {
             true => judge_pair(&run, &recording.run, &[], &options),
             false => judge(&run, &recording.run, &self.recorded.spread(precision)?, &options),
         };
-        let of = |kind| checks::of(self.id(precision, words::check(kind)), kind, &name, &verdict);
+        let of = |kind| told::of(self.id(precision, words::check(kind)), kind, &name, &verdict);
         let mut found: Vec<Check> = self.kinds(recording).map(of).collect();
         if bits {
             let states = States::of(&folder, &recording.entry.states, steps).map_err(Failure::States)?;
@@ -132,7 +133,7 @@ impl<'a> Trained<'a> {
             check.seconds = std::mem::take(&mut seconds);
             reporter.event(&Event::CheckFinished { check })?;
         }
-        Ok(checks::sections(&name, &verdict))
+        Ok(told::sections(&name, &verdict))
     }
 }
 

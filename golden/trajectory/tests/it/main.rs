@@ -5,4 +5,5 @@ mod hostile;
 mod real;
 mod speed;
 mod support;
+mod timing;
 mod verdicts;

@@ -9,6 +9,7 @@ use dinov3_reports::Judged;
 use dinov3_suites::trajectory::Runs;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 
+use super::gate::Gate;
 use super::launch::this_program;
 use crate::cli::{PremulArg, RunArgs};
 use crate::commands::worker;
@@ -28,6 +29,8 @@ pub struct Request {
     pub events: Option<PathBuf>,
     /// Ids of checks that may be vacuous.
     pub allow_vacuous: Vec<String>,
+    /// What the run is held against.
+    pub gate: Option<Gate>,
 }
 
 impl Request {
@@ -52,6 +55,7 @@ impl Request {
             ));
         }
         let output = Output::of(args.output)?;
+        let gate = Gate::of(args.gate)?;
         if let Some(path) = &args.events {
             destination::check_file(path)?;
         }
@@ -79,7 +83,7 @@ impl Request {
             },
             worker,
         };
-        let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous };
+        let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous, gate };
         if let Some(premul) = request.work.premul {
             let hint = "use `--premul emulated`, or a backend that multiplies";
             request.backend()?.offers(premul).map_err(|error| refusal(error.to_string(), hint))?;

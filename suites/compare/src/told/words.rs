@@ -5,7 +5,7 @@ use dinov3_trajectory as run;
 use dinov3_trajectory::{CheckKind, Detail, RankFactor, Resolution, Unseen};
 
 /// The check of a report that this is.
-pub(super) fn check(kind: CheckKind) -> RunCheck {
+pub fn check(kind: CheckKind) -> RunCheck {
     match kind {
         CheckKind::Coverage => RunCheck::Coverage,
         CheckKind::Identity => RunCheck::Identity,
@@ -19,7 +19,7 @@ pub(super) fn check(kind: CheckKind) -> RunCheck {
 }
 
 /// The last part of the id of a check.
-pub(super) fn slug(check: RunCheck) -> &'static str {
+pub fn slug(check: RunCheck) -> &'static str {
     match check {
         RunCheck::Coverage => "coverage",
         RunCheck::Identity => "identity",
@@ -34,7 +34,7 @@ pub(super) fn slug(check: RunCheck) -> &'static str {
 }
 
 /// What a verdict rests on, and what it could have shown.
-pub(super) fn basis(basis: &run::Basis) -> Vec<Message> {
+pub fn basis(basis: &run::Basis) -> Vec<Message> {
     let (says, power) = match basis {
         run::Basis::Runs { runs, power, .. } => (Basis::Runs { runs: *runs }, power),
         run::Basis::OwnWindows { power, .. } => (Basis::OwnWindows, power),
@@ -46,7 +46,7 @@ pub(super) fn basis(basis: &run::Basis) -> Vec<Message> {
 }
 
 /// The sentence of a finding.
-pub(super) fn sentence(finding: &run::Finding) -> Message {
+pub fn sentence(finding: &run::Finding) -> Message {
     let says = match &finding.detail {
         Detail::Covered(common) => {
             Says::Covered { both: common.both, expected: common.expected, span: common.first.zip(common.last) }

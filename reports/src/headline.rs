@@ -1,0 +1,192 @@
+//! The sentence that matters first, and the summary for whoever reads nothing else. Both are read off verdicts that suites have reached.
+
+use crate::message::{Brief, Headline, Message, Outcome, Page, Pen, Precision, Say, Stage};
+use crate::{Check, Gate, Lang, RunReport, growth};
+
+/// What is said first of a run that failed, in order; nothing of one that passed.
+pub(crate) fn headline(report: &RunReport, lang: Lang, pen: Pen) -> Vec<String> {
+    let failing: Vec<&Check> = report.checks().filter(|check| report.gates_as_failure(check)).collect();
+    let Some(check) = failing.iter().copied().min_by_key(|check| rank(check)) else { return Vec::new() };
+    let mut said = match growth::first_wrong(check) {
+        Some(first) => of_tensor(check, first, lang, pen),
+        None => {
+            let why = check.findings.first().map(|finding| {
+                format!("{}{}{}", finding.subject.say(lang, pen), lang.colon(), finding.text.say(lang, pen))
+            });
+            let why = why.or_else(|| check.line().map(|line| line.say(lang, pen))).unwrap_or_default();
+            vec![
+                Headline::Failed { check: check.id.clone(), why: why.trim_end_matches(['.', '。']).to_owned() }
+                    .say(lang, pen),
+            ]
+        }
+    };
+    if failing.len() > 1 {
+        said.push(Headline::More(failing.len() - 1).say(lang, pen));
+    }
+    said
+}
+
+/// What is said first of runs that are laid beside each other: the speed of each in multiples of the first.
+pub(crate) fn compared(report: &RunReport) -> Vec<&Message> {
+    let ratio = |check: &&Check| check.figures.iter().any(|figure| figure.key == "ratio");
+    report.checks().filter(ratio).filter_map(|check| check.summary.as_ref()).collect()
+}
+
+/// The earliest part of the step that is wrong comes first, since what follows it follows from it.
+fn rank(check: &Check) -> u8 {
+    let Some(first) = growth::first_wrong(check) else { return 9 };
+    match check.tensors[first].stage {
+        Some(Stage::Init) => 0,
+        Some(Stage::Data) => 1,
+        Some(Stage::Forward) => 2,
+        Some(Stage::Loss) => 3,
+        Some(Stage::Backward) => 4,
+        Some(Stage::Optimizer) => 5,
+        Some(Stage::Ema) => 6,
+        Some(Stage::Schedule) => 7,
+        Some(Stage::Trajectory) | None => 8,
+    }
+}
+
+fn of_tensor(check: &Check, first: usize, lang: Lang, pen: Pen) -> Vec<String> {
+    let tensor = &check.tensors[first];
+    let wrong = check.tensors.iter().filter(|tensor| tensor.outcome.fails()).count();
+    let agrees = check.tensors[..first].iter().rev().find(|it| !it.outcome.fails() && it.outcome != Outcome::NotJudged);
+    let sentence = Headline::FirstWrong {
+        check: check.id.clone(),
+        tensor: tensor.name.clone(),
+        stage: tensor.stage,
+        outcome: tensor.outcome,
+        ratio: tensor.ratio_to_limit.map(|ratio| ratio.0),
+    };
+    let since = Headline::Since {
+        place: first + 1,
+        of: check.tensors.len(),
+        wrong,
+        agrees: agrees.map(|tensor| tensor.name.clone()),
+    };
+    let cause = check.findings.first().filter(|it| it.subject.as_name() == Some(tensor.name.as_str()));
+    let cause = cause.map(|finding| finding.text.say(lang, pen));
+    [Some(sentence.say(lang, pen)), cause, Some(since.say(lang, pen))].into_iter().flatten().collect()
+}
+
+/// A line of the summary: what it is about, and what it says.
+pub(crate) type Line = (Page, Vec<Brief>);
+
+/// The summary that can be handed to somebody who reads nothing else.
+pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
+    let mut lines = vec![(Page::Covered, vec![covered(report)])];
+    lines.push((Page::WorstUse, vec![worst(report)]));
+    let passed = report.gate() == Gate::Pass;
+    let proves = |message: &Message| message.say(lang, pen).trim_end_matches(['.', '。']).to_owned();
+    let claims: Vec<String> = report.suites.iter().map(|suite| proves(&suite.proves)).collect();
+    lines.push((Page::Entitles, vec![if passed { Brief::Proves(claims) } else { Brief::Nothing }]));
+    lines.push((Page::DoesNot, limits(report)));
+    lines
+}
+
+fn covered(report: &RunReport) -> Brief {
+    let counts = report.counts();
+    let mut sets: Vec<(String, Vec<Precision>)> = Vec::new();
+    for golden in report.checks().filter(|it| !it.tensors.is_empty()).filter_map(|it| it.golden.as_ref()) {
+        match sets.iter_mut().find(|(set, _)| *set == golden.set) {
+            Some((_, precisions)) if precisions.contains(&golden.precision) => {}
+            Some((_, precisions)) => precisions.push(golden.precision),
+            None => sets.push((golden.set.clone(), vec![golden.precision])),
+        }
+    }
+    Brief::Covered {
+        suites: report.suites.len(),
+        checks: counts.total() - counts.skipped,
+        skipped: counts.skipped,
+        tensors: report.checks().map(|check| check.tensors.len()).sum(),
+        sets,
+    }
+}
+
+fn worst(report: &RunReport) -> Brief {
+    let all = report.checks().flat_map(|check| check.tensors.iter().map(move |tensor| (check, tensor)));
+    let held = all.filter_map(|(check, it)| {
+        it.ratio_to_limit.filter(|ratio| ratio.0.is_finite()).map(|ratio| (ratio.0, it, check))
+    });
+    let worst = held.max_by(|a, b| a.0.total_cmp(&b.0));
+    worst.map_or(Brief::NoneHeld, |(ratio, tensor, check)| Brief::Worst {
+        ratio,
+        tensor: tensor.name.clone(),
+        check: check.id.clone(),
+    })
+}
+
+/// What a pass of these suites says nothing of.
+fn limits(report: &RunReport) -> Vec<Brief> {
+    let ran = |name: &str| report.suites.iter().any(|suite| suite.suite == name);
+    let precisions = || report.checks().filter_map(|check| check.golden.as_ref()).map(|golden| golden.precision);
+    let only_bf16 = precisions().next().is_some() && precisions().all(|precision| precision == Precision::Bf16);
+    let mut limits = Vec::new();
+    limits.extend(only_bf16.then_some(Brief::OnlyBf16));
+    limits.extend((!ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
+    limits.extend((!ran("performance") && !ran("compare")).then_some(Brief::Speed));
+    limits.extend([Brief::Compiled, Brief::Hosts]);
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn the_first_sentence_says_which_layer_how_bad_and_since_when() {
+        let report = fixture::report();
+        let said = |lang| headline(&report, lang, Pen::Plain).join("\n");
+        insta::assert_snapshot!(said(Lang::En), @"
+        student.backbone.blocks.3.attn.qkv is the first tensor that is wrong (layers/vit_small/fp32, stage forward): its error is 103 times the limit.
+        beyond the limit: relative l2: error 3.21e-3, limit 3.12e-5 (k = 4, yardstick 7.80e-6)
+        It is number 3 of 5 in the order of computation; student.backbone.blocks.3.norm1, right before it, is not wrong. 3 are wrong in all.
+        1 more check fails.
+        ");
+        insta::assert_snapshot!(said(Lang::Zh), @"
+        student.backbone.blocks.3.attn.qkv 是首个不达标的张量（layers/vit_small/fp32，前向阶段）：误差为阈值的 103 倍。
+        误差超出阈值，欧氏相对距离 3.21e-3，阈值 3.12e-5（k = 4，标杆自身误差 7.80e-6）
+        按计算顺序为第 3 个（共 5 个）；其前一个张量 student.backbone.blocks.3.norm1 未见异常。不达标的张量共 3 个。
+        另有 1 个用例失败。
+        ");
+    }
+
+    #[test]
+    fn a_forward_that_is_wrong_comes_before_a_backward() {
+        let mut report = fixture::report();
+        let mut backward = report.suites[0].checks[1].clone();
+        backward.id = "training/a/fp32".to_owned();
+        backward.tensors.iter_mut().for_each(|tensor| tensor.stage = Some(Stage::Backward));
+        report.suites[0].checks.insert(0, backward);
+        let said = headline(&report, Lang::En, Pen::Plain);
+        assert!(said[0].contains("layers/vit_small/fp32"), "{said:?}");
+        assert_eq!(said.last().map(String::as_str), Some("2 more checks fail."));
+    }
+
+    #[test]
+    fn a_run_that_passed_has_no_headline_and_a_pass_at_bf16_alone_says_what_it_cannot_see() {
+        let mut report = fixture::report();
+        report.suites.truncate(1);
+        report.suites[0].checks.truncate(1);
+        assert!(headline(&report, Lang::En, Pen::Plain).is_empty());
+        assert!(!limits(&report).contains(&Brief::OnlyBf16));
+        report.suites[0].checks[0].golden.as_mut().unwrap().precision = Precision::Bf16;
+        assert!(limits(&report).contains(&Brief::OnlyBf16));
+        let lines = brief(&report, Lang::En, Pen::Plain);
+        let text: Vec<String> = lines
+            .iter()
+            .map(|(head, says)| {
+                let says: Vec<String> = says.iter().map(|it| it.en(Pen::Plain)).collect();
+                format!("{}: {}", head.en(Pen::Plain), says.join("; "))
+            })
+            .collect();
+        insta::assert_snapshot!(text.join("\n"), @"
+        covered: 1 suite, 1 check, 2 tensors; sets micro (bf16)
+        nearest to the limit: no tensor needed a limit
+        this entitles one to claim: every tensor of the forward pass is the reference's
+        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the compiled mode (torch.compile): eager code was judged; several machines: no run over more than one was judged
+        ");
+    }
+}
