@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::environment::shell_lines;
 use crate::failure::Failure;
-use crate::{harness, libtorch, tasks};
+use crate::{harness, libtorch, npu, tasks};
 
 const VARIABLES: &str = "\
 Environment:
@@ -51,6 +51,8 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
     },
+    /// Compile and link the plugin for torch_npu against PyPI's wheel, which is fetched once
+    Npu,
     /// Build dinov3-harness and run it: `cargo harness ARGS…` is short for this
     Harness {
         /// Given to dinov3-harness as they are
@@ -66,6 +68,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Lint => tasks::lint(),
         Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
         Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
+        Task::Npu => npu::npu(),
         Task::Libtorch => print(&format!("{}\n", libtorch::provide()?.display())),
         Task::Env => print(&shell_lines(&libtorch::provide()?)),
     }
@@ -125,6 +128,7 @@ mod tests {
         assert_eq!(task(&["lint"]), Task::Lint);
         assert_eq!(task(&["libtorch"]), Task::Libtorch);
         assert_eq!(task(&["env"]), Task::Env);
+        assert_eq!(task(&["npu"]), Task::Npu);
         let fuzz = |minutes, target: Option<&str>| Task::Fuzz { minutes, target: target.map(str::to_owned) };
         assert_eq!(task(&["fuzz"]), fuzz(1.0, None));
         assert_eq!(task(&["fuzz", "--minutes", "0.5", "--target", "yaml"]), fuzz(0.5, Some("yaml")));

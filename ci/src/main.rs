@@ -8,6 +8,7 @@ mod environment;
 mod failure;
 mod harness;
 mod libtorch;
+mod npu;
 mod tasks;
 mod workspace;
 

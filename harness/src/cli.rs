@@ -162,6 +162,9 @@ pub struct RunArgs {
     /// Where to compute: cpu, cuda, cuda:N, npu or npu:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// The plugin that lends the device (model/plugins/README.md): `--plugin FILE --device npu`.
+    #[arg(long, value_name = "FILE", conflicts_with = "candidate")]
+    pub plugin: Option<PathBuf>,
     /// Start so many ranks of this command on this machine, as torchrun would, and end them together. Rank 0 reports.
     #[arg(long, value_name = "N")]
     pub nproc: Option<usize>,

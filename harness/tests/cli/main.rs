@@ -6,6 +6,8 @@ mod errors;
 mod golden;
 mod help;
 #[cfg(unix)]
+mod npu;
+#[cfg(unix)]
 mod plugins;
 mod ranks;
 mod regression;
