@@ -20,6 +20,7 @@ mod reason;
 mod result;
 mod rule;
 mod rules;
+mod statistics;
 
 pub use reason::Reason;
 pub use result::{Check, EntryJudgement, Outcome, SetJudgement, worst};

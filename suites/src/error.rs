@@ -30,6 +30,12 @@ pub enum SuiteError {
         /// What is wrong.
         problems: Problems,
     },
+    /// A golden set was recorded from a patched checkout.
+    #[error("the golden set `{name}` was recorded from a patched checkout of the reference")]
+    PatchedGolden {
+        /// The set.
+        name: String,
+    },
     /// The candidate's folder has no set in it.
     #[error("there is no candidate under {}", .0.display())]
     NoCandidate(PathBuf),
@@ -186,6 +192,7 @@ impl Hint for SuiteError {
         let hint = match self {
             Self::Set(error) => return error.hints(),
             Self::Damaged { problems, .. } => return problems.hints(),
+            Self::PatchedGolden { .. } => "judge it as a candidate; a golden set wants the reference's own code",
             Self::NoCandidate(_) => {
                 "give a folder that `golden/export/record.py` has written, or one with several of them"
             }

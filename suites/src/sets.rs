@@ -65,9 +65,12 @@ pub fn named(roots: &[PathBuf], name: &str) -> Result<GoldenSet, SuiteError> {
 /// Refuses a damaged set (`what`: golden set or candidate): a verdict against wrong numbers is worse than none.
 ///
 /// # Errors
-/// If a byte of the set differs from its hashes and records.
+/// If a byte of the set differs from its hashes and records; or if a golden set was recorded from a patched checkout.
 pub fn sound(what: &'static str, set: &GoldenSet) -> Result<(), SuiteError> {
     let name = || set.manifest().name.clone();
+    if what == "golden set" && set.manifest().checkout.as_ref().is_some_and(|checkout| !checkout.clean) {
+        return Err(SuiteError::PatchedGolden { name: name() });
+    }
     let damaged = |problems: Problems| SuiteError::Damaged { what, name: name(), problems };
     verify(set.dir()).map(drop).map_err(damaged)
 }

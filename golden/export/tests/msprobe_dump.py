@@ -83,7 +83,7 @@ def cut(source: Path, target: Path, keep: list[str], data: list[str]) -> None:
             found = {key: value for key, value in found.items() if not keep or any(part in key for part in keep)}
         else:
             continue
-        (target / name).write_text(json.dumps(found, indent=1))
+        (target / name).write_text(json.dumps(found, separators=(",", ":")))
     if (source / "dump_tensor_data").is_dir():
         (target / "dump_tensor_data").mkdir()
         for file in (source / "dump_tensor_data").iterdir():

@@ -183,6 +183,27 @@ pub(super) fn rounding(
     Ok(concluded(checks))
 }
 
+/// Judges the statistics of a tensor that went through the model, where no element of it is known. `Err` names a missing
+/// tolerance.
+pub(super) fn statistics(yardstick: &Yardstick<'_>, candidate: &Stats) -> Result<Verdict, Metric> {
+    let Some(truth) = yardstick.truth else {
+        return Ok(Verdict::Unknown { reason: Reason::NoTruth });
+    };
+    let expected = &truth.record.stats;
+    if let Some(verdict) = count_differs(candidate.non_finite, expected.non_finite) {
+        return Ok(verdict);
+    }
+    let mut checks = on_all_elements(yardstick, candidate, expected)?;
+    // An extreme is off by no more than the element that is off the most.
+    let root = elements(yardstick.golden).sqrt();
+    let most = yardstick.max_abs(expected.l2.unwrap_or(0.0) / root);
+    let (place, scale) = ((yardstick.golden, yardstick.resolution), (extent(expected), 0.0));
+    for (ours, theirs) in [(candidate.min, expected.min), (candidate.max, expected.max)] {
+        checks.extend(statistic(place, Metric::MaxAbs, (ours, theirs), most, scale, 1.0)?);
+    }
+    Ok(concluded(checks))
+}
+
 /// The largest error allowed for any element; `None` if it is unknown.
 pub(super) fn largest_error(yardstick: &Yardstick<'_>) -> Option<f64> {
     let reference = yardstick.reference?;

@@ -301,8 +301,9 @@ impl Say for Reduce {
                     Multiplies::Nobody => format!("{backend} sums; SUM stands for PREMUL_SUM at factor 1."),
                 };
                 format!(
-                    "All of {}. {multiplies} A wrong element is one that is not the exact result where nothing is rounded on the way, or is \
-                     further from it than rounding explains. Errors are in u, half a step of the dtype, times the sum of the magnitudes; the \
+                    "All of {}. {multiplies} Under AVG {backend} sums, and each rank divides by the number of ranks: an AVG of {backend}'s own is \
+                     not judged (over Gloo, libtorch 2.8's reduce_scatter by AVG returns the sum). A wrong element is one that is not the exact \
+                     result where nothing is rounded on the way, or is further from it than rounding explains. Errors are in u, half a step of the dtype, times the sum of the magnitudes; the \
                      limit counts the roundings that a number goes through. Seed {seed}; the drawn factor is {}.",
                     list::and(dtypes),
                     factor.0
@@ -398,7 +399,8 @@ impl Say for Reduce {
                     Multiplies::Nobody => format!("{backend} 只求和；系数为 1 时以 SUM 代替 PREMUL_SUM。"),
                 };
                 format!(
-                    "数据类型为 {}。{multiplies}错误元素是指：计算全程无舍入却与精确结果不同，或与精确结果之差超出舍入所能解释的范围。误差以 u 为单位，\
+                    "数据类型为 {}。{multiplies}AVG 由 {backend} 求和，再由各 rank 除以 rank 数：{backend} 自身的 AVG 未经评判\
+                     （libtorch 2.8 的 Gloo 在 reduce_scatter 中以 AVG 归约时返回的是和）。错误元素是指：计算全程无舍入却与精确结果不同，或与精确结果之差超出舍入所能解释的范围。误差以 u 为单位，\
                      即该数据类型机器精度（eps）的一半乘以各加数绝对值之和；阈值为每个数经历的舍入次数。随机种子为 {seed}，随机抽取的系数为 {}。",
                     dtypes.join("、"),
                     factor.0

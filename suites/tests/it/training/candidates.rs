@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use dinov3_golden::manifest::Profile;
-use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, TensorFile, TensorView};
+use dinov3_golden::{
+    ChangedFile, Checkout, CheckoutDiff, Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage,
+    TensorFile, TensorView,
+};
 use dinov3_reports::{Collector, SuiteResult, Verdict};
 use dinov3_suites::defects::Plant;
 use dinov3_suites::judging::replay::{Notes, Replay, with_view};
@@ -47,8 +50,13 @@ impl<F: FnMut(&str, &Tensor)> Hook for Everything<F> {
 
 /// Writes what our own trainer computes for a committed set, on a device that says it is another one.
 fn recorded_elsewhere(plant: Option<Plant>, to: &Path) {
+    recorded_from(None, plant, to);
+}
+
+/// The same, from this checkout.
+fn recorded_from(checkout: Option<Checkout>, plant: Option<Plant>, to: &Path) {
     let golden = fixture::set(GOLDEN);
-    let mut writer = writer(&golden, to);
+    let mut writer = writer(&golden, checkout, to);
     copy(golden.inputs().unwrap().unwrap(), |name, view| writer.input(name, view).unwrap());
     copy(golden.state().unwrap().unwrap(), |name, view| writer.state(name, view).unwrap());
     let stage_of = |name: &str| golden.manifest().entry(name).map_or(Stage::Loss, |(_, entry)| entry.stage);
@@ -61,11 +69,11 @@ fn recorded_elsewhere(plant: Option<Plant>, to: &Path) {
     writer.finish().unwrap();
 }
 
-fn writer(golden: &GoldenSet, to: &Path) -> SetWriter {
+fn writer(golden: &GoldenSet, checkout: Option<Checkout>, to: &Path) -> SetWriter {
     let mut fp32 = golden.manifest().precisions.get(Precision::Fp32).unwrap().clone();
     fp32.fingerprint.device = "npu".to_owned();
     let precisions = PerPrecision { fp32: Some(fp32), ..PerPrecision::default() };
-    let header = Manifest { entries: Vec::new(), precisions, ..golden.manifest().clone() };
+    let header = Manifest { entries: Vec::new(), precisions, checkout, ..golden.manifest().clone() };
     SetWriter::create(to, header, Existing::Refuse).unwrap()
 }
 
@@ -92,13 +100,35 @@ fn a_correct_step_passes_and_a_wrong_one_is_named() {
     assert!(matches!(nothing, SuiteError::NothingFor { suite: "layers", .. }), "{nothing}");
 }
 
+/// The published way to run on another device patches the reference, and its average never receives the student.
+#[test]
+fn a_patched_port_is_a_candidate_and_no_golden_set() {
+    let _stream = fixture::libtorch();
+    let folder = tempfile::tempdir().unwrap();
+    let (to, set) = (folder.path().join("port"), folder.path().join("sets"));
+    let file = ChangedFile { path: "dinov3/train/ssl_meta_arch.py".to_owned(), added: 2, removed: 1 };
+    let diff = CheckoutDiff { files: vec![file], sha256: "0".repeat(64), text: Some("--- a\n".to_owned()) };
+    let checkout = Checkout { commit: None, tree: "0".repeat(40), clean: false, diff: Some(diff) };
+    recorded_from(Some(checkout.clone()), Some("ema-without-student".parse().unwrap()), &to);
+    assert_eq!(GoldenSet::open(&to).unwrap().manifest().checkout, Some(checkout));
+    let check = run(&Training, &to).unwrap().checks.remove(0);
+    let said: Vec<_> = check.findings.iter().map(|finding| finding.text.to_string()).collect();
+    assert!(said.iter().any(|text| text.contains("the average did not receive the student")), "{said:#?}");
+    std::fs::create_dir(&set).unwrap();
+    std::fs::rename(&to, set.join(GOLDEN)).unwrap();
+    let source = Source::Trainer { device: Device::Cpu, plant: None };
+    let request = Request::of_sets(vec![set], Profile::Quick, source);
+    let error = run_alone(&Training, &request, &mut Collector::default()).unwrap_err();
+    assert!(matches!(error, SuiteError::PatchedGolden { .. }), "{error}");
+}
+
 #[test]
 fn a_step_from_another_state_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let golden = fixture::set(GOLDEN);
     for moved in ["0.masks", "exp_avg.student.backbone.cls_token"] {
         let to = folder.path().join(moved);
-        let mut writer = writer(&golden, &to);
+        let mut writer = writer(&golden, None, &to);
         let changed = |name: &str, view: TensorView<'_>| {
             let mut bytes = view.bytes().to_vec();
             bytes[0] ^= u8::from(name == moved);
