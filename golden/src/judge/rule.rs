@@ -73,7 +73,11 @@ struct Place<'a> {
     beside: f64,
 }
 
-impl Yardstick<'_> {
+impl<'a> Yardstick<'a> {
+    fn place(&self) -> Place<'a> {
+        Place { golden: self.golden, dtype: self.resolution, beside: self.beside }
+    }
+
     /// Relative error norm that a correct implementation has.
     fn rel_l2(&self) -> f64 {
         let own = self.reference.filter(|it| it.reference_l2 > 0.0).map_or(0.0, |it| it.rel_l2);
@@ -197,7 +201,7 @@ pub(super) fn statistics(yardstick: &Yardstick<'_>, candidate: &Stats) -> Result
     // An extreme is off by no more than the element that is off the most.
     let root = elements(yardstick.golden).sqrt();
     let most = yardstick.max_abs(expected.l2.unwrap_or(0.0) / root);
-    let (place, scale) = ((yardstick.golden, yardstick.resolution), (extent(expected), 0.0));
+    let (place, scale) = (yardstick.place(), (extent(expected), 0.0));
     for (ours, theirs) in [(candidate.min, expected.min), (candidate.max, expected.max)] {
         checks.extend(statistic(place, Metric::MaxAbs, (ours, theirs), most, scale, 1.0)?);
     }
@@ -229,7 +233,7 @@ fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[C
         largest: 0.0,
         flushes: 1.0,
     };
-    let place = Place { golden: yardstick.golden, dtype: yardstick.resolution, beside: yardstick.beside };
+    let place = yardstick.place();
     Ok([check(place, Metric::RelL2, norm)?, check(place, Metric::MaxAbs, largest)?])
 }
 
@@ -248,7 +252,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     };
     let norm_yardstick = expected.max(own(reference.l2, truth.l2));
     let mean_yardstick = (expected / root).max(own(reference.mean, truth.mean));
-    let place = Place { golden, dtype: yardstick.resolution, beside: yardstick.beside };
+    let place = yardstick.place();
     let mut checks = Vec::new();
     checks.extend(statistic(place, Metric::Norm, (candidate.l2, truth.l2), norm_yardstick, (norm, largest), root)?);
     checks.extend(statistic(

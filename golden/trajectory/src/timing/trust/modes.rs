@@ -14,13 +14,14 @@ pub(super) fn of(sorted: &[f64], median: f64) -> Option<Doubt> {
     let fewest = ((Limit::ModeShare.value() * count as f64).ceil() as usize).max(2);
     let mut low: f64 = sorted[..fewest.min(count)].iter().sum();
     let mut best: Option<(usize, f64)> = None;
-    for place in fewest..(count + 1).saturating_sub(fewest) {
+    let last = (count + 1).saturating_sub(fewest);
+    for (place, next) in sorted.iter().enumerate().take(last).skip(fewest) {
         let (left, right) = (place as f64, (count - place) as f64);
         let between = ((total - low) / right - low / left).powi(2) * left * right;
         if best.is_none_or(|(_, most)| between > most) {
             best = Some((place, between));
         }
-        low += sorted[place];
+        low += next;
     }
     let (fast, slow) = sorted.split_at(best?.0);
     let (fast, slow) = (group(fast), group(slow));

@@ -81,7 +81,8 @@ fn step(times: &[f64]) -> Option<Fit> {
     let total: f64 = times.iter().sum();
     let mut before: f64 = times[..side.min(count)].iter().sum();
     let mut best: Option<(usize, f64)> = None;
-    for place in side..(count + 1).saturating_sub(side) {
+    let last = (count + 1).saturating_sub(side);
+    for (place, next) in times.iter().enumerate().take(last).skip(side) {
         let (left, right) = (place as f64, (count - place) as f64);
         let difference = (total - before) / right - before / left;
         // The square that the step takes away.
@@ -89,7 +90,7 @@ fn step(times: &[f64]) -> Option<Fit> {
         if best.is_none_or(|(_, most)| taken > most) {
             best = Some((place, taken));
         }
-        before += times[place];
+        before += next;
     }
     let (place, _) = best?;
     let (left, right) = times.split_at(place);
