@@ -197,9 +197,10 @@ pub(super) fn statistics(yardstick: &Yardstick<'_>, candidate: &Stats) -> Result
     // An extreme is off by no more than the element that is off the most.
     let root = elements(yardstick.golden).sqrt();
     let most = yardstick.max_abs(expected.l2.unwrap_or(0.0) / root);
-    let (place, scale) = ((yardstick.golden, yardstick.resolution), (extent(expected), 0.0));
+    let place = || Place { golden: yardstick.golden, dtype: yardstick.resolution, beside: yardstick.beside };
+    let scale = (extent(expected), 0.0);
     for (ours, theirs) in [(candidate.min, expected.min), (candidate.max, expected.max)] {
-        checks.extend(statistic(place, Metric::MaxAbs, (ours, theirs), most, scale, 1.0)?);
+        checks.extend(statistic(place(), Metric::MaxAbs, (ours, theirs), most, scale, 1.0)?);
     }
     Ok(concluded(checks))
 }
