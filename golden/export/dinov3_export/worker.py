@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from . import FAILED, USAGE, ExportError, battery, data, devices, entries, inputs, mkl, training
+from . import ENVIRONMENT, FAILED, USAGE, ExportError, battery, data, devices, entries, inputs, mkl, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
 from .hooks import Taps, taps_of, widened_casts
@@ -38,7 +38,12 @@ def prepare(reference: Path, device: str, threads: int, tf32: bool = False, impo
     # take a generic kernel, which has other bits.
     torch.zeros(1).erfinv_()
     torch._dynamo.config.disable = not compiled
-    import dinov3.train.ssl_meta_arch  # noqa: F401
+    try:
+        import dinov3.train.ssl_meta_arch  # noqa: F401
+    except ImportError as error:
+        raise ExportError(f"the reference cannot be imported with torch {torch.__version__}: {error}",
+                          "install what it asks for; torch 2.4 lacks names that it imports, and 2.8 is what the sets have",
+                          ENVIRONMENT) from error
 
     # The reference's training program turns TF32 on as it is imported. A float32 recording is judged by float32's own
     # rounding, so TF32 is off here unless it is asked for; it does not affect the bf16 matrix products of mixed precision.
