@@ -33,16 +33,23 @@ pub struct Digest {
     pub stats: Stats,
     /// Hash of the contiguous little-endian bytes, in hex.
     pub sha256: String,
+    /// CRC-32 of the same bytes, eight hexadecimal digits.
+    pub crc32: String,
 }
 
 /// Statistics and hash of `view`, streaming.
 pub fn digest(view: TensorView<'_>) -> Digest {
-    Digest { stats: stats(view), sha256: sha256_hex(view.bytes()) }
+    Digest { stats: stats(view), sha256: sha256_hex(view.bytes()), crc32: crc32_hex(view.bytes()) }
 }
 
 /// SHA-256 of `bytes` in lower-case hex. Uses the processor's SHA instructions if it has them.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// CRC-32 of `bytes`, as zlib computes it, in eight lower-case hexadecimal digits.
+pub fn crc32_hex(bytes: &[u8]) -> String {
+    format!("{:08x}", crc32fast::hash(bytes))
 }
 
 /// Statistics of `view`, streaming. The order of summation is fixed, so the result depends only on the elements.
@@ -171,6 +178,8 @@ mod tests {
     #[test]
     fn hash_is_of_the_bytes() {
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(crc32_hex(b"123456789"), "cbf43926");
+        assert_eq!(crc32_hex(b""), "00000000");
     }
 
     proptest! {

@@ -32,13 +32,16 @@ pub mod writer;
 
 mod ulp;
 
-pub use digest::{Digest, Stats, digest, sha256_hex};
+pub use digest::{Digest, Stats, crc32_hex, digest, sha256_hex};
 pub use fingerprint::{Circumstance, Difference, Fingerprint};
 pub use judge::{
     Check, EntryJudgement, Expectation, Judge, JudgeError, NameRules, Outcome, RareError, Reason, SetJudgement,
     judge_set,
 };
-pub use manifest::{Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION, Spread, Storage};
+pub use manifest::{
+    ChangedFile, Checkout, CheckoutDiff, Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION,
+    Spread, Storage,
+};
 pub use metrics::{CompareError, Metrics, compare};
 pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, compose};
 pub use recipe::{RecipeMismatch, check_same_recipe};

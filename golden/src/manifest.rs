@@ -33,6 +33,9 @@ pub struct Manifest {
     pub profile: Profile,
     /// The repository and commit of the recorded code.
     pub reference: Reference,
+    /// The checkout that a candidate was recorded from; `None` in a golden set, whose checkout is [`Self::reference`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<Checkout>,
     /// The recording program and the versions of its software.
     pub recorder: Recorder,
     /// The recipe that a replay follows.
@@ -95,6 +98,47 @@ pub struct Reference {
     pub repository: String,
     /// Full commit hash.
     pub commit: String,
+}
+
+/// The code that a candidate was recorded from. A port is a patched checkout of the reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkout {
+    /// Full hash of the commit that is checked out; `None`: the checkout is a folder without git.
+    #[serde(deserialize_with = "required")]
+    pub commit: Option<String>,
+    /// The hash that git gives the package `dinov3` as it lies on disk.
+    pub tree: String,
+    /// Whether the package is the reference's, byte for byte.
+    pub clean: bool,
+    /// The difference from the reference; `None` where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diff: Option<CheckoutDiff>,
+}
+
+/// The difference of a checkout from the reference's commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutDiff {
+    /// The changed, added and removed files, in the order of their paths.
+    pub files: Vec<ChangedFile>,
+    /// SHA-256 of the whole unified diff, in lower-case hex.
+    pub sha256: String,
+    /// The unified diff; `None` if it is longer than 64 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A file that differs from the reference's commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedFile {
+    /// Path within the checkout.
+    pub path: String,
+    /// Number of lines that the reference does not have.
+    pub added: u64,
+    /// Number of the reference's lines that are gone.
+    pub removed: u64,
 }
 
 /// The program that recorded a set.
@@ -282,6 +326,9 @@ pub struct Record {
     pub stats: Stats,
     /// Hash of the whole tensor's little-endian contiguous bytes, in hex.
     pub sha256: String,
+    /// CRC-32 (of zlib) of the same bytes, eight lower-case hex digits; absent where nobody computed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<String>,
     /// The reference's largest distance from the truth in further runs with operands moved by an ulp; absent if there
     /// were no further runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

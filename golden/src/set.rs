@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::manifest::{Entry, INPUTS, MANIFEST, Manifest, PerPrecision, Record, SCHEMA_VERSION, STATE, Storage};
 use crate::names::Precision;
 use crate::sample::{sample_len, stride};
-use crate::sums::{SUMS, is_file_name, is_hash};
+use crate::sums::{SUMS, is_file_name, is_hash, is_hex};
 use crate::tensor::TensorView;
 use crate::tensor_file::TensorFile;
 use crate::verify::{Problems, Verified};
@@ -291,6 +291,9 @@ fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
             }
             if !is_hash(&record.sha256) {
                 return Err(invalid(field() + ".sha256", "is not 64 lower-case hexadecimal digits"));
+            }
+            if record.crc32.as_deref().is_some_and(|crc| !is_hex(crc, 8)) {
+                return Err(invalid(field() + ".crc32", "is not 8 lower-case hexadecimal digits"));
             }
             if record.tensor.is_some() == (record.storage == Storage::Digest) {
                 return Err(invalid(field() + ".tensor", "must be there, except where the storage is `digest`"));

@@ -54,7 +54,12 @@ pub fn format(sums: &BTreeMap<String, String>) -> String {
 
 /// Whether `text` is a SHA-256 in lower-case hex.
 pub(crate) fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    is_hex(text, 64)
+}
+
+/// Whether `text` is `length` lower-case hexadecimal digits.
+pub(crate) fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether `name` stays within its folder.

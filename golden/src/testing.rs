@@ -51,6 +51,7 @@ pub fn header(name: &str) -> Manifest {
         description: "for tests".into(),
         profile: Profile::Quick,
         reference: Reference { repository: "facebookresearch/dinov3".into(), commit: "c".repeat(40) },
+        checkout: None,
         recorder: Recorder { exporter: 1, weights: None, software: serde_json::Map::new() },
         recipe: Recipe {
             config_file: None,

@@ -195,6 +195,9 @@ fn check_record(set: &GoldenSet, recorded: Recorded<'_>, precision: Precision) -
     if digest.sha256 != record.sha256 {
         return Err(wrong(format!("its SHA-256 is {}, the record says {}", digest.sha256, record.sha256)));
     }
+    if let Some(listed) = record.crc32.as_ref().filter(|listed| **listed != digest.crc32) {
+        return Err(wrong(format!("its CRC-32 is {}, the record says {listed}", digest.crc32)));
+    }
     match statistic_off(&digest.stats, record, stored.numel()) {
         Some(name) => Err(wrong(format!("`{name}` in the record differs from the tensor's"))),
         None => Ok(()),

@@ -138,6 +138,7 @@ impl SetWriter {
             tensor,
             stats: digest.stats,
             sha256: digest.sha256,
+            crc32: Some(digest.crc32),
             spread: None,
         });
         Ok(())

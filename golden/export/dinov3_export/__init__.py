@@ -18,3 +18,16 @@ class ExportError(Exception):
         super().__init__(message)
         self.hint = hint
         self.code = code
+
+
+def watch(model, optimizer, golden, out, precision, **options):
+    """Records one step of a training script of your own as a candidate:
+
+        from dinov3_export import watch
+        for iteration, data in watch(model, optimizer, "golden/sets/train_micro_10", "candidate", "bf16"):
+            ...  # the body of the script's own loop
+
+    `watching.Watch` has the options. The modules that the script has made are watched as they are."""
+    from .watching import Watch  # It imports torch, which the recorder's command line does not.
+
+    return Watch(model, optimizer, golden, out, precision, **options)

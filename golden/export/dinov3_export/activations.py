@@ -5,11 +5,8 @@ from contextlib import contextmanager
 import torch
 
 from .hooks import Taps
-from .names import OUTPUT, named, split
+from .names import INPUT, OUTPUT, named, split
 from .stages import FORWARD
-
-# The port of a module's input. An input is another module's output, or a view of one.
-INPUT = "in"
 
 
 class Activations:

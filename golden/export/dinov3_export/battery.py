@@ -36,15 +36,15 @@ class Case:
 
 
 class Battery:
-    """The cases in their order, at one float type. Modules hold float32 unless the float type is wider."""
+    """The cases in their order, at one float type and on one device. Modules hold float32 unless the float type is wider."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        self._dtype = dtype
+    def __init__(self, dtype: torch.dtype, device: str = "cpu") -> None:
+        self._dtype, self._device = dtype, device
 
     def _module(self, module: nn.Module) -> nn.Module:
         if hasattr(module, "init_weights"):
             module.init_weights()
-        return module.double() if self._dtype == torch.float64 else module
+        return (module.double() if self._dtype == torch.float64 else module).to(self._device)
 
     def cases(self) -> Iterator[Case]:
         """All cases. The number of a case decides its seed."""
@@ -66,12 +66,12 @@ class Battery:
             return run
 
         def masked(student, teacher):
-            masks = torch.zeros(30, dtype=torch.bool)
+            masks = torch.zeros(30, dtype=torch.bool, device=student.device)
             masks[torch.tensor([0, 3, 6, 9, 10, 13, 16, 19])] = True
             return {"": ibot().forward_masked(student, teacher.softmax(-1), masks.view(3, 10))}
 
         def unmasked(student, teacher):
-            masks = torch.arange(30).view(3, 10) % 3 == 0
+            masks = torch.arange(30, device=student.device).view(3, 10) % 3 == 0
             masks[2] = False
             return {"": ibot()(student, teacher.softmax(-1), masks)}
 
@@ -80,7 +80,7 @@ class Battery:
             return lambda student, teacher: {"": dino()(student, teacher.softmax(-1).float(), ignore_diagonal=ignore)}
 
         def assigned(teacher):
-            count = torch.tensor([len(teacher)])
+            count = torch.tensor([len(teacher)], device=teacher.device)
             return {"": ibot().sinkhorn_knopp_teacher(teacher, 0.05, n_masked_patches_tensor=count)}
 
         yield Case("dino.softmax_center", ((12, K),), centred(dino))
@@ -142,17 +142,17 @@ def resized(patches: torch.Tensor, mode: str, antialias: bool) -> torch.Tensor:
     return found["teacher_patches"]
 
 
-def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = None) -> list[str]:
+def run(seed: int, dtype: torch.dtype, sink, moving: torch.Generator | None = None, device: str = "cpu") -> list[str]:
     """Runs every case; `moving` first moves the drawn tensors by one ulp. Returns the entries that torch does not
     compute in this type."""
     absent = []
-    for number, case in enumerate(Battery(dtype).cases()):
+    for number, case in enumerate(Battery(dtype, device).cases()):
         if dtype == torch.bfloat16 and not case.bfloat16:
             absent.append(named("loss", case.name))
             continue
         torch.manual_seed(seed + number)
         drawn = [torch.randn(shape, dtype=torch.float32) for shape in case.shapes]
-        tensors = [(tensor if moving is None else moved(tensor, moving)).to(dtype) for tensor in drawn]
+        tensors = [(tensor if moving is None else moved(tensor, moving)).to(device, dtype) for tensor in drawn]
         tensors[0].requires_grad_(case.gradient)
         values = case.run(*tensors)
         for name, value in values.items():
@@ -169,7 +169,7 @@ def record(session, out: Path) -> None:
     """Fills the session's store. In float32 it also measures the spread against the truth in `out`."""
     recipe, replicas = session.recipe, session.job["replicas"]
     with widened_casts(session.job["precision"] == "truth"), on_device(session.job["device"]):
-        session.absent = run(recipe["seed"], session.dtype, session.store.add)
+        session.absent = run(recipe["seed"], session.dtype, session.store.add, device=session.job["device"])
         session.say("every case done")
         if not replicas:
             return

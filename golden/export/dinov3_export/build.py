@@ -143,7 +143,7 @@ def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None
 
     Weights are drawn on the host on every device. `on_init` is called with the model between initialisation and warming.
     `via_host` (by default: true except on the CPU) copies the sharded model's weights from a plain model on the host.
-    `shard` (by default: true only for bf16) shards the model. `brought` holds weights and buffers that take the place of
+    `shard` (by default: true only for bf16) shards the model, and compiles it where the process and the config do. `brought` holds weights and buffers that take the place of
     the drawn ones.
     """
     shard = precision == "bf16" if shard is None else shard

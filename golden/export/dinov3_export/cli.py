@@ -1,24 +1,19 @@
 """The command line of the exporter. Imports no torch; the recording processes do."""
 
 import argparse
-import contextlib
-import hashlib
+import difflib
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
-from . import ENVIRONMENT, FAILED, USAGE, ExportError, checkout, photographs, pins, writer
+from . import ExportError, candidates, checkout, jobs, pins, recording, sources
 from .recipe import PRECISIONS, PROFILES, Recipe, load_sets
+from .recording import EXPORT, GOLDEN, PHOTOGRAPHS, Settings
 from .stages import FORWARD_STAGES, TRAINING_STAGES
 
-EXPORT = Path(__file__).resolve().parent.parent
-GOLDEN = EXPORT.parent
 SETS_FILE = EXPORT / "sets.toml"
-PHOTOGRAPHS = GOLDEN / "photographs"
+SETS = GOLDEN / "sets"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,20 +26,31 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--architectures", action="store_true", help="write architectures.json instead of sets")
     p.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     where = p.add_argument_group("where and how")
-    where.add_argument("--out", type=Path, metavar="DIR", default=GOLDEN / "sets",
-                       help="folder for the sets (default: golden/sets)")
-    where.add_argument("--device", choices=("cpu", "cuda", "npu"), default="cpu")
+    where.add_argument("--out", type=Path, metavar="DIR", default=SETS, help="folder for the sets (default: golden/sets)")
+    where.add_argument("--device", metavar="DEVICE", default="cpu", help="a device of torch: cpu, cuda:1, npu, xpu, … (default: cpu)")
+    where.add_argument("--import", metavar="MODULE", action="append", default=[], dest="imports",
+                       help="import this before the device is used, for a device that a package of its own adds (repeatable)")
+    where.add_argument("--backend", metavar="NAME", help="the device's backend of torch.distributed, where torch does not know it")
     where.add_argument("--precision", action="append", choices=PRECISIONS,
                        help="record only this precision (repeatable)")
-    where.add_argument("--inputs-from", type=Path, metavar="SET|FILE", action="append", default=[],
+    where.add_argument("--inputs-from", type=Path, metavar="SET|FILE|DIR", action="append", default=[],
                        help="take crops, masks and state from this recorded set; given again with a file of `golden weights`, "
-                       "take weights, buffers and draws from it")
+                       "take weights, buffers and draws from it; of a folder, take the set, or NAME.weights.safetensors, of the "
+                       "recorded set's name")
     where.add_argument("--threads", type=int, default=2,
                        help="number of threads (default: 2, as in the committed sets)")
     where.add_argument("--no-pins", action="store_true", help="use this machine's own instruction set")
     where.add_argument("--tf32", action="store_true", help="let a GPU round the operands of float32 products to TF32, as the "
                        "reference's training program does")
     where.add_argument("--yes", action="store_true", help="replace an existing set without asking")
+    other = p.add_argument_group("a candidate: another machine's or another code's recording, to be judged by a golden set")
+    other.add_argument("--candidate-of", type=Path, metavar="SETS",
+                       help="record these golden sets (a folder of sets, or one set; NAMEs choose among them) as candidates, each with "
+                       "its own inputs, at each of its precisions, all in one process")
+    other.add_argument("--candidate", action="store_true", help="record the named sets as candidates")
+    other.add_argument("--pristine", type=Path, metavar="PATH",
+                       help="an untouched checkout, from which the difference of a patched one without git is told")
+    other.add_argument("--compile", action="store_true", help="compile as the recipe has it (train.compile); eager by default")
     adhoc = p.add_argument_group("a set that is not in sets.toml")
     adhoc.add_argument("--name", help="name of the set")
     adhoc.add_argument("--config-file", metavar="FILE", help="YAML inside the reference's checkout (default: none)")
@@ -93,146 +99,77 @@ def recipes(arguments: argparse.Namespace) -> list[Recipe]:
         raise ExportError("no set is named", f"one or more of: {', '.join(known)}; or describe one with --name")
     for word in arguments.words:
         if word not in known:
-            hint = "overrides need --name" if "=" in word else f"sets.toml has: {', '.join(known)}"
+            near = difflib.get_close_matches(word, known, n=1)
+            hint = "overrides need --name" if "=" in word else f"did you mean `{near[0]}`?" if near else f"sets.toml has: {', '.join(known)}"
             raise ExportError(f"there is no set `{word}`", hint)
     return [known[word] for word in arguments.words]
 
 
-def _machine_paths(reference: Path, out: Path) -> list[str]:
-    places = [reference, out, GOLDEN.parent, Path.cwd(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())]
-    return sorted({str(path.resolve()) for path in places} | {str(path) for path in places if path.is_absolute()})
-
-
-def run_worker(job: dict, work: Path, pinned: bool, ranks: int = 1) -> None:
-    """Runs one recording to its end, with one process per rank. If a process fails, the others are ended."""
-    running: list[subprocess.Popen] = []
-    try:
-        for rank in range(ranks):
-            file = work / f"job.{rank}.json"
-            file.write_text(json.dumps({**job, "rank": rank}), encoding="utf-8")
-            command = [sys.executable, str(EXPORT / "record.py"), "--worker", str(file)]
-            # Progress goes to stderr; the output of libraries on stdout is discarded.
-            running.append(subprocess.Popen(command, env=pins.worker_environment(pinned), stdout=subprocess.DEVNULL))
-        while any(process.poll() is None for process in running):
-            if any(process.poll() for process in running):
-                break
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                next(process for process in running if process.poll() is None).wait(timeout=0.2)
-        failed = next((process.returncode for process in running if process.poll()), 0)
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-    if failed < 0:
-        raise ExportError(f"the recording process was ended by signal {-failed}",
-                          "signal 9 usually means that memory ran out", FAILED)
-    if failed:
-        raise ExportError(f"{job['task']} failed, see above", "", failed if failed in (USAGE, ENVIRONMENT) else FAILED)
-
-
 def work_as_worker(file: Path) -> int:
-    """Runs the job of a process that `run_worker` started."""
+    """Runs the job, or the jobs, of a process that `jobs` started."""
     job = json.loads(file.read_text(encoding="utf-8"))
+    from . import worker
+
     if job["task"] == "architectures":
-        from . import architectures, worker
+        from . import architectures
 
         worker.prepare(Path(job["reference"]), "cpu", job["threads"])
         architectures.write(Path(job["reference"]), Path(job["target"]))
-        return 0
-    from . import worker
-
-    worker.record(job, file.parent)
+    elif job["task"] == "sequence":
+        worker.record_all(job["jobs"])
+    else:
+        worker.prepare_for(job)
+        worker.record(job, file.parent)
     return 0
 
 
-def _may_replace(target: Path, finished: Path, yes: bool) -> bool:
-    """Shows the difference between the new set and the recorded set, and asks."""
-    from . import score  # It needs NumPy, whose absence is to be reported, not raised, at the start.
-
-    if score.same_bytes(target, finished):
-        print("every byte is as recorded before; ", end="")
-        return False
-    print(score.report(target, finished))
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise ExportError(f"the set {target.name} exists and differs", "read the difference, then give --yes")
-    return input(f"replace the recorded set {target.name}? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _sources(recipe: Recipe, given: list[Path]) -> tuple[Path | None, Path | None]:
-    """The recorded set and the file of weights among `--inputs-from`."""
-    sets, files = [path.resolve() for path in given if path.is_dir()], [path.resolve() for path in given if not path.is_dir()]
-    if len(sets) > 1 or len(files) > 1:
-        raise ExportError("--inputs-from takes one set and one file of weights", "record one set at a time")
-    if not files:
-        return (sets[0] if sets else None), None
-    if not files[0].is_file():
-        raise ExportError(f"--inputs-from {files[0]}: there is no such set or file", "`golden weights SET --out FILE` writes one")
-    if not sets:
-        raise ExportError("--inputs-from names a file of weights and no set", "give it a second time, with the golden set's folder")
-    from .tensorfile import TensorFile  # It needs NumPy, whose absence is to be reported, not raised, at the start.
-
-    if (owner := TensorFile(files[0]).metadata().get("set")) != recipe.name:
-        raise ExportError(f"{files[0].name} holds what {owner or 'no set that it names'} starts from, not {recipe.name}",
-                          f"`golden weights {recipe.name} --out FILE` writes the right one")
-    return sets[0], files[0]
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuses options that contradict each other."""
+    if arguments.threads < 1:
+        raise ExportError("--threads must be at least 1")
+    if arguments.candidate_of and arguments.name:
+        raise ExportError("--name describes a set, and --candidate-of names recorded ones", "give one of the two")
+    candidate = arguments.candidate or arguments.candidate_of is not None
+    for option, given in (("--pristine", arguments.pristine), ("--compile", arguments.compile)):
+        if given and not candidate:
+            raise ExportError(f"{option} is for candidates", "golden sets are recorded eagerly, from the untouched commit; give "
+                              "--candidate-of SETS, or --candidate")
+    if candidate and arguments.out.expanduser().resolve() == SETS.resolve():
+        raise ExportError("a candidate is not recorded among the golden sets", "give --out DIR")
+    for folder in (arguments.out.expanduser(), *arguments.out.expanduser().parents):
+        if folder.exists():
+            if not folder.is_dir():
+                raise ExportError(f"--out {arguments.out}: {folder} is no folder", "give a folder for the sets")
+            break
 
 
-def _bring_state(recipe: Recipe, job: dict, source: Path | None, work: Path, pinned: bool) -> None:
-    """Puts the initial state of a set into `work`: the state of `source`, or the state after a float32 run from the
-    seed."""
-    if source is None:
-        if recipe.state_of is not None:
-            raise ExportError(f"{recipe.name} starts from a state of the trajectory {recipe.state_of}",
-                              "give --inputs-from DIR: a folder state.N that record_trajectory.py kept, or the recorded set")
-        run_worker({**job, "task": f"running {recipe.name} to its state", "mode": "state", "precision": "fp32",
-                    "replicas": 0, "all_steps": False}, work, pinned, recipe.world_size)
-    elif (source / writer.STATE).is_file():
-        shutil.copyfile(source / writer.STATE, work / writer.STATE)
-    else:
-        raise ExportError(f"--inputs-from {source}: it holds no {writer.STATE}, but {recipe.name} starts from a state",
-                          f"give a recording of {recipe.name}")
+def _checkout(arguments: argparse.Namespace, candidate: bool) -> checkout.Checkout:
+    """The checkout; a golden set wants an untouched one."""
+    if arguments.reference is None:
+        raise ExportError("--reference PATH is missing", checkout.WANTED)
+    if not candidate:
+        checkout.check(arguments.reference)
+    found = checkout.inspect(arguments.reference, pristine=arguments.pristine)
+    if found.diff is not None:
+        print(f"the checkout is patched: {found.diff.said()}; the candidate's manifest says so", flush=True)
+    return found
 
 
-def record(recipe: Recipe, reference: Path, arguments: argparse.Namespace) -> None:
-    """Records one set into a temporary folder beside its final one, and moves it there."""
-    precisions = recipe.ordered_precisions(arguments.precision)
-    source, weights = _sources(recipe, arguments.inputs_from)
-    if weights is not None and (recipe.loss_battery or recipe.data_battery):
-        raise ExportError(f"{recipe.name} starts from no weights", "leave the file out")
-    pictures = [] if recipe.loss_battery else photographs.hashes(PHOTOGRAPHS, list(recipe.photographs), source)
-    out = arguments.out.resolve()
-    machine_paths = _machine_paths(reference, out)
-    writer.check_paths(list(recipe.overrides), machine_paths, "overrides")
-    out.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{recipe.name}.", dir=out))
-    try:
-        job = {
-            "task": f"recording {recipe.name}", "reference": str(reference), "recipe": asdict(recipe),
-            "device": arguments.device, "threads": arguments.threads, "photographs": str(PHOTOGRAPHS),
-            "inputs_from": str(source) if source else None, "mode": "record",
-            "weights": str(weights) if weights else None,
-            "tf32": arguments.tf32,
-            "noted": ({"weights": hashlib.sha256(weights.read_bytes()).hexdigest()} if weights else {})
-            | ({"tf32": True} if arguments.tf32 else {}),
-        }
-        if recipe.has_state:
-            _bring_state(recipe, job, source, work, not arguments.no_pins)
-        for precision in precisions:
-            replicas = recipe.replicas_of(precision, precisions)
-            run_worker({**job, "precision": precision, "replicas": replicas,
-                        "all_steps": recipe.records_trajectory(precision)}, work, not arguments.no_pins, recipe.world_size)
-        finished = writer.collect(work, precisions, recipe, pictures, machine_paths)
-        target = out / recipe.name
-        if target.exists() and not _may_replace(target, finished, arguments.yes):
-            print(f"{recipe.name}: nothing was replaced")
-            return
-        writer.install(finished, target)
-        size = sum(path.stat().st_size for path in target.iterdir())
-        print(f"{recipe.name}: recorded, {size / 1e6:.1f} MB")
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def _architectures(reference: Path) -> None:
+    target = GOLDEN / "architectures.json"
+    with tempfile.TemporaryDirectory() as work:
+        job = {"task": "architectures", "reference": str(reference), "threads": 1, "target": str(target)}
+        jobs.run_worker(job, Path(work), False)
+    print(f"{target.name}: {target.stat().st_size / 1e3:.0f} kB")
+
+
+def _precisions(recipe: Recipe, arguments: argparse.Namespace) -> list[str]:
+    if not arguments.candidate:
+        return recipe.ordered_precisions(arguments.precision)
+    if found := candidates.precisions_of(recipe, arguments.precision):
+        return found
+    raise ExportError(f"{recipe.name} is not recorded at {', '.join(arguments.precision or ['fp32'])}",
+                      f"it has {', '.join(recipe.precisions)}")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -242,21 +179,22 @@ def _run(arguments: argparse.Namespace) -> int:
         for recipe in load_sets(SETS_FILE).values():
             print(f"{recipe.name:<16} {recipe.profile:<6} {','.join(recipe.precisions):<16} {recipe.description}")
         return 0
-    if arguments.threads < 1:
-        raise ExportError("--threads must be at least 1")
-    wanted = [] if arguments.architectures else recipes(arguments)
-    if arguments.reference is None:
-        raise ExportError("--reference PATH is missing", checkout.WANTED)
-    reference = checkout.check(arguments.reference)
-    pins.require_packages(arguments.device)
+    _check(arguments)
+    candidate = arguments.candidate or arguments.candidate_of is not None
+    wanted = [] if arguments.architectures or arguments.candidate_of else recipes(arguments)
+    found = _checkout(arguments, candidate)
+    pins.require_packages(arguments.device, arguments.imports)
     if arguments.architectures:
-        target = GOLDEN / "architectures.json"
-        with tempfile.TemporaryDirectory() as work:
-            job = {"task": "architectures", "reference": str(reference), "threads": 1, "target": str(target)}
-            run_worker(job, Path(work), False)
-        print(f"{target.name}: {target.stat().st_size / 1e3:.0f} kB")
+        _architectures(found.path)
+    settings = Settings(
+        checkout=found, out=arguments.out.expanduser().resolve(), device=arguments.device, imports=tuple(arguments.imports),
+        backend=arguments.backend, threads=arguments.threads, pinned=not arguments.no_pins, tf32=arguments.tf32,
+        compiled=arguments.compile, candidate=candidate, yes=arguments.yes,
+    )
+    if arguments.candidate_of:
+        return candidates.record(arguments, settings, load_sets(SETS_FILE))
     for recipe in wanted:
-        record(recipe, reference, arguments)
+        recording.record(recipe, _precisions(recipe, arguments), sources.find(recipe, arguments.inputs_from), settings)
     return 0
 
 
@@ -270,5 +208,7 @@ def main(argv: list[str]) -> int:
             print(f"hint: {error.hint}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print("interrupted; nothing was replaced", file=sys.stderr)
+        # A recording process hears of it too, and its parent speaks for both.
+        if "--worker" not in argv:
+            print("interrupted; nothing was replaced", file=sys.stderr)
         return 130

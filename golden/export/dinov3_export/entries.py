@@ -1,6 +1,7 @@
 """Turns tensors into entries: statistics, a hash of every byte, and the elements that are stored."""
 
 import hashlib
+import zlib
 
 import numpy as np
 import torch
@@ -90,6 +91,7 @@ class Store:
             record["tensor"] = self._keep(name, stored)
         record["stats"] = statistics(value)
         record["sha256"] = hashlib.sha256(view).hexdigest()
+        record["crc32"] = f"{zlib.crc32(view):08x}"
         self.entries.append({"name": name, "stage": stage, "record": record})
 
     def add_spread(self, spread: Spread) -> None:

@@ -1,30 +1,60 @@
 """Watches the reference's own modules from outside, in execution order, without changing their code."""
 
+import json
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from .names import OUTPUT, Names, ports
+from .names import INPUT, OUTPUT, Names, ports, split
+from .writer import MANIFEST
 
 # Modules whose input is recorded too, because no other module outputs it.
 INPUTS = ("norm1", "norm2", "attn.proj", "mlp.w3", "last_layer")
 
 
-def _output_types() -> tuple[type, ...]:
-    from dinov3.layers import LayerScale, PatchEmbed, RMSNorm, RopePositionEmbedding, SelfAttentionBlock
-    from dinov3.models.vision_transformer import DinoVisionTransformer
+# Classes of the reference whose outputs are recorded. A patched checkout may lack some of them.
+OUTPUTS = ("LayerScale", "PatchEmbed", "RMSNorm", "RopePositionEmbedding", "SelfAttentionBlock")
 
-    return (nn.Linear, nn.LayerNorm, RMSNorm, nn.GELU, LayerScale, nn.Conv2d, PatchEmbed, RopePositionEmbedding,
-            SelfAttentionBlock, DinoVisionTransformer)
+
+def _classes(*names: str) -> tuple[type, ...]:
+    """The classes of these names that the reference has."""
+    from dinov3 import layers
+    from dinov3.models import vision_transformer
+
+    places = (layers, vision_transformer)
+    found = (getattr(place, name, None) for name in names for place in places)
+    return tuple(dict.fromkeys(cls for cls in found if cls is not None))
+
+
+def _output_types() -> tuple[type, ...]:
+    return (nn.Linear, nn.LayerNorm, nn.GELU, nn.Conv2d, *_classes(*OUTPUTS, "DinoVisionTransformer"))
+
+
+def recorded_paths(folder: Path) -> frozenset[str]:
+    """The paths of the modules whose outputs a golden set has. A port may have put a class of its own at such a place."""
+    entries = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["entries"]
+    names = (split(entry["name"]) for entry in entries if entry["stage"] == "forward")
+    return frozenset(name.path for name in names if name.kind == OUTPUT and name.port != INPUT)
+
+
+def taps_of(model: nn.Module, sink, job: dict) -> "Taps":
+    """The hooks for a recording: a compiled model is watched from outside, and a candidate also where its golden set was."""
+    if job["compiled"]:
+        return CompiledTaps(model, sink)
+    paths = recorded_paths(Path(job["inputs_from"])) if job["candidate"] and job["inputs_from"] else frozenset()
+    return Taps(model, sink, paths)
 
 
 class Taps:
-    """Hooks on student, teacher and Gram teacher that pass `(name, tensor)` to `sink`."""
+    """Hooks on student, teacher and Gram teacher that pass `(name, tensor)` to `sink`. `paths` names modules to be watched
+    beside those of the known classes."""
 
-    def __init__(self, model: nn.Module, sink) -> None:
+    def __init__(self, model: nn.Module, sink, paths: frozenset[str] = frozenset()) -> None:
         self._model = model
         self._sink = sink
+        self._paths = paths
         self._names = Names()
         self._block: list[str] = []
         # What takes away a hook that is registered.
@@ -42,21 +72,26 @@ class Taps:
 
     def attach(self) -> None:
         """Registers every hook."""
-        from dinov3.layers import SelfAttentionBlock
-        from dinov3.models.vision_transformer import DinoVisionTransformer
-
-        recorded = _output_types()
         for root in ("teacher", "student", *(("gram_teacher",) if self._model.has_gram_teacher else ())):
-            for path, module in getattr(self._model, root).named_modules(prefix=root):
-                if isinstance(module, SelfAttentionBlock):
-                    self._follow_block(path, module)
+            self._attach(root, getattr(self._model, root))
+
+    def _attach(self, root: str, network: nn.Module) -> None:
+        recorded, blocks, backbones = _output_types(), _classes("SelfAttentionBlock"), _classes("DinoVisionTransformer")
+        for path, module in self._watched(root, network):
+            if isinstance(module, blocks):
+                self._follow_block(path, module)
+                if hasattr(module, "attn"):
                     self._wrap(module.attn, "apply_rope", f"{path}.attn.apply_rope", lambda result: result)
-                if isinstance(module, DinoVisionTransformer):
-                    self._wrap(module, "prepare_tokens_with_masks", f"{path}.prepare_tokens_with_masks", lambda r: r[0])
-                if isinstance(module, recorded):
-                    self._undo.append(module.register_forward_hook(self._after(path)).remove)
-                if path.endswith(tuple(f".{name}" for name in INPUTS)):
-                    self._undo.append(module.register_forward_pre_hook(self._before(path)).remove)
+            if isinstance(module, backbones):
+                self._wrap(module, "prepare_tokens_with_masks", f"{path}.prepare_tokens_with_masks", lambda r: r[0])
+            if isinstance(module, recorded) or path in self._paths:
+                self._undo.append(module.register_forward_hook(self._after(path)).remove)
+            if path.endswith(tuple(f".{name}" for name in INPUTS)):
+                self._undo.append(module.register_forward_pre_hook(self._before(path)).remove)
+
+    def _watched(self, root: str, network: nn.Module):
+        """Yields (path, module) of the modules that may be watched."""
+        return network.named_modules(prefix=root)
 
     def detach(self) -> None:
         """Removes every hook."""
@@ -88,7 +123,10 @@ class Taps:
 
     def _wrap(self, owner: nn.Module, method: str, path: str, select) -> None:
         """Shadows a method with an instance attribute that calls the method and records its result."""
-        original = getattr(owner, method)
+        original = getattr(owner, method, None)
+        if original is None:
+            # A port computes it elsewhere, and it is not observed.
+            return
 
         def watched(*arguments, **options):
             result = original(*arguments, **options)
@@ -108,6 +146,43 @@ class Taps:
         return host_draws(device, drawn)
 
 
+class CompiledTaps(Taps):
+    """Hooks on a compiled model. What is inside a compiled module is not observed, since a hook there would break the
+    compiled graph; its output is."""
+
+    def _watched(self, root: str, network: nn.Module):
+        compiled: list[str] = []
+        for path, module in network.named_modules(prefix=root):
+            if any(path.startswith(f"{outer}.") for outer in compiled):
+                continue
+            if module._compiled_call_impl is None:
+                yield path, module
+            else:
+                compiled.append(path)
+                self._follow_call(path, module)
+
+    def _follow_call(self, path: str, module: nn.Module) -> None:
+        call, recorded = module._compiled_call_impl, isinstance(module, _output_types())
+
+        def watched(*arguments, **options):
+            result = call(*arguments, **options)
+            if recorded:
+                self.emit(path, result)
+            return result
+
+        module._compiled_call_impl = watched
+        self._undo.append(lambda: setattr(module, "_compiled_call_impl", call))
+
+    def random_draws(self, device: str):
+        """Draws on the host on every device; the permutations of a compiled block are not recorded."""
+        return host_draws(device)
+
+
+def untraced(function):
+    """The function as a compiler calls it: not a part of the graph, since it keeps count of its calls."""
+    return function if torch._dynamo.config.disable else torch._dynamo.disable(function)
+
+
 @contextmanager
 def host_draws(device: str, drawn=lambda permutation: None):
     """Draws on the host on every device, so that every device uses the same stream; `drawn` receives each
@@ -125,9 +200,9 @@ def host_draws(device: str, drawn=lambda permutation: None):
         host = torch.empty(tensor.shape, dtype=tensor.dtype)
         return tensor.copy_(uniform(host, *arguments, **options))
 
-    torch.randperm = drawn_permutation
+    torch.randperm = untraced(drawn_permutation)
     if device != "cpu":
-        torch.Tensor.uniform_ = drawn_uniform
+        torch.Tensor.uniform_ = untraced(drawn_uniform)
     try:
         yield
     finally:

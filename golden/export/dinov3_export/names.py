@@ -15,6 +15,8 @@ TABLES = Path(__file__).parents[2] / "names"
 KINDS: dict[str, dict] = {row["kind"]: row for row in json.loads((TABLES / "kinds.json").read_text(encoding="utf-8"))}
 # The kind of a module's output. It has no prefix.
 OUTPUT = "output"
+# The port of a module's input. An input is another module's output, or a view of one.
+INPUT = "in"
 
 # `stats_only/masked_gram_loss` is a name of the reference's, `class-ids-VAL.npy` that of a file it writes.
 PATH = r"[a-z_][A-Za-z0-9_.-]*(/[A-Za-z0-9_.]+)?"

@@ -52,15 +52,27 @@ def settings() -> dict[str, str | None]:
     }
 
 
-def require_packages(device: str) -> None:
-    """Fails with exit code 3 if a package is not installed, before any work is done."""
-    wanted = dict(PACKAGES)
-    if device == "npu":
-        wanted["torch_npu"] = "torch-npu"
-    missing = sorted(shown for name, shown in wanted.items() if importlib.util.find_spec(name) is None)
+def device_kind(device: str) -> str:
+    """The kind of a device: `cuda` of `cuda:1`."""
+    return device.partition(":")[0]
+
+
+def imports(device: str, named: list[str] | tuple[str, ...] = ()) -> list[str]:
+    """The modules that add the device to torch: those that the user names, and Ascend's."""
+    return [*(["torch_npu"] if device_kind(device) == "npu" and "torch_npu" not in named else []), *named]
+
+
+def require_packages(device: str, named: list[str] | tuple[str, ...] = ()) -> None:
+    """Fails with exit code 3 if a package is not installed, before any work is done. `named` are modules that the user asks
+    for."""
+    missing = sorted(shown for name, shown in PACKAGES.items() if importlib.util.find_spec(name) is None)
     if missing:
         raise ExportError(
             f"missing Python packages: {', '.join(missing)}",
             "install them with `python -m pip install -r golden/export/requirements.txt` (Python 3.11)",
             ENVIRONMENT,
         )
+    for name in imports(device, named):
+        if importlib.util.find_spec(name.partition(".")[0]) is None:
+            raise ExportError(f"there is no module `{name}`, which the device {device} needs",
+                              "install the version of it that belongs to your PyTorch and your driver", ENVIRONMENT)

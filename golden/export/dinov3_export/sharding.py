@@ -8,15 +8,14 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl", "npu": "cpu:gloo,npu:hccl"}
+from . import devices
 
-
-def start_group(device: str, rank: int = 0, world_size: int = 1, meeting: Path | None = None) -> None:
+def start_group(device: str, rank: int = 0, world_size: int = 1, meeting: Path | None = None, backend: str | None = None) -> None:
     """The group of all ranks, which meet through a file. iBOT's centring reduces over a group even with one rank."""
     from dinov3.distributed import torch_distributed_wrapper as wrapper
 
     store = dist.HashStore() if world_size == 1 else dist.FileStore(str(meeting), world_size)
-    dist.init_process_group(BACKENDS[device], store=store, rank=rank, world_size=world_size)
+    dist.init_process_group(devices.backend(device, backend), store=store, rank=rank, world_size=world_size)
     wrapper._DEFAULT_PROCESS_GROUP = dist.group.WORLD
 
 
@@ -64,9 +63,9 @@ def sharding_on(device: str, cast_inputs: bool):
         del device
         return to_empty(self, device=target, recurse=recurse)
 
-    target = device
+    target, device = device, devices.kind(device)
     module.DeviceMesh = Mesh
-    module.init_device_mesh = lambda _device, **options: init_mesh(target, **options)
+    module.init_device_mesh = lambda _device, **options: init_mesh(device, **options)
     module.MixedPrecisionPolicy = lambda **options: policy(**options, cast_forward_inputs=cast_inputs)
     nn.Module.to_empty = empty_on_device
     try:

@@ -27,12 +27,15 @@ class TensorFile:
         """The texts that the file's header holds beside the tensors."""
         return self._header.get("__metadata__", {})
 
+    def bytes(self, name: str) -> bytes:
+        """The stored bytes of a tensor."""
+        begin, end = self._header[name]["data_offsets"]
+        return self._data[self._start + begin : self._start + end].tobytes()
+
     def values(self, name: str) -> np.ndarray:
         """The stored elements of a tensor."""
         entry = self._header[name]
-        begin, end = entry["data_offsets"]
-        raw = self._data[self._start + begin : self._start + end].tobytes()
-        flat = np.frombuffer(raw, dtype=_DTYPES[entry["dtype"]])
+        flat = np.frombuffer(self.bytes(name), dtype=_DTYPES[entry["dtype"]])
         if entry["dtype"] == "BF16":
             # bfloat16 is the upper half of a float32.
             flat = (flat.astype(np.uint32) << 16).view(np.float32)

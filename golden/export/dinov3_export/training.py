@@ -2,6 +2,7 @@
 
 import json
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from .activations import Activations
 from .build import build, parts
 from .driver import Observer, Trainer, meter, on_device
 from .entries import seen
-from .hooks import host_draws, widened_casts
+from .hooks import host_draws, taps_of, widened_casts
 from .names import named, path_in
 from .recorder import Recorder, Trajectory, final
 from .replicas import Replicas
@@ -43,7 +44,8 @@ class Run:
         self.session, self.out, self.recipe = session, out, recipe
         self.training, self.rank, self.device = recipe["training"], job["rank"], job["device"]
         self.ranks = recipe["world_size"]
-        self.sharded = job["precision"] == "bf16" or (self.ranks > 1 and job["precision"] == "fp32")
+        # The reference compiles the modules that it shards.
+        self.sharded = job["precision"] == "bf16" or (job["precision"] == "fp32" and (self.ranks > 1 or session.compiled))
         self.updates = self.training.get("updates", 0)
         via_host = True if self.ranks > 1 else job.get("via_host")
         self.model = build(session.cfg, job["precision"], self.device, recipe["seed"], recipe["warm"],
@@ -108,7 +110,8 @@ def _steps(run: Run) -> None:
     trainer = run.trainer()
     count, precision = session.job["replicas"], session.job["precision"]
     again = Replicas(parts(run.model).values(), recipe["seed"], count, precision) if count else None
-    activations = Activations(run.model, run.device, store.add) if session.activations else None
+    taps = partial(taps_of, job=session.job)
+    activations = Activations(run.model, run.device, store.add, taps) if session.activations else None
     recorder = Recorder(trainer, recipe["stages"], store.add, order, activations)
     recorder.tables()
     trajectory = Trajectory()

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from . import USAGE, ExportError
+from .hooks import untraced
 from .sharding import put
 
 # The attribute of the model, and the root of its tensors' names in the file.
@@ -65,9 +66,9 @@ class Brought:
             return drawn.copy_(brought[index])
 
         if permutations:
-            torch.randperm = lambda *a, **k: instead(randperm(*a, **k), "randperm", permutations)
+            torch.randperm = untraced(lambda *a, **k: instead(randperm(*a, **k), "randperm", permutations))
         if numbers:
-            torch.Tensor.uniform_ = lambda tensor, *a, **k: instead(uniform(tensor, *a, **k), "uniform", numbers)
+            torch.Tensor.uniform_ = untraced(lambda tensor, *a, **k: instead(uniform(tensor, *a, **k), "uniform", numbers))
         try:
             yield
         finally:

@@ -4,16 +4,18 @@ import json
 import platform
 import sys
 import time
+import traceback
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
-from . import USAGE, ExportError, battery, data, entries, inputs, mkl, training
+from . import FAILED, USAGE, ExportError, battery, data, devices, entries, inputs, mkl, training
 from .build import add_micro_architectures, build
 from .config import TEACHER, as_json, distillation, load
-from .hooks import Taps, widened_casts
+from .hooks import Taps, taps_of, widened_casts
+from .jobs import failure_file
 from .names import named
 from .pins import settings
 from .replicas import Replicas
@@ -22,20 +24,20 @@ from .spread import Spread
 from .weights import Brought
 
 
-def prepare(reference: Path, device: str, threads: int, tf32: bool = False) -> None:
-    """Prepares the process: makes the reference importable, turns compilation off, sets the thread count, loads the
-    device's plugin."""
+def prepare(reference: Path, device: str, threads: int, tf32: bool = False, imports: list[str] | None = None,
+            compiled: bool = False) -> None:
+    """Prepares the process: makes the reference importable, turns compilation off unless it is asked for, sets the thread
+    count, loads the modules that add the device."""
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(reference))
-    if device == "npu":
-        import torch_npu  # noqa: F401
+    devices.load(device, imports or ())
     # With one process, a local draw equals the global draw.
     warnings.filterwarnings("ignore", message="DTensor random operators may not have complete support")
     torch.set_num_threads(threads)
     # MKL's vector functions look for the kind of processor at their first call; of two threads that do so at once, one may
     # take a generic kernel, which has other bits.
     torch.zeros(1).erfinv_()
-    torch._dynamo.config.disable = True
+    torch._dynamo.config.disable = not compiled
     import dinov3.train.ssl_meta_arch  # noqa: F401
 
     # The reference's training program turns TF32 on as it is imported. A float32 recording is judged by float32's own
@@ -45,6 +47,12 @@ def prepare(reference: Path, device: str, threads: int, tf32: bool = False) -> N
     add_micro_architectures()
 
 
+def prepare_for(job: dict) -> None:
+    """Prepares the process for a job, and for others that differ from it in set and precision alone."""
+    device = devices.of_rank(job["device"], job["rank"], job["recipe"]["world_size"])
+    prepare(Path(job["reference"]), device, job["threads"], job["tf32"], job["imports"], job["compiled"])
+
+
 def fingerprint(device: str) -> dict:
     """The fingerprint, which decides whether a replay may expect the same bits."""
     # MKL asks for the processor's maker at its first product, and a recording may not have computed one yet.
@@ -52,7 +60,7 @@ def fingerprint(device: str) -> dict:
     return {
         "torch": torch.__version__.split("+")[0],
         "architecture": platform.machine(),
-        "device": device,
+        "device": devices.kind(device),
         "cpu_vendor": mkl.vendor_seen(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         **settings(),
@@ -95,6 +103,7 @@ class Session:
             raise ExportError("activations cannot be recorded with train.checkpointing, which computes them twice",
                               "give train.checkpointing=false", USAGE)
         self.config = as_json(self.cfg)
+        self.compiled = bool(job["compiled"] and self.cfg.train.compile) and not (self.recipe["loss_battery"] or self.recipe["data_battery"])
         self.teacher_config = distillation(
             self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
         )
@@ -106,6 +115,12 @@ class Session:
         self.absent: list[str] = []
         self._started = time.monotonic()
         self._run = ""
+
+    def noted(self, device: str) -> dict:
+        """What the manifest's recorder says beside the versions."""
+        name = devices.name(device)
+        mode = {"mode": "compiled" if self.compiled else "eager"} if self.job["candidate"] else {}
+        return mode | ({"device_name": name} if name else {}) | self.job["noted"]
 
     def say(self, what: str) -> None:
         """Prints one line of progress on the terminal, on the first rank only."""
@@ -163,7 +178,7 @@ class Session:
 
     def forward(self, model, fed: dict[str, torch.Tensor]) -> Taps:
         """Runs teacher, student and intermediate layers with all taps. Returns the taps, which stay registered."""
-        taps = Taps(model, lambda name, tensor: self.store.add(name, "forward", tensor))
+        taps = taps_of(model, lambda name, tensor: self.store.add(name, "forward", tensor), self.job)
         taps.attach()
         self._forward_once(model, fed, taps)
         return taps
@@ -235,7 +250,7 @@ def _record_forward(session: Session, out: Path) -> None:
 
     job, recipe = session.job, session.recipe
     model = build(session.cfg, job["precision"], job["device"], recipe["seed"], recipe["warm"], session.record_init,
-                  via_host=job.get("via_host"), brought=session.brought)
+                  via_host=job.get("via_host"), brought=session.brought, shard=session.compiled or None)
     session.say("weights ready")
     if session.wants("data") or session.wants("forward"):
         stored = session.stored_inputs(lambda: session.build_inputs(model))
@@ -253,21 +268,50 @@ def record(job: dict, out: Path) -> None:
     from safetensors.torch import save_file
 
     recipe, precision, rank = job["recipe"], job["precision"], job["rank"]
-    prepare(Path(job["reference"]), job["device"], job["threads"], job["tf32"])
-    start_group(job["device"], rank, recipe["world_size"], out / f"{job['mode']}.{precision}.meeting")
-    session = Session(job, out)
-    if recipe["loss_battery"]:
-        battery.record(session, out)
-    elif recipe["data_battery"]:
-        data.record(session, out)
-    elif recipe["training"]:
-        training.record(session, out)
-    else:
-        _record_forward(session, out)
-    if rank == 0 and job["mode"] == "record":
-        result = {"fingerprint": fingerprint(job["device"]), "versions": versions() | job["noted"], "config": session.config,
-                  "teacher_config": session.teacher_config, "entries": session.store.entries, "absent": session.absent,
-                  "activations": session.activations}
-        save_file(session.store.tensors, out / f"{precision}.safetensors")
-        (out / f"{precision}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
-    torch.distributed.destroy_process_group()
+    job = {**job, "device": devices.of_rank(job["device"], rank, recipe["world_size"])}
+    start_group(job["device"], rank, recipe["world_size"], out / f"{job['mode']}.{precision}.meeting", job.get("backend"))
+    try:
+        session = Session(job, out)
+        if recipe["loss_battery"]:
+            battery.record(session, out)
+        elif recipe["data_battery"]:
+            data.record(session, out)
+        elif recipe["training"]:
+            training.record(session, out)
+        else:
+            _record_forward(session, out)
+        if rank == 0 and job["mode"] == "record":
+            # The battery of data is computed on the host, whatever the device.
+            device = "cpu" if recipe["data_battery"] else job["device"]
+            result = {"fingerprint": fingerprint(device), "versions": versions() | session.noted(device),
+                      "config": session.config, "teacher_config": session.teacher_config, "entries": session.store.entries,
+                      "absent": session.absent, "activations": session.activations}
+            save_file(session.store.tensors, out / f"{precision}.safetensors")
+            # The last file: whoever sees it finds the others.
+            part = out / f"{precision}.json.part"
+            part.write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+            part.rename(out / f"{precision}.json")
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def record_all(jobs: list[dict]) -> None:
+    """Runs jobs of one rank each, one after the other, each in its own folder. A job that is refused is noted; any other
+    failure ends the process, which may no longer be what it was."""
+    prepare_for(jobs[0])
+    for job in jobs:
+        said = None
+        try:
+            record(job, Path(job["work"]))
+        except ExportError as error:
+            said = {"message": str(error), "hint": error.hint, "code": error.code}
+        except Exception as error:
+            traceback.print_exc()
+            said = {"message": f"{type(error).__name__}: {error}", "hint": "the traceback is above", "code": FAILED}
+            raise
+        finally:
+            if said is not None:
+                part = failure_file(job).with_suffix(".part")
+                part.write_text(json.dumps(said), encoding="utf-8")
+                part.rename(failure_file(job))
+        torch._dynamo.reset()

@@ -59,19 +59,21 @@ def _merge(lists: dict[str, list[dict]], absent: dict[str, set[str]]) -> list[di
     return merged
 
 
-def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict]) -> dict:
-    """The manifest, with its keys in the order of the format."""
-    first = next(iter(results.values()))
+def manifest(recipe: Recipe, results: dict[str, dict], photographs: list[dict], about: dict | None = None) -> dict:
+    """The manifest, with its keys in the order of the format. `about` is what only a candidate says: `checkout`, and when it
+    was `recorded`."""
+    about, first = about or {}, next(iter(results.values()))
     for name in ("config", "versions", "teacher_config"):
         if any(result.get(name) != first.get(name) for result in results.values()):
-            raise ExportError(f"the recording processes disagree about their {name}", "", FAILED)
+            raise ExportError(f"the precisions were recorded with other {name}", "record all of them together", FAILED)
     return {
         "schema_version": SCHEMA_VERSION,
         "name": recipe.name,
         "description": recipe.description,
         "profile": recipe.profile,
         "reference": {"repository": REPOSITORY, "commit": COMMIT},
-        "recorder": {"exporter": EXPORTER_VERSION, **first["versions"]},
+        **({"checkout": about["checkout"]} if "checkout" in about else {}),
+        "recorder": {"exporter": EXPORTER_VERSION, **first["versions"], **({"recorded": about["recorded"]} if "recorded" in about else {})},
         "recipe": {
             "config_file": recipe.config_file,
             "overrides": list(recipe.overrides),
@@ -142,23 +144,43 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS).write_bytes("".join(lines).encode("ascii"))
 
 
-def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list[dict], machine_paths: list[str]) -> Path:
-    """Builds the finished set inside `work`; returns its folder."""
+def keep(target: Path, work: Path, precisions: list[str]) -> None:
+    """Puts precisions of a recorded set into `work`, as their recording processes had left them there."""
+    found = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
+    training = found["recipe"].get("training") or {}
+    versions = {key: value for key, value in found["recorder"].items() if key not in ("exporter", "recorded")}
+    for p in precisions:
+        entries = [{"name": e["name"], "stage": e["stage"], "record": e["records"][p]} for e in found["entries"] if p in e["records"]]
+        absent = [e["name"] for e in found["entries"] if p not in e["records"] and e["stage"] != LAST]
+        result = {"fingerprint": found["precisions"][p]["fingerprint"], "versions": versions, "config": found["recipe"]["config"],
+                  "teacher_config": training.get("teacher_config"), "entries": entries, "absent": absent,
+                  "activations": bool(training.get("activations")) and p != "truth"}
+        (work / f"{p}.json").write_text(json.dumps(result, allow_nan=False), encoding="utf-8")
+        shutil.copyfile(target / found["precisions"][p]["file"], work / f"{p}.safetensors")
+        if (target / INPUTS).is_file():
+            shutil.copyfile(target / INPUTS, work / f"{p}.{INPUTS}")
+
+
+def collect(work: Path, precisions: list[str], recipe: Recipe, photographs: list[dict], machine_paths: list[str],
+            about: dict | None = None) -> Path:
+    """Builds the finished set inside `work`; returns its folder. `about`: see `manifest`."""
     results = load_results(work, precisions)
     folder = work / "set"
     folder.mkdir()
     inputs = [work / f"{p}.inputs.safetensors" for p in precisions]
     if inputs[0].exists():
         if any(other.read_bytes() != inputs[0].read_bytes() for other in inputs[1:]):
-            raise ExportError("the recording processes made different inputs from the same seed", "", FAILED)
+            raise ExportError("the precisions have different inputs",
+                              "the same seed gives the same ones on one machine; --inputs-from takes them from a set", FAILED)
         shutil.copyfile(inputs[0], folder / INPUTS)
     if recipe.has_state:
         shutil.copyfile(work / STATE, folder / STATE)
     for precision in precisions:
         # A copy, not a move: the library makes its files readable only by their owner.
         shutil.copyfile(work / f"{precision}.safetensors", folder / f"{precision}.safetensors")
-    content = manifest(recipe, results, photographs)
-    check_paths(content, machine_paths)
+    content = manifest(recipe, results, photographs, about)
+    # A patch holds whatever its author wrote.
+    check_paths({key: value for key, value in content.items() if key != "checkout"}, machine_paths)
     write_manifest(folder, content)
     write_sums(folder)
     return folder

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from dinov3_export import FAILED, USAGE, ExportError, cli
+from dinov3_export import FAILED, USAGE, ExportError, jobs
 
 SCRIPT = """
 import json, sys, time
@@ -25,7 +25,7 @@ class RanksTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "record.py").write_text(SCRIPT)
-        patched = mock.patch.object(cli, "EXPORT", self.folder)
+        patched = mock.patch.object(jobs, "PROGRAM", self.folder / "record.py")
         patched.start()
         self.addCleanup(patched.stop)
 
@@ -33,7 +33,7 @@ class RanksTest(unittest.TestCase):
         job = {"task": "x", "out": str(self.folder), "seconds": seconds, "codes": codes}
         started = time.monotonic()
         try:
-            cli.run_worker(job, self.folder, False, len(codes))
+            jobs.run_worker(job, self.folder, False, len(codes))
         finally:
             self.passed = time.monotonic() - started
         return self.passed

@@ -6,9 +6,9 @@ import struct
 import tempfile
 import unittest
 from pathlib import Path
-from types import SimpleNamespace
 
-from dinov3_export import ExportError, cli
+from dinov3_export import ExportError, sources
+from dinov3_export.recipe import Recipe
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 HAS_NUMPY = importlib.util.find_spec("numpy") is not None
@@ -21,18 +21,35 @@ class SourcesTest(unittest.TestCase):
         self.path = Path(self._folder.name).resolve()
         header = json.dumps({"__metadata__": {"set": "micro"}}).encode()
         (self.path / "weights").write_bytes(struct.pack("<Q", len(header)) + header)
-        (self.path / "micro").mkdir()
+        self.set("micro")
 
     def tearDown(self):
         self._folder.cleanup()
 
-    def sources(self, *names: str, recipe: str = "micro"):
-        return cli._sources(SimpleNamespace(name=recipe), [self.path / name for name in names])
+    def set(self, name: str, folder: Path | None = None, **recipe):
+        """A set with nothing but a recipe."""
+        target = (folder or self.path) / name
+        target.mkdir(parents=True)
+        recorded = {"config_file": None, "overrides": [], "seed": 0, "world_size": 1, "batch_size": 2, "warm": 0.0,
+                    "photographs": [], "intermediate": None, **recipe}
+        (target / "manifest.json").write_text(json.dumps({"name": name, "recipe": recorded}))
+
+    def sources(self, *names: str, recipe: str = "micro", **options):
+        found = sources.find(Recipe(name=recipe, description="", **options), [self.path / name for name in names])
+        return found.folder, found.weights
 
     def test_a_folder_is_a_set_and_a_file_holds_weights(self):
         self.assertEqual(self.sources(), (None, None))
         self.assertEqual(self.sources("micro"), (self.path / "micro", None))
         self.assertEqual(self.sources("weights", "micro"), (self.path / "micro", self.path / "weights"))
+
+    def test_a_folder_gives_the_set_and_the_file_of_the_same_name(self):
+        self.set("other")
+        self.assertEqual(self.sources("."), (self.path / "micro", None))
+        (self.path / "weights").rename(self.path / "micro.weights.safetensors")
+        self.assertEqual(self.sources("."), (self.path / "micro", self.path / "micro.weights.safetensors"))
+        with self.assertRaisesRegex(ExportError, "neither a set opt_rope nor a file opt_rope.weights.safetensors"):
+            self.sources(".", recipe="opt_rope")
 
     def test_what_does_not_fit_is_refused(self):
         for names, recipe, text in [
@@ -44,6 +61,35 @@ class SourcesTest(unittest.TestCase):
             with self.assertRaisesRegex(ExportError, text) as caught:
                 self.sources(*names, recipe=recipe)
             self.assertTrue(caught.exception.hint)
+
+    def test_another_recipe_is_refused_and_the_difference_named(self):
+        steps = {"iteration": 1, "steps": 1, "batches": 2, "updates": 1}
+        stages = ("loss", "backward")
+        for options, text in [
+            ({"overrides": ("a=1",)}, "a=1 here"),
+            ({"seed": 7}, "seed: 0 there, 7 here"),
+            ({"batch_size": 4}, "batch_size: 2 there, 4 here"),
+            ({"training": steps, "stages": stages}, "training: null there"),
+            ({"loss_battery": 1, "stages": stages}, "loss_battery: null there, 1 here"),
+        ]:
+            with self.assertRaisesRegex(ExportError, f"not a recording of micro: .*{text}"):
+                self.sources("micro", **options)
+        self.set("steps", training={**steps, "state": True, "teacher_config": None}, overrides=["a=1", "b=2"])
+        same = {"training": steps, "stages": stages, "recipe": "steps"}
+        self.assertEqual(self.sources("steps", overrides=("a=1", "b=2"), **same), (self.path / "steps", None))
+        with self.assertRaisesRegex(ExportError, "b=2 there"):
+            self.sources("steps", overrides=("a=1",), **same)
+        with self.assertRaisesRegex(ExportError, "another order"):
+            self.sources("steps", overrides=("b=2", "a=1"), **same)
+
+    def test_a_state_that_a_trajectory_kept_is_for_its_recipes(self):
+        (self.path / "state.5").mkdir()
+        (self.path / "state.5" / "manifest.json").write_text(json.dumps({"recipe": {"photographs": []}}))
+        steps = {"iteration": 5, "steps": 1, "batches": 1, "updates": 5}
+        kept = {"training": steps, "stages": ("loss", "backward"), "state_of": "t"}
+        self.assertEqual(self.sources("state.5", **kept), (self.path / "state.5", None))
+        with self.assertRaisesRegex(ExportError, "a state that a trajectory kept"):
+            self.sources("state.5")
 
 
 @unittest.skipUnless(HAS_TORCH and HAS_NUMPY, "needs torch")
