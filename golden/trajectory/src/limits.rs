@@ -87,6 +87,8 @@ pub enum Limit {
     ClockLoss,
     /// The share of the machine's cores that others may use.
     BusyShare,
+    /// How far the parts of a step may be from the step.
+    SplitError,
 }
 
 /// A row of the table.
@@ -101,7 +103,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 38] = [
+pub const TABLE: [Row; 39] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -267,6 +269,11 @@ pub const TABLE: [Row; 38] = [
         Limit::BusyShare,
         0.05,
         "An idle system uses less than one core of a hundred. A twentieth of the cores is a process that computes on a machine of up to 20 cores.",
+    ),
+    row(
+        Limit::SplitError,
+        0.01,
+        "As asked. Two clocks, read at the same places, are within a permille; a phase that is counted twice or not at all shows.",
     ),
 ];
 
