@@ -8,6 +8,7 @@ mod judging;
 mod label;
 mod own;
 mod pen;
+mod performance;
 mod reason;
 mod reduce;
 mod remark;
@@ -23,6 +24,7 @@ pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
 pub use own::{Explanation, Measure, OwnDefect};
 pub use pen::Pen;
+pub use performance::{Performance, Special};
 pub use reason::{Circumstance, Difference, Reason};
 pub use reduce::{Multiplies, Op, Reduce, Values};
 pub use remark::{Damage, Remark};
@@ -101,6 +103,10 @@ enum Words {
     Run(Run),
     /// Of whole training runs.
     Trajectory(Box<Trajectory>),
+    /// Of the speed of a training.
+    Performance(Box<Performance>),
+    /// Why a step does not count for the speed.
+    Special(Special),
     /// A check of a training run.
     RunCheck(RunCheck),
     /// Fixed words of training runs.
@@ -186,6 +192,8 @@ impl Message {
             Words::Reduce(it) => it,
             Words::Run(it) => it,
             Words::Trajectory(it) => it.as_ref(),
+            Words::Performance(it) => it.as_ref(),
+            Words::Special(it) => it,
             Words::RunCheck(it) => it,
             Words::RunWord(it) => it,
             Words::Heading(it) => it,
@@ -271,7 +279,14 @@ impl From<Trajectory> for Message {
     }
 }
 
+impl From<Performance> for Message {
+    fn from(words: Performance) -> Self {
+        Self(Words::Performance(Box::new(words)))
+    }
+}
+
 kinds! {
+    Special => Special,
     RunCheck => RunCheck, RunWord => RunWord,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,

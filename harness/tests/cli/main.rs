@@ -5,6 +5,7 @@ mod data;
 mod errors;
 mod golden;
 mod help;
+mod performance;
 #[cfg(unix)]
 mod plugins;
 mod ranks;
