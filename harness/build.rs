@@ -8,7 +8,10 @@ fn main() {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    if let Some(libtorch) = std::env::var_os("LIBTORCH") {
+    // A packaged program has its libraries beside it; one in a wheel is told where they are.
+    println!("cargo:rustc-link-arg-bins=-Wl,-rpath,$ORIGIN/../lib");
+    let is_for_a_wheel = std::env::var_os("CARGO_FEATURE_WHEEL").is_some();
+    if let Some(libtorch) = std::env::var_os("LIBTORCH").filter(|_| !is_for_a_wheel) {
         println!("cargo:rustc-link-arg-bins=-Wl,-rpath,{}/lib", libtorch.display());
     }
     let mut version = env!("CARGO_PKG_VERSION").to_owned();

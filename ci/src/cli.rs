@@ -7,7 +7,10 @@ use clap::{Parser, Subcommand};
 
 use crate::environment::shell_lines;
 use crate::failure::Failure;
-use crate::{harness, libtorch, tasks};
+use crate::gate::GateArgs;
+use crate::package::{InstallArgs, PackageArgs};
+use crate::wheel::WheelArgs;
+use crate::{gate, harness, libtorch, npu, package, tasks, wheel};
 
 const VARIABLES: &str = "\
 Environment:
@@ -51,11 +54,27 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         target: Option<String>,
     },
+    /// Compile and link the plugin for torch_npu against PyPI's wheel, which is fetched once
+    Npu,
+    /// What a change must pass on a device: doctor, precision, trajectory, performance, and a summary
+    Gate(GateArgs),
+    /// Build dinov3-harness and put it on the PATH, with its golden sets
+    Install(InstallArgs),
+    /// Make a folder that runs on another machine of this kind, without cargo
+    Package(PackageArgs),
+    /// Make a Python wheel that runs on the PyTorch of the environment it is installed in
+    Wheel(WheelArgs),
     /// Build dinov3-harness and run it: `cargo harness ARGS…` is short for this
     Harness {
         /// Given to dinov3-harness as they are
         arguments: Vec<OsString>,
     },
+}
+
+/// Whether `line`, without `cargo ci`, is a task with arguments that it takes: for tests of the workflows.
+#[cfg(test)]
+pub fn is_a_task(line: &str) -> bool {
+    Arguments::try_parse_from(std::iter::once("cargo ci").chain(line.split_whitespace())).is_ok()
 }
 
 /// Does what the arguments (without the program's name) ask for.
@@ -66,6 +85,11 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Lint => tasks::lint(),
         Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
         Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
+        Task::Npu => npu::npu(),
+        Task::Gate(args) => gate::gate(&args),
+        Task::Install(args) => package::install(&args),
+        Task::Package(args) => package::package(&args),
+        Task::Wheel(args) => wheel::wheel(&args),
         Task::Libtorch => print(&format!("{}\n", libtorch::provide()?.display())),
         Task::Env => print(&shell_lines(&libtorch::provide()?)),
     }
@@ -125,6 +149,7 @@ mod tests {
         assert_eq!(task(&["lint"]), Task::Lint);
         assert_eq!(task(&["libtorch"]), Task::Libtorch);
         assert_eq!(task(&["env"]), Task::Env);
+        assert_eq!(task(&["npu"]), Task::Npu);
         let fuzz = |minutes, target: Option<&str>| Task::Fuzz { minutes, target: target.map(str::to_owned) };
         assert_eq!(task(&["fuzz"]), fuzz(1.0, None));
         assert_eq!(task(&["fuzz", "--minutes", "0.5", "--target", "yaml"]), fuzz(0.5, Some("yaml")));

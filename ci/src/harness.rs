@@ -16,14 +16,25 @@ const PROGRAM: &str = "dinov3-harness";
 ///
 /// Its standard streams, its signals and its exit status are then this process's own, with nothing in between.
 pub fn run(arguments: &[OsString]) -> Result<(), Failure> {
+    let mut command = command()?;
+    command.args(arguments);
+    let error = become_program(&mut command);
+    Err(cannot_run(&command, &error))
+}
+
+/// Builds `dinov3-harness` and gives a command that runs it.
+pub fn command() -> Result<Command, Failure> {
     let environment = Environment::of(&libtorch::provide()?);
     build(&environment)?;
-    let program = built_program()?;
-    let mut command = Command::new(&program);
-    command.args(arguments);
+    let mut command = Command::new(built_program()?);
     environment.apply(&mut command);
-    let error = become_program(&mut command);
-    Err(Failure::environment(format!("cannot run {}: {error}", program.display()), "look at the file's permissions"))
+    Ok(command)
+}
+
+/// The program is there and does not start.
+pub fn cannot_run(command: &Command, error: &io::Error) -> Failure {
+    let program = Path::new(command.get_program()).display();
+    Failure::environment(format!("cannot run {program}: {error}"), "look at the file's permissions")
 }
 
 /// The same profile as the tests': building `torch-sys` takes minutes, and both use one build of it.

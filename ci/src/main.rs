@@ -6,9 +6,13 @@ mod benches;
 mod cli;
 mod environment;
 mod failure;
+mod gate;
 mod harness;
 mod libtorch;
+mod npu;
+mod package;
 mod tasks;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;

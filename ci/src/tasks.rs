@@ -94,6 +94,7 @@ pub fn test() -> Result<(), Failure> {
     let workspace = Workspace::set_up()?;
     lint_in(&workspace)?;
     exporter_tests(&workspace.shell)?;
+    wheel_tests(&workspace.shell)?;
     workspace.promise();
     if !workspace.has("nextest") {
         eprintln!(
@@ -149,6 +150,15 @@ fn exporter_tests(shell: &Shell) -> Result<(), Failure> {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .run()
         .map_err(|_| Failure::check("a test of the exporter fails", "its output is above"))
+}
+
+/// The tests of the wheel's script, which need the standard library alone.
+fn wheel_tests(shell: &Shell) -> Result<(), Failure> {
+    eprintln!("$ python3 -m unittest (in harness/wheel)");
+    let _folder = shell.push_dir(workspace::root().join("harness/wheel"));
+    let tests = cmd!(shell, "python3 -m unittest discover --quiet --start-directory tests").quiet();
+    let failed = || Failure::check("a test of the wheel's script fails", "its output is above");
+    tests.env("PYTHONDONTWRITEBYTECODE", "1").run().map_err(|_| failed())
 }
 
 /// Tells a benchmark where it was asked for: cargo runs it in the folder of its crate.

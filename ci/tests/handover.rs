@@ -245,3 +245,39 @@ fn a_killed_set_up_leaves_nothing_complete_and_the_process_that_waited_clears_up
     let pip = fs::read_to_string(scene.path("pip")).unwrap();
     Command::new("kill").arg(pip.trim()).status().unwrap();
 }
+
+/// Every step runs whatever the others say, and the first that is red gives the exit code: what keeps a change from being merged.
+#[test]
+fn a_gate_runs_every_step_and_is_red_where_a_check_is() {
+    for (code, steps) in [(0, 4), (1, 4), (3, 4)] {
+        let scene = Scene::new();
+        let mut command = scene.ci(&["gate", "--device", "npu", "--out"]);
+        command
+            .arg(scene.path("gate"))
+            .env("HARNESS_CODE", code.to_string())
+            .env("GITHUB_STEP_SUMMARY", scene.path("summary.md"));
+        let output = finish(command.spawn().unwrap());
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        let stdout = text(&output.stdout);
+        assert!(
+            stdout.contains("<doctor><--device><npu>") && stdout.contains("<run><--suite><performance>"),
+            "{stdout}"
+        );
+        assert_eq!(stdout.matches("to stderr").count() + text(&output.stderr).matches("to stderr").count(), steps);
+        // What doctor printed is kept, and part of the summary.
+        let kept = fs::read_to_string(scene.path("gate/doctor.txt")).unwrap();
+        assert!(kept.starts_with("<doctor>"), "{kept}");
+        assert!(fs::read_to_string(scene.path("summary.md")).unwrap().contains("<doctor><--device><npu>"));
+    }
+}
+
+/// A workflow's step is one step of the gate.
+#[test]
+fn one_step_runs_alone() {
+    let scene = Scene::new();
+    let mut command = scene.ci(&["gate", "--step", "precision", "--out"]);
+    command.arg(scene.path("gate")).env("HARNESS_CODE", "1");
+    let output = finish(command.spawn().unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout).matches("input ").count(), 1, "{}", text(&output.stdout));
+}

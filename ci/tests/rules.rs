@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 19] = [
+const USES: [(&str, &[&str]); 20] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -47,7 +47,11 @@ const USES: [(&str, &[&str]); 19] = [
         "dinov3-fixtures",
         &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],
     ),
-    ("dinov3-harness", &["ground", "config", "data", "torch", "ranks", "program", "golden", "reports", "suites"]),
+    ("dinov3-doctor", &["data", "reports"]),
+    (
+        "dinov3-harness",
+        &["ground", "config", "data", "doctor", "torch", "ranks", "program", "golden", "reports", "suites"],
+    ),
     ("dinov3-ci", &["ground"]),
     ("dinov3-fuzz", &["config", "data", "golden", "trajectory"]),
 ];
@@ -56,7 +60,7 @@ const USES: [(&str, &[&str]); 19] = [
 const ROOMS: [&str; 6] = ["ci", "golden", "harness", "model", "reports", "suites"];
 
 /// Where `unsafe` code may be (a path, or the beginning of one), and what it is about.
-const UNSAFE: [(&str, &str); 13] = [
+const UNSAFE: [(&str, &str); 14] = [
     ("model/torch/", "libtorch, and the environment before its first call"),
     ("model/ranks/src/launch/child.rs", "the kernel ends a rank whose launcher is gone"),
     ("model/data/src/decode/jpeg/", "libjpeg, a C library; vector instructions"),
@@ -68,6 +72,7 @@ const UNSAFE: [(&str, &str); 13] = [
     ("ci/fuzz/src/memory.rs", "an allocator that counts"),
     ("harness/src/lib.rs", "the environment before libtorch's first call"),
     ("harness/src/main.rs", "the same"),
+    ("harness/src/bin/native.rs", "the same"),
     ("suites/tests/it/fixture.rs", "the same, in tests"),
     ("ci/tests/rules.rs", "the word itself"),
 ];

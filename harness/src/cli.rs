@@ -1,6 +1,7 @@
 //! The arguments as they are typed.
 
 mod data;
+mod doctor;
 mod golden;
 mod performance;
 mod train;
@@ -17,6 +18,7 @@ use crate::plants::PlantValue;
 use train::TRAIN_HELP;
 
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
+pub use doctor::{CompletionsArgs, DoctorArgs, DoctorDevice, DoctorFormat};
 pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
 pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
@@ -83,6 +85,12 @@ pub enum Command {
     /// Make and look at ImageNet's tables, which say what images there are.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Look at this machine: everything that a run needs, with the fix for what is wrong or missing.
+    #[command(after_help = doctor::DOCTOR_HELP)]
+    Doctor(DoctorArgs),
+    /// Print what a shell needs to complete the arguments, or write the pages of the manual.
+    #[command(after_help = doctor::SHELL_HELP)]
+    Completions(CompletionsArgs),
     /// List the suites and what each proves.
     Suites,
     /// Print a config as the reference merges it: defaults, a YAML file, overrides.
@@ -166,6 +174,9 @@ pub struct RunArgs {
     /// Where to compute: cpu, cuda, cuda:N, npu or npu:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// The plugin that lends the device (model/plugins/README.md): `--plugin FILE --device npu`.
+    #[arg(long, value_name = "FILE", conflicts_with = "candidate")]
+    pub plugin: Option<PathBuf>,
     /// Start so many ranks of this command on this machine, as torchrun would, and end them together. Rank 0 reports.
     #[arg(long, value_name = "N")]
     pub nproc: Option<usize>,

@@ -1,7 +1,9 @@
 //! The commands. Each turns its arguments into an exit code.
 
+mod completions;
 mod config;
 mod data;
+pub mod doctor;
 mod golden;
 mod report;
 mod run;
@@ -29,6 +31,8 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Report(args) => report::report(args),
         Command::Golden(command) => golden::golden(command),
         Command::Data(command) => data::data(command),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Completions(args) => completions::completions(args),
         Command::Suites => suites::suites(),
         Command::Config(args) => config::config(args),
         Command::Worker(args) => worker::worker(&args),
@@ -86,11 +90,16 @@ fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>, EnvironmentFailure>
     }
 }
 
-/// The places to look for this repository's sets: below the current folder, and the folder of the build.
-fn own_places() -> [PathBuf; 2] {
+/// The places to look for this repository's sets: below the current folder, beside the folder of an installed program, and in the folder
+/// of the build.
+fn own_places() -> Vec<PathBuf> {
     let built_in = Path::new(env!("CARGO_MANIFEST_DIR"));
     let repository = built_in.parent().unwrap_or(built_in);
-    ["golden/sets".into(), repository.join("golden/sets")]
+    let program = std::env::current_exe().ok();
+    let installed =
+        program.as_deref().and_then(Path::parent).and_then(Path::parent).map(|folder| folder.join("golden/sets"));
+    let places = [Some("golden/sets".into()), installed, Some(repository.join("golden/sets"))];
+    places.into_iter().flatten().collect()
 }
 
 fn own_sets(places: &[PathBuf]) -> Result<PathBuf, EnvironmentFailure> {

@@ -61,10 +61,14 @@ pub fn exit_code(error: &AnyError) -> i32 {
     }
 }
 
-/// Whether there is no device for ranks that a suite would start.
+/// Whether a device failed, or there is none for ranks that a suite would start.
 fn lacks_devices(error: &AnyError) -> bool {
     let devices = |it: &RanksError| matches!(it, RanksError::Plugin(_) | RanksError::NoDevice { .. });
-    matches!(error.downcast_ref(), Some(SuiteError::Ranks(it)) if devices(it))
+    match error.downcast_ref() {
+        Some(SuiteError::Ranks(it)) => devices(it),
+        Some(SuiteError::Device { .. }) => true,
+        _ => false,
+    }
 }
 
 /// What clap says of wrong arguments, in the form of all other errors.

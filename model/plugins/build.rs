@@ -1,35 +1,51 @@
 //! Compiles the plugins, shared libraries, against the libtorch that `LIBTORCH` names.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 
-/// Stand-ins for Gloo's headers, which libtorch does not ship: the simulated backend is over c10d's Gloo.
+/// Stand-ins for Gloo's headers, which libtorch does not ship: the simulated backends are over c10d's Gloo.
 const GLOO: &str = "../torch/shim";
 
-/// The simulated plugin.
-const FILES: [&str; 3] = ["simulated/backend.cpp", "simulated/device.cpp", "simulated/plugin.cpp"];
+/// A plugin: the folder of its files, their names, and the variable that names the library.
+type Made = (&'static str, &'static [&'static str], &'static str);
+
+/// The plugins, each with the variable that tells the crate where it is. Of the one for torch_npu it is the half that needs no torch_npu;
+/// `cargo ci npu` makes the other.
+const PLUGINS: [Made; 3] = [
+    ("simulated", &["backend", "device", "plugin"], "DINOV3_SIMULATED"),
+    ("simulated_npu", &["backend", "kernels", "memory", "plugin", "queue", "runtime"], "DINOV3_SIMULATED_NPU"),
+    ("torch_npu", &["missing", "plugin", "python"], "DINOV3_TORCH_NPU"),
+];
 
 fn main() {
-    println!("cargo:rerun-if-changed=simulated");
     println!("cargo:rerun-if-changed=include");
     println!("cargo:rerun-if-changed={GLOO}/gloo");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     let (Some(libtorch), Some(out)) = (env::var_os("LIBTORCH").map(PathBuf::from), env::var_os("OUT_DIR")) else {
         fail("LIBTORCH is not set, so there is no libtorch to compile against")
     };
+    for made in PLUGINS {
+        make(made, &libtorch, Path::new(&out));
+    }
+}
+
+fn make((folder, files, variable): Made, libtorch: &Path, out: &Path) {
+    println!("cargo:rerun-if-changed={folder}");
     let (headers, lib) = (libtorch.join("include"), libtorch.join("lib"));
-    let made = PathBuf::from(out).join("libdinov3_simulated.so");
+    let made = out.join(format!("libdinov3_{folder}.so"));
     let mut build = cc::Build::new();
     build
         .cpp(true)
         .std("c++20")
-        .files(FILES)
+        .files(files.iter().map(|file| format!("{folder}/{file}.cpp")))
         .include("include")
         .include(GLOO)
         .include(&headers)
         .include(headers.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
+        // torch_npu as PyPI has it, which needs a Python.
+        .define("DINOV3_TORCH_NPU_WHEEL", None)
         .flag_if_supported("-Wno-unused-parameter")
         .pic(true)
         // Debug information of libtorch's headers takes as long again as all else, and a plugin for tests need not be fast.
@@ -38,9 +54,14 @@ fn main() {
     let objects = build.compile_intermediates();
     let mut link = build.get_compiler().to_command();
     // The rest of libtorch is in the process that loads it.
-    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args(["-ltorch_cpu", "-lc10"]);
+    link.args(objects).arg("-shared").arg("-o").arg(&made).arg("-L").arg(lib).args([
+        "-Wl,--as-needed",
+        "-ltorch_cpu",
+        "-lc10",
+        "-ldl",
+    ]);
     match link.status() {
-        Ok(status) if status.success() => println!("cargo:rustc-env=DINOV3_SIMULATED={}", made.display()),
+        Ok(status) if status.success() => println!("cargo:rustc-env={variable}={}", made.display()),
         Ok(status) => fail(&format!("the compiler ended with {status}")),
         Err(error) => fail(&format!("the compiler cannot be run: {error}")),
     }

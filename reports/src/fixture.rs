@@ -38,6 +38,7 @@ pub(crate) fn report() -> RunReport {
                 ("ATEN_CPU_CAPABILITY".to_owned(), "avx2".to_owned()),
                 ("MKL_CBWR".to_owned(), "AVX2".to_owned()),
             ],
+            doctor: Vec::new(),
             started: Some("2026-11-23T14:38:00Z".to_owned()),
             seconds: 23.4,
         },

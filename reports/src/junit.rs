@@ -82,6 +82,8 @@ fn suite(result: &SuiteResult, report: &RunReport, lang: Lang) -> TestSuite {
     ];
     properties.extend(environment.pins.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     suite.add_properties(properties.into_iter().map(|(name, value)| Property::new(name, value)));
+    let bad = environment.doctor.iter().filter(|line| line.state().is_bad());
+    suite.add_properties(bad.map(|line| Property::new("doctor", line.quoted(lang))));
     suite.add_test_cases(
         result.checks.iter().map(|check| case(check, &result.suite, report.gates_as_failure(check), lang)),
     );

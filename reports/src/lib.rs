@@ -12,6 +12,7 @@
 mod check;
 mod collector;
 pub mod csv;
+pub mod doctor;
 mod event;
 pub mod events;
 pub mod exit;
@@ -40,6 +41,7 @@ mod schema;
 
 pub use check::{Check, Figure, Finding, Golden, Verdict};
 pub use collector::Collector;
+pub use doctor::{DoctorLine, State};
 pub use event::{Event, Reporter};
 pub use gate::{Counts, Gate};
 pub use lang::{Lang, UnknownLang};

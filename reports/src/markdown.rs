@@ -51,10 +51,14 @@ impl Renderer for Markdown {
 pub fn markdown(report: &RunReport, lang: Lang, images: Option<&str>) -> String {
     let mut page = Page { text: String::new(), lang };
     head::head(&mut page, report);
+    head::unwell(&mut page, report);
     head::failures(&mut page, report);
     head::notes(&mut page, report);
     page.heading("##", Label::Environment);
     page.block(table::table(&head::environment(report, lang)));
+    if !report.environment.doctor.is_empty() {
+        page.block(table::table(&head::doctor(report, lang)));
+    }
     let pictures = Pictures { files: &svg::plot_files(report), folder: images };
     for result in &report.suites {
         suite::suite(&mut page, result, report, pictures);

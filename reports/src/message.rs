@@ -4,6 +4,7 @@
 //! Names (of tensors, files, options) are arguments: each renderer quotes them in its own way, by a [`Pen`].
 
 mod count;
+mod doctor;
 mod judging;
 mod label;
 mod own;
@@ -19,6 +20,7 @@ mod trajectory;
 mod vocabulary;
 
 pub(crate) use count::Count;
+pub use doctor::*;
 pub use judging::{Backward, Judging};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};

@@ -1,7 +1,7 @@
 //! The report of a whole run: the JSON document, and what every renderer reads.
 
 use crate::message::{Message, Pen, Say};
-use crate::{Check, Lang, Section, number};
+use crate::{Check, DoctorLine, Lang, Section, number};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,9 @@ pub struct Environment {
     #[serde(with = "pins")]
     #[schemars(with = "std::collections::BTreeMap<String, String>")]
     pub pins: Vec<(String, String)>,
+    /// What `doctor` finds of this machine for the run's device; empty where nobody looked.
+    #[serde(default)]
+    pub doctor: Vec<DoctorLine>,
     /// When the run began, as RFC 3339.
     pub started: Option<String>,
     /// Wall-clock time of the whole run, in seconds.

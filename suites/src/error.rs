@@ -148,6 +148,16 @@ pub enum SuiteError {
     /// A collective failed.
     #[error("{0}")]
     Group(#[from] GroupError),
+    /// The device failed in the middle of a replay.
+    #[error("{device} failed{}: {message}", after.as_ref().map_or_else(String::new, |name| format!(" after `{name}`")))]
+    Device {
+        /// The device.
+        device: String,
+        /// The last tensor that was shown before.
+        after: Option<String>,
+        /// What libtorch, or the device's maker, said.
+        message: String,
+    },
     /// The trainer could not take a step outside of any golden set.
     #[error("a training step on several ranks failed: {0}")]
     Steps(TrainError),
@@ -207,6 +217,12 @@ impl Hint for SuiteError {
             Self::NoSteps { .. } | Self::State { .. } | Self::Input { .. } => "record it again (golden/README.md)",
             Self::Judge(error) => return error.hints(),
             Self::Group(error) => return error.hints(),
+            Self::Device { message, .. } if message.contains("out of memory") => {
+                "see whether another process holds the device's memory; `--golden DIR` runs a smaller set"
+            }
+            Self::Device { .. } => {
+                "see the log of the device's driver; the same set with `--device cpu` shows whether the trainer is at fault"
+            }
             Self::Steps(_) => "see whether `run --suite training` passes",
             Self::Ranks(error) => return error.hints(),
             Self::Trajectory(error) => return error.hints(),

@@ -20,7 +20,7 @@ use std::time::Instant;
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::message::{self, Remark};
 use dinov3_reports::{Check, Event, Finding, Reporter, Section, Verdict};
-use dinov3_torch::device::Device;
+use dinov3_torch::device::{self, Device, DeviceFailure};
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
 
@@ -122,10 +122,12 @@ impl Plan for Cases<'_> {
         for Case { golden, precision, recorded, subject } in &self.cases {
             if let Subject::Trainer { device, plant } = *subject {
                 runtime::set_threads(recorded.threads);
+                device::set_tf32(device, false);
                 // Whether all steps are taken is rank 0's to say.
                 let notes = Notes::default();
                 let replay = Replay { precision: *precision, device, plant, free_run: false, notes };
-                self.suite.follow(golden, &replay, ranks)?;
+                device::caught(|| self.suite.follow(golden, &replay, ranks))
+                    .unwrap_or_else(|it| failed(it, device, None))?;
             }
         }
         Ok(())
@@ -264,6 +266,7 @@ fn judge_trainer(
         reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
     }
     runtime::set_threads(recorded.threads);
+    device::set_tf32(device, false);
     let expectation = suite.expectation(recorded, &this_machine(device));
     let free_run = expectation == Expectation::Identical;
     let notes = Notes::default();
@@ -320,8 +323,17 @@ fn judge_on(
 ) -> Result<(SetJudgement, HashMap<String, Kept>), SuiteError> {
     let judge = Judge::new(golden, replay.precision, expectation, rules::DINOV3)?;
     let mut hook = JudgingHook::new(judge, (golden, replay.precision), progress);
-    suite.replay(golden, &replay, ranks, &mut hook)?;
+    let replayed = device::caught(|| suite.replay(golden, &replay, ranks, &mut hook));
+    replayed.unwrap_or_else(|it| failed(it, replay.device, hook.last()))?;
     hook.finish()
+}
+
+/// The error of a device that failed in the middle of a replay, after the tensor of this name. On the host it is a fault of this program.
+fn failed(failure: DeviceFailure, device: Device, after: Option<String>) -> Result<(), SuiteError> {
+    match device {
+        Device::Cpu => panic!("{failure}"),
+        device => Err(SuiteError::Device { device: device.to_string(), after, message: failure.message }),
+    }
 }
 
 fn judge_candidate(

@@ -91,13 +91,7 @@ impl Request {
 
     /// The name or path of the backend.
     pub fn backend_name(&self) -> &str {
-        match (&self.backend, self.device()) {
-            (Some(name), _) => name,
-            (None, Device::Cpu) => "gloo",
-            (None, Device::Cuda(_)) => "nccl",
-            // The path of a plugin names its backend. A kind of device alone is refused.
-            (None, device) => device.kind(),
-        }
+        self.backend.as_deref().unwrap_or_else(|| Backend::name_for(self.device()))
     }
 
     /// The backend.

@@ -10,6 +10,7 @@ mod recipe;
 mod stand_in;
 mod store;
 mod stub;
+pub mod torch_npu;
 mod wheel;
 
 use std::env;

@@ -2,8 +2,10 @@
 //! [`crate::tolerance`] gives the reason for the rule.
 
 use crate::metrics::Metrics;
+use crate::names::{Kind, Stage};
 use crate::set::Recorded;
 use crate::tensor::TensorView;
+use crate::tolerance::{COMPLEMENT, correction};
 
 use super::rule::{self, Yardstick};
 use super::{Judge, JudgeError};
@@ -56,6 +58,16 @@ impl<'a> Judge<'a> {
         Ok(decided)
     }
 
+    /// The relative error that AdamW's arithmetic in float32 adds to an entry: see [`COMPLEMENT`] and [`correction`].
+    pub(super) fn beside(&self, golden: Recorded<'_>) -> f64 {
+        let training = self.golden.manifest().recipe.training.as_ref();
+        match (golden.entry.name.kind(), golden.entry.stage) {
+            (Kind::ExpAvgSq, _) => COMPLEMENT,
+            (Kind::Param, Stage::Optimizer | Stage::Ema) => training.map_or(0.0, |it| correction(it.updates + 1)),
+            _ => 0.0,
+        }
+    }
+
     /// The elements of a first moment that are larger than the largest error allowed for it; `None` if that error is
     /// unknown.
     fn beyond_rounding(&mut self, moment: usize) -> Result<Option<Decided>, JudgeError> {
@@ -64,8 +76,8 @@ impl<'a> Judge<'a> {
         let golden: Recorded<'a> = self.golden.recorded(&self.golden.manifest().entries[moment], self.precision)?;
         let truth = self.truth(moment)?;
         let Some(stored) = truth.and_then(|it| it.stored) else { return Ok(None) };
-        let yardstick =
-            Yardstick { golden, truth, reference, borrowed, resolution: golden.record.dtype, in_part: false };
+        let resolution = golden.record.dtype;
+        let yardstick = Yardstick { golden, truth, reference, borrowed, resolution, in_part: false, beside: 0.0 };
         let Some(limit) = rule::largest_error(&yardstick) else { return Ok(None) };
         let mut decided = Vec::with_capacity(stored.numel());
         stored.for_each_chunk(|values| decided.extend(values.iter().map(|value| value.abs() > limit)));

@@ -3,9 +3,9 @@
 use crate::digest::Stats;
 use crate::manifest::{Spread, Storage};
 use crate::metrics::Metrics;
-use crate::names::{Dtype, Kind, Stage};
+use crate::names::{Dtype, Stage};
 use crate::set::Recorded;
-use crate::tolerance::{COMPLEMENT, Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
+use crate::tolerance::{Metric, STATISTICS_AGREEMENT, Tolerance, tolerance};
 
 use super::reason::Reason;
 use super::result::Check;
@@ -61,6 +61,16 @@ pub(super) struct Yardstick<'a> {
     pub(super) resolution: Dtype,
     /// Whether only a part of the elements can be judged, so that statistics over all elements cannot be used.
     pub(super) in_part: bool,
+    /// The relative error that is allowed beside that of the row.
+    pub(super) beside: f64,
+}
+
+/// What is judged, and how: the entry, the dtype that its values were rounded to, and the relative error beside that of the row.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    golden: Recorded<'a>,
+    dtype: Dtype,
+    beside: f64,
 }
 
 impl Yardstick<'_> {
@@ -109,7 +119,7 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     ];
     let mut checks = Vec::new();
     for (metric, ours, theirs, scale, flushes) in quantities {
-        let place = (golden, golden.record.dtype);
+        let place = Place { golden, dtype: golden.record.dtype, beside: 0.0 };
         checks.extend(statistic(place, metric, (ours, theirs), 0.0, (scale, 0.0), flushes)?);
     }
     Ok(concluded(checks))
@@ -198,7 +208,7 @@ fn on_stored_elements(yardstick: &Yardstick<'_>, metrics: &Metrics) -> Result<[C
         largest: 0.0,
         flushes: 1.0,
     };
-    let place = (yardstick.golden, yardstick.resolution);
+    let place = Place { golden: yardstick.golden, dtype: yardstick.resolution, beside: yardstick.beside };
     Ok([check(place, Metric::RelL2, norm)?, check(place, Metric::MaxAbs, largest)?])
 }
 
@@ -217,7 +227,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
     };
     let norm_yardstick = expected.max(own(reference.l2, truth.l2));
     let mean_yardstick = (expected / root).max(own(reference.mean, truth.mean));
-    let place = (golden, yardstick.resolution);
+    let place = Place { golden, dtype: yardstick.resolution, beside: yardstick.beside };
     let mut checks = Vec::new();
     checks.extend(statistic(place, Metric::Norm, (candidate.l2, truth.l2), norm_yardstick, (norm, largest), root)?);
     checks.extend(statistic(
@@ -233,7 +243,7 @@ fn on_all_elements(yardstick: &Yardstick<'_>, candidate: &Stats, truth: &Stats) 
 
 /// `None` if neither side has the statistic; infinite if only one side has it.
 fn statistic(
-    place: (Recorded<'_>, Dtype),
+    place: Place<'_>,
     metric: Metric,
     (ours, theirs): (Option<f64>, Option<f64>),
     yardstick: f64,
@@ -261,11 +271,12 @@ struct Figures {
 }
 
 /// Applies the rule of the table, in the unit of the scale if the scale is not zero.
-fn check((golden, dtype): (Recorded<'_>, Dtype), metric: Metric, figures: Figures) -> Result<Check, Metric> {
+fn check(place: Place<'_>, metric: Metric, figures: Figures) -> Result<Check, Metric> {
+    let Place { golden, dtype, beside } = place;
     let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
     let Figures { error, yardstick, scale, largest, flushes } = figures;
-    let weighed = if golden.entry.name.kind() == Kind::ExpAvgSq { COMPLEMENT * scale } else { 0.0 };
-    let limit = row.k * yardstick + row.floor * dtype.eps() * (scale + largest) + weighed + dtype.flush() * flushes;
+    let rounded = row.floor * dtype.eps() * (scale + largest) + dtype.flush() * flushes;
+    let limit = row.k * yardstick + rounded + beside * scale;
     let unit = if scale > 0.0 { scale } else { 1.0 };
     Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, k: row.k, limit: limit / unit })
 }

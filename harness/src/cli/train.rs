@@ -50,9 +50,12 @@ pub struct TrainArgs {
     /// Write the figures of `training_metrics.json` as TensorBoard's event files too, into this folder.
     #[arg(long, value_name = "DIR")]
     pub tensorboard: Option<PathBuf>,
-    /// Where to compute: cpu, cuda or cuda:N.
+    /// Where to compute: cpu, cuda, cuda:N, npu or npu:N.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// The plugin that lends the device (model/plugins/README.md): `--plugin FILE --device npu`.
+    #[arg(long, value_name = "FILE")]
+    pub plugin: Option<PathBuf>,
     /// Start so many ranks of this command on this machine, as torchrun would, and end them together.
     #[arg(long, value_name = "N")]
     pub nproc: Option<usize>,

@@ -54,7 +54,7 @@ fn lead(request: &Request, session: &Session) -> Result<i32> {
     let begun = Event::RunStarted {
         schema_version: SCHEMA_VERSION,
         tool: environment::tool(),
-        environment: environment::environment(request.judged()),
+        environment: environment::environment(request.judged(), request.work.device()),
         allow_vacuous: request.allow_vacuous.clone(),
     };
     tell(&mut (&mut terminal, &mut kept), &begun)?;

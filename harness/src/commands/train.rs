@@ -6,12 +6,13 @@ use dinov3_program::{
     Aside, Asked, Cause, Job, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source,
 };
 use dinov3_reports::exit;
+use dinov3_torch::device::{Device, caught};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{config, run};
 use crate::cli::{NeverRead, ResumeArg, TrainArgs};
 use crate::device;
-use crate::failure::{Result, refusal};
+use crate::failure::{EnvironmentFailure, Result, refusal};
 
 /// Trains; gives the exit code.
 pub fn train(args: TrainArgs) -> Result<i32> {
@@ -25,9 +26,15 @@ pub fn train(args: TrainArgs) -> Result<i32> {
         config::remark(&plan.merged, &plan.remarks())?;
     }
     let links = Links::open(asked.device, job)?;
-    match plan.train(&links, screen()) {
-        Ok(Outcome::Done | Outcome::Stopped { .. }) => Ok(exit::PASS),
-        Err(error) => Err(error.into()),
+    match caught(|| plan.train(&links, screen())) {
+        Ok(Ok(Outcome::Done | Outcome::Stopped { .. })) => Ok(exit::PASS),
+        Ok(Err(error)) => Err(error.into()),
+        // On the host it is a fault of this program.
+        Err(failure) if asked.device == Device::Cpu => panic!("{failure}"),
+        Err(failure) => {
+            let hint = "the same command goes on from the last checkpoint; see the log of the device's driver";
+            Err(EnvironmentFailure::new(format!("{} failed: {failure}", asked.device), hint).into())
+        }
     }
 }
 
@@ -80,7 +87,7 @@ fn asked(args: TrainArgs, job: &Job) -> Result<Asked> {
         steps: args.steps,
         until: None,
         tensorboard: args.tensorboard,
-        device: device::parse(&args.device, job.local_rank())?,
+        device: device::parse(&args.device, job.local_rank(), args.plugin.as_deref())?,
         threads,
         broken_limit: args.broken_limit,
         trace: args.trace.map(|every| every as usize),

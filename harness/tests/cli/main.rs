@@ -2,10 +2,13 @@
 
 mod config;
 mod data;
+mod doctor;
 mod errors;
 mod golden;
 mod help;
 mod performance;
+#[cfg(unix)]
+mod npu;
 #[cfg(unix)]
 mod plugins;
 mod ranks;

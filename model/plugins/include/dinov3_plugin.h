@@ -78,6 +78,9 @@ typedef struct {
   bool (*make_backend)(void *store, int rank, int size, int device, int64_t timeout_ms, void **made);
   // The text of this thread's last failure, valid until the thread's next call.
   const char *(*error)(void);
+  // Whether the backend reduces tensors of this dtype: `float64`, `float32`, `float16`, `bfloat16`, `int64`, `int32`, `int8`, `uint8`, `bool`.
+  // What it does not reduce, the harness refuses by name before anything is sent. May be NULL: it reduces all of them.
+  bool (*reduces)(const char *dtype);
 } dinov3_c10d_1;
 
 // `device/1`: a type of device.
@@ -138,6 +141,19 @@ typedef struct {
   // valid during the call. Needs no device: it is asked where devices do not work.
   void (*examine)(void *context, void (*each)(void *context, const char *missing, const char *remedy));
 } dinov3_doctor_1;
+
+// `counters/1`: what a device has been asked to do.
+#define DINOV3_COUNTERS_1 "counters/1"
+
+typedef struct {
+  // sizeof(dinov3_counters_1).
+  uint32_t size;
+  // Calls `each` for each thing that has happened since the process began, or since `reset`, and how often: `wait for a number`,
+  // `copy to the host`, `fallback aten::unfold`. The names are for people; they are valid during the call.
+  void (*read)(void *context, void (*each)(void *context, const char *name, uint64_t count));
+  // All counts begin again at 0.
+  void (*reset)(void);
+} dinov3_counters_1;
 
 #ifdef __cplusplus
 }

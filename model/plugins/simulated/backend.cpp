@@ -152,6 +152,7 @@ const dinov3_c10d_1 *simulated_c10d() {
           "cpu",
           is_broken("gap") ? nullptr : make_backend,
           error,
+          nullptr,
       },
       "a member of another year",
   };

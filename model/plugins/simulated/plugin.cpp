@@ -9,7 +9,7 @@
 #include <string_view>
 
 // The loader is not compiled from the header; it holds its own layout to these numbers (model/torch/src/plugin/tests.rs).
-static_assert(sizeof(dinov3_plugin_table) == 32 && sizeof(dinov3_c10d_1) == 40 && sizeof(dinov3_device_1) == 120 &&
+static_assert(sizeof(dinov3_plugin_table) == 32 && sizeof(dinov3_c10d_1) == 48 && sizeof(dinov3_device_1) == 120 &&
               sizeof(dinov3_memory) == 24 && sizeof(dinov3_doctor_1) == 16);
 
 namespace {

@@ -40,7 +40,7 @@ pub struct Request {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
     pub limit: u64,
     /// The capability to check; all of them if not given.
-    #[arg(long, value_name = "CAPABILITY", value_parser = ["c10d/1", "device/1", "doctor/1"])]
+    #[arg(long, value_name = "CAPABILITY", value_parser = ["c10d/1", "counters/1", "device/1", "doctor/1"])]
     pub only: Option<String>,
     /// Makes this process a rank of a running check.
     #[arg(long, hide = true, requires = "port")]
@@ -90,6 +90,9 @@ pub fn run(request: &Request) -> i32 {
     }
     if request.is_asked("device/1") {
         device::check(plugin, &mut lines);
+    }
+    if request.is_asked("counters/1") {
+        device::counters(plugin, &mut lines);
     }
     if request.is_asked("c10d/1")
         && let Err(why) = collectives::check(plugin, request, &mut lines)

@@ -174,3 +174,58 @@ fn wrong_usage_is_refused() {
         assert_eq!(simulated(options, "").code, Some(2), "{options:?}");
     }
 }
+
+/// The simulated NPU under one of its faults (`model/plugins/simulated_npu/faults.h`).
+fn npu(options: &[&str], fault: &str) -> Outcome {
+    let output = Command::new(env!("CARGO_BIN_EXE_dinov3-plugin-conformance"))
+        .arg(dinov3_plugins::simulated_npu())
+        .args(options)
+        .env("DINOV3_SIMULATED_NPU_FAULT", fault)
+        .env("DINOV3_SIMULATED_NPU_PATIENCE", "50")
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+#[test]
+fn the_simulated_npu_passes() {
+    let outcome = npu(&[], "");
+    insta::assert_snapshot!(outcome.transcript());
+    assert_eq!(outcome.code, Some(0));
+}
+
+/// Each fault turns red what is about it, and nothing else.
+#[test]
+fn faults_of_the_simulated_npu_are_found() {
+    for (only, fault, red) in [
+        ("device/1", "wrong=aten::mul_", &["device/1 order"][..]),
+        (
+            "device/1",
+            "lost-sync",
+            &["device/1 tensors", "device/1 copies", "device/1 order", "device/1 out of memory", "device/1 seed"],
+        ),
+        ("device/1", "out-of-memory=3", &["device/1 copies"]),
+        ("device/1", "hangs=3", &["device/1 tensors"]),
+        ("c10d/1", "premul", &[]),
+        (
+            "c10d/1",
+            "premul-in-place",
+            &["c10d/1 reduce_scatter premul_sum float32", "c10d/1 reduce_scatter premul_sum bfloat16"],
+        ),
+        (
+            "c10d/1",
+            "factor-ignored",
+            &[
+                "c10d/1 all_reduce premul_sum float32",
+                "c10d/1 all_reduce premul_sum bfloat16",
+                "c10d/1 reduce_scatter premul_sum float32",
+                "c10d/1 reduce_scatter premul_sum bfloat16",
+            ],
+        ),
+    ] {
+        let outcome = npu(&["--only", only], fault);
+        let code = if red.is_empty() { 0 } else { 1 };
+        assert_eq!((outcome.red(), outcome.code), (red.to_vec(), Some(code)), "{fault}: {}", outcome.transcript());
+    }
+}

@@ -38,11 +38,7 @@ impl Links {
         let all = ProcessGroup::join(env, Options::new(env.patience, wait))?;
         let rank = env.rank;
         let refused = |failure| GroupError { rank, collective: Collective::NewGroup, failure };
-        let (name, index) = match device {
-            Device::Cuda(index) => ("nccl", index),
-            _ => ("gloo", 0),
-        };
-        let backend = Backend::named(name, index).map_err(refused)?;
+        let backend = Backend::named(Backend::name_for(device), device.index().unwrap_or(0)).map_err(refused)?;
         let split = |options| {
             let message = "this rank is none of its own run".to_owned();
             all.new_group_with(all.members(), options)?.ok_or_else(|| refused(Failure::Mismatch { message }))

@@ -269,6 +269,7 @@ impl Plan {
         let banner = Banner { config: &self.scaled, journal };
         let sharding = Sharding::over(Arc::clone(&links.trains));
         let (kind, device) = (self.kind(), self.asked.device);
+        dinov3_torch::device::set_tf32(device, true);
         let mut trainer = Trainer::with_parts(&self.config, kind, device, &sharding, &Parts::of_program())?;
         let elements = trainer.groups().filter(|(name, ..)| name.starts_with("student.backbone."));
         let elements: i64 = elements.map(|(_, shape, _)| shape.iter().product::<i64>()).sum();
@@ -311,6 +312,7 @@ impl Plan {
             table: Table::new(iterations),
             metrics: (links.talks.rank() == 0).then(|| self.output.join(METRICS)),
             iterations,
+            device: self.asked.device,
             global_batch: self.data.batch_size * world,
             events: None,
             live: None,

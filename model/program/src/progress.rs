@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use dinov3_torch::device::{self, Device};
 use dinov3_train::StepLog;
 use dinov3_train::run::{Done, Log, PartError};
 
@@ -41,6 +42,8 @@ pub struct Progress<'a> {
     pub events: Option<EventFile>,
     /// Iterations of the whole training.
     pub iterations: usize,
+    /// Where this rank computes.
+    pub device: Device,
     /// Images a step over all ranks.
     pub global_batch: usize,
     /// Who is shown a live line.
@@ -134,7 +137,9 @@ impl Log for Progress<'_> {
         self.table.time(done.took.as_secs_f64(), done.waited.as_secs_f64());
         if self.table.has_line(done.it) {
             self.figures(done)?;
-            self.journal.info(("helpers.py", 118), &self.table.text(done.it, done.meters, None));
+            let memory = device::memory(self.device);
+            let line = if matches!(self.device, Device::Cuda(_)) { 105 } else { 118 };
+            self.journal.info(("helpers.py", line), &self.table.text(done.it, done.meters, memory));
         }
         self.live(done);
         self.journal.check().map_err(|error| format!("{}: {error}", self.journal.path().display()).into())

@@ -1,5 +1,6 @@
 //! The lines of figures: `MetricLogger` of `dinov3/logging/helpers.py`, its text and its JSON.
 
+use dinov3_torch::device::Memory;
 use dinov3_train::meters::Meters;
 use dinov3_train::meters::SmoothedValue;
 
@@ -7,15 +8,6 @@ use crate::python::{fixed, json_float, timedelta};
 
 /// So many iterations lie between two lines.
 const EVERY: usize = 10;
-
-/// Bytes of memory on a device: in use, and most that were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// In use.
-    pub allocated: u64,
-    /// The most that were in use at once.
-    pub most: u64,
-}
 
 /// The times of a run's iterations, and what its lines look like.
 #[derive(Debug)]

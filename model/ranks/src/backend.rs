@@ -5,7 +5,8 @@ use std::path::Path;
 
 use dinov3_torch::c10d::{Links, Seat, Trouble, nccl_missing};
 use dinov3_torch::device::Device;
-use dinov3_torch::plugin::{Collectives, Plugin};
+use dinov3_torch::plugin::{self, Collectives, Plugin};
+use tch::Kind;
 
 use super::error::Failure;
 use super::ops::PremulSum;
@@ -31,6 +32,16 @@ pub enum Backend {
 }
 
 impl Backend {
+    /// The name, or the path of the plugin, of the backend that exchanges tensors of `device`. A kind of device that no plugin has lent is
+    /// its own name, which [`Backend::named`] refuses.
+    pub fn name_for(device: Device) -> &'static str {
+        match device {
+            Device::Cpu => "gloo",
+            Device::Cuda(_) => "nccl",
+            other => plugin::lent(other.kind()).and_then(|lent| lent.path().to_str()).unwrap_or(other.kind()),
+        }
+    }
+
     /// The backend of a name, or of the plugin at a path, for the device of an index.
     ///
     /// # Errors
@@ -45,7 +56,11 @@ impl Backend {
             },
             "hccl" => unknown("comes with a plugin, whose path names it"),
             path if path.contains('/') || path.contains(".so") => {
-                let plugin = Plugin::load(Path::new(path))?.collectives()?;
+                let loaded = Plugin::load(Path::new(path))?;
+                let plugin = loaded.collectives()?;
+                if plugin.device() != "cpu" {
+                    loaded.lend()?.device_type().set(device)?;
+                }
                 Ok(Self::Plugin { plugin, device })
             }
             _ => unknown("is not known"),
@@ -86,6 +101,14 @@ impl Backend {
             other => format!("{other} has no PREMUL_SUM, as its plugin says"),
         };
         Err(Failure::Backend { message })
+    }
+
+    /// Whether the backend reduces tensors of this dtype. It exchanges them in any case.
+    pub(super) fn reduces(&self, kind: Kind) -> bool {
+        match self {
+            Self::Gloo | Self::Nccl { .. } => true,
+            Self::Plugin { plugin, .. } => plugin.reduces(kind),
+        }
     }
 
     /// Whether the backend is Gloo. Its collectives are composed differently here than in c10d.

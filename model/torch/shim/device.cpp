@@ -1,6 +1,7 @@
 // Where a tensor is, and how to bring it elsewhere: tch knows the host and CUDA, and reads every other device as MPS. See shim.h.
 #include "guard.h"
 
+#include <ATen/Context.h>
 #include <ATen/Functions.h>
 
 extern "C" {
@@ -18,7 +19,7 @@ dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor
   return guarded([&] {
     const at::Device there{std::string(device)};
     const at::Tensor &here = tensor(self);
-    const bool staged = there.is_cuda() && here.device().is_cpu();
+    const bool staged = (there.is_cuda() || there.is_privateuseone()) && here.device().is_cpu();
     const auto options = at::TensorOptions().device(there).dtype(tensor(of_dtype).dtype());
     return (staged ? here.pin_memory() : here).to(options, staged);
   });
@@ -40,6 +41,20 @@ dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times) {
     shape.front() *= times;
     return at::empty(shape, tensor(self).options());
   });
+}
+
+bool dinov3_set_tf32(bool allowed) {
+  return succeeds([&] {
+    at::Context &context = at::globalContext();
+    context.setAllowTF32CuBLAS(allowed);
+    context.setAllowTF32CuDNN(allowed);
+    context.setBenchmarkCuDNN(false);
+  });
+}
+
+bool dinov3_tf32() {
+  const at::Context &context = at::globalContext();
+  return context.allowTF32CuBLAS() && context.allowTF32CuDNN();
 }
 
 }

@@ -1,9 +1,11 @@
-// NCCL, where libtorch has CUDA and CUDA's headers were found: see build.rs, which says why it is missing where it is.
+// NCCL and the allocator of CUDA, where libtorch has CUDA and CUDA's headers were found: see build.rs, which says why they are missing where
+// they are.
 
 #include "c10d.h"
 
 #ifndef DINOV3_NO_NCCL
 #define USE_C10D_NCCL
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 
 #include <chrono>
@@ -19,6 +21,8 @@ const char *dinov3_nccl_missing() { return DINOV3_NO_NCCL; }
 dinov3_outcome dinov3_nccl_group(dinov3_store, int, int, int, int64_t, dinov3_backend *) {
   return outcome([] { TORCH_CHECK(false, DINOV3_NO_NCCL); });
 }
+
+bool dinov3_cuda_memory(int, int64_t *, int64_t *) { return false; }
 
 #else
 
@@ -37,6 +41,15 @@ dinov3_outcome dinov3_nccl_group(dinov3_store rendezvous, int rank, int size, in
     // Else a barrier guesses the device from the rank.
     group->setBoundDeviceId(at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device)));
     *made = new Backend(group);
+  });
+}
+
+bool dinov3_cuda_memory(int device, int64_t *allocated, int64_t *most) {
+  return succeeds([&] {
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+    const auto &bytes = stats.allocated_bytes[0];  // over all pools
+    *allocated = bytes.current;
+    *most = bytes.peak;
   });
 }
 

@@ -90,13 +90,20 @@ bool dinov3_restore_memory(dinov3_tensor self);
 const char *dinov3_device(dinov3_tensor self);
 // `self.to(device)`; itself where it is there.
 dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
-// `self.to(device, of_dtype.dtype)`; itself where it is there in that dtype. From the host to CUDA it goes through page-locked memory, and the call
-// does not wait for it.
+// `self.to(device, of_dtype.dtype)`; itself where it is there in that dtype. From the host to CUDA or a plugin's device it goes through page-locked
+// memory, and the call does not wait for it.
 dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor of_dtype);
 // `torch.empty(shape, device=device, dtype=of_dtype.dtype)`.
 dinov3_tensor dinov3_empty(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype);
 // An undefined tensor of the dtype and the device of `self`, of which it has `times` as many rows.
 dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times);
+
+// torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32; and torch.backends.cudnn.benchmark off.
+bool dinov3_set_tf32(bool allowed);
+// Whether both are set.
+bool dinov3_tf32();
+// torch.cuda.memory_allocated and max_memory_allocated, in bytes; false without a device of CUDA or without CUDA's headers.
+bool dinov3_cuda_memory(int device, int64_t *allocated, int64_t *most);
 
 // `torch.get_rng_state()`: the state of the host's generator, `[5056]` uint8.
 dinov3_tensor dinov3_rng_state();

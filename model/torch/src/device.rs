@@ -4,6 +4,8 @@
 //! device without a name in tch stays what it is. Outside of this crate clippy refuses the calls by which tch reads or changes a tensor's
 //! place (`clippy.toml`).
 
+mod caught;
+mod cuda;
 mod place;
 
 use std::collections::BTreeSet;
@@ -12,6 +14,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
+pub use caught::{DeviceFailure, caught};
+pub use cuda::{Memory, memory, set_tf32, tf32};
 pub use place::{HOST, beside, empty, empty_rows, host, moved, send, to};
 use tch::{Cuda, Tensor};
 use thiserror::Error;

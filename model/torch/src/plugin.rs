@@ -6,6 +6,7 @@
 mod collectives;
 mod device_type;
 mod error;
+mod lent;
 mod table;
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 pub use collectives::Collectives;
 pub use device_type::{DeviceType, Event, Memory};
 pub use error::PluginError;
+pub use lent::{Counters, Lent, lent};
 use table::{Doctor, Grows, Header};
 
 use crate::shim::{cxx_abi, torch_version};

@@ -141,6 +141,7 @@ impl From<OldEnvironment> for Environment {
             os: old.os,
             architecture: old.architecture,
             pins: pins.collect(),
+            doctor: Vec::new(),
             started: old.started,
             seconds: old.seconds.0,
         }

@@ -121,9 +121,37 @@ pub(super) fn notes(page: &mut Page, report: &RunReport) {
     }
 }
 
+/// What `doctor` finds wrong or missing, with the fix.
+pub(super) fn unwell(page: &mut Page, report: &RunReport) {
+    let bad = report.environment.doctor.iter().filter(|line| line.state().is_bad());
+    let colon = page.lang.colon();
+    let list: String = bad
+        .map(|line| {
+            let (found, fix) = (line.found(page.lang, Pen::Markdown), line.fix(page.lang, Pen::Markdown));
+            let fix = fix.map_or_else(String::new, |fix| format!("\n  {}{colon}{fix}", page.say(&Label::Fix)));
+            format!("* {} {}{colon}{found}{fix}\n", code(line.item()), line.state().word(page.lang))
+        })
+        .collect();
+    if !list.is_empty() {
+        page.says(&Label::Unwell);
+        page.block(list);
+    }
+}
+
+/// Every line of `doctor`.
+pub(super) fn doctor(report: &RunReport, lang: Lang) -> TextTable {
+    let heads = [Label::DoctorState, Label::DoctorItem, Label::DoctorFound, Label::Fix];
+    let mut rows = TextTable::new(heads.map(|label| TextColumn::left(label.say(lang, Pen::Markdown))));
+    for line in &report.environment.doctor {
+        let fix = line.fix(lang, Pen::Markdown).unwrap_or_default();
+        rows.push([line.state().word(lang).to_owned(), code(line.item()), line.found(lang, Pen::Markdown), fix]);
+    }
+    rows
+}
+
 /// What the run ran on.
 pub(super) fn environment(report: &RunReport, lang: Lang) -> TextTable {
-    let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, seconds: _ } =
+    let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, .. } =
         &report.environment;
     let label = |label: Label| label.say(lang, Pen::Markdown);
     let text = |text: &str| Pen::Markdown.text(text);

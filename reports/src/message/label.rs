@@ -160,6 +160,16 @@ words! {
         WhatFailed: "What failed", "失败的用例";
         /// A heading.
         Notes: "Notes", "提示";
+        /// Introduces what `doctor` finds wrong.
+        Unwell: "What `doctor` finds wrong on this machine:", "`doctor` 在本机发现的问题：";
+        /// The head of the column of fixes, and what stands before a fix.
+        Fix: "fix", "处理";
+        /// The head of a column.
+        DoctorState: "doctor", "doctor";
+        /// The head of a column.
+        DoctorItem: "needs", "项目";
+        /// The head of a column.
+        DoctorFound: "found", "检查结果";
         /// A heading.
         Environment: "Environment", "运行环境";
         /// A head.

@@ -172,6 +172,13 @@ pub enum Reduce {
         /// The backend.
         backend: String,
     },
+    /// Why a dtype was not checked.
+    NotReduced {
+        /// The dtype.
+        dtype: String,
+        /// The backend.
+        backend: String,
+    },
     /// Why no steps were taken.
     NoTrainer {
         /// The device.
@@ -281,6 +288,9 @@ impl Say for Reduce {
                 "PREMUL_SUM(1/2) on {} leaves the weights that SUM does: equality at 1 says nothing",
                 pen.name(backend)
             ),
+            Self::NotReduced { dtype, backend } => {
+                format!("{} does not reduce {}, as its plugin says", pen.name(backend), pen.name(dtype))
+            }
             Self::NoTrainer { device } => format!("the trainer does not compute on {} yet", pen.name(device)),
             Self::CallOn { call, backend } => format!("{} on {}", pen.name(call), pen.name(backend)),
             Self::About { dtypes, multiplies, backend, seed, factor } => {
@@ -374,6 +384,9 @@ impl Say for Reduce {
                     "{} 的 PREMUL_SUM(1/2) 得到与 SUM 相同的权重：系数为 1 时的一致不能说明任何问题",
                     pen.name(backend)
                 )
+            }
+            Self::NotReduced { dtype, backend } => {
+                format!("{} 的插件声明不支持 {} 归约", pen.name(backend), pen.name(dtype))
             }
             Self::NoTrainer { device } => format!("训练器尚不支持在 {} 上计算", pen.name(device)),
             Self::CallOn { call, backend } => format!("{}（{}）", pen.name(call), pen.name(backend)),

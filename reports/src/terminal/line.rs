@@ -2,7 +2,7 @@
 
 use crate::message::{Count, Label, Pen, Say};
 use crate::width::{left, right};
-use crate::{Check, Counts, Environment, Gate, Lang, Message, Tool, Verdict, number};
+use crate::{Check, Counts, Environment, Gate, Lang, Message, Tool, Verdict, doctor, number};
 use owo_colors::{OwoColorize, Style};
 use std::fmt::Write;
 
@@ -30,7 +30,9 @@ pub(super) fn run(tool: &Tool, environment: &Environment, manner: Manner) -> Str
     let Environment { libtorch, judged, cpu, cpu_capability: capability, threads, .. } = environment;
     let judged = manner.say(judged);
     let on = Count::LibtorchOn { libtorch, judged, cpu, capability, threads: *threads };
-    format!("{}\n{}\n", tool.bold(), manner.say(&on))
+    // A run that lacks nothing needs no line; advice is for the report.
+    let bad = environment.doctor.iter().filter(|line| line.state().is_bad());
+    format!("{}\n{}\n{}", tool.bold(), manner.say(&on), doctor::text(bad, manner.lang))
 }
 
 /// How many checks a suite has, and what it proves.

@@ -23,6 +23,7 @@ pub(super) struct JudgingHook<'a> {
     kept: HashMap<String, Kept>,
     progress: &'a mut dyn FnMut(u64) -> io::Result<()>,
     done: u64,
+    last: Option<String>,
     failed: Option<SuiteError>,
 }
 
@@ -36,7 +37,12 @@ impl<'a> JudgingHook<'a> {
         let keeps = forced::can_replay(golden, precision);
         let gradients = all.iter().any(|entry| entry.name.kind() == dinov3_golden::Kind::Gradout);
         let kept = HashMap::new();
-        Self { judge, golden, precision, keeps, gradients, kept, progress, done: 0, failed: None }
+        Self { judge, golden, precision, keeps, gradients, kept, progress, done: 0, last: None, failed: None }
+    }
+
+    /// The tensor that was shown last.
+    pub(super) fn last(&self) -> Option<String> {
+        self.last.clone()
     }
 
     /// The judgement, and the tensors that differ from the recording; or the first failure.
@@ -57,6 +63,7 @@ impl<'a> JudgingHook<'a> {
         })?;
         self.kept.extend(kept.map(|kept| (name.to_owned(), kept)));
         self.done += 1;
+        self.last = Some(name.to_owned());
         Ok((self.progress)(self.done)?)
     }
 }

@@ -3,6 +3,7 @@
 use dinov3_ranks::{Group, PremulSum, ReduceOp};
 use dinov3_reports::message::{Key, Reduce, Values};
 use dinov3_reports::{Check, Figure, Finding, Message, Verdict};
+use tch::Kind;
 
 use super::exact::Asked;
 use super::format::Format;
@@ -103,8 +104,10 @@ impl Found {
         let block = Block { call, worlds };
         let (id, title) = of_block(call, format);
         let cases = self.cases(&block).filter(|case| !case.refused()).count();
-        let wrong: Vec<(Op, Wrong)> =
-            self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?))).collect();
+        // No gradient is float64, and HCCL does not reduce it. SUM of any other dtype must be there.
+        let not_reduced = format.kind == Kind::Double && self.cases(&block).all(|case| case.refused());
+        let found = self.cases(&block).filter_map(|case| Some((case.op, self.finding(&case, call)?)));
+        let wrong: Vec<(Op, Wrong)> = if not_reduced { Vec::new() } else { found.collect() };
         let findings = self.first_of_each_op(&wrong);
         let worst = self.cases(&block).map(|case| self.share(&case, format)).fold(0.0, f64::max);
         let verdict = match findings.is_empty() {
@@ -112,6 +115,10 @@ impl Found {
                 let ops = Op::ALL.iter().filter(|op| wrong.iter().any(|(it, ..)| it == *op));
                 let ops = ops.map(|op| op.word(self.drawn)).collect();
                 Verdict::Fail { reason: Reduce::WrongUnder { ops }.into() }
+            }
+            true if not_reduced => {
+                let (dtype, backend) = (format.name.to_owned(), self.backend.clone());
+                Verdict::Skipped { reason: Reduce::NotReduced { dtype, backend }.into() }
             }
             true if self.ranks == 1 => Verdict::Vacuous { reason: Reduce::OneRank.into() },
             true => Verdict::Pass,
@@ -200,7 +207,7 @@ impl Found {
     pub(super) fn factor_one(&self, call: Call) -> Check {
         let (id, title) = of_factor_one(call);
         let cases = || self.blocks.iter().filter(|it| it.call == call).flat_map(|block| self.cases(block));
-        let ones = || cases().filter(|case| case.op == Op::Fraction(1));
+        let ones = || cases().filter(|case| case.op == Op::Fraction(1) && !case.refused());
         let differing: Vec<(usize, Values)> = ones()
             .filter(|case| case.ranks.iter().any(|it| !it.as_sum))
             .map(|case| (case.world, case.filling.family.word()))

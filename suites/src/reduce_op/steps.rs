@@ -61,8 +61,8 @@ pub(super) enum Trained {
 pub(super) fn train(world: &Tested, seed: u64) -> Result<Trained, SuiteError> {
     let Tested { group, backend, control } = world;
     let device = match backend.device() {
-        device @ (Device::Cpu | Device::Cuda(_)) => device,
-        device => return Ok(Trained::NoTrainer { device: device.to_string() }),
+        device @ Device::Other(_) => return Ok(Trained::NoTrainer { device: device.to_string() }),
+        device => device,
     };
     let config = SslConfig::from_merged(&merged_config()).expect("the defaults at micro size are a whole config");
     let mut hashes = [None; OPS.len()];

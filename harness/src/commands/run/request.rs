@@ -65,7 +65,9 @@ impl Request {
         }
         let source = match args.candidate {
             Some(folder) => Source::Candidate(folder),
-            None => Source::Trainer { device: device::parse(&args.device, local_rank()?)?, plant },
+            None => {
+                Source::Trainer { device: device::parse(&args.device, local_rank()?, args.plugin.as_deref())?, plant }
+            }
         };
         let worker = Worker { program: this_program()?, arguments: worker::ARGUMENTS.map(Into::into).into() };
         let work = dinov3_suites::Request {

@@ -230,6 +230,8 @@ impl Member {
             let whole = reduced(self.size, kind, op, factor);
             let own = &whole[self.rank * PART..][..PART];
             compare(&output, own).map_err(|why| of_factor(op, factor, &why))?;
+            let given: Vec<f64> = values(self.rank, self.size, kind).into_iter().map(|it| it as f64).collect();
+            compare(&input, &given).map_err(|why| of_factor(op, factor, &format!("the input was changed: {why}")))?;
         }
         Ok(())
     }

@@ -34,11 +34,35 @@ pub(super) fn check(plugin: &Plugin, lines: &mut Lines) {
 fn first(device: &DeviceType, count: usize, lines: &mut Lines) {
     lines.check("device/1 set", set(device, count));
     lines.check("device/1 tensors", there_and_back(device));
+    lines.check("device/1 copies", copies(device));
+    lines.check("device/1 order", order(device));
     lines.check("device/1 synchronise", device.synchronise(0).map_err(text));
     offered(lines, "device/1 memory", memory(device));
     offered(lines, "device/1 reset_peak", reset_peak(device));
+    if device.kind() != "cpu" {
+        offered(lines, "device/1 out of memory", out_of_memory(device));
+    }
     lines.check("device/1 seed", seed(device));
     offered(lines, "device/1 events", events(device));
+}
+
+/// Checks that the plugin counts a wait of the host, if it counts at all.
+pub(super) fn counters(plugin: &Plugin, lines: &mut Lines) {
+    let found = plugin.counters().map(|counters| {
+        let device = plugin.device_type().map_err(text)?;
+        let there = on(&device, &Tensor::ones([2], (Kind::Float, HOST)))?;
+        counters.reset();
+        let before = counters.read();
+        right(before.is_empty(), || format!("after `reset` it still counts {before:?}"))?;
+        let _ = there.sum(None::<Kind>).double_value(&[]);
+        let after = counters.read();
+        let waits = after.keys().any(|name| name.starts_with("wait"));
+        right(waits, || format!("a number was read, and no wait was counted: {after:?}"))
+    });
+    match found {
+        Ok(result) => lines.check("counters/1", result),
+        Err(error) => lines.error("counters/1", &error),
+    }
 }
 
 /// A problem that a check found: an error of the plugin, such as a missing call, or a wrong figure.
@@ -79,6 +103,61 @@ fn there_and_back(device: &DeviceType) -> Result<(), String> {
     let there = on(device, &values)?;
     let back = device::to(&(&there + &there), Device::Cpu).map_err(text)?;
     right(back == &values * 2.0, || "values that were doubled on the device are others".to_owned())
+}
+
+/// The dtypes that tensors of a training, of its checkpoints and of its random streams have.
+const KINDS: [Kind; 9] = [
+    Kind::Double,
+    Kind::Float,
+    Kind::Half,
+    Kind::BFloat16,
+    Kind::Int64,
+    Kind::Int,
+    Kind::Int8,
+    Kind::Uint8,
+    Kind::Bool,
+];
+
+/// Checks that each dtype comes back as it went, whole and as a view whose elements are not in a row.
+fn copies(device: &DeviceType) -> Result<(), String> {
+    for kind in KINDS {
+        let values = Tensor::arange(63, (Kind::Int64, HOST)).reshape([7, 9]).to_kind(kind);
+        let there = on(device, &values)?;
+        let back = device::to(&there, Device::Cpu).map_err(text)?;
+        right(back == values, || format!("{kind:?} came back otherwise"))?;
+        let view = device::to(&there.transpose(0, 1).narrow(0, 2, 5), Device::Cpu).map_err(text)?;
+        right(view == values.transpose(0, 1).narrow(0, 2, 5), || format!("a view of {kind:?} came back otherwise"))?;
+        let placed = device::send(&values, Device::named(device.kind(), 0), kind);
+        let back = device::to(&placed, Device::Cpu).map_err(text)?;
+        right(back == values, || format!("{kind:?} through page-locked memory came back otherwise"))?;
+    }
+    Ok(())
+}
+
+/// Checks that work on a tensor is done in the order of its calls, and all of it before a copy comes back.
+fn order(device: &DeviceType) -> Result<(), String> {
+    const CALLS: i64 = 200;
+    let mut there = on(device, &Tensor::zeros([1 << 12], (Kind::Float, HOST)))?;
+    let mut expected = 0.0;
+    for call in 0..CALLS {
+        let _ = there.g_mul_scalar_(0.5).g_add_scalar_(call);
+        expected = expected * 0.5 + call as f32;
+    }
+    let back = device::to(&there, Device::Cpu).map_err(text)?;
+    let found = back.double_value(&[17]) as f32;
+    right(found == expected, || format!("{CALLS} steps in a row gave {found}, not {expected}"))
+}
+
+/// Checks that a tensor larger than the device is refused by an error, after which the device goes on.
+fn out_of_memory(device: &DeviceType) -> Found {
+    let total = device.memory(0)?.total as i64;
+    let Err(refused) = device::caught(|| device::empty(&[total + 1], Kind::Uint8, Device::named(device.kind(), 0)))
+    else {
+        return Ok(Err(format!("a tensor of {} bytes was made on a device of {total}", total + 1)));
+    };
+    let says = refused.message.contains("out of memory");
+    Ok(right(says, || format!("the error does not say `out of memory`: {refused}"))
+        .and_then(|()| there_and_back(device)))
 }
 
 fn memory(device: &DeviceType) -> Found {

@@ -133,6 +133,10 @@ impl ProcessGroup {
 
     fn plan(&self, collective: Collective, op: ReduceOp, tensor: &Tensor) -> Result<Plan, GroupError> {
         self.exchangeable(collective, tensor)?;
+        if !self.backend().reduces(tensor.kind()) {
+            let failure = Failure::Op { op, kind: tensor.kind(), why: "the backend does not reduce this dtype" };
+            return Err(self.error(collective, failure));
+        }
         Plan::new(op, self.premul_sum(), tensor.kind(), self.size()).map_err(|failure| self.error(collective, failure))
     }
 

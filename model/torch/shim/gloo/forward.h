@@ -13,7 +13,11 @@
 
 namespace gloo {
 
-class Context;
+// Later headers of c10d than 2.8's call this one function in place; libtorch defines it.
+class Context {
+public:
+  void setTimeout(std::chrono::milliseconds timeout);
+};
 
 // What Gloo throws when a connection breaks, and when a peer keeps it waiting.
 struct Exception : std::runtime_error {

@@ -61,8 +61,8 @@ pub fn host(tensor: &Tensor) -> Tensor {
     moved(tensor, Device::Cpu)
 }
 
-/// The tensor on `device` and in `kind`; itself if it is so already. From the host to CUDA it goes through page-locked memory, and is copied
-/// while the host goes on.
+/// The tensor on `device` and in `kind`; itself if it is so already. From the host to an accelerator it goes through page-locked memory, and
+/// is copied while the host goes on.
 ///
 /// # Panics
 /// As [`moved`].

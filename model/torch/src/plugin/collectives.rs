@@ -1,7 +1,9 @@
 //! `c10d/1`: a backend of c10d that a plugin lends.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::fmt;
+
+use tch::Kind;
 
 use super::table::{C10d, Grows};
 use super::{Plugin, PluginError, said, text};
@@ -15,7 +17,21 @@ pub struct Collectives {
     premul_sum: bool,
     make_backend: MakeBackend,
     error: extern "C" fn() -> *const c_char,
+    reduces: Option<extern "C" fn(*const c_char) -> bool>,
 }
+
+/// The names of dtypes that plugins are asked about.
+const DTYPES: [(Kind, &CStr); 9] = [
+    (Kind::Double, c"float64"),
+    (Kind::Float, c"float32"),
+    (Kind::Half, c"float16"),
+    (Kind::BFloat16, c"bfloat16"),
+    (Kind::Int64, c"int64"),
+    (Kind::Int, c"int32"),
+    (Kind::Int8, c"int8"),
+    (Kind::Uint8, c"uint8"),
+    (Kind::Bool, c"bool"),
+];
 
 impl Collectives {
     pub(super) fn of(plugin: &'static Plugin, table: C10d) -> Result<Self, PluginError> {
@@ -28,6 +44,7 @@ impl Collectives {
             premul_sum: table.premul_sum != 0,
             make_backend: table.make_backend.ok_or_else(|| gap("make_backend"))?,
             error: table.error.ok_or_else(|| gap("error"))?,
+            reduces: table.reduces,
         })
     }
 
@@ -44,6 +61,12 @@ impl Collectives {
     /// Whether the backend says that it multiplies by PREMUL_SUM's factor itself.
     pub fn has_premul_sum(&self) -> bool {
         self.premul_sum
+    }
+
+    /// Whether the backend reduces tensors of this dtype, as its plugin says. A plugin that says nothing of dtypes reduces all of them.
+    pub fn reduces(&self, kind: Kind) -> bool {
+        let named = DTYPES.iter().find(|(known, _)| *known == kind);
+        self.reduces.zip(named).is_none_or(|(reduces, (_, name))| reduces(name.as_ptr()))
     }
 
     /// The number of devices of this machine; `None` if tensors are in the host's memory, which serves any number of ranks.

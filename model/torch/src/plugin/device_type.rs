@@ -28,6 +28,11 @@ pub struct DeviceType {
     error: extern "C" fn() -> *const c_char,
 }
 
+// SAFETY: the table's pointers are to functions, which may be called from any thread, and to a text that lives as long as the process.
+unsafe impl Send for DeviceType {}
+// SAFETY: as above.
+unsafe impl Sync for DeviceType {}
+
 impl DeviceType {
     pub(super) fn of(path: PathBuf, calls: Device) -> Result<Self, PluginError> {
         let gap = |member| PluginError::Gap { path: path.clone(), table: Device::NAME, member };

@@ -74,6 +74,14 @@ pub enum PluginError {
         /// The member.
         member: &'static str,
     },
+    /// Another plugin has lent a type of device, and libtorch has room for one.
+    #[error("the plugin {} cannot lend a device: {} has lent one to this process", path.display(), other.display())]
+    Second {
+        /// The file.
+        path: PathBuf,
+        /// The other plugin's file.
+        other: PathBuf,
+    },
     /// It has no such capability or call, as it says.
     #[error("the plugin {} does not offer {what}", path.display())]
     Absent {
@@ -105,6 +113,7 @@ impl Hint for PluginError {
             Self::Short { .. } | Self::Gap { .. } => {
                 "`dinov3-plugin-conformance` checks a plugin against dinov3_plugin.h"
             }
+            Self::Second { .. } => "give the same plugin to `--plugin` and to `--backend`",
             Self::Absent { .. } => "use a plugin that offers it",
             Self::Failed { .. } => "see that the device's driver is there and that this process may use it",
         };

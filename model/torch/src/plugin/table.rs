@@ -72,6 +72,7 @@ pub(super) struct C10d {
     pub(super) device: *const c_char,
     pub(super) make_backend: Option<MakeBackend>,
     pub(super) error: Option<extern "C" fn() -> *const c_char>,
+    pub(super) reduces: Option<extern "C" fn(*const c_char) -> bool>,
 }
 
 // SAFETY: as the header has it.
@@ -105,6 +106,21 @@ pub(super) struct Device {
 unsafe impl Grows for Device {
     const NAME: &'static str = "device/1";
     const LEAST: usize = offset_of!(Self, error) + size_of::<usize>();
+}
+
+/// `dinov3_counters_1`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Counters {
+    pub(super) size: u32,
+    pub(super) read: Option<extern "C" fn(*mut c_void, extern "C" fn(*mut c_void, *const c_char, u64))>,
+    pub(super) reset: Option<extern "C" fn()>,
+}
+
+// SAFETY: as the header has it.
+unsafe impl Grows for Counters {
+    const NAME: &'static str = "counters/1";
+    const LEAST: usize = offset_of!(Self, reset) + size_of::<usize>();
 }
 
 /// What `examine` calls for each thing that is missing: what is missing, and how to get it.

@@ -1,0 +1,11 @@
+//! `dinov3-harness` as the Python wheel has it: the script of the wheel has told the loader where PyTorch is. The same as `main.rs`.
+
+fn main() {
+    // This comes first, since the program begins again.
+    #[cfg(unix)]
+    if let Err(error) = dinov3_ranks::launch::waiting::start_anew() {
+        eprintln!("warning: threads will spin while they wait: the program cannot be started anew: {error}");
+    }
+    // SAFETY: no other thread exists and libtorch has not been called, since the code before does neither.
+    std::process::exit(unsafe { dinov3_harness::main() });
+}
