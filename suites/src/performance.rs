@@ -7,6 +7,7 @@
 mod around;
 mod asked;
 mod checks;
+mod device;
 mod error;
 mod leg;
 mod machine;
@@ -94,7 +95,8 @@ impl Plan for Measuring {
         let (resolved, begun) = (&self.resolved, Instant::now());
         let (id, steps) = (resolved.id(), Some(resolved.steps));
         reporter.event(&Event::CheckStarted { id, title: resolved.title(), steps })?;
-        let rate = (resolved.only != Only::Data).then(|| rate::of(resolved.device, resolved.kind()));
+        let rate = (resolved.only != Only::Data).then(|| rate::of(resolved.device, resolved.kind())).transpose();
+        let rate = rate.map_err(|error| Failure::Device(Box::new(error)))?;
         let alone = self.alone(session)?;
         let folder = self.folder().join("run");
         if let Some(ranks) = session.ranks() {

@@ -6,9 +6,9 @@ mod doctor;
 mod errors;
 mod golden;
 mod help;
-mod performance;
 #[cfg(unix)]
 mod npu;
+mod performance;
 #[cfg(unix)]
 mod plugins;
 mod ranks;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use dinov3_program::Only;
 use dinov3_reports::{Bilingual, Message};
-use dinov3_torch::device::Device;
+use dinov3_torch::device::{self, Device};
 use dinov3_torch::{runtime, shim};
 
 use super::asked::Resolved;
@@ -115,9 +115,10 @@ fn work(resolved: &Resolved, taken: &Taken) -> Vec<Fact> {
 fn arithmetic(resolved: &Resolved) -> Vec<Fact> {
     let plugin = matches!(resolved.device, Device::Plugin { .. });
     let tf32 = match resolved.device {
-        Device::Cuda(_) => {
-            say("libtorch's defaults: products no, convolutions yes", "libtorch 默认：矩阵乘关闭，卷积开启")
+        Device::Cuda(_) if device::tf32() => {
+            say("yes, both, as the reference's program has it", "均开启，与标杆程序一致")
         }
+        Device::Cuda(_) => say("no, neither", "均关闭"),
         _ => say("does not apply to this device", "本设备不适用"),
     };
     let hf32 = match plugin {

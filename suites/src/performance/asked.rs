@@ -11,7 +11,7 @@ use dinov3_torch::device::Device;
 use dinov3_trajectory::timing::Flag;
 use tch::Kind;
 
-use super::recorder::is_in_step_with_the_host;
+use super::device::is_in_step_with_the_host;
 use super::{Delay, Failure, INFO};
 use crate::{Request, Session, SuiteError};
 

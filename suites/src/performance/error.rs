@@ -2,6 +2,7 @@
 
 use dinov3_ground::{Hint, Hints};
 use dinov3_program::ProgramError;
+use dinov3_torch::plugin::PluginError;
 use thiserror::Error;
 
 /// Why a training could not be measured.
@@ -33,6 +34,9 @@ pub enum Failure {
     /// No step is left that counts.
     #[error("none of the {0} steps counts for the speed: the first ones warm up")]
     NoStep(u64),
+    /// A device does not do what it was handed.
+    #[error("the device cannot be waited for: {0}")]
+    Device(Box<PluginError>),
     /// The log that the published figure is made from cannot be read.
     #[error("the log of the training cannot be read: {0}")]
     Log(std::io::Error),
@@ -54,6 +58,7 @@ impl Hint for Failure {
             Self::TooLong { .. } => "give fewer `--epochs` or `--steps`, or another `--recipe`".into(),
             Self::Stopped(_) => "run it again, and let it end".into(),
             Self::NoStep(_) => "give more `--steps`: thirty are few".into(),
+            Self::Device(error) => error.hints(),
             Self::Log(_) => "see whether the disk is full".into(),
         }
     }

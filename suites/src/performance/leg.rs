@@ -8,10 +8,10 @@ use dinov3_program::{Facts, Links, Live, Measure, Only, Outcome, Screen};
 use dinov3_trajectory::timing::{Cadence, Clock};
 use serde::{Deserialize, Serialize};
 
-use super::Failure;
 use super::asked::Resolved;
 use super::machine::{self, Usage, Watching};
 use super::recorder::{Recorder, Step};
+use super::{Failure, device};
 use crate::session::gather;
 use crate::{Ranks, SuiteError};
 
@@ -40,6 +40,8 @@ pub(super) struct Taken {
     pub(super) energy: Option<f64>,
     /// The most memory of a rank, in bytes.
     pub(super) peak_memory: Option<u64>,
+    /// The most memory that tensors of this rank have had on its device, in bytes.
+    pub(super) peak_memory_device: Option<u64>,
 }
 
 /// What a rank tells the others behind the training.
@@ -78,7 +80,10 @@ impl Leg<'_> {
             Outcome::Stopped { it, .. } if (it as u64) < self.steps => return Err(Failure::Stopped(it).into()),
             Outcome::Stopped { .. } | Outcome::Done => {}
         }
-        let Recorder { facts, steps, .. } = recorder;
+        let Recorder { failed, facts, steps, .. } = recorder;
+        if let Some(error) = failed {
+            return Err(Failure::Device(Box::new(error)).into());
+        }
         let facts = facts.ok_or(Failure::NoStep(self.steps))?;
         let ticks = after.zip(usage).map_or(0, |(after, before)| after.own_since(&before));
         let (ticks, peak_memory) = self.all_ranks(ticks)?;
@@ -93,6 +98,7 @@ impl Leg<'_> {
             sent: self.sent() - sent,
             energy: machine::energy().zip(energy).map(|(after, before)| after - before).filter(|used| *used > 0.0),
             peak_memory,
+            peak_memory_device: device::peak_memory(resolved.device),
             facts,
             steps,
         })

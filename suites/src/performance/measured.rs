@@ -10,9 +10,10 @@ use dinov3_trajectory::timing::{
 
 use super::Failure;
 use super::asked::Resolved;
+use super::device::is_in_step_with_the_host;
 use super::leg::Taken;
 use super::rate::Rate;
-use super::recorder::{PARTS, Step, is_in_step_with_the_host};
+use super::recorder::{PARTS, Step};
 
 /// What a measured training says.
 pub(super) struct Measured {
@@ -164,6 +165,7 @@ impl Measured {
         put("flops_share", flops.zip(self.rate).map(|(flops, rate)| sharing * flops / speed.median / rate.flops));
         put("bytes_sent", (taken.facts.world > 1).then(|| taken.sent as f64 / taken.steps.len() as f64));
         put("peak_memory_host", taken.peak_memory.map(|bytes| bytes as f64));
+        put("peak_memory_device", taken.peak_memory_device.map(|bytes| bytes as f64));
         put("energy_host", taken.energy.map(|joules| joules / taken.steps.len() as f64));
         put("others_share", taken.others.map(|(share, _)| share));
         put("fps_one_rank", self.alone.as_ref().map(Speed::fps));

@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use dinov3_program::{Facts, Measurer};
 use dinov3_torch::device::Device;
+use dinov3_torch::plugin::PluginError;
 use dinov3_train::phases::{Listener, Phase};
+
+use super::device::synchronise;
 
 /// Parts of a step: its phases, and the rest of it.
 pub(super) const PARTS: usize = Phase::ALL.len() + 1;
@@ -43,6 +46,8 @@ pub(super) struct Recorder {
     device: Device,
     synchronised: std::ops::Range<u64>,
     delay: Option<Delay>,
+    /// Why the device could not be waited for.
+    pub(super) failed: Option<PluginError>,
     pub(super) facts: Option<Facts>,
     pub(super) steps: Vec<Step>,
     now: Step,
@@ -53,8 +58,8 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(device: Device, synchronised: std::ops::Range<u64>, delay: Option<Delay>) -> Self {
-        let (facts, steps, now) = (None, Vec::new(), Step::default());
-        Self { device, synchronised, delay, facts, steps, now, mark: Instant::now(), idle: true }
+        let (failed, facts, steps, now) = (None, None, Vec::new(), Step::default());
+        Self { device, synchronised, delay, failed, facts, steps, now, mark: Instant::now(), idle: true }
     }
 
     /// Seconds since the mark, which moves here.
@@ -68,18 +73,6 @@ impl Recorder {
     fn step(&self) -> u64 {
         self.steps.last().map_or(0, |last| last.it + 1)
     }
-}
-
-/// Waits until `device` has done all that was handed to it.
-pub(super) fn synchronise(device: Device) {
-    if let Device::Cuda(index) = device {
-        tch::Cuda::synchronize(index as i64);
-    }
-}
-
-/// Whether the host knows when a phase is done.
-pub(super) fn is_in_step_with_the_host(device: Device) -> bool {
-    device == Device::Cpu
 }
 
 impl Listener for Recorder {
@@ -97,7 +90,7 @@ impl Listener for Recorder {
 
     fn end(&mut self, phase: Phase) {
         if self.synchronised.contains(&self.step()) {
-            synchronise(self.device);
+            self.failed = self.failed.take().or(synchronise(self.device).err());
         }
         self.now.parts[phase as usize] += self.lap();
     }

@@ -38,7 +38,7 @@ pub(super) fn figure(key: &str) -> Option<Known> {
 }
 
 /// All of them, in the order of the table.
-pub(super) const FIGURES: [Known; 26] = [
+pub(super) const FIGURES: [Known; 27] = [
     known(
         "fps_median",
         IMAGES,
@@ -173,6 +173,12 @@ pub(super) const FIGURES: [Known; 26] = [
         BYTES,
         say("peak memory of the host", "主机内存峰值"),
         say("the most that a rank's process has had resident since it began", "单卡进程启动以来的最大常驻内存"),
+    ),
+    known(
+        "peak_memory_device",
+        BYTES,
+        say("peak memory of the device", "设备内存峰值"),
+        say("the most that tensors of rank 0 have had on its device", "0 号卡张量在设备上的最大占用"),
     ),
     known(
         "energy_host",
