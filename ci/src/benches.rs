@@ -82,7 +82,7 @@ mod tests {
         let error = failure.error.expect("what is wrong is said");
         assert_eq!(
             dinov3_ground::hint::text(error.as_hint()),
-            "there is no benchmark `stpe`\nhint: known are augment, compare, pixels, prepare, ranks, step, taps"
+            "there is no benchmark `stpe`\nhint: known are augment, compare, pixels, prepare, ranks, step, taps, train"
         );
     }
 }

@@ -44,7 +44,7 @@ const USES: [(&str, &[&str]); 21] = [
             "tch",
         ],
     ),
-    ("dinov3-perf", &["ground", "config", "data", "torch", "ranks", "vit", "train", "golden", "tch"]),
+    ("dinov3-perf", &["ground", "config", "data", "torch", "ranks", "vit", "train", "program", "golden", "tch"]),
     (
         "dinov3-fixtures",
         &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],

@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod doctor;
 mod golden;
+mod performance;
 mod train;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
 pub use doctor::{CompletionsArgs, DoctorArgs, DoctorDevice, DoctorFormat};
 pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
+pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
 
 /// Tells whether a DINOv3 pre-training run on this machine, or recorded elsewhere, is the reference run.
@@ -53,7 +55,9 @@ Examples:
   run --suite training --plant ema-without-student
           Does it notice a teacher that the student never reaches?
   run --suite reduce-op --nproc 4
-          Do four ranks on this machine sum as they should?";
+          Do four ranks on this machine sum as they should?
+  run --suite performance --recipe vitl16-performance --data /imagenet --extra /tables
+          How fast is one epoch of the published recipe, and can the figure be trusted?";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -209,17 +213,19 @@ pub struct RunArgs {
     /// The log of a further run of the recipe of `--against`: how far correct runs are apart. Repeatable.
     #[arg(long, value_name = "LOG", requires = "against")]
     pub spread: Vec<PathBuf>,
-    /// The precision of the candidate's training, where its log does not say.
+    /// The precision of the candidate's training, where its log does not say. The precision to measure, in place of the recipe's (suite
+    /// `performance`).
     #[arg(long, value_enum, conflicts_with = "against")]
     pub precision: Option<PrecisionArg>,
-    /// Compare the first N steps alone: the candidate is shorter on purpose (suite `trajectory`).
+    /// Compare the first N steps alone: the candidate is shorter on purpose (suite `trajectory`). Measure the first N steps (suite
+    /// `performance`).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
     /// The margin of equivalence at the end of a run, relative to the loss, stated beforehand (suite `trajectory`).
     #[arg(long, value_name = "SHARE", requires = "candidate", value_parser = share)]
     pub margin: Option<f64>,
     /// The folder of a training over all steps (suite `trajectory`, profile full): the same command goes on with what is there.
-    /// Default: local_trajectory.
+    /// Default: local_trajectory. The folder of the measured training (suite `performance`). Default: a temporary one.
     #[arg(long, value_name = "DIR", conflicts_with = "candidate")]
     pub output_dir: Option<PathBuf>,
     /// Where the report goes.
@@ -242,6 +248,9 @@ pub struct RunArgs {
     /// The bits then differ from the reference's, and the yardstick alone decides.
     #[arg(long)]
     pub no_pins: bool,
+    /// What the suite `performance` measures.
+    #[command(flatten)]
+    pub performance: PerformanceArgs,
 }
 
 fn plant_help() -> String {

@@ -12,6 +12,7 @@ mod label;
 mod own;
 mod page;
 mod pen;
+mod performance;
 mod reason;
 mod reduce;
 mod remark;
@@ -31,6 +32,7 @@ pub use label::{Heading, Key, Unit};
 pub use own::{Explanation, Measure, OwnDefect};
 pub(crate) use page::{Brief, Headline, Page};
 pub use pen::Pen;
+pub use performance::{Performance, Special};
 pub use reason::{Circumstance, Difference, Reason};
 pub use reduce::{Multiplies, Op, Reduce, Values};
 pub use remark::{Damage, Remark};
@@ -109,6 +111,10 @@ enum Words {
     Run(Run),
     /// Of whole training runs.
     Trajectory(Box<Trajectory>),
+    /// Of the speed of a training.
+    Performance(Box<Performance>),
+    /// Why a step does not count for the speed.
+    Special(Special),
     /// A check of a training run.
     RunCheck(RunCheck),
     /// Fixed words of training runs.
@@ -200,6 +206,8 @@ impl Message {
             Words::Reduce(it) => it,
             Words::Run(it) => it,
             Words::Trajectory(it) => it.as_ref(),
+            Words::Performance(it) => it.as_ref(),
+            Words::Special(it) => it,
             Words::RunCheck(it) => it,
             Words::RunWord(it) => it,
             Words::Compared(it) => it.as_ref(),
@@ -294,7 +302,14 @@ impl From<Trajectory> for Message {
     }
 }
 
+impl From<Performance> for Message {
+    fn from(words: Performance) -> Self {
+        Self(Words::Performance(Box::new(words)))
+    }
+}
+
 kinds! {
+    Special => Special,
     RunCheck => RunCheck, RunWord => RunWord, ComparedWord => ComparedWord, Gated => Gated,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,

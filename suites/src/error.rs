@@ -173,6 +173,9 @@ pub enum SuiteError {
     /// A training run could not be judged.
     #[error("{0}")]
     Trajectory(Box<crate::trajectory::Failure>),
+    /// A training could not be measured.
+    #[error("{0}")]
+    Performance(Box<crate::performance::Failure>),
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
@@ -184,6 +187,12 @@ pub enum SuiteError {
 impl From<crate::trajectory::Failure> for SuiteError {
     fn from(failure: crate::trajectory::Failure) -> Self {
         Self::Trajectory(Box::new(failure))
+    }
+}
+
+impl From<crate::performance::Failure> for SuiteError {
+    fn from(failure: crate::performance::Failure) -> Self {
+        Self::Performance(Box::new(failure))
     }
 }
 
@@ -224,6 +233,7 @@ impl Hint for SuiteError {
             Self::Steps(_) => "see whether `run --suite training` passes",
             Self::Ranks(error) => return error.hints(),
             Self::Trajectory(error) => return error.hints(),
+            Self::Performance(error) => return error.hints(),
             Self::Scratch(_) => "see whether the disk is full; TMPDIR names another folder",
             Self::Report(_) => "see where the output is redirected to, and whether that disk is full",
         };

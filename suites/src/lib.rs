@@ -10,6 +10,7 @@ mod error;
 pub mod forced;
 pub mod judging;
 pub mod layers;
+pub mod performance;
 pub mod reduce_op;
 mod request;
 mod session;

@@ -8,6 +8,7 @@ use dinov3_ranks::{Backend, Failure, PremulSum};
 use dinov3_torch::device::Device;
 
 use crate::defects::Plant;
+use crate::performance;
 use crate::trajectory::Runs;
 
 /// The tensors to judge, the golden sets, and the exchange between ranks.
@@ -27,6 +28,8 @@ pub struct Request {
     pub local_rank: usize,
     /// The runs that the suite `trajectory` holds against each other.
     pub runs: Runs,
+    /// What the suite `performance` measures.
+    pub performance: performance::Asked,
     /// The program that a suite starts as ranks if it needs some and the run has none.
     pub worker: Worker,
 }
@@ -65,6 +68,7 @@ impl Request {
             premul: None,
             local_rank: 0,
             runs: Runs::default(),
+            performance: performance::Asked::default(),
             worker: Worker::default(),
         }
     }

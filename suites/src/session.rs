@@ -2,6 +2,7 @@
 
 mod channel;
 
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -150,7 +151,7 @@ impl Session {
                     Some(suite) => suite.plan(request, self)?.follow(self)?,
                     None => return Err(RanksError::Unexpected(word).into()),
                 },
-                Word::Replay { .. } => return Err(RanksError::Unexpected(word).into()),
+                Word::Replay { .. } | Word::Train { .. } => return Err(RanksError::Unexpected(word).into()),
             }
         }
     }
@@ -172,11 +173,28 @@ impl Ranks {
     pub fn free_run(&self) -> Result<bool, SuiteError> {
         match hear(&self.all)? {
             Word::Replay { free_run } => Ok(free_run),
+            word => Err(self.unexpected(word)),
+        }
+    }
+
+    /// The folder of the training that rank 0 begins.
+    ///
+    /// # Errors
+    /// As [`Ranks::free_run`].
+    pub fn training(&self) -> Result<PathBuf, SuiteError> {
+        match hear(&self.all)? {
+            Word::Train { folder } => Ok(folder),
+            word => Err(self.unexpected(word)),
+        }
+    }
+
+    fn unexpected(&self, word: Word) -> SuiteError {
+        match word {
             Word::End(_) => {
                 let failure = Failure::gone(vec![0]);
-                Err(GroupError { rank: self.all.rank(), collective: Collective::Broadcast, failure }.into())
+                GroupError { rank: self.all.rank(), collective: Collective::Broadcast, failure }.into()
             }
-            word @ Word::Suite(_) => Err(RanksError::Unexpected(word).into()),
+            word => RanksError::Unexpected(word).into(),
         }
     }
 }

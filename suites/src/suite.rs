@@ -4,6 +4,7 @@ use dinov3_reports::{Bilingual, Reporter, Section};
 
 use crate::data::Data;
 use crate::layers::Layers;
+use crate::performance::Performance;
 use crate::reduce_op::ReduceOp;
 use crate::session::Session;
 use crate::training::Training;
@@ -32,6 +33,8 @@ pub enum Part {
     WhereRecorded,
     /// The suite judges them, and starts some if the run has none.
     Judged,
+    /// They train together.
+    Train,
 }
 
 /// Compares, measures or judges one thing. A suite is a file and a row of [`SUITES`].
@@ -65,7 +68,7 @@ pub trait Plan {
 }
 
 /// All suites, in the order in which a group runs them.
-pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp, &Trajectories];
+pub const SUITES: &[&dyn Suite] = &[&Data, &Layers, &Training, &ReduceOp, &Trajectories, &Performance];
 
 /// The suites that `name` selects: one by its name, or the members of a group. Empty if no suite or group has the name.
 pub fn select(name: &str) -> Vec<&'static dyn Suite> {

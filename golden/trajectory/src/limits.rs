@@ -91,6 +91,8 @@ pub enum Limit {
     BusyShare,
     /// The probability with which a gate says that an equal run is slower.
     GateLevel,
+    /// How far the parts of a step may be from the step.
+    SplitError,
 }
 
 /// A row of the table.
@@ -105,7 +107,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 40] = [
+pub const TABLE: [Row; 41] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -281,6 +283,11 @@ pub const TABLE: [Row; 40] = [
         Limit::GateLevel,
         0.01,
         "One false alarm in a hundred runs, as asked: a gate that cries more often is switched off.",
+    ),
+    row(
+        Limit::SplitError,
+        0.01,
+        "As asked. Two clocks, read at the same places, are within a permille; a phase that is counted twice or not at all shows.",
     ),
 ];
 

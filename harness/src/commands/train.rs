@@ -140,5 +140,6 @@ fn screen() -> Screen<'static> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = bar.with_style(style);
-    Screen { live: Some(Box::new(Line(bar.clone()))), aside: Some(Box::new(Beside(bar))), quiet: false }
+    let live = Some(Box::new(Line(bar.clone())) as Box<dyn Live>);
+    Screen { live, aside: Some(Box::new(Beside(bar))), quiet: false, measure: None }
 }

@@ -9,6 +9,7 @@ mod golden;
 mod help;
 #[cfg(unix)]
 mod npu;
+mod performance;
 #[cfg(unix)]
 mod plugins;
 mod ranks;

@@ -135,11 +135,18 @@ impl ProgramError {
     }
 }
 
+impl ProgramError {
+    /// The loader failed.
+    pub(crate) fn no_batch(source: PartError) -> Self {
+        Self::Part { what: "no batch can be loaded", source }
+    }
+}
+
 impl From<RunError> for ProgramError {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Train(error) => Self::Train(error),
-            RunError::Loader(source) => Self::Part { what: "no batch can be loaded", source },
+            RunError::Loader(source) => Self::no_batch(source),
             RunError::Save { source, .. } => Self::unsaved(source),
             RunError::Log(source) => Self::Part { what: "the log cannot be written", source },
         }

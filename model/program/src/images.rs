@@ -1,5 +1,6 @@
 //! The loader of a run, which goes on exactly only with the crops and masks that it began with.
 
+use dinov3_torch::device::Device;
 use dinov3_train::run::{Images, Loader, PartError};
 use dinov3_train::state::Taking;
 use dinov3_train::{State, StateError, Stateful};
@@ -20,18 +21,35 @@ pub struct Data {
     images: Images,
     /// The values of [`KEYS`].
     decided_by: Vec<String>,
+    /// Batches that are taken over and over, and how many were taken.
+    held: (Vec<Batch>, usize),
 }
 
 impl Data {
     /// The images of a run of this config.
     pub fn new(images: Images, config: &Value) -> Self {
-        Self { images, decided_by: KEYS.map(|key| repr(at(config, key))).into() }
+        Self { images, decided_by: KEYS.map(|key| repr(at(config, key))).into(), held: (Vec::new(), 0) }
+    }
+
+    /// Makes so many batches now, which are taken over and over from then on.
+    pub fn hold(&mut self, batches: usize) -> Result<(), PartError> {
+        for _ in 0..batches {
+            self.held.0.extend(self.images.next_batch()?);
+        }
+        Ok(())
     }
 }
 
 impl Loader for Data {
     fn next_batch(&mut self) -> Result<Option<Batch>, PartError> {
-        self.images.next_batch()
+        let (held, taken) = &mut self.held;
+        if held.is_empty() {
+            return self.images.next_batch();
+        }
+        let batch = &held[*taken % held.len()];
+        *taken += 1;
+        // Other handles of the same memory.
+        Ok(Some(batch.to(Device::of(&batch.global_crops), batch.global_crops.kind())))
     }
 }
 

@@ -48,6 +48,25 @@ impl Links {
         Ok(Self { trains: Arc::new(trains), saves: Arc::new(saves), talks: Arc::new(all), job })
     }
 
+    /// The ranks of `all`, who are connected already, and whose trainers exchange tensors over `trains`.
+    ///
+    /// # Errors
+    /// When a variable is malformed, or a rank is gone.
+    pub fn over(all: &ProcessGroup, trains: &ProcessGroup) -> Result<Self, ProgramError> {
+        let rank = all.rank();
+        let message = "this rank is none of its own run".to_owned();
+        let refused = |failure| GroupError { rank, collective: Collective::NewGroup, failure };
+        let saves = all.new_group(all.members())?.ok_or_else(|| refused(Failure::Mismatch { message }))?;
+        let job = Job::of_environment()?;
+        Ok(Self { trains: Arc::new(trains.clone()), saves: Arc::new(saves), talks: Arc::new(all.clone()), job })
+    }
+
+    /// This process alone, whatever it was started as.
+    pub fn alone() -> Self {
+        let alone = || Arc::new(Alone) as Arc<dyn Group>;
+        Self { trains: alone(), saves: alone(), talks: alone(), job: Job::Manual }
+    }
+
     /// The number of ranks.
     pub fn world(&self) -> usize {
         self.talks.size()

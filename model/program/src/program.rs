@@ -11,16 +11,18 @@ use dinov3_ground::atomic::write_file;
 use dinov3_torch::runtime;
 use dinov3_train::checkpoint::{self, Folder, Keep};
 use dinov3_train::meters::Meters;
-use dinov3_train::phases::Phases;
-use dinov3_train::run::{Checkpoints, Ended, Images, Run, Wall};
+use dinov3_train::phases::{Phase, Phases};
+use dinov3_train::run::{Checkpoints, Ended, Images, Loader, Run, Stop, Wall};
 use dinov3_train::shard::Sharding;
 use dinov3_train::{Part, Parts, TrainError, Trainer};
+use dinov3_vit::hook::Hooks;
 use serde_json::Value;
 
 use crate::append::cut_torn_line;
 use crate::banner::{Banner, at};
 use crate::images::Data;
 use crate::journal::{Aside, Journal, Level, OURS};
+use crate::measure::{HELD, Measure, Measurer, Only};
 use crate::nudge::nudge;
 use crate::progress::{Live, METRICS, Progress};
 use crate::python;
@@ -55,6 +57,8 @@ pub struct Screen<'a> {
     pub aside: Option<Box<dyn Aside>>,
     /// Nothing goes to standard output: the log is in its file alone.
     pub quiet: bool,
+    /// Who measures the training.
+    pub measure: Option<Measure<'a>>,
 }
 
 /// How a training ended.
@@ -81,7 +85,7 @@ impl Plan {
     pub fn train(self, links: &Links, screen: Screen<'_>) -> Result<Outcome, ProgramError> {
         let journal = self.set_up(links, screen.quiet)?;
         journal.beside(screen.aside);
-        let outcome = self.run(links, &journal, screen.live);
+        let outcome = self.run(links, &journal, screen.live, screen.measure);
         if let Err(error) = &outcome {
             let failed = format!("the training ends: {error}");
             match error {
@@ -174,8 +178,12 @@ impl Plan {
         links: &Links,
         journal: &Arc<Journal>,
         live: Option<Box<dyn Live + '_>>,
+        mut measure: Option<Measure<'_>>,
     ) -> Result<Outcome, ProgramError> {
         let stop = Stopping::at_signals(Arc::clone(&links.talks)).map_err(ProgramError::io(&self.output))?;
+        if let Some(Measure { by, only: Only::Data }) = &mut measure {
+            return self.load(*by, links, journal, stop);
+        }
         let trainer = self.trainer(links, journal)?;
         let mut run = self.parts(trainer, links, journal, stop)?;
         self.resume(&mut run, links, journal)?;
@@ -188,13 +196,72 @@ impl Plan {
         run.stop.before(self.asked.until);
         run.log.live = live;
         run.log.events = self.events(run.it, links)?;
+        let measured = measure.is_some();
+        let mut phases = match measure {
+            None => Phases::none(),
+            Some(Measure { by, only }) => {
+                if only == Only::Compute {
+                    journal.info(OURS, &format!("{HELD} batches are made now, and taken over and over"));
+                    run.loader.hold(HELD).map_err(ProgramError::no_batch)?;
+                }
+                by.begins(&self.facts(Some(&run.trainer)));
+                Phases::to(by)
+            }
+        };
         let begun = Instant::now();
         let end = self.config.training.iterations();
         let ended = match run.it >= end {
             true => Ended::Done,
-            false => run.until(end, &mut Phases::none())?,
+            false => run.until(end, &mut phases)?,
         };
-        self.end(run, ended, journal, begun)
+        self.end(run, ended, journal, begun, !measured)
+    }
+
+    /// Takes the iterations up to [`Asked::until`](crate::Asked::until) with the trainer and the loader alone: no log of steps, no figures,
+    /// no checkpoints, nobody who listens. `tell` is told of each, with its total loss.
+    ///
+    /// # Errors
+    /// See [`ProgramError`].
+    pub fn take_alone(self, links: &Links, tell: &mut dyn FnMut(usize, f32)) -> Result<(), ProgramError> {
+        let journal = self.set_up(links, true)?;
+        let mut trainer = self.trainer(links, &journal)?;
+        let mut loader = self.images(0, links, &journal);
+        let end = self.config.training.iterations();
+        for it in 0..self.asked.until.map_or(end, |until| until.min(end)) {
+            let Some(batch) = loader.next_batch().map_err(ProgramError::no_batch)? else { break };
+            let log = trainer.step(&batch, it, &mut Hooks::none())?;
+            tell(it, log.metrics.first().map_or(f32::NAN, |(_, loss)| *loss));
+        }
+        Ok(())
+    }
+
+    /// Makes the batches of a training, and computes nothing.
+    fn load(
+        &self,
+        by: &mut dyn Measurer,
+        links: &Links,
+        journal: &Arc<Journal>,
+        mut stop: Stopping,
+    ) -> Result<Outcome, ProgramError> {
+        let mut loader = self.images(0, links, journal);
+        stop.after(0, self.asked.steps);
+        stop.before(self.asked.until);
+        journal.info(OURS, "batches are made, and nothing is computed");
+        by.begins(&self.facts(None));
+        let mut phases = Phases::to(by);
+        for it in 0..self.config.training.iterations() {
+            if stop.is_wanted(it) {
+                return Ok(Outcome::Stopped { it, checkpoint: None });
+            }
+            let begun = Instant::now();
+            let batch = phases.during(Phase::Data, || loader.next_batch()).map_err(ProgramError::no_batch)?;
+            let waited = begun.elapsed();
+            if batch.is_none() {
+                break;
+            }
+            phases.over(it, waited, begun.elapsed());
+        }
+        Ok(Outcome::Done)
     }
 
     /// The networks with their first weights.
@@ -331,10 +398,13 @@ impl Plan {
         ended: Ended,
         journal: &Journal,
         begun: Instant,
+        saves: bool,
     ) -> Result<Outcome, ProgramError> {
         run.log.live = None;
         if ended == Ended::Stopped {
-            if let Some(last) = run.it.checked_sub(1).filter(|last| run.checkpoints.wants(*last)) {
+            // What was measured is not gone on with.
+            let last = run.it.checked_sub(1).filter(|last| saves && run.checkpoints.wants(*last));
+            if let Some(last) = last {
                 let state = run.state();
                 let saved = run.checkpoints.save(last, state);
                 saved.map_err(|source| ProgramError::Part { what: "what lasts cannot be saved", source })?;

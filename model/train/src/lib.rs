@@ -7,6 +7,7 @@ pub mod meters;
 pub mod micro;
 pub mod optim;
 pub mod phases;
+pub mod products;
 pub mod run;
 pub mod schedule;
 pub mod shard;

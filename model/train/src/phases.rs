@@ -1,6 +1,7 @@
 //! The phases of a step, and the listener that hears when each begins and ends.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A phase of a step, or of the loop around it. A step goes through its phases in this order. [`Phase::Gram`] comes three times at most: when
 /// the batch is there, for the Gram teacher's patches, and at the end of the step.
@@ -35,6 +36,23 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order of a step.
+    pub const ALL: [Self; 13] = [
+        Self::Data,
+        Self::HostToDevice,
+        Self::Teacher,
+        Self::Student,
+        Self::Gram,
+        Self::Losses,
+        Self::Backward,
+        Self::Reduce,
+        Self::Clip,
+        Self::Metrics,
+        Self::Optimizer,
+        Self::Average,
+        Self::Save,
+    ];
+
     /// The name of the phase, such as `host to device`.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +87,12 @@ pub trait Listener {
 
     /// The phase has ended, with or without an error.
     fn end(&mut self, phase: Phase);
+
+    /// Iteration `it` of the loop is over. By the loop's clock it took `took`, of which it waited for its batch for `waited`. The lines of its
+    /// log are written after this, between two iterations.
+    fn over(&mut self, it: usize, waited: Duration, took: Duration) {
+        let _ = (it, waited, took);
+    }
 }
 
 /// A listener, or none.
@@ -84,6 +108,13 @@ impl<'a> Phases<'a> {
     /// `listener` hears of every phase.
     pub fn to(listener: &'a mut dyn Listener) -> Self {
         Self(Some(listener))
+    }
+
+    /// Iteration `it` of the loop is over.
+    pub fn over(&mut self, it: usize, waited: Duration, took: Duration) {
+        if let Some(listener) = &mut self.0 {
+            listener.over(it, waited, took);
+        }
     }
 
     /// Runs `body` as `phase`.

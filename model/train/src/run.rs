@@ -214,6 +214,7 @@ impl<L: Loader, C: Checkpoints, G: Log, K: Clock, S: Stop> Run<L, C, G, K, S> {
             saved.map_err(failed)?;
         }
         let took = self.clock.now().saturating_sub(begun);
+        phases.over(it, waited, took);
         let done = Done { it, settings: &settings, log: &log, meters: &self.meters, waited, took };
         self.log.step(&done).map_err(RunError::Log)?;
         Ok(true)

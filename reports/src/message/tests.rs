@@ -63,6 +63,25 @@ fn examples() -> Vec<Message> {
         }
         .into(),
         Reduce::Result { op, world: 2, values: Values::Random, length: 1 }.into(),
+        Performance::Speed {
+            fps: Float(393.8),
+            interval: (Float(393.1), Float(394.2)),
+            script: Some("366".to_owned()),
+        }
+        .into(),
+        Performance::Untrusted { flags: vec!["jump".to_owned(), "busy".to_owned()] }.into(),
+        Performance::Jump { change: Float(0.12), limit: Float(0.02), at: Some(70) }.into(),
+        Performance::Outliers { share: Float(0.05), limit: Float(0.02), at: None }.into(),
+        Performance::HowToAllow { flag: "busy".to_owned() }.into(),
+        Performance::Window {
+            lines: 5,
+            span: (124_941, 124_999),
+            script: Float(366.0),
+            honest: Float(393.8),
+            special: vec![(Special::Collection, 124_949), (Special::Evaluation, 124_999)],
+            extra: Some(Float(10.0)),
+        }
+        .into(),
     ]
 }
 

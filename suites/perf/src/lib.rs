@@ -4,7 +4,7 @@
 //!
 //! * [`augment`], [`prepare`] and [`pixels`] are workloads of `dinov3-data`; [`compare`] is one of `dinov3-golden`. They know no
 //!   libtorch.
-//! * `step` and `ranks` are workloads of the trainer, under the feature `torch`.
+//! * `step`, `train` and `ranks` are workloads of the trainer, under the feature `torch`.
 //!
 //! Four modules are common to all of them:
 //!
@@ -30,6 +30,8 @@ pub mod rounds;
 #[cfg(feature = "torch")]
 pub mod step;
 pub mod table;
+#[cfg(feature = "torch")]
+pub mod train;
 #[cfg(feature = "torch")]
 pub mod training;
 

@@ -7,7 +7,6 @@
 mod arguments;
 mod measured;
 mod ours;
-mod products;
 mod summary;
 #[cfg(test)]
 mod tests;

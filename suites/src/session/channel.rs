@@ -1,5 +1,7 @@
 //! Messages between ranks: any serialisable value, as bytes in a tensor on the host.
 
+use std::path::PathBuf;
+
 use dinov3_ranks::{Group, ProcessGroup};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,11 @@ pub enum Word {
     Replay {
         /// Whether all steps are taken in a row, and not the first alone.
         free_run: bool,
+    },
+    /// A training begins, whose files go to this folder.
+    Train {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The run is over, with this exit code.
     End(i32),

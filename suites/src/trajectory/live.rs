@@ -52,7 +52,7 @@ pub(super) fn train(training: &Training, reporter: &mut dyn Reporter) -> Result<
     let links = Links::open(training.device, Job::Manual)?;
     let mut told = Ok(());
     let live = Steps { reporter, told: &mut told };
-    let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true };
+    let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true, measure: None };
     let outcome = plan.train(&links, screen)?;
     told.map_err(Failure::Output)?;
     match outcome {

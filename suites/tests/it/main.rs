@@ -5,6 +5,7 @@ mod data;
 mod fixture;
 mod forced;
 mod identity;
+mod performance;
 mod plants;
 mod sentences;
 mod training;

@@ -185,7 +185,7 @@ fn an_export_of_ten_seconds_turns_393_into_366() {
         };
         log(&[&all, run].concat()).into_iter().map(line).collect()
     };
-    assert_eq!(script(text(&run).as_bytes(), IMAGES).fps, "393.8");
+    assert_eq!(script(text(&run).as_bytes(), IMAGES).fps, "393.801");
     run.last_mut().unwrap().seconds += 10.0;
     let log = text(&run);
     assert_eq!(script(log.as_bytes(), IMAGES).fps.parse::<f64>().unwrap().round(), 366.0);

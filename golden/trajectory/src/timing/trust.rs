@@ -118,9 +118,11 @@ pub fn doubts(evidence: &Evidence<'_>, cadence: &Cadence) -> Vec<Doubt> {
         let trend = trend::of(&times, median).map(|trend| Doubt { at: trend.place.and_then(first), ..trend.doubt });
         let jumps = trend.is_some_and(|doubt| doubt.flag == Flag::Jump);
         doubts.extend(trend);
-        // Two kinds of steps one after the other are a jump.
-        doubts.extend(modes::of(&sorted, median).filter(|_| !jumps));
-        doubts.extend(outliers(&kept, &sorted, median));
+        // Two kinds of steps one after the other are a jump, and the slow kind is no outlier.
+        let modes = modes::of(&sorted, median).filter(|_| !jumps);
+        let one_kind = !jumps && modes.is_none();
+        doubts.extend(modes);
+        doubts.extend(outliers(&kept, &sorted, median).filter(|_| one_kind));
     }
     doubts.extend(starved(&kept));
     doubts.extend(evidence.clock.and_then(throttled));

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use dinov3_ground::Hint;
 use dinov3_ground::similar::most_like;
+use dinov3_program::Only;
 use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Judged;
+use dinov3_suites::performance::Asked;
 use dinov3_suites::trajectory::Runs;
 use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
 
 use super::gate::Gate;
 use super::launch::this_program;
-use crate::cli::{PremulArg, RunArgs};
+use crate::cli::{PerformanceArgs, PremulArg, RunArgs};
 use crate::commands::worker;
 use crate::deliver::Output;
 use crate::failure::{EnvironmentFailure, Result, refusal};
@@ -41,6 +43,12 @@ impl Request {
     pub fn of(args: RunArgs) -> Result<Self> {
         let narrowed = !args.golden.golden.is_empty();
         let suites = suites(&args.suite, narrowed)?;
+        if let Some(option) =
+            args.performance.given().filter(|_| !suites.iter().any(|suite| suite.info().ranks == Part::Train))
+        {
+            let hint = "ask for it by name: `--suite performance`";
+            return Err(refusal(format!("`{option}` is for the suite `performance`, which does not run here"), hint));
+        }
         let plant = args.plant.as_deref().map(plants::plant).transpose()?;
         let suites = match &plant {
             Some(plant) => plants::shows_in(plant, suites, &args.suite)?,
@@ -81,6 +89,7 @@ impl Request {
                 margin: args.margin,
                 precision: args.precision.map(|precision| precision.name().to_owned()),
             },
+            performance: performance(args.performance),
             worker,
         };
         let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous, gate };
@@ -119,7 +128,7 @@ impl Request {
     /// When what they would compute is not on the device that their backend is for.
     pub fn can_be_shared(&self) -> Result<()> {
         let (computed, exchanged) = (self.work.device(), self.backend()?.device());
-        let trains = self.suites.iter().any(|suite| suite.info().ranks == Part::WhereRecorded);
+        let trains = self.suites.iter().any(|suite| matches!(suite.info().ranks, Part::WhereRecorded | Part::Train));
         if computed == exchanged || !trains {
             return Ok(());
         }
@@ -140,6 +149,24 @@ impl Request {
             }
             Source::Candidate(folder) => Judged::Candidate { folder: folder.display().to_string() },
         }
+    }
+}
+
+/// What the suite `performance` is asked for.
+fn performance(args: PerformanceArgs) -> Asked {
+    Asked {
+        recipe: args.recipe,
+        epochs: args.epochs,
+        batch: args.batch_size,
+        data: args.data,
+        extra: args.extra,
+        only: match (args.data_only, args.compute_only) {
+            (true, _) => Only::Data,
+            (false, true) => Only::Compute,
+            (false, false) => Only::Everything,
+        },
+        allow: args.allow,
+        delay: None,
     }
 }
 

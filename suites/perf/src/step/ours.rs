@@ -8,13 +8,13 @@ use dinov3_ranks::Alone;
 use dinov3_torch::device::Device;
 use dinov3_torch::{runtime, shim};
 use dinov3_train::Trainer;
+use dinov3_train::products::{Crops, Shape, Step, step_flops};
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::module::{Module, Role};
 use tch::{Kind, Tensor};
 
 use super::measured::{Measured, Products};
-use super::products::{Crops, Shape, Step, step_flops};
 use crate::failure::{FAILED, Failure};
 use crate::training::{BATCHES, FP32, ITERATION, Recipe, draw, peak_bytes};
 

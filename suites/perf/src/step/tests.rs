@@ -1,7 +1,8 @@
 //! What the benchmark of the training step counts, refuses and prints.
 
+use dinov3_train::products::{Crops, Step, step_flops};
+
 use super::measured::{Measured, Products};
-use super::products::{Crops, Step, step_flops};
 use super::{Figures, Round, json, text};
 
 fn side(seconds: f64, peak_mib: u64) -> Measured {

@@ -1,0 +1,52 @@
+//! What a person reads, and the same as JSON.
+
+use serde_json::{Value, json};
+
+use super::workload::{Measured, Round};
+use crate::rounds::Rounds;
+use crate::table::{Columns, spread_or_dash};
+
+type Of = fn(&Round) -> Option<f64>;
+
+const SIDES: [(&str, Of); 4] = [
+    ("trainer and loader alone", |round| Some(round.bare.rate())),
+    ("the program", |round| Some(round.program.rate())),
+    ("the program, watched", |round| Some(round.watched.rate())),
+    ("the reference's program", |round| round.reference.as_ref().map(Measured::rate)),
+];
+
+/// A table, a row a side, and what its figures mean.
+pub fn text(rounds: &Rounds<Round>) -> String {
+    let mut table = Columns::new(["side", "steps/s", "to the row above", "to the reference"]);
+    for (row, (name, rate)) in SIDES.into_iter().enumerate() {
+        let above = row.checked_sub(1).filter(|_| row < SIDES.len() - 1).map(|above| SIDES[above].1);
+        table.add_row([
+            name.to_owned(),
+            spread_or_dash(rounds.spread(rate), 1),
+            spread_or_dash(above.and_then(|above| rounds.ratio(rate, above)), 3),
+            spread_or_dash(rounds.ratio(rate, SIDES[3].1), 2),
+        ]);
+    }
+    table.align_right(1..4);
+    let Measured { libtorch, capability, threads, steps, .. } = &rounds.iter().next().expect("at least one round").bare;
+    format!(
+        "libtorch {libtorch} on cpu, {capability}; threads: {threads}; micro-125k, {steps} iterations\n\n{table}\n\n\
+         Medians, and ranges over the rounds ({}); ratios are taken round by round. The program writes its log and figures, and saves\n\
+         in the background; the reference's writes its log and figures and saves nothing.\n",
+        rounds.len()
+    )
+}
+
+/// All figures, raw and summed up: times in seconds, rates a second.
+pub fn json(rounds: &Rounds<Round>) -> Value {
+    let [bare, program, watched, reference] = SIDES.map(|(_, rate)| rate);
+    json!({
+        "bare_steps_per_second": rounds.spread(bare),
+        "program_steps_per_second": rounds.spread(program),
+        "reference_steps_per_second": rounds.spread(reference),
+        "program_to_bare": rounds.ratio(program, bare),
+        "watched_to_program": rounds.ratio(watched, program),
+        "program_to_reference": rounds.ratio(program, reference),
+        "rounds": rounds,
+    })
+}

@@ -1,0 +1,25 @@
+//! What the benchmark of the training program prints.
+
+use super::{Measured, Round, json, text};
+use crate::rounds::Rounds;
+
+fn side(seconds: f64) -> Measured {
+    Measured {
+        libtorch: "2.8.0".to_owned(),
+        capability: "AVX512".to_owned(),
+        threads: 2,
+        steps: 2500,
+        seconds,
+        losses: vec![8.25],
+    }
+}
+
+#[test]
+fn the_figures_of_two_rounds() {
+    let round = |reference| Round { bare: side(10.0), program: side(10.1), watched: side(10.15), reference };
+    let rounds: Rounds<Round> = [round(Some(side(20.0))), round(Some(side(22.0)))].into_iter().collect();
+    insta::assert_snapshot!(text(&rounds));
+    assert_eq!(json(&rounds)["program_to_bare"]["median"], 10.0 / 10.1);
+    let alone: Rounds<Round> = std::iter::once(round(None)).collect();
+    assert!(text(&alone).contains("| the reference's program  |       - |"), "{}", text(&alone));
+}
