@@ -114,7 +114,7 @@ pub(crate) enum Headline {
 
 /// `3.2 times its limit`: two digits where they matter.
 fn times(ratio: f64) -> String {
-    if ratio >= 10.0 && ratio < 1e6 { format!("{ratio:.0}") } else { number::ratio(ratio) }
+    if (10.0..1e6).contains(&ratio) { format!("{ratio:.0}") } else { number::ratio(ratio) }
 }
 
 impl Say for Headline {
