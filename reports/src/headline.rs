@@ -82,6 +82,7 @@ pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
     let claims: Vec<String> = report.suites.iter().map(|suite| proves(&suite.proves)).collect();
     lines.push((Page::Entitles, vec![if passed { Brief::Proves(claims) } else { Brief::Nothing }]));
     lines.push((Page::DoesNot, limits(report)));
+    lines.retain(|(_, says)| !says.is_empty());
     lines
 }
 
@@ -126,7 +127,7 @@ fn limits(report: &RunReport) -> Vec<Brief> {
     limits.extend(only_bf16.then_some(Brief::OnlyBf16));
     limits.extend((!ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
     limits.extend((!ran("performance") && !ran("compare")).then_some(Brief::Speed));
-    limits.extend([Brief::Compiled, Brief::Hosts]);
+    limits.extend((!ran("compare")).then_some([Brief::Compiled, Brief::Hosts]).into_iter().flatten());
     limits
 }
 

@@ -136,6 +136,3 @@ fn notes(report: &RunReport) -> Markup {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod look;

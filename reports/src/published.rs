@@ -67,8 +67,8 @@ pub const SLIPS: [Bilingual; 6] = [
         zh: "正文写作 1250 个 epoch；配置为 100 个 epoch，每个 1250 次迭代，共 125000 步。",
     },
     Bilingual {
-        en: "The text has the reader write `Reduceop.SUM`, which PyTorch does not have; `ReduceOp.SUM` is meant.",
-        zh: "正文要求写入的 `Reduceop.SUM` 在 PyTorch 中不存在，应为 `ReduceOp.SUM`。",
+        en: "The text has the reader write Reduceop.SUM, which PyTorch does not have; ReduceOp.SUM is meant.",
+        zh: "正文要求写入的 Reduceop.SUM 在 PyTorch 中不存在，应为 ReduceOp.SUM。",
     },
     Bilingual {
         en: "It is not said whether an FPS is of the full run or of the one-epoch script. The full run's last five lines hold the \
@@ -84,16 +84,16 @@ pub const SLIPS: [Bilingual; 6] = [
 /// In what the two published rows ran different programs, as far as the published patch and scripts tell.
 pub const DIFFERENCES: [Bilingual; 5] = [
     Bilingual {
-        en: "Compilation: the reference's config has `train.compile: true`, the port's `false`, and it turns torch.compile off.",
-        zh: "编译：标杆配置为 `train.compile: true`，移植版为 `false`，并关闭了 torch.compile。",
+        en: "Compilation: the reference's config has train.compile: true, the port's false, and it turns torch.compile off.",
+        zh: "编译：标杆配置为 train.compile: true，移植版为 false，并关闭了 torch.compile。",
     },
     Bilingual {
         en: "Matrix products in float32: the reference allows TF32 on CUDA; the port's switch does not reach the NPU, which computes them in float32.",
         zh: "float32 矩阵乘：标杆在 CUDA 上允许 TF32；移植版的该开关不作用于 NPU，按 float32 计算。",
     },
     Bilingual {
-        en: "The teacher: the port's `update_ema` adds out of place and drops the sum, so the teacher never receives the student.",
-        zh: "教师网络：移植版的 `update_ema` 使用非原地加法且丢弃结果，教师网络从未接收到学生网络。",
+        en: "The teacher: the port's update_ema adds out of place and drops the sum, so the teacher never receives the student.",
+        zh: "教师网络：移植版的 update_ema 使用非原地加法且丢弃结果，教师网络从未接收到学生网络。",
     },
     Bilingual {
         en: "Logged totals: the port adds them up over ranks in float32, the reference in float64.",

@@ -72,7 +72,7 @@ words! {
         /// Trust.
         Failed: "the run failed", "运行失败";
         /// Accuracy.
-        Base: "the row that the others are held against", "比较基准";
+        Base: "base", "比较基准";
         /// Accuracy.
         NothingToFollow: "no losses to compare", "无可比损失";
         /// Accuracy.

@@ -112,7 +112,10 @@ fn speed(side: &Side, beside: &Beside, base: &Side) -> Check {
         _ if side.is_timed() => Verdict::Pass,
         _ => Verdict::Skipped { reason: Compared::NoTimes.into() },
     };
-    let fps = |side: &Side| side.fps.clone().or_else(|| side.speed.map(|it| format!("{:.1}", it.value.0)));
+    // The figures that the ratio is made from stand beside it.
+    let medians = side.speed.is_some() && base.speed.is_some();
+    let median = |side: &Side| side.speed.map(|it| format!("{:.1}", it.value.0));
+    let fps = |side: &Side| if medians { median(side) } else { side.fps.clone().or_else(|| median(side)) };
     let summary = fps(side).map(|shown| {
         let base = fps(base).map(|theirs| (base.name.clone(), theirs));
         Message::from(Compared::Speed { run: side.name.clone(), fps: shown, ratio: beside.ratio, base })
