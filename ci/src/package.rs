@@ -105,8 +105,8 @@ fn build(libtorch: &Path, dev: bool) -> Result<PathBuf, Failure> {
 
 /// The last executable that cargo's messages name.
 fn executable(messages: &str) -> Option<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    messages.filter_map(|message| Some(message["executable"].as_str()?.into())).last()
+    let messages = messages.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages.filter_map(|message| Some(message["executable"].as_str()?.into())).next()
 }
 
 /// Makes the folder anew, whole or not at all.

@@ -38,7 +38,7 @@ pub fn wheel(args: &WheelArgs) -> Result<(), Failure> {
     let program = harness::command()?;
     share(Path::new(program.get_program()), Some(&libtorch), &folder.join("data/data/share"))?;
     let out = std::path::absolute(&args.out).map_err(|error| unwritten(&args.out, &error))?;
-    let mut command = Command::new(&maturin[0]);
+    let mut command = Command::new(maturin[0]);
     command.args(&maturin[1..]).current_dir(folder);
     // The libraries are the user's own: nothing is bundled, and no tag promises a range of systems.
     command.args(["build", "--auditwheel", "skip", "--compatibility", "linux", "--out"]).arg(&out);

@@ -23,7 +23,7 @@ use train::TRAIN_HELP;
 pub use baseline::{AcceptArgs, BaselineCommand, GateArgs, HistoryArgs, ReportCommand};
 pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
-pub use doctor::{CompletionsArgs, DoctorArgs, DoctorDevice, DoctorFormat};
+pub use doctor::{CompletionsArgs, DoctorArgs, DoctorFormat};
 pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
 pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
@@ -77,7 +77,7 @@ follows it, with exit code 2.";
 pub enum Command {
     /// Run suites and report.
     #[command(after_help = EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Train, as the reference's own program does: its config, its log, its files.
     #[command(after_help = TRAIN_HELP)]
     Train(TrainArgs),

@@ -28,7 +28,7 @@ use crate::failure::{EnvironmentFailure, Result};
 /// If the input is wrong, the output cannot be written, or the environment lacks something.
 pub fn run(command: Command) -> Result<i32> {
     match command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(*args),
         Command::Train(args) => train::train(args),
         Command::Report(args) => report::report(args),
         Command::Baseline(command) => baseline::baseline(command),

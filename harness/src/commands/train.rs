@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use dinov3_ground::AnyError;
 use dinov3_program::{
     Aside, Asked, Cause, Job, Links, Live, Outcome, Plan, ProgramError, Recipe, Resume, Screen, Source,
 };
@@ -26,9 +27,9 @@ pub fn train(args: TrainArgs) -> Result<i32> {
         config::remark(&plan.merged, &plan.remarks())?;
     }
     let links = Links::open(asked.device, job)?;
-    match caught(|| plan.train(&links, screen())) {
+    match caught(|| plan.train(&links, screen()).map_err(AnyError::from)) {
         Ok(Ok(Outcome::Done | Outcome::Stopped { .. })) => Ok(exit::PASS),
-        Ok(Err(error)) => Err(error.into()),
+        Ok(Err(error)) => Err(error),
         // On the host it is a fault of this program.
         Err(failure) if asked.device == Device::Cpu => panic!("{failure}"),
         Err(failure) => {

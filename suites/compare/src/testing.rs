@@ -26,6 +26,7 @@ pub(crate) fn report(started: &str, fps: f64) -> RunReport {
         architecture: "x86_64".to_owned(),
         pins: Vec::new(),
         started: Some(started.to_owned()),
+        doctor: Vec::new(),
         seconds: 1.0,
     };
     let name = Bilingual { en: "images/s", zh: "每秒图像数" };

@@ -229,6 +229,7 @@ mod tests {
             output: Output { reports: Vec::new(), format: None, lang: dinov3_reports::Lang::En },
             events: None,
             allow_vacuous: Vec::new(),
+            gate: None,
         }
     }
 

@@ -39,7 +39,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
     let folder = images()?;
     let images = arguments.images.clone().unwrap_or_else(|| folder.path().to_owned());
     let output = folder.path().join("run");
-    let plan = plan(arguments, &images, &output).map_err(|error| failed(&error))?;
+    let plan = plan(arguments, &images, &output)?;
     let mut marks = Marks::new(arguments.steps as usize);
     let losses = match side {
         Side::Bare => {
@@ -73,13 +73,13 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
     })
 }
 
-fn plan(arguments: &Arguments, images: &Path, output: &Path) -> Result<Plan, ProgramError> {
+fn plan(arguments: &Arguments, images: &Path, output: &Path) -> Result<Plan, Failure> {
     let mut overrides = vec![format!("train.dataset_path={}", photographs::dataset_path(images))];
     let every = arguments.saved_every;
     overrides.push(format!("checkpointing.period={every}"));
     overrides.push(format!("evaluation.eval_period_iterations={every}"));
     let asked = Asked {
-        source: Source::Recipe(Recipe::named(RECIPE)?),
+        source: Source::Recipe(Recipe::named(RECIPE).map_err(|error| failed(&error))?),
         overrides,
         output_dir: output.display().to_string(),
         seed: 0,
@@ -93,7 +93,7 @@ fn plan(arguments: &Arguments, images: &Path, output: &Path) -> Result<Plan, Pro
         ulp_seed: None,
         tensorboard: None,
     };
-    Plan::of(asked, 1)
+    Plan::of(asked, 1).map_err(|error| failed(&error))
 }
 
 /// The recipe's file, for the reference.
