@@ -1,6 +1,7 @@
 //! The arguments as they are typed.
 
 mod baseline;
+mod choice;
 mod compare;
 mod data;
 mod doctor;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dinov3_golden::Precision;
 use dinov3_golden::manifest::Profile;
 use dinov3_reports::{Format, Lang, RENDERERS, endings};
 use dinov3_suites::defects;
@@ -21,10 +23,11 @@ use compare::COMPARE_HELP;
 use train::TRAIN_HELP;
 
 pub use baseline::{AcceptArgs, BaselineCommand, GateArgs, HistoryArgs, ReportCommand};
+pub use choice::ChoiceArgs;
 pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
 pub use doctor::{CompletionsArgs, DoctorArgs, DoctorFormat};
-pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
+pub use golden::{DiffArgs, GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
 pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
 
@@ -39,10 +42,12 @@ pub struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  every check passes
-  1  a check failed, or nothing was proved
-  2  wrong usage or input
-  3  the environment lacks something, such as the device";
+  0      every check passes
+  1      a check failed or was vacuous, or nothing was proved
+  2      wrong usage or input: an option, a file, a damaged or foreign set
+  3      the environment lacks something, such as the device
+  4      another rank has ended or does not answer
+  128+N  ended by signal N, such as 130 by Ctrl-C";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +62,12 @@ Examples:
   run --suite reduce-op --nproc 4
           Do four ranks on this machine sum as they should?
   run --suite performance --recipe vitl16-performance --data /imagenet --extra /tables
-          How fast is one epoch of the published recipe, and can the figure be trusted?";
+          How fast is one epoch of the published recipe, and can the figure be trusted?
+  run --suite precision --candidate DIR --require 'layers/micro/*'
+          Fail too if DIR has no recording of `micro` at fp32 or at bf16
+
+The exit codes are those of `dinov3-harness --help`. Whatever it is, each report is
+written; one of a run that was cut short says so.";
 
 const CONFIG_EXAMPLES: &str = "\
 Examples:
@@ -113,7 +123,7 @@ pub enum Command {
 }
 
 /// Where a report goes, and in which language.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct OutputArgs {
     /// Write the report to this file.
     #[arg(long, value_name = "FILE", help = report_help())]
@@ -193,7 +203,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "candidate")]
     pub plugin: Option<PathBuf>,
     /// Start so many ranks of this command on this machine, as torchrun would, and end them together. Rank 0 reports.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub nproc: Option<usize>,
     /// What ranks exchange tensors over: gloo, nccl, or the path of a plugin. Default: gloo on the CPU, nccl on CUDA.
     #[arg(long, value_name = "NAME|PATH", conflicts_with = "candidate")]
@@ -213,8 +223,8 @@ pub struct RunArgs {
     /// The log of a further run of the recipe of `--against`: how far correct runs are apart. Repeatable.
     #[arg(long, value_name = "LOG", requires = "against")]
     pub spread: Vec<PathBuf>,
-    /// The precision of the candidate's training, where its log does not say. The precision to measure, in place of the recipe's (suite
-    /// `performance`).
+    /// Judge this precision alone; of the log of a training, its precision where it does not say. The precision to measure, in place of
+    /// the recipe's (suite `performance`).
     #[arg(long, value_enum, conflicts_with = "against")]
     pub precision: Option<PrecisionArg>,
     /// Compare the first N steps alone: the candidate is shorter on purpose (suite `trajectory`). Measure the first N steps (suite
@@ -228,6 +238,9 @@ pub struct RunArgs {
     /// Default: local_trajectory. The folder of the measured training (suite `performance`). Default: a temporary one.
     #[arg(long, value_name = "DIR", conflicts_with = "candidate")]
     pub output_dir: Option<PathBuf>,
+    /// Which checks are made, and what a candidate may lack.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
     /// Where the report goes.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -329,6 +342,14 @@ pub enum PrecisionArg {
 }
 
 impl PrecisionArg {
+    /// The precision of golden sets.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::Fp32 => Precision::Fp32,
+            Self::Bf16 => Precision::Bf16,
+        }
+    }
+
     /// The name in `compute_precision.param_dtype`.
     pub fn name(self) -> &'static str {
         match self {

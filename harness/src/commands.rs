@@ -20,7 +20,7 @@ use dinov3_reports::{TextTable, exit, terminal};
 use dinov3_suites::defects;
 
 use crate::cli::Command;
-use crate::failure::{EnvironmentFailure, Result};
+use crate::failure::{EnvironmentFailure, Result, refusal};
 
 /// Runs a command and gives the exit code.
 ///
@@ -84,13 +84,31 @@ fn print_table(table: &TextTable) -> Result<()> {
 }
 
 /// The folders of golden sets: those given, or the value of `DINOV3_GOLDEN`, or the sets of this repository.
-fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>, EnvironmentFailure> {
+fn golden_roots(given: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     if !given.is_empty() {
+        given.iter().try_for_each(|folder| is_folder(folder))?;
         return Ok(given);
     }
     match std::env::var_os("DINOV3_GOLDEN").filter(|root| !root.is_empty()) {
         Some(root) => Ok(vec![root.into()]),
-        None => own_sets(&own_places()).map(|folder| vec![folder]),
+        None => Ok(vec![own_sets(&own_places())?]),
+    }
+}
+
+/// Refuses a file, and the name of a set in the place of its folder. A folder that is not there is refused by whoever looks into it.
+fn is_folder(given: &Path) -> Result<()> {
+    if given.is_file() {
+        let hint = "give the folder of a golden set, or of a recording made elsewhere";
+        return Err(refusal(format!("{} is a file, and no folder", given.display()), hint));
+    }
+    let named =
+        own_sets(&own_places()).ok().map(|sets| sets.join(given)).filter(|set| set.join("manifest.json").is_file());
+    match named {
+        Some(set) if !given.exists() && given.components().count() == 1 => Err(refusal(
+            format!("there is no folder {}", given.display()),
+            format!("did you mean `{}`?", set.display()),
+        )),
+        _ => Ok(()),
     }
 }
 

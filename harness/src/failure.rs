@@ -1,6 +1,8 @@
 //! Errors of the commands: what each means for the exit code.
 
+use clap::CommandFactory;
 use dinov3_ground::hint::show;
+use dinov3_ground::similar::most_like;
 use dinov3_ground::{AnyError, Hint, Hints, Words};
 use dinov3_ranks::{Failure, GroupError};
 use dinov3_reports::exit;
@@ -8,6 +10,7 @@ use dinov3_suites::SuiteError;
 use dinov3_suites::reduce_op::RanksError;
 use thiserror::Error as ThisError;
 
+use crate::cli::Cli;
 use crate::commands;
 
 /// What a command gives, or an error that knows what to do about it.
@@ -83,7 +86,31 @@ pub fn usage(error: &clap::Error) -> AnyError {
             None => what.push(line.strip_prefix("error: ").unwrap_or(line).to_owned()),
         }
     }
+    let hints = match meant(error) {
+        Some(meant) => Hints::from(meant),
+        None => hints,
+    };
     refusal(what.join("\n"), hints)
+}
+
+/// What was meant by a word that is no command, or too much of one: the name of a suite, or a command that is spelt alike.
+fn meant(error: &clap::Error) -> Option<String> {
+    use clap::error::{ContextKind, ContextValue};
+    let word = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg].into_iter().find_map(|kind| {
+        match error.get(kind) {
+            Some(ContextValue::String(word)) => Some(word.as_str()),
+            _ => None,
+        }
+    })?;
+    if !dinov3_suites::select(word).is_empty() {
+        return Some(format!("`run --suite {word}` runs it"));
+    }
+    let of_commands = error.get(ContextKind::InvalidSubcommand).is_some();
+    let tipped = error.get(ContextKind::SuggestedSubcommand).is_some();
+    let command = Cli::command();
+    let commands = command.get_subcommands().filter(|it| !it.is_hide_set()).map(|it| it.get_name());
+    let meant = most_like(word, commands).filter(|_| of_commands && !tipped);
+    meant.map(|meant| format!("did you mean `{meant}`?"))
 }
 
 /// Shows the errors, each by itself.

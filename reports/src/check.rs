@@ -1,7 +1,7 @@
 //! One check: what was looked at, the verdict, the figures, and what went wrong.
 
 use crate::message::{Key, Precision};
-use crate::{Message, Tensor, number, tensor};
+use crate::{Message, Subject, Tensor, number, tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Check {
     pub verdict: Verdict,
     /// What it is held against, of a check against a golden set.
     pub golden: Option<Golden>,
+    /// Whose tensors were judged, and how they came to be, where a check is about tensors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Box<Subject>>,
     /// One line for the terminal and the summary table.
     pub summary: Option<Message>,
     /// The measured figures; the first decided the verdict.
@@ -41,6 +44,7 @@ impl Check {
             title: title.into(),
             verdict,
             golden: None,
+            judged: None,
             summary: None,
             figures: Vec::new(),
             findings: Vec::new(),
@@ -52,7 +56,7 @@ impl Check {
     /// The one line that says how it went: the summary of a check that ran, the reason of one that could not count.
     pub fn line(&self) -> Option<&Message> {
         match &self.verdict {
-            Verdict::Skipped { reason } | Verdict::Vacuous { reason } => Some(reason),
+            Verdict::Skipped { reason } | Verdict::Vacuous { reason } | Verdict::Error { reason } => Some(reason),
             Verdict::Fail { reason } => self.summary.as_ref().or(Some(reason)),
             Verdict::Pass => self.summary.as_ref(),
         }
@@ -66,6 +70,12 @@ pub struct Golden {
     pub set: String,
     /// At which precision.
     pub precision: Precision,
+    /// SHA-256 of its manifest, which has the hashes of everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// The commit of the reference that it was recorded from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// Whether a check holds. In JSON the key `verdict` carries the name, and `reason` stands beside it.
@@ -84,6 +94,11 @@ pub enum Verdict {
         /// Why not, in one line.
         reason: Message,
     },
+    /// It could not be checked: what it was given is damaged, or something else than it is said to be.
+    Error {
+        /// Why not, in one line.
+        reason: Message,
+    },
     /// It was checked, but here it could not have failed, so its passing says nothing.
     Vacuous {
         /// Why it could not have failed, in one line.
@@ -92,12 +107,13 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The name of the verdict as JSON has it: `pass`, `fail`, `skipped` or `vacuous`.
+    /// The name of the verdict as JSON has it: `pass`, `fail`, `skipped`, `error` or `vacuous`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail { .. } => "fail",
             Self::Skipped { .. } => "skipped",
+            Self::Error { .. } => "error",
             Self::Vacuous { .. } => "vacuous",
         }
     }
@@ -106,7 +122,9 @@ impl Verdict {
     pub fn reason(&self) -> Option<&Message> {
         match self {
             Self::Pass => None,
-            Self::Fail { reason } | Self::Skipped { reason } | Self::Vacuous { reason } => Some(reason),
+            Self::Fail { reason } | Self::Skipped { reason } | Self::Error { reason } | Self::Vacuous { reason } => {
+                Some(reason)
+            }
         }
     }
 }

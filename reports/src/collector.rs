@@ -4,7 +4,7 @@ use crate::{Environment, Event, Gate, Message, Reporter, RunReport, SuiteResult,
 use std::io;
 
 /// Gathers what the suites find out; [`Collector::report`] makes the report of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Collector {
     head: Option<(Tool, Environment, Vec<String>)>,
     notes: Vec<Message>,
@@ -22,6 +22,17 @@ impl Collector {
     pub fn gate(&self) -> Gate {
         let allowed = self.head.as_ref().map_or(&[][..], |(.., allow_vacuous)| allow_vacuous);
         Gate::of(self.suites.iter().flat_map(|suite| &suite.checks), allowed)
+    }
+
+    /// The exit code of the run if it ends now; see [`RunReport::exit_code`].
+    pub fn exit_code(&self) -> i32 {
+        let allowed = self.head.as_ref().map_or(&[][..], |(.., allow_vacuous)| allow_vacuous);
+        crate::gate::exit_code(self.suites.iter().flat_map(|suite| &suite.checks), self.gate(), allowed)
+    }
+
+    /// Whether the run has begun.
+    pub fn has_begun(&self) -> bool {
+        self.head.is_some()
     }
 
     /// The report of everything collected, without what holds it; none before the run has started.

@@ -3,7 +3,7 @@
 
 use crate::message::{Pen, Say};
 use crate::number::Float;
-use crate::{Lang, Message, Place, RenderError, Rendered, Renderer, RunReport, TextColumn, TextTable};
+use crate::{Check, Lang, Message, Place, RenderError, Rendered, Renderer, RunReport, Subject, TextColumn, TextTable};
 
 /// The format `csv`.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,10 @@ impl Renderer for Checks {
 
     fn about(&self) -> &'static str {
         "A line a check"
+    }
+
+    fn has_findings(&self) -> bool {
+        false
     }
 
     fn render(&self, report: &RunReport, lang: Lang, _: &Place) -> Result<Rendered, RenderError> {
@@ -42,6 +46,10 @@ impl Renderer for Tensors {
 
     fn about(&self) -> &'static str {
         "A line a tensor: every one that was judged, with all figures"
+    }
+
+    fn has_findings(&self) -> bool {
+        false
     }
 
     fn render(&self, report: &RunReport, lang: Lang, _: &Place) -> Result<Rendered, RenderError> {
@@ -72,8 +80,24 @@ fn headed<const N: usize>(names: [&str; N]) -> TextTable {
 
 /// One row a check of the whole run. Of several figures it has the first, which decided.
 fn checks(report: &RunReport, lang: Lang) -> TextTable {
-    let mut table =
-        headed(["suite", "id", "verdict", "reason", "figure", "measured", "unit", "limit", "seconds", "summary"]);
+    let mut table = headed([
+        "suite",
+        "id",
+        "verdict",
+        "reason",
+        "figure",
+        "measured",
+        "unit",
+        "limit",
+        "seconds",
+        "summary",
+        "judged_device",
+        "judged_torch",
+        "judged_processor",
+        "judged_recorded",
+        "judged_manifest",
+        "golden_manifest",
+    ]);
     let said = |message: Option<&Message>| message.map_or_else(String::new, |it| it.plain(lang));
     for suite in &report.suites {
         for check in &suite.checks {
@@ -89,6 +113,12 @@ fn checks(report: &RunReport, lang: Lang) -> TextTable {
                 number(figure.and_then(|it| it.limit)),
                 check.seconds.to_string(),
                 said(check.summary.as_ref()),
+                who(check, |it| it.device.clone()),
+                who(check, |it| it.torch.clone()),
+                who(check, Subject::processor),
+                who(check, |it| it.recorded.clone().unwrap_or_default()),
+                who(check, |it| it.manifest.clone().unwrap_or_default()),
+                check.golden.as_ref().and_then(|it| it.manifest.clone()).unwrap_or_default(),
             ]);
         }
     }
@@ -148,6 +178,10 @@ fn tensors(report: &RunReport, lang: Lang) -> TextTable {
         }
     }
     table
+}
+
+fn who(check: &Check, what: impl Fn(&Subject) -> String) -> String {
+    check.judged.as_deref().map_or_else(String::new, what)
 }
 
 fn number(value: Option<Float>) -> String {

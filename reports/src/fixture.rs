@@ -58,10 +58,40 @@ fn unusable() -> Remark {
     Remark::Unusable { image: "train/n01440764/a.JPEG".to_owned(), reason }
 }
 
+/// A recording of a patched port on an accelerator.
+pub(crate) fn subject() -> Subject {
+    let changed = |path: &str, added, removed| ChangedFile { path: path.to_owned(), added, removed };
+    Subject {
+        folder: Some("candidate/micro".to_owned()),
+        device: "npu".to_owned(),
+        torch: "2.8.0".to_owned(),
+        architecture: "aarch64".to_owned(),
+        cpu_vendor: None,
+        cpu_capability: "DEFAULT".to_owned(),
+        threads: 2,
+        pins: Vec::new(),
+        ranks: RanksOf { world_size: 1, processes: None, backend: None },
+        recorded: Some("2026-11-23T14:00:00Z".to_owned()),
+        software: [("torch_npu", "2.8.0.post4"), ("mode", "compiled")]
+            .map(|(name, version)| (name.to_owned(), version.to_owned()))
+            .into(),
+        manifest: Some("5".repeat(64)),
+        code: Some(Code {
+            commit: Some("cb054165e9ec6bd86dbae674416eb36c8349adcb".to_owned()),
+            tree: Some("a1".repeat(20)),
+            examined: true,
+            changed: vec![changed("dinov3/train/ssl_meta_arch.py", 3, 1), changed("dinov3/train/train.py", 4, 0)],
+            diff: Some("d".repeat(64)),
+            text: Some("--- a/dinov3/train/train.py\n+++ b/dinov3/train/train.py\n+import torch_npu\n".to_owned()),
+        }),
+    }
+}
+
 /// The id, title and golden set of a check.
 fn check(set: &str, precision: Precision, verdict: Verdict) -> Check {
     let title = Judging::EveryTensor { set: set.to_owned(), precision };
-    let golden = Some(Golden { set: set.to_owned(), precision });
+    let golden =
+        Some(Golden { set: set.to_owned(), precision, manifest: Some("9".repeat(64)), commit: Some("c".repeat(40)) });
     Check { golden, ..Check::new(format!("layers/{set}/{}", precision.name()), title, verdict) }
 }
 
@@ -107,6 +137,7 @@ const ROTATED: &str = "student.backbone.blocks.3.attn.apply_rope:0";
 
 fn layers() -> SuiteResult {
     let mut passed = check("micro", Precision::Fp32, Verdict::Pass);
+    passed.judged = Some(Box::new(subject()));
     passed.seconds = 0.413;
     passed.tensors = vec![
         tensor("student.backbone.patch_embed", Outcome::Identical, 7.8e-6, None),

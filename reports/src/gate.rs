@@ -27,6 +27,19 @@ impl Gate {
     }
 }
 
+/// The exit code of a run with these checks. A check that fails says that this is not the reference; one that could not be made says that the
+/// input is at fault.
+pub(crate) fn exit_code<'a>(checks: impl Iterator<Item = &'a Check>, gate: Gate, allow_vacuous: &[String]) -> i32 {
+    let (mut errors, mut failures) = (false, false);
+    for check in checks {
+        match check.verdict {
+            Verdict::Error { .. } => errors = true,
+            _ => failures |= check.fails(allow_vacuous),
+        }
+    }
+    if errors && !failures { exit::USAGE } else { gate.exit_code() }
+}
+
 impl Gate {
     /// What a run amounts to that ended with these checks.
     pub(crate) fn of<'a>(checks: impl Iterator<Item = &'a Check>, allow_vacuous: &[String]) -> Self {
@@ -58,6 +71,8 @@ pub struct Counts {
     pub skipped: usize,
     /// Checks that could not have failed, allowed or not.
     pub vacuous: usize,
+    /// Checks that could not be made, since what they were given is damaged or foreign.
+    pub errors: usize,
 }
 
 impl Counts {
@@ -68,17 +83,18 @@ impl Counts {
             Verdict::Fail { .. } => self.failed += 1,
             Verdict::Skipped { .. } => self.skipped += 1,
             Verdict::Vacuous { .. } => self.vacuous += 1,
+            Verdict::Error { .. } => self.errors += 1,
         }
     }
 
     /// Checks of any verdict.
     pub fn total(&self) -> usize {
-        self.passed + self.failed + self.skipped + self.vacuous
+        self.passed + self.failed + self.skipped + self.vacuous + self.errors
     }
 
     /// Why a run that came to its end and has these verdicts counts as failed, where no failed check says so itself.
     pub(crate) fn why_shut(&self) -> Option<Label> {
-        match (self.failed, self.passed) {
+        match (self.failed + self.errors, self.passed) {
             (0, 0) => Some(Label::NothingPassed),
             (0, _) => Some(Label::VacuousCounts),
             _ => None,
@@ -139,6 +155,11 @@ impl RunReport {
         }
     }
 
+    /// The exit code of the run: [`exit::USAGE`] if its input was at fault and nothing else, else that of the gate.
+    pub fn exit_code(&self) -> i32 {
+        exit_code(self.checks(), self.gate(), &self.allow_vacuous)
+    }
+
     /// Whether this check alone makes the run fail: it failed, or it is vacuous and [`RunReport::allow_vacuous`] does not
     /// name its id.
     pub fn gates_as_failure(&self, check: &Check) -> bool {
@@ -151,7 +172,7 @@ impl Check {
     fn fails(&self, allow_vacuous: &[String]) -> bool {
         match self.verdict {
             Verdict::Pass | Verdict::Skipped { .. } => false,
-            Verdict::Fail { .. } => true,
+            Verdict::Fail { .. } | Verdict::Error { .. } => true,
             Verdict::Vacuous { .. } => !allow_vacuous.contains(&self.id),
         }
     }
@@ -168,6 +189,7 @@ mod tests {
             "pass" => Verdict::Pass,
             "fail" => Verdict::Fail { reason },
             "skipped" => Verdict::Skipped { reason },
+            "error" => Verdict::Error { reason },
             _ => Verdict::Vacuous { reason },
         }
     }
@@ -187,11 +209,13 @@ mod tests {
 
     #[test]
     fn what_passes_and_what_does_not() {
-        let cases: [(&[&str], &[&str], Gate); 11] = [
+        let cases: [(&[&str], &[&str], Gate); 13] = [
             (&["pass"], &[], Gate::Pass),
             (&["pass", "skipped"], &[], Gate::Pass),
             (&["pass", "fail"], &[], Gate::Fail),
             (&["fail", "pass"], &["0"], Gate::Fail),
+            (&["pass", "error"], &["1"], Gate::Fail),
+            (&["error"], &[], Gate::Fail),
             (&["pass", "vacuous"], &[], Gate::Fail),
             (&["pass", "vacuous"], &["1"], Gate::Pass),
             (&["pass", "vacuous", "vacuous"], &["1"], Gate::Fail),
@@ -226,13 +250,17 @@ mod tests {
     fn exit_codes_follow_the_gate() {
         assert_eq!(Gate::Pass.exit_code(), exit::PASS);
         assert_eq!(Gate::Fail.exit_code(), exit::CHECK_FAILED);
+        let code = |verdicts: &[&str]| run(verdicts, &[]).exit_code();
+        let codes = [code(&["pass"]), code(&["pass", "error"]), code(&["fail", "error"]), code(&["error", "vacuous"])];
+        assert_eq!(codes, [exit::PASS, exit::USAGE, exit::CHECK_FAILED, exit::CHECK_FAILED]);
     }
 
     #[test]
     fn counts_read_as_a_sentence() {
-        let counts: Counts = Counts { passed: 12, failed: 1, skipped: 1, vacuous: 1 };
+        let counts: Counts = Counts { passed: 12, failed: 1, skipped: 1, vacuous: 1, errors: 0 };
         assert_eq!(counts.in_time(23.4, Lang::En), "12 passed, 1 failed, 1 skipped, 1 vacuous in 23.4 s");
         assert_eq!(Counts { passed: 12, ..Counts::default() }.to_string(), "12 passed");
+        assert_eq!(Counts { errors: 2, ..Counts::default() }.to_string(), "0 passed, 2 errors");
         assert_eq!(Counts::default().to_string(), "0 passed");
         assert_eq!(counts.total(), 15);
     }

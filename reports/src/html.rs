@@ -73,6 +73,7 @@ pub fn page(report: &RunReport, lang: Lang) -> String {
                     (lead::lead(report))
                     (failures)
                     (lead::suites(report))
+                    (judged(report))
                     (split)
                     (sections)
                     (tensors::tensors(report))
@@ -103,6 +104,29 @@ impl Room {
     }
 }
 
+/// Who was judged, a row for each that differs.
+fn judged(report: &RunReport) -> Markup {
+    let (en, zh) = (markdown::who(report, Lang::En, Pen::Html), markdown::who(report, Lang::Zh, Pen::Html));
+    let cell = |row: &[String], index: usize| row.get(index).cloned().unwrap_or_default();
+    html! {
+        @if !en.rows.is_empty() {
+            section #judged {
+                h2 { (both(&Label::WhoWasJudged)) }
+                div.scroll {
+                    table {
+                        thead { tr { @for (en, zh) in en.columns.iter().zip(&zh.columns) { th { (pair(&en.title, &zh.title)) } } } }
+                        tbody {
+                            @for (en, zh) in en.rows.iter().zip(&zh.rows) {
+                                tr { @for index in 0..en.len() { td { (pair(&cell(en, index), &cell(zh, index))) } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn rows(report: &RunReport, lang: Lang) -> Vec<Vec<String>> {
     markdown::environment(report, lang, Pen::Html).rows
 }
@@ -112,7 +136,7 @@ fn environment(report: &RunReport) -> Markup {
     let cell = |row: &[String], index: usize| row.get(index).cloned().unwrap_or_default();
     html! {
         section #environment {
-            h2 { (both(&Label::Environment)) }
+            h2 { (both(&Label::WhoJudges)) }
             dl.facts {
                 @for (en, zh) in en.iter().zip(&zh) {
                     dt { (pair(&cell(en, 0), &cell(zh, 0))) }

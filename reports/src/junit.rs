@@ -1,6 +1,6 @@
 //! The report as JUnit XML, which CI systems read. It keeps to the schema of Jenkins' xUnit plugin.
 
-use crate::message::{Label, Pen, Say};
+use crate::message::{Count, Label, Pen, Say};
 use crate::{
     Check, Figure, Finding, Lang, Place, RenderError, Rendered, Renderer, RunReport, SuiteResult, Verdict, number,
 };
@@ -39,7 +39,7 @@ pub fn junit(report: &RunReport, lang: Lang) -> Result<String, SerializeError> {
     let mut document = Report::new(report.tool.name.as_str());
     document.set_time(duration(report.environment.seconds));
     document.add_test_suites(report.suites.iter().map(|result| suite(result, report, lang)));
-    if !report.complete {
+    if !report.complete && !report.suites.iter().any(|suite| suite.suite == crate::RUN) {
         document.add_test_suite(cut_short(lang));
     }
     Ok(without_skipped(&document.to_string()?))
@@ -49,7 +49,7 @@ pub fn junit(report: &RunReport, lang: Lang) -> Result<String, SerializeError> {
 fn cut_short(lang: Lang) -> TestSuite {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
     status.set_message(Label::CutShort.say(lang, Pen::Plain));
-    let mut suite = TestSuite::new("run");
+    let mut suite = TestSuite::new(crate::RUN);
     suite.add_test_case(TestCase::new("run/complete", status));
     suite
 }
@@ -94,7 +94,14 @@ fn case(check: &Check, suite: &str, fails: bool, lang: Lang) -> TestCase {
     let mut case = TestCase::new(check.id.as_str(), status(check, fails, lang));
     case.set_classname(suite).set_time(duration(check.seconds));
     let summary = check.summary.as_ref().map_or_else(String::new, |it| it.plain(lang));
-    case.set_system_out(format!("{}\n{summary}", check.title.plain(lang)).trim_end());
+    let judged = check.judged.as_ref().map_or_else(String::new, |judged| {
+        let who = Count::Who(judged.say(lang, Pen::Plain)).say(lang, Pen::Plain);
+        let golden = check.golden.as_ref().and_then(|it| it.manifest.as_deref());
+        let hashes = [("manifest", judged.manifest.as_deref()), ("golden manifest", golden)];
+        let hashes = hashes.into_iter().filter_map(|(name, hash)| Some(format!("\n{name} {}", hash?)));
+        format!("\n{who}{}", hashes.collect::<String>())
+    });
+    case.set_system_out(format!("{}\n{summary}{judged}", check.title.plain(lang)).trim_end());
     case
 }
 
@@ -104,6 +111,7 @@ fn status(check: &Check, fails: bool, lang: Lang) -> TestCaseStatus {
         Verdict::Pass => return TestCaseStatus::success(),
         Verdict::Fail { reason } => (Some(NonSuccessKind::Failure), None, reason),
         Verdict::Skipped { reason } => (None, None, reason),
+        Verdict::Error { reason } => (Some(NonSuccessKind::Error), None, reason),
         Verdict::Vacuous { reason } if fails => (Some(NonSuccessKind::Failure), Some(label(Label::IsVacuous)), reason),
         Verdict::Vacuous { reason } => (None, Some(label(Label::Allowed)), reason),
     };

@@ -9,6 +9,7 @@ mod figures;
 mod head;
 mod suite;
 mod table;
+mod who;
 
 use crate::growth::Growth;
 use crate::message::{Count, Label, Pen, Say};
@@ -18,6 +19,7 @@ use escape::html;
 
 pub(crate) use figures::{limit_of, measured, verdict};
 pub(crate) use head::environment;
+pub(crate) use who::table as who;
 
 /// The format `markdown`.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,10 @@ impl Renderer for Markdown {
 
     fn about(&self) -> &'static str {
         "For people, and for a job summary; in a file, with plots beside it"
+    }
+
+    fn has_pictures(&self) -> bool {
+        true
     }
 
     fn render(&self, report: &RunReport, lang: Lang, place: &Place) -> Result<Rendered, RenderError> {
@@ -59,10 +65,11 @@ pub fn markdown(report: &RunReport, lang: Lang, images: Option<&str>) -> String 
     let mut page = Page { text: String::new(), lang, cut: false };
     let pictures = Pictures { files: &svg::plot_files(report), growths: &svg::growth_files(report), folder: images };
     head::head(&mut page, report);
+    who::judged(&mut page, report);
     head::unwell(&mut page, report);
     head::failures(&mut page, report, pictures);
     head::notes(&mut page, report);
-    page.heading("##", Label::Environment);
+    page.heading("##", Label::WhoJudges);
     page.block(table::table(&head::environment(report, lang, Pen::Markdown)));
     if !report.environment.doctor.is_empty() {
         page.block(table::table(&head::doctor(report, lang)));

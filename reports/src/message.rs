@@ -5,6 +5,7 @@
 
 mod compared;
 mod count;
+mod coverage;
 mod doctor;
 mod gated;
 mod judging;
@@ -24,6 +25,7 @@ mod vocabulary;
 
 pub use compared::{Between, Compared, ComparedWord};
 pub(crate) use count::Count;
+pub use coverage::Coverage;
 pub use doctor::*;
 pub use gated::Gated;
 pub use judging::{Backward, Judging};
@@ -103,6 +105,8 @@ enum Words {
     Both(Both),
     /// Of golden sets.
     Judging(Judging),
+    /// Of what was not judged.
+    Coverage(Coverage),
     /// Of sections of golden sets' suites.
     Section(Sections),
     /// Of reductions over ranks.
@@ -202,6 +206,7 @@ impl Message {
             Words::Name(name) => name,
             Words::Both(it) => it,
             Words::Judging(it) => it,
+            Words::Coverage(it) => it,
             Words::Section(it) => it,
             Words::Reduce(it) => it,
             Words::Run(it) => it,
@@ -310,6 +315,7 @@ impl From<Performance> for Message {
 
 kinds! {
     Special => Special,
+    Coverage => Coverage,
     RunCheck => RunCheck, RunWord => RunWord, ComparedWord => ComparedWord, Gated => Gated,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,

@@ -30,6 +30,16 @@ pub trait Renderer: Sync {
     /// What it is for, in a few words: help.
     fn about(&self) -> &'static str;
 
+    /// Whether it holds the findings of checks, and not their verdicts alone.
+    fn has_findings(&self) -> bool {
+        true
+    }
+
+    /// Whether pictures belong to it, in a folder beside its file.
+    fn has_pictures(&self) -> bool {
+        false
+    }
+
     /// The report in this form.
     ///
     /// # Errors

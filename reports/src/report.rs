@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Version of the JSON form of [`RunReport`]. A change that an older reader would misread gets the next number.
 pub const SCHEMA_VERSION: u32 = 2;
 
+/// The name of the suite that has the one check about the run itself: why it did not come to its end, or what was asked for in vain.
+pub const RUN: &str = "run";
+
 /// Everything that a run found out. [`crate::Collector`] makes one of the events of a run, [`crate::json`] keeps it, and
 /// [`crate::RENDERERS`] show it:
 ///
@@ -194,7 +197,7 @@ pub(crate) fn name_and_group(suite: &str, group: Option<&str>, lang: Lang) -> St
 }
 
 /// An ordered list of pairs as a JSON object.
-mod pins {
+pub(crate) mod pins {
     use serde::de::{Deserializer, MapAccess, Visitor};
     use serde::ser::Serializer;
 

@@ -35,7 +35,7 @@ pub struct Tensor {
 }
 
 /// The error of one operation by itself, in steps of its output's dtype, against what float64 makes of the same inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnError {
     /// Whether the operation is wrong.
     pub defect: bool,
@@ -55,6 +55,9 @@ pub struct OwnError {
     pub shows_factor: Float,
     /// The smallest constant, likewise.
     pub shows_bias: Float,
+    /// Tensors that were not observed between its inputs and it, so that it was judged together with what computes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub span: Vec<String>,
 }
 
 impl Tensor {
@@ -119,6 +122,7 @@ impl Tally {
                 Outcome::NotIdentical => &mut tally.not_identical,
                 Outcome::NotJudged => &mut tally.not_judged,
                 Outcome::Missing => &mut tally.missing,
+                Outcome::Waived => &mut tally.waived,
                 Outcome::Unexpected => &mut tally.unexpected,
                 Outcome::BeyondTheLimit | Outcome::NonFinite | Outcome::ShapeDiffers | Outcome::DtypeDiffers => {
                     &mut tally.wrong

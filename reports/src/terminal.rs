@@ -9,7 +9,8 @@ mod table;
 
 pub use table::table;
 
-use crate::{Check, Counts, Event, Gate, Lang, Message, Reporter, Verdict, ignore_broken_pipe, width};
+use crate::message::{Pen, Say};
+use crate::{Check, Counts, Event, Gate, Lang, Reporter, Subject, Verdict, ignore_broken_pipe, width};
 use indicatif::ProgressDrawTarget;
 use line::Manner;
 use progress::Progress;
@@ -30,6 +31,12 @@ pub struct Terminal<W> {
     planned: usize,
     finished: usize,
     failed: Vec<String>,
+    /// Checks that were skipped or vacuous one after another, for the same reason: they share a line.
+    alike: Vec<Check>,
+    /// Columns of the screen; lines are wrapped between words to fit. None, as for a pipe: they are not.
+    columns: Option<usize>,
+    /// Whose tensors were judged last, of recordings.
+    subject: Option<Subject>,
 }
 
 impl Terminal<anstream::Stderr> {
@@ -59,6 +66,9 @@ impl<W: Write> Terminal<W> {
             planned: 0,
             finished: 0,
             failed: Vec::new(),
+            alike: Vec::new(),
+            columns: None,
+            subject: None,
         }
     }
 
@@ -69,6 +79,13 @@ impl<W: Write> Terminal<W> {
         self
     }
 
+    /// The same, on a screen of so many columns: lines are wrapped between words.
+    #[must_use]
+    pub fn within(mut self, columns: Option<usize>) -> Self {
+        self.columns = columns;
+        self
+    }
+
     /// The writer, with everything that has been written.
     pub fn into_output(self) -> W {
         self.output
@@ -76,31 +93,57 @@ impl<W: Write> Terminal<W> {
 
     /// Writes whole lines, the bar out of the way meanwhile.
     fn lines(&mut self, text: &str) -> io::Result<()> {
-        let output = &mut self.output;
+        let wrapped = self.columns.map(|columns| width::wrapped(text, columns));
+        let (output, text) = (&mut self.output, wrapped.as_deref().unwrap_or(text));
         self.progress.suspend(|| {
             output.write_all(text.as_bytes())?;
             output.flush()
         })
     }
 
-    fn suite_started(&mut self, suite: &str, proves: &Message, planned: &[String]) -> io::Result<()> {
+    fn suite_started(&mut self, suite: &str, planned: &[String]) -> io::Result<()> {
         self.id_width = planned.iter().map(|id| width::width(id)).max().unwrap_or(0);
         self.planned = planned.len();
         self.finished = 0;
-        self.lines(&line::suite(suite, planned.len(), proves, self.manner))
+        self.lines(&line::suite(suite, planned.len(), self.manner))
     }
 
     fn check_finished(&mut self, check: &Check) -> io::Result<()> {
         self.progress.clear();
         self.finished += 1;
         self.counts.add(&check.verdict);
+        if matches!(check.verdict, Verdict::Skipped { .. } | Verdict::Vacuous { .. }) {
+            if self.alike.first().is_some_and(|first| first.verdict != check.verdict) {
+                self.flush()?;
+            }
+            self.alike.push(check.clone());
+            return Ok(());
+        }
+        self.flush()?;
+        let recorded = check.judged.as_deref().filter(|it| it.folder.is_some());
+        if let Some(subject) =
+            recorded.filter(|subject| !self.subject.as_ref().is_some_and(|last| alike(last, subject)))
+        {
+            self.subject = Some(subject.clone());
+            self.lines(&line::who(subject, self.manner))?;
+        }
         self.id_width = self.id_width.max(width::width(&check.id));
         let line = line::check(check, self.id_width, self.manner);
-        if matches!(check.verdict, Verdict::Fail { .. }) {
+        if matches!(check.verdict, Verdict::Fail { .. } | Verdict::Error { .. }) {
             self.failed.push(line.clone());
         }
         let details = line::details(check, self.manner);
         self.lines(&format!("{line}{details}"))
+    }
+
+    /// Shows the checks that share a line.
+    fn flush(&mut self) -> io::Result<()> {
+        let text = match std::mem::take(&mut self.alike).as_slice() {
+            [] => return Ok(()),
+            [one] => line::check(one, self.id_width, self.manner),
+            several => line::alike(several, self.manner),
+        };
+        self.lines(&text)
     }
 
     fn run_finished(&mut self, gate: Gate, seconds: f64) -> io::Result<()> {
@@ -112,14 +155,19 @@ impl<W: Write> Terminal<W> {
     }
 }
 
+/// Whether two recordings were made alike: all that a line says of them is the same.
+fn alike(a: &Subject, b: &Subject) -> bool {
+    a.say(Lang::En, Pen::Plain) == b.say(Lang::En, Pen::Plain)
+}
+
 impl<W: Write> Reporter for Terminal<W> {
     /// A closed pipe is no error.
     fn event(&mut self, event: &Event) -> io::Result<()> {
         ignore_broken_pipe(match event {
             Event::RunStarted { tool, environment, .. } => self.lines(&line::run(tool, environment, self.manner)),
-            Event::SuiteStarted { suite, group, proves, planned } => {
+            Event::SuiteStarted { suite, group, proves: _, planned } => {
                 let name = crate::report::name_and_group(suite, group.as_deref(), self.manner.lang);
-                self.suite_started(&name, proves, planned)
+                self.suite_started(&name, planned)
             }
             Event::CheckStarted { id, title: _, steps } => {
                 self.progress.start(id, *steps, self.finished + 1, self.planned);
@@ -132,7 +180,7 @@ impl<W: Write> Reporter for Terminal<W> {
             Event::CheckFinished { check } => self.check_finished(check),
             Event::SuiteFinished { .. } => {
                 self.progress.clear();
-                Ok(())
+                self.flush()
             }
             Event::Note { note } => self.lines(&line::note(note, self.manner)),
             Event::RunFinished { gate, threads: _, seconds } => {
@@ -146,6 +194,7 @@ impl<W: Write> Reporter for Terminal<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Message;
     use crate::fixture::{self, Refuses};
 
     /// What the events write, without colour.

@@ -78,9 +78,27 @@ pub fn write_report(path: &Path, report: &RunReport, lang: Lang) -> Result<(), W
     let rendered = format.renderer().render(report, lang, &place);
     let rendered = rendered.map_err(|cause| WriteError::Render { format, cause })?;
     let folder = path.with_file_name(&name);
+    let pictures: Vec<String> = rendered.beside.iter().map(|(name, _)| name.clone()).collect();
     let mut files: Vec<_> = rendered.beside.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
     files.push((path.to_owned(), rendered.text));
-    write_all(&files)
+    write_all(&files)?;
+    if format.renderer().has_pictures() {
+        remove_old(&folder, &pictures);
+    }
+    Ok(())
+}
+
+/// Removes the pictures of an earlier report from its folder: none but those of `kept` belong to this one. What cannot be removed stays, and
+/// nothing links to it.
+fn remove_old(folder: &Path, kept: &[String]) {
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".svg") && !kept.contains(&name) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+    // Only an empty folder goes.
+    let _ = std::fs::remove_dir(folder);
 }
 
 /// Everything is on disk under temporary names before the first file gets its own: a disk that fills up leaves no trace.

@@ -179,6 +179,12 @@ pub enum SuiteError {
     /// A temporary folder cannot be used.
     #[error("no temporary file can be written: {0}")]
     Scratch(io::Error),
+    /// A signal ended the ranks that a suite had started. It was for this process too.
+    #[error("the run was ended by signal {signal}")]
+    Signal {
+        /// Its number.
+        signal: i32,
+    },
     /// A reporter failed.
     #[error("the results could not be shown: {0}")]
     Report(#[from] io::Error),
@@ -235,6 +241,7 @@ impl Hint for SuiteError {
             Self::Trajectory(error) => return error.hints(),
             Self::Performance(error) => return error.hints(),
             Self::Scratch(_) => "see whether the disk is full; TMPDIR names another folder",
+            Self::Signal { .. } => "start it again; what was judged before is in the report",
             Self::Report(_) => "see where the output is redirected to, and whether that disk is full",
         };
         hint.into()
@@ -242,6 +249,26 @@ impl Hint for SuiteError {
 }
 
 impl SuiteError {
+    /// Whether it is about one golden set or one candidate, so that others can be judged.
+    pub fn is_about_a_set(&self) -> bool {
+        matches!(
+            self,
+            Self::Set(_)
+                | Self::Damaged { .. }
+                | Self::NoSet { .. }
+                | Self::OtherStart { .. }
+                | Self::Recipe(_)
+                | Self::NothingToJudge { .. }
+                | Self::Config { .. }
+                | Self::Intermediate { .. }
+                | Self::NoSteps { .. }
+                | Self::Train { .. }
+                | Self::State { .. }
+                | Self::Input { .. }
+                | Self::Judge(_)
+        )
+    }
+
     /// Whether the suite has nothing to do. A group may run on sets that are for one of its members only.
     pub fn is_idle(&self) -> bool {
         matches!(self, Self::NothingFor { .. } | Self::NothingToReduce { .. })

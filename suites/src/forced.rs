@@ -56,6 +56,8 @@ pub struct Own {
     pub error: OwnError,
     /// What the probes of `error` are.
     pub mistakes: Vec<Mistake>,
+    /// The tensors between its inputs and it that were not recorded: it is held against all that computes them, as one.
+    pub span: Vec<String>,
 }
 
 /// An operation, judged.

@@ -3,14 +3,18 @@
 
 pub mod by_layer;
 mod cases;
+mod concluded;
+mod elsewhere;
 mod findings;
 mod hook;
 pub mod pipeline;
+mod ranks;
 pub mod recipe;
 pub mod replay;
 pub mod rules;
 pub mod sections;
 mod start;
+pub mod subject;
 pub mod words;
 
 use std::collections::HashMap;
@@ -19,15 +23,17 @@ use std::time::Instant;
 
 use dinov3_golden::{Expectation, Fingerprint, GoldenSet, Judge, Manifest, SetJudgement};
 use dinov3_reports::message::{self, Remark};
-use dinov3_reports::{Check, Event, Finding, Reporter, Section, Verdict};
+use dinov3_reports::{Check, Event, Message, RanksOf, Reporter, Section, Subject as Judged};
 use dinov3_torch::device::{self, Device, DeviceFailure};
 use dinov3_torch::runtime;
 use dinov3_vit::hook::Hook;
 
 use crate::defects::Plant;
 use crate::forced::{self, Forced, Kept, Recording};
+use crate::told::errored;
 use crate::{Plan, Ranks, Request, Session, Suite, SuiteError, SuiteInfo};
-use cases::{Case, Subject};
+use cases::{Case, Item, Subject};
+use concluded::{concluded, nothing_judged};
 use hook::JudgingHook;
 use replay::{Notes, Replay, this_machine};
 
@@ -89,25 +95,51 @@ impl<J: Judging> Suite for J {
     }
 
     fn plan<'a>(&'a self, request: &Request, _session: &Session) -> Result<Box<dyn Plan + 'a>, SuiteError> {
-        Ok(Box::new(Cases { suite: self, cases: cases::of(self, request)? }))
+        Ok(Box::new(Cases { suite: self, items: cases::of(self, request)? }))
     }
 }
 
 /// The comparisons that a request asks of a suite.
 struct Cases<'a> {
     suite: &'a dyn Judging,
-    cases: Vec<Case>,
+    items: Vec<Item>,
 }
 
 impl Plan for Cases<'_> {
     fn checks(&self) -> Vec<String> {
-        self.cases.iter().map(|case| case.id(&self.suite.info())).collect()
+        self.items.iter().map(|item| item.id(&self.suite.info())).collect()
+    }
+
+    fn judges(&self) -> bool {
+        self.items.iter().any(Item::counts)
+    }
+
+    fn needs_ranks(&self) -> bool {
+        self.items.iter().any(|item| item.case().is_some())
     }
 
     fn lead(&self, session: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
         let (mut judgements, mut replayed) = (Vec::new(), Vec::new());
-        for case in &self.cases {
-            let (judgement, forced) = run_case(self.suite, case, session.ranks(), reporter)?;
+        if let Some(note) = self.stored_crops() {
+            reporter.event(&Event::Note { note })?;
+        }
+        for item in &self.items {
+            let case = match item {
+                Item::Judge(case) => case,
+                Item::Told(check) => {
+                    reporter.event(&Event::CheckFinished { check: check.as_ref().clone() })?;
+                    continue;
+                }
+            };
+            let (judgement, forced) = match run_case(self.suite, case, session, reporter) {
+                Ok(judged) => judged,
+                Err(error) if self.goes_on(&error, session) => {
+                    let check = errored(case.id(&self.suite.info()), &error);
+                    reporter.event(&Event::CheckFinished { check })?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             replayed.extend(forced.map(|forced| (judgement.set.clone(), judgement.precision, forced)));
             judgements.push(judgement);
         }
@@ -119,7 +151,7 @@ impl Plan for Cases<'_> {
 
     fn follow(&self, session: &Session) -> Result<(), SuiteError> {
         let Some(ranks) = session.ranks() else { return Ok(()) };
-        for Case { golden, precision, recorded, subject } in &self.cases {
+        for Case { golden, precision, recorded, subject, .. } in self.items.iter().filter_map(Item::case) {
             if let Subject::Trainer { device, plant } = *subject {
                 runtime::set_threads(recorded.threads);
                 device::set_tf32(device, false);
@@ -134,19 +166,45 @@ impl Plan for Cases<'_> {
     }
 }
 
+impl Cases<'_> {
+    /// The sets whose photographs are not there: said of all of them at once.
+    fn stored_crops(&self) -> Option<Message> {
+        let mut sets: Vec<String> = Vec::new();
+        for case in self.items.iter().filter_map(Item::case) {
+            let name = &case.golden.manifest().name;
+            let ours = matches!(case.subject, Subject::Trainer { .. }) && !sets.contains(name);
+            if ours && pipeline::remark(&case.golden).is_some() {
+                sets.push(name.clone());
+            }
+        }
+        let remark = Remark::StoredCrops;
+        (!sets.is_empty()).then(|| message::Judging::Remark { set: sets.join(", "), remark }.into())
+    }
+
+    /// Whether other sets can be judged after an error: it is about one set, and no other rank waits within it.
+    fn goes_on(&self, error: &SuiteError, session: &Session) -> bool {
+        session.ranks().is_none() && self.items.len() > 1 && error.is_about_a_set()
+    }
+}
+
 fn run_case(
     suite: &dyn Judging,
     case: &Case,
-    ranks: Option<&Ranks>,
+    session: &Session,
     reporter: &mut dyn Reporter,
 ) -> Result<(SetJudgement, Option<Forced>), SuiteError> {
-    let started = Instant::now();
+    let (started, ranks) = (Instant::now(), session.ranks());
+    let run_as = ranks::of(suite, case, ranks);
     let id = case.id(&suite.info());
     let entries = case.golden.manifest().entries.len() as u64;
     reporter.event(&Event::CheckStarted { id: id.clone(), title: case.title().into(), steps: Some(entries) })?;
     let (judgement, forced, plant) = match &case.subject {
         Subject::Trainer { device, plant } => {
-            let (judgement, kept) = judge_trainer(suite, case, (*device, *plant), ranks, reporter)?;
+            if let Some(remark) = ranks::as_threads(suite, &run_as, ranks) {
+                let set = case.golden.manifest().name.clone();
+                reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
+            }
+            let (judgement, kept) = judge_trainer(suite, case, (*device, *plant), session, reporter)?;
             let forced = replay_by_itself(case, &case.golden, kept, &judgement)?;
             (judgement, forced, *plant)
         }
@@ -160,7 +218,8 @@ fn run_case(
             (judgement, forced, None)
         }
         Subject::ByItself { set, recorded } => {
-            let forced = forced::judge(&case.golden, case.precision, &Recording::of(set, case.precision)?)?;
+            let recording = Recording::called(set, case.precision, &case.choice.names)?;
+            let forced = forced::judge(&case.golden, case.precision, &recording)?;
             (nothing_judged(case, recorded), Some(forced), None)
         }
     };
@@ -170,69 +229,31 @@ fn run_case(
         _ => None,
     };
     // Other weights to begin with explain everything after them.
-    let forced = forced.filter(|_| others.is_none());
-    let check = Check {
-        seconds: started.elapsed().as_secs_f64(),
+    let (forced, explained) = (forced.filter(|_| others.is_none()), others.is_some());
+    let mut check = Check {
+        golden: Some(words::golden(&case.golden, &judgement)),
+        judged: Some(Box::new(judged(case, run_as))),
         ..concluded(id, case, &judgement, forced.as_ref(), (plant, others))
     };
+    if !explained {
+        elsewhere::point(&mut check, case, &judgement, forced.as_ref(), session);
+    }
+    let spans = forced.as_ref().and_then(|forced| forced::results::spans(&judgement.set, forced));
+    if let Some(note) = spans.filter(|note| session.is_news(note)) {
+        reporter.event(&Event::Note { note })?;
+    }
+    check.seconds = started.elapsed().as_secs_f64();
     reporter.event(&Event::CheckFinished { check })?;
     Ok((judgement, forced))
 }
 
-/// The result of a case: of every tensor's judgement, of every operation held against its own inputs, and of what there is to say of its start.
-fn concluded(
-    id: String,
-    case: &Case,
-    judgement: &SetJudgement,
-    forced: Option<&Forced>,
-    (plant, others): (Option<Plant>, Option<(Verdict, Finding)>),
-) -> Check {
-    let own = forced.and_then(forced::results::verdict);
-    let by_itself = forced.filter(|forced| judgement.entries.is_empty() && !forced.operations.is_empty());
-    let (verdict_of_start, finding_of_start) = others.unzip();
-    let other_buffers = start::other_buffers(judgement);
-    let verdict = match plant {
-        Some(plant) if judgement.passes() && own.is_none() => {
-            Verdict::Vacuous { reason: message::Judging::NothingChanged { plant: plant.to_string() }.into() }
+/// Whose tensors a case judges.
+fn judged(case: &Case, ranks: RanksOf) -> Judged {
+    match &case.subject {
+        Subject::Trainer { device, .. } => subject::of_trainer(*device, case.recorded.threads, ranks),
+        Subject::Candidate { set, recorded } | Subject::ByItself { set, recorded } => {
+            subject::of_recording(set, recorded)
         }
-        _ if own.is_none() && by_itself.is_some() => Verdict::Pass,
-        _ => {
-            let own = own.filter(|_| !other_buffers);
-            verdict_of_start.or(own).unwrap_or_else(|| findings::verdict(judgement))
-        }
-    };
-    let mut tensors = words::tensors(judgement);
-    let mut found = findings::findings(judgement);
-    if let Some(forced) = forced {
-        forced::results::fill(&mut tensors, forced);
-        // A buffer is named where it is made.
-        let place = if other_buffers { found.len().min(1) } else { 0 };
-        found.splice(place..place, forced::results::findings(forced, judgement));
-    }
-    if let Some(finding) = finding_of_start {
-        // It stands for the finding on the same tensor, and nothing else is a reason to look elsewhere.
-        found.retain(|it| it.subject != finding.subject);
-        found.iter_mut().for_each(|it| it.hint = None);
-        found.insert(0, finding);
-    }
-    Check {
-        golden: Some(words::golden(judgement)),
-        summary: Some(by_itself.map_or_else(|| findings::summary(&tensors), forced::results::summary)),
-        figures: findings::figures(judgement, &tensors),
-        findings: found,
-        tensors,
-        ..Check::new(id, case.title(), verdict)
-    }
-}
-
-/// The judgement on a candidate at a precision that the golden set lacks: no tensor.
-fn nothing_judged(case: &Case, recorded: &Fingerprint) -> SetJudgement {
-    SetJudgement {
-        set: case.golden.manifest().name.clone(),
-        precision: case.precision,
-        expectation: Expectation::of(&case.recorded, recorded),
-        entries: Vec::new(),
-        unexpected: Vec::new(),
     }
 }
 
@@ -250,20 +271,28 @@ fn replay_by_itself(
     if sections::all_identical(judgement) || others || !forced::can_replay(golden, *precision) {
         return Ok(None);
     }
-    forced::judge(golden, *precision, &Recording::of(set, *precision)?.with(kept)).map(Some)
+    let recording = match case.subject {
+        Subject::Trainer { .. } => Recording::of(set, *precision)?,
+        _ => Recording::called(set, *precision, &case.choice.names)?,
+    };
+    forced::judge(golden, *precision, &recording.with(kept)).map(Some)
 }
 
 fn judge_trainer(
     suite: &dyn Judging,
     case: &Case,
     (device, plant): (Device, Option<Plant>),
-    ranks: Option<&Ranks>,
+    session: &Session,
     reporter: &mut dyn Reporter,
 ) -> Result<(SetJudgement, HashMap<String, Kept>), SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
-    for remark in suite.remarks(golden)? {
+    for remark in suite.remarks(golden)?.into_iter().filter(|remark| *remark != Remark::StoredCrops) {
         let set = golden.manifest().name.clone();
-        reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
+        let note: Message = message::Judging::Remark { set, remark }.into();
+        // A set at two precisions says everything twice.
+        if session.is_news(&note) {
+            reporter.event(&Event::Note { note })?;
+        }
     }
     runtime::set_threads(recorded.threads);
     device::set_tf32(device, false);
@@ -272,7 +301,7 @@ fn judge_trainer(
     let notes = Notes::default();
     let replay = Replay { precision: *precision, device, plant, free_run, notes: notes.clone() };
     let progress = &mut |done| reporter.event(&Event::Progress { done });
-    let judged = judge_on(ranks, suite, golden, replay, expectation, progress);
+    let judged = judge_on(session.ranks(), suite, golden, replay, expectation, progress);
     // Before the error, if there is one: it may follow from them.
     for note in notes.take() {
         let (set, remark) = (golden.manifest().name.clone(), note);
@@ -346,10 +375,14 @@ fn judge_candidate(
     let expectation = Expectation::of(recorded, theirs);
     let mut judge = Judge::new(golden, *precision, expectation, rules::DINOV3)?;
     for (i, entry) in candidate.manifest().entries.iter().enumerate() {
-        if entry.records.get(*precision).is_some() {
-            judge.observe_recorded(entry.name.as_str(), candidate.recorded(entry, *precision)?)?;
+        if entry.records.get(*precision).is_some()
+            && let Some(name) = case.choice.names.ours(entry.name.as_str())
+        {
+            judge.observe_recorded(&name, candidate.recorded(entry, *precision)?)?;
         }
         reporter.event(&Event::Progress { done: i as u64 + 1 })?;
     }
-    Ok(judge.finish())
+    let mut judgement = judge.finish();
+    judgement.waive(|tensor| case.choice.may_lack(tensor));
+    Ok(judgement)
 }

@@ -7,6 +7,7 @@ use dinov3_golden::manifest::Profile;
 use dinov3_ranks::{Backend, Failure, PremulSum};
 use dinov3_torch::device::Device;
 
+use crate::choice::Choice;
 use crate::defects::Plant;
 use crate::performance;
 use crate::trajectory::Runs;
@@ -26,6 +27,8 @@ pub struct Request {
     pub premul: Option<PremulSum>,
     /// The number of this process among the ranks of its machine; 0 if it is no rank.
     pub local_rank: usize,
+    /// Which checks are asked for, and what a candidate may lack or call otherwise.
+    pub choice: Choice,
     /// The runs that the suite `trajectory` holds against each other.
     pub runs: Runs,
     /// What the suite `performance` measures.
@@ -67,6 +70,7 @@ impl Request {
             backend: None,
             premul: None,
             local_rank: 0,
+            choice: Choice::default(),
             runs: Runs::default(),
             performance: performance::Asked::default(),
             worker: Worker::default(),

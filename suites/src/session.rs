@@ -2,15 +2,17 @@
 
 mod channel;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dinov3_golden::Precision;
 use dinov3_ranks::{
     Collective, Env, Failure, Group, GroupError, GroupOptions, Options, PremulSum, ProcessGroup, launch,
 };
-use dinov3_reports::{Event, Reporter};
+use dinov3_reports::{Event, Message, Reporter};
 
 pub use channel::{Word, gather, hear, say};
 
@@ -31,6 +33,19 @@ const FAREWELL: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Session {
     ranks: Option<Ranks>,
+    forward: RefCell<Vec<Forward>>,
+    said: RefCell<Vec<Message>>,
+}
+
+/// What a check found of the forward pass, which checks of steps do not see.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    /// The check.
+    pub check: String,
+    /// The precision.
+    pub precision: Precision,
+    /// The first tensor that is wrong, if one is.
+    pub wrong: Option<String>,
 }
 
 /// Ranks, connected by two groups.
@@ -50,7 +65,7 @@ pub type Planned<'a> = (SuiteInfo, Box<dyn Plan + 'a>);
 impl Session {
     /// A run of one process.
     pub fn alone() -> Self {
-        Self { ranks: None }
+        Self { ranks: None, forward: RefCell::default(), said: RefCell::default() }
     }
 
     /// Joins the ranks of torchrun's environment. A process that was not started as a rank is alone.
@@ -68,12 +83,32 @@ impl Session {
         let message = "this rank is none of its own run".to_owned();
         let trains = all.new_group_with(all.members(), tensors)?;
         let trains = trains.ok_or_else(|| refused(Failure::Mismatch { message }))?;
-        Ok(Self { ranks: Some(Ranks { all, trains, tensors }) })
+        Ok(Self { ranks: Some(Ranks { all, trains, tensors }), ..Self::alone() })
     }
 
     /// The ranks; `None` for a run of one process.
     pub fn ranks(&self) -> Option<&Ranks> {
         self.ranks.as_ref()
+    }
+
+    /// Whether a remark is new in this run; from now on it is not.
+    pub fn is_news(&self, note: &Message) -> bool {
+        let mut said = self.said.borrow_mut();
+        let news = !said.contains(note);
+        if news {
+            said.push(note.clone());
+        }
+        news
+    }
+
+    /// Remembers what a check found of the forward pass.
+    pub fn add_forward(&self, forward: Forward) {
+        self.forward.borrow_mut().push(forward);
+    }
+
+    /// What the checks so far found of the forward pass.
+    pub fn forward(&self) -> Vec<Forward> {
+        self.forward.borrow().clone()
     }
 
     /// Whether this process leads: it is rank 0 or alone.
@@ -91,7 +126,7 @@ impl Session {
 
     fn lead_one(&self, info: SuiteInfo, plan: &dyn Plan, reporter: &mut dyn Reporter) -> Result<(), SuiteError> {
         let started = Instant::now();
-        if let (Some(ranks), true) = (&self.ranks, info.ranks != suite::Part::None) {
+        if let (Some(ranks), true) = (&self.ranks, info.ranks != suite::Part::None && plan.needs_ranks()) {
             ranks.say(&Word::Suite(info.name.to_owned()))?;
         }
         reporter.event(&Event::SuiteStarted {

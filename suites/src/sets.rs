@@ -16,6 +16,21 @@ pub fn open_all(roots: &[PathBuf]) -> Result<Vec<GoldenSet>, SuiteError> {
     folders(roots)?.iter().map(|folder| Ok(GoldenSet::open(folder)?)).collect()
 }
 
+/// A folder, and the set in it or why it cannot be opened.
+pub type Opened = (PathBuf, Result<GoldenSet, SuiteError>);
+
+/// Every set under `roots` that can be opened, and the error of every other one with its folder.
+///
+/// # Errors
+/// If a root is missing or cannot be listed.
+pub fn each(roots: &[PathBuf]) -> Result<Vec<Opened>, SuiteError> {
+    let open = |folder: PathBuf| {
+        let opened = GoldenSet::open(&folder).map_err(SuiteError::from);
+        (folder, opened)
+    };
+    Ok(folders(roots)?.into_iter().map(open).collect())
+}
+
 /// The folders of all sets under `roots`, each once even if the roots overlap.
 ///
 /// # Errors
@@ -33,13 +48,14 @@ pub fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>, SuiteError> {
     Ok(folders)
 }
 
-/// The sets that `profile` replays; at least one.
+/// The sets that `profile` replays, and the errors of those that cannot be opened; at least one.
 ///
 /// # Errors
-/// As [`open_all`], and if there is no set at all.
-pub fn of_profile(roots: &[PathBuf], profile: Profile) -> Result<Vec<GoldenSet>, SuiteError> {
-    let mut sets = open_all(roots)?;
-    sets.retain(|set| profile == Profile::Full || set.manifest().profile == Profile::Quick);
+/// As [`each`], and if there is no set at all.
+pub fn of_profile(roots: &[PathBuf], profile: Profile) -> Result<Vec<Opened>, SuiteError> {
+    let mut sets = each(roots)?;
+    let wanted = |set: &GoldenSet| profile == Profile::Full || set.manifest().profile == Profile::Quick;
+    sets.retain(|(_, set)| set.as_ref().map_or(true, wanted));
     if sets.is_empty() {
         let wanted = format!("of the profile `{}`", if profile == Profile::Full { "full" } else { "quick" });
         return Err(SuiteError::NoSet { wanted, roots: roots.to_vec() });

@@ -54,6 +54,16 @@ pub trait Plan {
     /// The ids of all checks to come, in order.
     fn checks(&self) -> Vec<String>;
 
+    /// Whether anything is judged, and not only said why not.
+    fn judges(&self) -> bool {
+        true
+    }
+
+    /// Whether the other ranks have a part in it, if the suite gives them one at all.
+    fn needs_ranks(&self) -> bool {
+        true
+    }
+
     /// The part of rank 0, or of a single process: emits checks as events to `reporter`, and gives the sections of the report.
     ///
     /// # Errors

@@ -29,6 +29,8 @@ pub enum Outcome {
     DtypeDiffers,
     /// The candidate has no such value. Fails.
     Missing,
+    /// The candidate has no such value, and need not have it. Neither passes nor fails.
+    Waived,
     /// The golden set has no such entry, or the candidate showed it twice. Fails.
     Unexpected,
 }
@@ -39,9 +41,9 @@ impl Outcome {
         matches!(self, Self::Identical | Self::WithinYardstick)
     }
 
-    /// Whether the entry fails. An entry that is not judged neither passes nor fails.
+    /// Whether the entry fails. An entry that is not judged, or is waived, neither passes nor fails.
     pub fn fails(self) -> bool {
-        !self.passes() && self != Self::NotJudged
+        !self.passes() && !matches!(self, Self::NotJudged | Self::Waived)
     }
 }
 
@@ -196,6 +198,15 @@ impl SetJudgement {
     pub fn passes(&self) -> bool {
         let proved = self.entries.iter().any(EntryJudgement::passes);
         proved && self.unexpected.is_empty() && !self.entries.iter().any(EntryJudgement::fails)
+    }
+
+    /// Waives the missing entries that `allowed` names: the candidate need not have them.
+    pub fn waive(&mut self, allowed: impl Fn(&str) -> bool) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.outcome == Outcome::Missing) {
+            if allowed(&entry.name) {
+                entry.outcome = Outcome::Waived;
+            }
+        }
     }
 
     /// The first entry in execution order that fails.

@@ -20,6 +20,8 @@ pub enum Operation {
     Rotation,
     /// Several products or sums that are each rounded: gradients, which add up over the places where a tensor is used.
     Several,
+    /// The sum over tokens to the gradient of a norm's weight or bias, whose partial sums may be held in the output's dtype.
+    NormGradient,
     /// What depends on which feature is nearest to another, by products in the output's dtype: KoLeo.
     Neighbours,
     /// A reduction to one number or to assignments, in float32 throughout.
@@ -84,6 +86,10 @@ const SEVERAL: &str = "A tensor that is used at several places sums the gradient
      tokens are reduced in parts. Attention's kernels round its weights, and their gradients, to bfloat16 before they multiply, so \
      that all gradients behind one weight have a factor of their own: a quarter of an eps on average. The recorded run has as many roundings, in one order.";
 
+const PARTIAL_SUMS: &str = "A CPU adds the tokens' rows to one buffer of the output's dtype, so that each addition rounds by 0.29 steps of the \
+     partial sum. How large the partial sums become is the tensor's own matter, not the kernel's: at the places where the recorded run \
+     is off by 0.7 and 2.0 steps root mean square, a run with larger gradients at a few tokens, all of them right, is off by 3.4 and 6.1.";
+
 const NEIGHBOURS: &str = "KoLeo normalises features and multiplies them in their own dtype. In bfloat16 several neighbours are as near, and \
      which of them is taken is a matter of the order of additions: measured, the loss moves by 2 % and the gradients behind it altogether. \
      A wrong formula moves the loss by more than a tenth, and shows at float32 by any amount.";
@@ -109,6 +115,7 @@ pub fn local_table() -> &'static [LocalTolerance] {
         LocalTolerance { factor: 2e-3, ..low(Operation::Normalised, 1.5, 0.45, 2.5, 0.4, NORMALISED) },
         low(Operation::Rotation, 1.5, 0.75, 2.5, 0.6, ROTATED_TWICE),
         LocalTolerance { factor: 1e-3, ..low(Operation::Several, 2.0, 0.45, 4.0, 0.1, SEVERAL) },
+        LocalTolerance { factor: 1e-3, ..low(Operation::NormGradient, 6.0, 0.45, 4.0, 0.1, PARTIAL_SUMS) },
         LocalTolerance { bias: 64.0, factor: 0.1, ..low(Operation::Neighbours, 4.0, 64.0, 1e4, 1.0, NEIGHBOURS) },
         low(Operation::Loss, 2.0, 0.45, 4.0, 0.1, REDUCED),
         low(Operation::Update, 1.25, 0.30, 0.75, 2e-4, ONCE),
@@ -119,6 +126,7 @@ pub fn local_table() -> &'static [LocalTolerance] {
         high(Operation::Normalised, 8.0, FLOAT32),
         high(Operation::Rotation, 8.0, FLOAT32),
         high(Operation::Several, 8.0, FLOAT32),
+        high(Operation::NormGradient, 8.0, FLOAT32),
         high(Operation::Neighbours, 64.0, REDUCED),
         high(Operation::Loss, 64.0, REDUCED),
         LocalTolerance { probe: 0.01, ..high(Operation::Update, 16.0, UPDATED) },

@@ -15,12 +15,44 @@ pub enum GoldenCommand {
     Verify(ManySets),
     /// Show what one set holds: how it was recorded, or some of its tensors.
     Show(OneSet),
+    /// Compare the tensors of two sets.
+    #[command(after_help = DIFF_HELP)]
+    Diff(DiffArgs),
     /// Measure how far correct runs are from a recorded one, for the suite `trajectory`.
     #[command(after_help = SPREAD_HELP)]
     Spread(SpreadArgs),
     /// Write what a set starts from: weights, buffers and draws.
     #[command(after_help = WEIGHTS_HELP)]
     Weights(WeightsArgs),
+}
+
+const DIFF_HELP: &str = "\
+The exit code is 0 if all tensors that both have are the same, and 1 if not.
+
+Examples:
+  golden diff micro candidate/micro
+          What differs, in execution order
+  golden diff candidate-a/micro candidate-b/micro mlp.act --precision fp32
+          All tensors whose name contains mlp.act, at fp32";
+
+/// `golden diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// A set: its name, or its folder.
+    #[arg(value_name = "A")]
+    pub first: String,
+    /// The set that is held against it.
+    #[arg(value_name = "B")]
+    pub second: String,
+    /// Show the tensors whose name contains this.
+    #[arg(value_name = "PART")]
+    pub part: Option<String>,
+    /// Compare this precision alone.
+    #[arg(long, value_enum)]
+    pub precision: Option<PrecisionArg>,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
 }
 
 const SPREAD_HELP: &str = "\
@@ -77,6 +109,9 @@ pub struct OneSet {
     /// Show the tensors whose name contains this, in place of the recipe.
     #[arg(value_name = "PART")]
     pub part: Option<String>,
+    /// Show the tensors of this candidate beside them: its folder, or one with several.
+    #[arg(long, value_name = "DIR", requires = "part")]
+    pub candidate: Option<PathBuf>,
     /// Where to look for a name.
     #[command(flatten)]
     pub golden: GoldenPlace,

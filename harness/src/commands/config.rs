@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dinov3_config::merge::{self, Merged, Scaled};
 use dinov3_config::{ConfigError, SslConfig, check_ranks, truth, yaml};
-use dinov3_ground::Words;
+use dinov3_ground::{AnyError, Words};
 use dinov3_reports::exit;
 use owo_colors::OwoColorize;
 use serde_json::Value;
@@ -16,6 +16,9 @@ use crate::failure::{Result as CommandResult, no_json, refusal};
 /// Prints the merged config. Warnings and notes go to standard error.
 pub fn config(args: ConfigArgs) -> CommandResult<i32> {
     let (file, overrides) = split(args.file, args.overrides);
+    if let Some(file) = file.as_deref().filter(|file| !file.exists()) {
+        return Err(no_file(file));
+    }
     let mut notes = Vec::new();
     let mut merged = match args.rank.zip(args.world_size) {
         None => merge::merged(file.as_deref(), &overrides)?,
@@ -50,6 +53,20 @@ pub fn config(args: ConfigArgs) -> CommandResult<i32> {
             .because(error)
             .into()),
     }
+}
+
+/// A file that is not there: an override that lacks its value, or one of the reference's own files, which are in its checkout.
+fn no_file(file: &Path) -> AnyError {
+    let (shown, is_yaml) = (file.display(), file.extension().is_some_and(|it| it == "yaml" || it == "yml"));
+    let alone = file.components().count() == 1;
+    let hint = match (alone, is_yaml) {
+        (true, false) => format!("an override needs a value: `{shown}=VALUE`"),
+        (true, true) => {
+            format!("the reference's own files are in its checkout: `CHECKOUT/dinov3/configs/train/{shown}`")
+        }
+        (false, _) => "give the path of a YAML file, relative to the current folder".to_owned(),
+    };
+    refusal(format!("{shown} cannot be read: there is no such file"), hint)
 }
 
 /// The config as the trainer reads it, with all that it would refuse on so many ranks.

@@ -1,5 +1,7 @@
-//! `golden list | verify | show | weights`.
+//! `golden list | verify | show | diff | weights`.
 
+mod diff;
+mod pairs;
 mod show;
 mod spread;
 
@@ -25,6 +27,7 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
         GoldenCommand::List(sets) => list(sets),
         GoldenCommand::Verify(sets) => verify_all(sets),
         GoldenCommand::Show(args) => show::show(args),
+        GoldenCommand::Diff(args) => diff::diff(args),
         GoldenCommand::Spread(args) => spread::spread(args),
         GoldenCommand::Weights(args) => weights(args),
     }
@@ -162,8 +165,10 @@ fn verify_all(sets: ManySets) -> Result<i32> {
             }
         })?;
     }
-    if damaged > 0 {
-        super::print(&format!("{damaged} of {} sets damaged\n", sound + damaged))?;
+    match (sound, damaged) {
+        (0 | 1, 0) => {}
+        (sound, 0) => super::print(&format!("{sound} sets, all sound\n"))?,
+        (sound, damaged) => super::print(&format!("{damaged} of {} sets damaged\n", sound + damaged))?,
     }
     Ok(if damaged == 0 { exit::PASS } else { exit::CHECK_FAILED })
 }

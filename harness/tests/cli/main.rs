@@ -2,6 +2,7 @@
 
 mod compare;
 mod config;
+mod coverage;
 mod data;
 mod doctor;
 mod errors;

@@ -68,8 +68,8 @@ fn without_pins_the_yardstick_decides() {
 
 #[test]
 fn a_candidate_of_the_same_bits_passes() {
-    let place = Place::with_sets(&["candidate"]);
-    let outcome = place.run("run --suite precision --golden REFERENCE --candidate candidate");
+    let place = Place::with_candidate();
+    let outcome = place.run("run --suite precision --golden REFERENCE/opt_plain --candidate candidate");
     assert_identical(&outcome);
     check("run-candidate", &[outcome]);
 }
@@ -108,10 +108,10 @@ fn a_damaged_golden_set_is_refused() {
 /// Data alone on standard output, whatever the format, and people are still told.
 #[test]
 fn every_format_parses() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     let print = |format: &str| {
-        let outcome =
-            place.run(&format!("run --suite layers --golden REFERENCE --candidate candidate --format {format}"));
+        let outcome = place
+            .run(&format!("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --format {format}"));
         assert_eq!(outcome.code, 0, "{format}: {}", outcome.stderr);
         assert!(outcome.stderr.contains("PASS 2 passed"), "{format}: {}", outcome.stderr);
         outcome.stdout
@@ -142,10 +142,10 @@ fn a_failing_run_fails_in_every_format() {
 
 #[test]
 fn reports_are_written_where_asked() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     let names = ["new/folder/r.md", "r.json", "r.xml", "R.CSV"];
     let outcome = place.run(&format!(
-        "run --suite layers --golden REFERENCE --candidate candidate --report {}",
+        "run --suite layers --golden REFERENCE/opt_plain --candidate candidate --report {}",
         names.join(" --report ")
     ));
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -162,9 +162,9 @@ fn reports_are_written_where_asked() {
 /// The folder of pictures cannot be made, which shows only when the report is there.
 #[test]
 fn a_report_that_fails_costs_neither_the_others_nor_the_verdict() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     fs::write(place.path("a_files"), "mine").unwrap();
-    let line = "run --suite layers --golden REFERENCE --candidate candidate --report a.md --report b.json --format csv";
+    let line = "run --suite layers --golden REFERENCE/opt_plain --candidate candidate --report a.md --report b.json --format csv";
     let outcome = place.run(line);
     assert_eq!(outcome.code, 2);
     assert!(place.path("b.json").is_file());

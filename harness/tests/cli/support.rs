@@ -41,6 +41,17 @@ impl Place {
         place
     }
 
+    /// With a recording of the set `opt_plain` in the folder `candidate`, which has the golden set's bits and was made at another time.
+    pub fn with_candidate() -> Self {
+        let place = Self::with_sets(&["candidate"]);
+        place.edit_manifest(
+            "candidate",
+            "\"exporter\": 1,",
+            "\"exporter\": 1,\n  \"recorded\": \"2026-11-27T04:00:00Z\",",
+        );
+        place
+    }
+
     /// The path of something in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)

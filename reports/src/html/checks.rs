@@ -26,7 +26,7 @@ pub(super) fn class(report: &RunReport, check: &Check) -> &'static str {
     match check.verdict {
         _ if report.gates_as_failure(check) => "fail",
         Verdict::Pass => "pass",
-        Verdict::Fail { .. } => "fail",
+        Verdict::Fail { .. } | Verdict::Error { .. } => "fail",
         Verdict::Skipped { .. } | Verdict::Vacuous { .. } => "idle",
     }
 }

@@ -21,7 +21,8 @@ pub(super) fn bar(report: &RunReport) -> Markup {
                 }
                 a href="#suites" { (both(&Page::Suites)) }
                 a href="#checks" { (both(&Page::Checks)) }
-                a href="#environment" { (both(&Label::Environment)) }
+                a href="#judged" { (both(&Label::WhoWasJudged)) }
+                a href="#environment" { (both(&Label::WhoJudges)) }
             }
             span.switches hidden {
                 button #language type="button" { (both(&Page::Language)) }

@@ -19,6 +19,7 @@ pub(crate) fn verdict(check: &Check) -> Label {
         Verdict::Fail { .. } => Label::Failed,
         Verdict::Skipped { .. } => Label::Skipped,
         Verdict::Vacuous { .. } => Label::IsVacuous,
+        Verdict::Error { .. } => Label::Errored,
     }
 }
 

@@ -39,14 +39,22 @@ fn suites(report: &RunReport, lang: Lang) -> TextTable {
         heading(Heading::Identical),
         heading(Heading::Within),
         heading(Heading::Wrong),
+        heading(Heading::NotObserved),
         heading(Heading::NotJudged),
     ]);
     for suite in &report.suites {
         let tally = tally(suite);
         let fails = suite.checks.iter().any(|check| report.gates_as_failure(check));
-        let verdict = label(if fails { Label::RunFail } else { Label::RunPass });
+        let passed = suite.counts().passed > 0;
+        let verdict = label(match (fails, passed) {
+            (true, _) => Label::RunFail,
+            (false, true) => Label::RunPass,
+            (false, false) => Label::Skipped,
+        });
         let wrong = tally.failing();
-        let numbers = [tally.tensors() + tally.unexpected, tally.identical, tally.within, wrong, tally.not_judged];
+        let unseen = tally.missing + tally.waived;
+        let all = tally.tensors() + tally.unexpected;
+        let numbers = [all, tally.identical, tally.within, wrong, unseen, tally.not_judged];
         let numbers = match suite.checks.iter().any(|check| !check.tensors.is_empty()) {
             true => numbers.map(|number| number.to_string()),
             false => numbers.map(|_| "-".to_owned()),
@@ -66,9 +74,10 @@ fn meaning(page: &mut Page, report: &RunReport) {
     let tally = Tally::of(report.checks().flat_map(|check| &check.tensors));
     let tensors = tally.tensors() + tally.unexpected;
     if tensors > 0 {
-        let (wrong, identical) = (tally.failing(), tally.identical);
+        let (wrong, identical, unseen) = (tally.failing(), tally.identical, tally.missing + tally.waived);
         match report.gate() {
             _ if wrong > 0 => page.says(&Count::SomeWrong { wrong, tensors }),
+            _ if unseen > 0 => page.says(&Count::NotAllObserved { missing: unseen, tensors }),
             Gate::Pass if identical == tensors => page.says(&Count::AllIdentical(tensors)),
             Gate::Pass if tally.not_judged == 0 => page.says(&Count::AllWithin { tensors, identical }),
             Gate::Pass => page.says(&Count::JudgedWithin { tensors, identical, not_judged: tally.not_judged }),
@@ -76,6 +85,10 @@ fn meaning(page: &mut Page, report: &RunReport) {
             Gate::Fail => {}
         }
         page.says(&Label::Legend);
+    }
+    let counts = report.counts();
+    if counts.skipped > 0 {
+        page.says(&Count::NotMade { skipped: counts.skipped, checks: counts.total() });
     }
     let names: Vec<String> = report.suites.iter().map(|suite| suite.suite.clone()).collect();
     page.says(&Count::Ran(Pen::Markdown.names(&names, page.lang.of(", ", "、"))));
@@ -153,7 +166,7 @@ pub(super) fn doctor(report: &RunReport, lang: Lang) -> TextTable {
 
 /// What the run ran on.
 pub(crate) fn environment(report: &RunReport, lang: Lang, pen: Pen) -> TextTable {
-    let Environment { libtorch, judged, cpu, cpu_capability, threads, os, architecture, pins, started, .. } =
+    let Environment { libtorch, cpu, cpu_capability, threads, os, architecture, pins, started, .. } =
         &report.environment;
     let label = |label: Label| label.say(lang, pen);
     let text = |text: &str| pen.text(text);
@@ -165,7 +178,6 @@ pub(crate) fn environment(report: &RunReport, lang: Lang, pen: Pen) -> TextTable
     rows.push([text(&report.tool.name), text(&report.tool.version)]);
     rows.push([label(Label::Revision), report.tool.revision.as_deref().map_or(unknown, text)]);
     rows.push(["libtorch".to_owned(), text(libtorch)]);
-    rows.push([label(Label::Judged), judged.say(lang, pen)]);
     rows.push([label(Label::Cpu), text(cpu)]);
     rows.push([label(Label::InstructionSet), text(cpu_capability)]);
     rows.push([label(Label::Threads), threads.to_string()]);

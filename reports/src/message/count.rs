@@ -41,10 +41,22 @@ pub(crate) enum Count<'a> {
     JudgedWithin { tensors: usize, identical: usize, not_judged: usize },
     /// Something is wrong.
     SomeWrong { wrong: usize, tensors: usize },
+    /// Nothing that was observed is wrong, but not all was observed.
+    NotAllObserved { missing: usize, tensors: usize },
+    /// How many checks were not made, of all.
+    NotMade { skipped: usize, checks: usize },
+    /// Checks that were not made for one reason.
+    SkippedAlike { checks: usize, names: String },
+    /// Whose tensors, once for those that are alike.
+    Who(String),
+    /// More names than are shown.
+    MoreNames(usize),
     /// The suites that this run ran.
     Ran(String),
     /// The system.
     LibtorchOn { libtorch: &'a str, judged: String, cpu: &'a str, capability: &'a str, threads: u32 },
+    /// Recordings, and the system that judges them.
+    JudgedBy { libtorch: &'a str, judged: String, cpu: &'a str, capability: &'a str, threads: u32 },
     /// A suite.
     Suite(String),
     /// Findings beyond those shown.
@@ -103,6 +115,19 @@ impl Say for Count<'_> {
             Self::SomeWrong { wrong, tensors } => {
                 format!("{wrong} of {tensors} tensors are wrong: this is not the reference run.")
             }
+            Self::NotAllObserved { missing, tensors } => format!(
+                "{missing} of {tensors} tensors were not observed, and nothing is said of them; nothing that was observed is wrong."
+            ),
+            Self::NotMade { skipped, checks } => format!(
+                "Checks that were not made: {skipped} of {checks}. Nothing is said of what they look at; --require NAME makes such a check fail."
+            ),
+            Self::SkippedAlike { checks, names } => format!("{}: {names}", plural(*checks, "check")),
+            Self::Who(who) => format!("judged: {who}"),
+            Self::MoreNames(count) => format!("and {count} more"),
+            Self::JudgedBy { libtorch, judged, cpu, capability, threads } => format!(
+                "{judged}; judged by libtorch {libtorch} on {cpu}, {capability}, {}",
+                plural(*threads as usize, "thread")
+            ),
             Self::Ran(suites) => format!("Suites that ran: {suites}. Nothing is said of what no suite looked at."),
             Self::LibtorchOn { libtorch, judged, cpu, capability, threads } => {
                 format!("libtorch {libtorch} on {judged}; {cpu}, {capability}, {}", plural(*threads as usize, "thread"))
@@ -158,6 +183,18 @@ impl Say for Count<'_> {
             Self::SomeWrong { wrong, tensors } => {
                 format!("{tensors} 个张量中有 {wrong} 个不达标：本次运行与标杆不一致。")
             }
+            Self::NotAllObserved { missing, tensors } => {
+                format!("{tensors} 个张量中有 {missing} 个未采集，对其不作结论；已采集到的均无问题。")
+            }
+            Self::NotMade { skipped, checks } => format!(
+                "{checks} 个用例中有 {skipped} 个未执行，对其覆盖的内容不作结论；可用 --require NAME 使这样的用例判为失败。"
+            ),
+            Self::SkippedAlike { checks, names } => format!("{checks} 个用例：{names}"),
+            Self::Who(who) => format!("待测：{who}"),
+            Self::MoreNames(count) => format!("等 {count} 项"),
+            Self::JudgedBy { libtorch, judged, cpu, capability, threads } => {
+                format!("{judged}；由 libtorch {libtorch} 判定，{cpu}，{capability}，{threads} 个线程")
+            }
             Self::Ran(suites) => format!("已执行的测试套：{suites}。未被任何测试套覆盖的内容不在结论之内。"),
             Self::LibtorchOn { libtorch, judged, cpu, capability, threads } => {
                 format!("libtorch {libtorch}，待测对象：{judged}；{cpu}，{capability}，{threads} 个线程")
@@ -173,13 +210,15 @@ impl Say for Count<'_> {
 
 impl Say for crate::Counts {
     fn en(&self, _: Pen) -> String {
-        let parts = [(self.failed, "failed"), (self.skipped, "skipped"), (self.vacuous, "vacuous")];
+        let errors = if self.errors == 1 { "error" } else { "errors" };
+        let parts =
+            [(self.failed, "failed"), (self.skipped, "skipped"), (self.vacuous, "vacuous"), (self.errors, errors)];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
         format!("{} passed{}", self.passed, parts.collect::<String>())
     }
 
     fn zh(&self, _: Pen) -> String {
-        let parts = [(self.failed, "失败"), (self.skipped, "跳过"), (self.vacuous, "无效")];
+        let parts = [(self.failed, "失败"), (self.skipped, "跳过"), (self.vacuous, "无效"), (self.errors, "出错")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("，{count} 个{what}"));
         format!("{} 个通过{}", self.passed, parts.collect::<String>())
     }

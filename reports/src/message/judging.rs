@@ -102,6 +102,25 @@ pub enum Judging {
         /// Of a gradient, where it stands in backward order.
         backward: Option<Backward>,
     },
+    /// Where to look: the forward pass is wrong already.
+    ForwardWrong {
+        /// The check that found it.
+        check: String,
+        /// The first tensor that is wrong.
+        tensor: String,
+    },
+    /// Where to look: the forward pass is right.
+    ForwardRight {
+        /// The check that found it.
+        check: String,
+    },
+    /// Where to look: nobody has looked at the forward pass.
+    ForwardUnseen {
+        /// The set to record.
+        record: String,
+    },
+    /// Where to look: the value is computed from the config alone.
+    ByConfig,
     /// What is worth knowing of a golden set before it is judged.
     Remark {
         /// The set.
@@ -198,6 +217,19 @@ impl Say for Judging {
                     None => agrees,
                 }
             }
+            Self::ForwardWrong { check, tensor } => {
+                format!("the forward pass is wrong already ({}: {}); see to that first", pen.name(check), pen.name(tensor))
+            }
+            Self::ForwardRight { check } => {
+                format!("the forward pass is right in {}: look at the losses and the backward pass", pen.name(check))
+            }
+            Self::ForwardUnseen { record } => format!(
+                "this set does not show the forward pass, and no other set that was judged does: record {} to find the layer",
+                pen.name(record)
+            ),
+            Self::ByConfig => {
+                "it is computed from the config alone: compare the options, the length of the run and the number of ranks".to_owned()
+            }
             Self::Remark { set, remark } => format!("{}: {}", pen.name(set), remark.en(pen)),
         }
     }
@@ -259,6 +291,16 @@ impl Say for Judging {
                     None => agrees,
                 }
             }
+            Self::ForwardWrong { check, tensor } => {
+                format!("前向计算已有误（{}：{}），请先解决", pen.name(check), pen.name(tensor))
+            }
+            Self::ForwardRight { check } => {
+                format!("前向计算在 {} 中无误，请检查损失与反向计算", pen.name(check))
+            }
+            Self::ForwardUnseen { record } => {
+                format!("该数据集不含前向计算，其他已判定的数据集也没有：请采集 {} 以定位到层", pen.name(record))
+            }
+            Self::ByConfig => "它只由配置计算得到：请核对配置项、训练长度与 rank 数".to_owned(),
             Self::Remark { set, remark } => format!("{}：{}", pen.name(set), remark.zh(pen)),
         }
     }

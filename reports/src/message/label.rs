@@ -35,6 +35,8 @@ words! {
         Wrong: "wrong", "不达标";
         /// How many nothing is said of.
         NotJudged: "not judged", "未判定";
+        /// How many were not shown.
+        NotObserved: "not observed", "未采集";
         /// Error against the truth.
         Error: "error", "误差";
         /// The reference's own error.
@@ -87,6 +89,8 @@ words! {
         DifferentBits: "tensors not identical", "二进制不一致的张量数";
         /// Tensors that are wrong.
         WrongTensors: "wrong tensors", "不达标的张量数";
+        /// Tensors that were not shown.
+        NotObserved: "tensors not observed", "未采集的张量数";
         /// The largest error, each over its limit.
         ErrorOverLimit: "largest error / limit", "误差 / 阈值（最大值）";
         /// Results of collectives that are wrong.
@@ -106,6 +110,7 @@ impl Key {
         match self {
             Self::DifferentBits => "different_bits",
             Self::WrongTensors => "wrong_tensors",
+            Self::NotObserved => "not_observed",
             Self::ErrorOverLimit => "error_over_limit",
             Self::WrongResults => "wrong_results",
             Self::RoundingOverLimit => "rounding_over_limit",
@@ -140,6 +145,10 @@ words! {
         Skip: "SKIP", "跳过";
         /// The mark of a check that could not have failed.
         Vacuous: "VACUOUS", "无效";
+        /// The mark of a check that could not be made.
+        Error: "ERROR", "出错";
+        /// The verdict of a check that could not be made.
+        Errored: "error", "出错";
         /// The verdict of a check that passed.
         Passed: "pass", "通过";
         /// The verdict of a check that failed.
@@ -171,17 +180,51 @@ words! {
         /// The head of a column.
         DoctorFound: "found", "检查结果";
         /// A heading.
-        Environment: "Environment", "运行环境";
+        WhoWasJudged: "Judged", "待测对象";
+        /// A heading.
+        WhoJudges: "Judged by", "判定方";
         /// A head.
-        EnvironmentHead: "environment", "项目";
+        EnvironmentHead: "judged by", "项目";
+        /// A head: sets and precisions.
+        JudgedSets: "sets", "数据集";
+        /// A head: the device.
+        Device: "device", "设备";
+        /// A head: the version of torch.
+        Torch: "torch", "torch";
+        /// A head: the processor.
+        Processor: "processor", "处理器";
+        /// A head: pins.
+        Pins: "pins", "固定的指令集";
+        /// A head: ranks.
+        Ranks: "ranks", "rank";
+        /// A head: when it was recorded.
+        Recorded: "recorded", "采集时间";
+        /// A head: the code.
+        Code: "code", "代码";
+        /// A head: the hash of the manifest of what was judged.
+        Manifest: "its manifest", "其 manifest";
+        /// A head: the hash of the golden set's manifest.
+        GoldenManifest: "the golden set's manifest", "标杆的 manifest";
+        /// Where the hashes of manifests are.
+        Hashes: "SHA-256 of manifests", "manifest 的 SHA-256";
+        /// A head: a file.
+        File: "changed file", "改动的文件";
+        /// A head: lines.
+        Added: "lines added", "新增行";
+        /// A head: lines.
+        Removed: "lines removed", "删除行";
+        /// A heading: the code that was judged is not the reference's.
+        Changed: "Code that differs from the reference", "与参考实现不同的代码";
+        /// No pins.
+        NoPins: "none", "无";
+        /// What a recording does not say.
+        NotSaid: "not said", "未说明";
         /// A head.
         EnvironmentValue: "", "取值";
         /// The revision of the program.
         Revision: "revision", "代码提交";
         /// Not known.
         Unknown: "unknown", "未知";
-        /// Whose tensors.
-        Judged: "judged", "待测对象";
         /// Processor.
         Cpu: "CPU", "CPU";
         /// Instruction set.
@@ -215,7 +258,7 @@ words! {
         /// Why the gate is shut.
         NothingPassed: "nothing passed, so nothing was proved", "没有用例通过，因此未验证任何内容";
         /// Why the gate is shut.
-        VacuousCounts: "a vacuous check counts as a failure unless it is allowed by name", "无效的用例按失败计，除非用 --allow-vacuous 按名称允许";
+        VacuousCounts: "a vacuous check counts as a failure unless it is allowed by name: --allow-vacuous CHECK", "无效的用例按失败计，除非用 --allow-vacuous 按名称允许";
         /// Why the gate is shut.
         CutShort: "the run was cut short, so this is a part of it", "运行中途终止，此处仅为部分结果";
         /// Nothing to draw.
@@ -237,8 +280,8 @@ words! {
         /// Of points without a place.
         NoPlace: "without a place on the horizontal axis", "个点在横轴上没有对应位置";
         /// How the tensors are judged.
-        Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else, such as a tensor that is missing, or one whose bits differ where the same bits are expected. Identical, within the limit, wrong and not judged add up to the tensors.",
-            "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有情况，例如张量缺失，或本应二进制一致而不一致。二进制一致、误差在阈值内、不达标、未判定四项之和等于张量数。";
+        Legend: "Identical: the reference's bits. Within the limit: other bits, explained by rounding, since the error against the float64 truth is at most k times the reference's own (the yardstick) plus a floor of half a step or one. Wrong: everything else that was shown, such as a tensor whose bits differ where the same bits are expected. Not observed: the candidate did not show the tensor, so nothing is said of it. Identical, within the limit, wrong, not observed and not judged add up to the tensors.",
+            "二进制一致：与标杆逐比特相同。误差在阈值内：与标杆二进制不一致，但差异可由舍入误差解释，即相对 float64 真值的误差不超过标杆自身误差的 k 倍加半个或一个机器精度（eps）的余量。不达标：其他所有已采集的情况，例如本应二进制一致而不一致。未采集：候选中没有该张量，对其不作结论。二进制一致、误差在阈值内、不达标、未采集、未判定五项之和等于张量数。";
         /// What the tables of tensors hold.
         AboutTensors: "Errors are against the float64 truth, limits are in the same unit. Each row shows the metric that comes nearest to its limit.",
             "误差相对 float64 真值计算，阈值与误差单位相同。每行给出最接近阈值的指标。";

@@ -10,6 +10,13 @@ use serde::{Deserialize, Serialize};
 pub enum Remark {
     /// Its photographs are not there.
     StoredCrops,
+    /// So many ranks recorded it, and another number of processes runs: its ranks are threads of one process.
+    RanksAsThreads {
+        /// Ranks of the recording.
+        ranks: u32,
+        /// Processes of the run.
+        processes: u32,
+    },
     /// The candidate did not draw its initial weights.
     WeightsBrought,
     /// An image of its data cannot be used, and the next one takes its place.
@@ -90,8 +97,12 @@ impl Say for Remark {
     fn en(&self, pen: Pen) -> String {
         match self {
             Self::StoredCrops => {
-                "its photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
+                "the photographs are not beside it, so the crops are the stored ones, not our own".to_owned()
             }
+            Self::RanksAsThreads { ranks, processes } => format!(
+                "{ranks} ranks recorded it and {processes} processes run, so its ranks are threads of one process; --nproc {ranks} makes them \
+                 processes"
+            ),
             Self::WeightsBrought => {
                 "the candidate's weights, buffers and draws were brought, so its initial weights prove nothing"
                     .to_owned()
@@ -121,6 +132,9 @@ impl Say for Remark {
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::StoredCrops => "标杆数据集未附带原始照片，因此使用其中保存的裁剪图，而非由本工具裁剪".to_owned(),
+            Self::RanksAsThreads { ranks, processes } => format!(
+                "采集时有 {ranks} 个 rank，本次运行有 {processes} 个进程，因此其 rank 以单进程内的线程运行；--nproc {ranks} 可使其成为进程"
+            ),
             Self::WeightsBrought => "候选的权重、缓冲区与随机数由外部带入，因此其初始权重不作为依据".to_owned(),
             Self::Unusable { image, reason } => {
                 format!("图像 {} 无法使用，改用下一张：{}", pen.name(image), reason.zh(pen))

@@ -17,6 +17,9 @@ pub enum Run {
     NoSuchCheck {
         /// The option and its value.
         option: String,
+        /// The check that was meant perhaps.
+        #[serde(default)]
+        meant: Option<String>,
     },
 }
 
@@ -24,14 +27,20 @@ impl Say for Run {
     fn en(&self, pen: Pen) -> String {
         match self {
             Self::Written { file } => format!("report: {}", pen.name(file)),
-            Self::NoSuchCheck { option } => format!("{}: no check of that name ran", pen.name(option)),
+            Self::NoSuchCheck { option, meant } => {
+                let meant = meant.as_ref().map_or_else(String::new, |it| format!("; did you mean {}?", pen.name(it)));
+                format!("{}: no check of that name ran{meant}", pen.name(option))
+            }
         }
     }
 
     fn zh(&self, pen: Pen) -> String {
         match self {
             Self::Written { file } => format!("报告：{}", pen.name(file)),
-            Self::NoSuchCheck { option } => format!("{}：没有执行该名称的用例", pen.name(option)),
+            Self::NoSuchCheck { option, meant } => {
+                let meant = meant.as_ref().map_or_else(String::new, |it| format!("，是否为 {}？", pen.name(it)));
+                format!("{}：没有执行该名称的用例{meant}", pen.name(option))
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ pub struct Tally {
     pub wrong: usize,
     /// The candidate did not show them.
     pub missing: usize,
+    /// The candidate did not show them, which was allowed by name.
+    #[serde(default)]
+    pub waived: usize,
     /// Nothing is said of them.
     pub not_judged: usize,
     /// The candidate showed them, and the golden set does not have them: not among its tensors.
@@ -26,28 +29,27 @@ pub struct Tally {
 impl Tally {
     /// The tensors of the golden set.
     pub fn tensors(&self) -> usize {
-        self.judged() + self.not_judged
+        self.judged() + self.not_judged + self.missing + self.waived
     }
 
     /// Those of them that were judged.
     fn judged(&self) -> usize {
-        self.identical + self.within + self.not_identical + self.wrong + self.missing
+        self.identical + self.within + self.not_identical + self.wrong
     }
 
-    /// Those that make the check fail.
+    /// Those that were shown and make the check fail.
     pub fn failing(&self) -> usize {
         self.wrong_of_the_set() + self.unexpected
     }
 
     /// Those of the golden set that make the check fail.
     fn wrong_of_the_set(&self) -> usize {
-        self.not_identical + self.wrong + self.missing
+        self.not_identical + self.wrong
     }
 
     /// How many are wrong, and in which way: `102 wrong (77 by rounding alone, 25 otherwise)`.
     fn ways(&self, words: &Ways) -> Option<String> {
-        let ways =
-            [(self.not_identical, words.not_identical), (self.missing, words.missing), (self.wrong, words.otherwise)];
+        let ways = [(self.not_identical, words.not_identical), (self.wrong, words.otherwise)];
         let ways: Vec<_> = ways.into_iter().filter(|(count, _)| *count > 0).collect();
         let all = (self.wrong_of_the_set(), words.wrong);
         let told = |(count, what): (usize, &str)| format!("{count}{}{what}", words.of);
@@ -74,6 +76,12 @@ impl Say for Tally {
             let parts: Vec<String> = parts.chain(self.ways(&EN)).collect();
             format!("{} tensors: {}", self.judged(), parts.join(", "))
         };
+        if self.missing > 0 {
+            text += &format!("; {} more not observed", self.missing);
+        }
+        if self.waived > 0 {
+            text += &format!("; {} more not observed, which is allowed", self.waived);
+        }
         if self.not_judged > 0 {
             text += &format!("; {} more not judged", self.not_judged);
         }
@@ -92,6 +100,12 @@ impl Say for Tally {
             let parts: Vec<String> = parts.chain(self.ways(&ZH)).collect();
             format!("{} 个张量：{}", self.judged(), parts.join("，"))
         };
+        if self.missing > 0 {
+            text += &format!("；另有 {} 个未采集", self.missing);
+        }
+        if self.waived > 0 {
+            text += &format!("；另有 {} 个未采集（已允许）", self.waived);
+        }
         if self.not_judged > 0 {
             text += &format!("；另有 {} 个未判定", self.not_judged);
         }
@@ -106,7 +120,6 @@ impl Say for Tally {
 struct Ways {
     wrong: &'static str,
     not_identical: &'static str,
-    missing: &'static str,
     otherwise: &'static str,
     /// Between a number and what it counts.
     of: &'static str,
@@ -118,7 +131,6 @@ struct Ways {
 const EN: Ways = Ways {
     wrong: "wrong",
     not_identical: "by rounding alone",
-    missing: "missing",
     otherwise: "otherwise",
     of: " ",
     comma: ", ",
@@ -129,7 +141,6 @@ const EN: Ways = Ways {
 const ZH: Ways = Ways {
     wrong: "不达标",
     not_identical: "仅有舍入误差",
-    missing: "缺失",
     otherwise: "其他问题",
     of: " 个",
     comma: "，",

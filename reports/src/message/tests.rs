@@ -1,6 +1,39 @@
 use super::*;
 use crate::Float;
 
+/// What is said of what was not judged or not observed.
+fn of_coverage() -> Vec<Message> {
+    let of = |words: Coverage| Message::from(words);
+    let name = |name: &str| name.to_owned();
+    vec![
+        of(Coverage::NoRecording),
+        of(Coverage::NoPrecision { precision: Precision::Fp32 }),
+        of(Coverage::NoPrecision { precision: Precision::Bf16 }),
+        of(Coverage::NoRecordings),
+        of(Coverage::NothingForSuite { suite: name("training") }),
+        of(Coverage::OnlyPrecision { judged: Precision::Fp32 }),
+        of(Coverage::OnlyPrecision { judged: Precision::Bf16 }),
+        of(Coverage::SameFolder),
+        of(Coverage::SameRecords),
+        of(Coverage::Required { why: Box::new(of(Coverage::NoRecording)) }),
+        of(Coverage::Demand { pattern: name("layers/*") }),
+        of(Coverage::NothingOfThatName),
+        of(Coverage::TheRun),
+        of(Coverage::Interrupted { signal: name("SIGINT") }),
+        of(Coverage::NotObserved { count: 24 }),
+        of(Coverage::Unseen { count: 24, first: name("a.attn.apply_rope:0") }),
+        of(Coverage::AllowMissing { patterns: vec![name("*.attn.apply_rope*"), name("*.norm1")] }),
+        of(Coverage::Spans { set: name("micro"), count: 12, tensor: name("a.proj:in"), with: vec![name("a.rope:0")] }),
+        Judging::ForwardWrong { check: name("layers/micro/fp32"), tensor: name("a.mlp.act") }.into(),
+        Judging::ForwardRight { check: name("layers/micro/fp32") }.into(),
+        Judging::ForwardUnseen { record: name("micro") }.into(),
+        Judging::ByConfig.into(),
+        Judging::Remark { set: name("train_ranks_4"), remark: Remark::RanksAsThreads { ranks: 4, processes: 2 } }
+            .into(),
+        Judging::Tally(Tally { identical: 294, missing: 20, waived: 4, ..Tally::default() }).into(),
+    ]
+}
+
 fn examples() -> Vec<Message> {
     let stage = Stage::Backward;
     let limit = Reason::Limit {
@@ -83,6 +116,9 @@ fn examples() -> Vec<Message> {
         }
         .into(),
     ]
+    .into_iter()
+    .chain(of_coverage())
+    .collect()
 }
 
 /// Each message once in both languages; names stand out in markdown alone.

@@ -107,6 +107,11 @@ pub enum Trajectory {
         /// The judged run.
         run: String,
     },
+    /// The title of the table of all findings.
+    Findings {
+        /// The judged run.
+        run: String,
+    },
     /// The title of the plot of a meter.
     Plot {
         /// The meter.

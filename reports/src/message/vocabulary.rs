@@ -101,8 +101,10 @@ words! {
         ShapeDiffers: "shape differs", "形状不一致";
         /// Another dtype. Fails.
         DtypeDiffers: "dtype differs", "数据类型不一致";
-        /// The candidate has no such tensor. Fails.
-        Missing: "missing", "缺失";
+        /// The candidate did not show the tensor. Fails.
+        Missing: "not observed", "未采集";
+        /// The candidate did not show the tensor, which was allowed by name. Neither passes nor fails.
+        Waived: "not observed, allowed", "未采集（已允许）";
         /// The golden set has no such tensor, or the candidate showed it twice. Fails.
         Unexpected: "unexpected", "多余";
     }
@@ -111,7 +113,7 @@ words! {
 impl Outcome {
     /// Whether the tensor makes its check fail.
     pub fn fails(self) -> bool {
-        !matches!(self, Self::Identical | Self::WithinTheLimit | Self::NotJudged)
+        !matches!(self, Self::Identical | Self::WithinTheLimit | Self::NotJudged | Self::Waived)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::message::{Count, Label, Pen, Say};
 use crate::width::{left, right};
-use crate::{Check, Counts, Environment, Gate, Lang, Message, Tool, Verdict, doctor, number};
+use crate::{Check, Counts, Environment, Gate, Judged, Lang, Message, Subject, Tool, Verdict, doctor, number};
 use owo_colors::{OwoColorize, Style};
 use std::fmt::Write;
 
@@ -28,27 +28,54 @@ impl Manner {
 /// What runs, and on what.
 pub(super) fn run(tool: &Tool, environment: &Environment, manner: Manner) -> String {
     let Environment { libtorch, judged, cpu, cpu_capability: capability, threads, .. } = environment;
-    let judged = manner.say(judged);
-    let on = Count::LibtorchOn { libtorch, judged, cpu, capability, threads: *threads };
+    let (elsewhere, judged, threads) = (matches!(judged, Judged::Candidate { .. }), manner.say(judged), *threads);
+    let on = match elsewhere {
+        true => Count::JudgedBy { libtorch, judged, cpu, capability, threads },
+        false => Count::LibtorchOn { libtorch, judged, cpu, capability, threads },
+    };
     // A run that lacks nothing needs no line; advice is for the report.
     let bad = environment.doctor.iter().filter(|line| line.state().is_bad());
     format!("{}\n{}\n{}", tool.bold(), manner.say(&on), doctor::text(bad, manner.lang))
 }
 
-/// How many checks a suite has, and what it proves.
-pub(super) fn suite(name: &str, planned: usize, proves: &Message, manner: Manner) -> String {
+/// How many checks a suite has. What they prove is in the report, and the command `suites` says it.
+pub(super) fn suite(name: &str, planned: usize, manner: Manner) -> String {
     let between = manner.lang.of(", ", "，");
     let checks = match planned {
         0 => String::new(),
         count => format!("{between}{}", manner.say(&Count::Checks(count))),
     };
-    format!("\n{}{checks}{}{}\n", name.bold(), manner.lang.colon(), manner.say(proves))
+    format!("\n{}{checks}\n", name.bold())
 }
 
 /// A remark.
 pub(super) fn note(text: &Message, manner: Manner) -> String {
     let mark = right(&manner.say(&Label::Note), MARK);
     format!("{} {}\n", mark.cyan(), manner.say(text).replace('\n', "\n        "))
+}
+
+/// Whose tensors the next checks judge.
+pub(super) fn who(subject: &Subject, manner: Manner) -> String {
+    let mut text = String::new();
+    block(&mut text, &manner.say(&Count::Who(manner.say(subject))));
+    text
+}
+
+/// Checks that were not made, or proved nothing, all for the same reason.
+pub(super) fn alike(checks: &[Check], manner: Manner) -> String {
+    let (mark, style) = match checks[0].verdict {
+        Verdict::Vacuous { .. } => (Label::Vacuous, Style::new().magenta().bold()),
+        _ => (Label::Skip, Style::new().yellow()),
+    };
+    let mark = right(&manner.say(&mark), MARK);
+    let reason = checks[0].line().map_or_else(String::new, |line| one_line(&manner.say(line)));
+    let names = checks.iter().map(|check| check.id.as_str()).collect::<Vec<_>>().join(manner.lang.of(", ", "、"));
+    let text = format!(
+        "{}{}{reason}",
+        manner.say(&Count::SkippedAlike { checks: checks.len(), names }),
+        manner.lang.of("; ", "；")
+    );
+    format!("{} {text}\n", mark.style(style))
 }
 
 /// Mark, time, id, and how it went: one line. The columns before the id have a fixed width, so ids line up.
@@ -58,6 +85,7 @@ pub(super) fn check(check: &Check, id_width: usize, manner: Manner) -> String {
         Verdict::Fail { .. } => (Label::Fail, Style::new().red().bold()),
         Verdict::Skipped { .. } => (Label::Skip, Style::new().yellow()),
         Verdict::Vacuous { .. } => (Label::Vacuous, Style::new().magenta().bold()),
+        Verdict::Error { .. } => (Label::Error, Style::new().red().bold()),
     };
     let mark = right(&manner.say(&mark), MARK);
     let time = right(&number::duration(check.seconds), 10);

@@ -2,7 +2,7 @@
 
 pub mod words;
 
-use dinov3_reports::message::{Heading, RunCheck, RunWord, Trajectory as Says};
+use dinov3_reports::message::{Heading, RunWord, Trajectory as Says};
 use dinov3_reports::{
     Band, Bilingual, Cell, Check, Column, Figure, Finding, Kind, Message, Plot, Section, Series, Table, Verdict,
 };
@@ -102,7 +102,7 @@ fn table(name: &str, verdict: &run::Verdict) -> Section {
         ];
         table.push_quiet(cells, finding.status == Status::Pass);
     }
-    let title = Says::Title { check: RunCheck::Windows, run: name.to_owned() };
+    let title = Says::Findings { run: name.to_owned() };
     Section { table: Some(table), collapsed: true, ..Section::new(title) }
 }
 

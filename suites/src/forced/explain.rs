@@ -125,7 +125,9 @@ fn accumulation(judged: &Judged) -> Option<Explanation> {
         _ => error.misrounded_share() > 0.3,
     };
     let points_nowhere = error.factor.explains(error.count) < 0.1 && error.bias.explains(error.count) < 0.1;
-    (product && large && points_nowhere && error.rms < MOST_OF_ROUNDING * bf16_steps(error.resolution))
+    // Of several operations together the error may be another one's.
+    let alone = judged.own.span.is_empty();
+    (alone && product && large && points_nowhere && error.rms < MOST_OF_ROUNDING * bf16_steps(error.resolution))
         .then_some(Explanation::Accumulation)
 }
 

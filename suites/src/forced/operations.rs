@@ -15,10 +15,17 @@ pub(super) fn operation(name: &EntryName, config: &SslConfig) -> Option<Operatio
         }
         Kind::Loss | Kind::GradNorm => Some(Operation::Loss),
         Kind::Gradout => Some(of_gradient(name)),
+        Kind::Grad if is_of_a_norm(name) => Some(Operation::NormGradient),
         Kind::Sinkhorn | Kind::Gram | Kind::Grad => Some(Operation::Several),
         Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => Some(Operation::Update),
         _ => None,
     }
+}
+
+/// Whether a gradient is by the weight or the bias of a norm.
+fn is_of_a_norm(name: &EntryName) -> bool {
+    let parts: Vec<&str> = name.parts().collect();
+    matches!(parts.as_slice(), [.., module, "weight" | "bias"] if module.contains("norm"))
 }
 
 /// The gradient of an output comes from what the output goes into: one product, one operation on each element, or several of them.

@@ -1,6 +1,6 @@
 //! The pass through the networks: forward, losses and backward, forced to what was recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dinov3_config::SslConfig;
 use dinov3_golden::local::{Probe, own_error_of_sums};
@@ -26,7 +26,7 @@ pub(super) fn run(golden: &GoldenSet, recording: &Recording<'_>) -> Result<Vec<O
 }
 
 fn once<'a>(
-    golden: &GoldenSet,
+    golden: &'a GoldenSet,
     config: &'a SslConfig,
     recording: &'a Recording<'a>,
     mode: Mode<'a>,
@@ -40,9 +40,14 @@ fn once<'a>(
     };
     let gradients = recording.names().any(|name| Kind::Gradout.path_in(name).is_some());
     let rotations = recording.names().any(|name| name.contains(".apply_rope"));
+    let of_golden = golden.manifest().entries.iter();
+    let of_golden = of_golden.filter(|entry| entry.records.get(recording.precision()).is_some());
+    let recorded = of_golden.map(|entry| entry.name.as_str()).collect();
     let mut pass = Pass {
         config,
         recording,
+        recorded,
+        unseen: Vec::new(),
         mode,
         gradients,
         rotations,
@@ -75,6 +80,10 @@ enum Mode<'a> {
 struct Pass<'a> {
     config: &'a SslConfig,
     recording: &'a Recording<'a>,
+    /// The names that the golden set has at this precision.
+    recorded: HashSet<&'a str>,
+    /// Outputs of modules, computed since the last operation that was measured, that the recording lacks and the golden set has.
+    unseen: Vec<String>,
     mode: Mode<'a>,
     /// Whether gradients of outputs were recorded.
     gradients: bool,
@@ -101,7 +110,12 @@ impl Pass<'_> {
             Kind::Param | Kind::ExpAvg | Kind::ExpAvgSq => return Ok(None),
             _ => {}
         }
-        let Some(stored) = self.recording.stored(name.as_str())? else { return Ok(None) };
+        let Some(stored) = self.recording.stored(name.as_str())? else {
+            if name.kind() == Kind::Output && self.recorded.contains(name.as_str()) {
+                self.unseen.push(name.as_str().to_owned());
+            }
+            return Ok(None);
+        };
         let size: Vec<usize> = value.size().iter().map(|extent| *extent as usize).collect();
         if stored.shape != size {
             return Ok(None);
@@ -183,7 +197,8 @@ impl Pass<'_> {
         let terms = self.terms(name, truth.len())?;
         if let Some(error) = own_error_of_sums(view, &truth, view.resolution(), &probes, terms) {
             let mistakes = mistake.map(|(mistake, _)| Mistake::Layer(mistake)).into_iter().collect();
-            self.found.push(Own { name: name.as_str().to_owned(), stage: stored.stage, operation, error, mistakes });
+            let (name, span) = (name.as_str().to_owned(), std::mem::take(&mut self.unseen));
+            self.found.push(Own { name, stage: stored.stage, operation, error, mistakes, span });
         }
         Ok(())
     }

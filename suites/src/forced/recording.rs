@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use dinov3_golden::{Dtype, GoldenSet, Precision, Stage, TensorView};
 
-use crate::SuiteError;
+use crate::{OtherNames, SuiteError};
 
 /// The stored part of a tensor that is in no file.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Stored<'_> {
 pub struct Recording<'a> {
     set: &'a GoldenSet,
     precision: Precision,
-    entries: HashMap<&'a str, usize>,
+    entries: HashMap<Cow<'a, str>, usize>,
     kept: HashMap<String, Kept>,
 }
 
@@ -68,13 +68,24 @@ impl<'a> Recording<'a> {
         set.file(precision)?;
         let entries = &set.manifest().entries;
         let index = entries.iter().enumerate().filter(|(_, entry)| entry.records.get(precision).is_some());
-        let entries = index.map(|(i, entry)| (entry.name.as_str(), i)).collect();
+        let entries = index.map(|(i, entry)| (Cow::Borrowed(entry.name.as_str()), i)).collect();
+        Ok(Self { set, precision, entries, kept: HashMap::new() })
+    }
+
+    /// What a candidate recorded whose tensors may have other names.
+    ///
+    /// # Errors
+    /// As [`Recording::of`].
+    pub fn called(set: &'a GoldenSet, precision: Precision, names: &OtherNames) -> Result<Self, SuiteError> {
+        let recording = Self::of(set, precision)?;
+        let ours = |(name, index): (Cow<'a, str>, usize)| Some((Cow::Owned(names.ours(&name)?), index));
+        let entries = recording.entries.into_iter().filter_map(ours).collect();
         Ok(Self { set, precision, entries, kept: HashMap::new() })
     }
 
     /// The same without the entries that `other` lacks: what is computed from them reaches back as far as it does there.
     pub(super) fn reaching_as_far_as(mut self, other: &Recording<'_>) -> Self {
-        self.entries.retain(|name, _| other.entries.contains_key(name));
+        self.entries.retain(|name, _| other.entries.contains_key::<str>(name));
         self
     }
 
@@ -90,7 +101,7 @@ impl<'a> Recording<'a> {
 
     /// The names of the recorded entries.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().copied()
+        self.entries.keys().map(|name| name.as_ref())
     }
 
     /// The stored part of an entry; `None` for one that was not recorded, or of which only figures are stored.

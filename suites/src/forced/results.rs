@@ -1,13 +1,16 @@
 //! A forced replay as results: findings, figures of tensors, and a table.
 
 use dinov3_golden::{EntryName, Precision, SetJudgement};
-use dinov3_reports::message::{Heading, Judging, OwnDefect, Sections};
+use dinov3_reports::message::{Coverage, Heading, Judging, OwnDefect, Sections};
 use dinov3_reports::tensor::OwnError;
 use dinov3_reports::{Cell, Column, Finding, Kind, Message, Section, Table, Tensor, Verdict};
 
 use super::explain::{explanation, measure};
 use super::{Forced, Judged};
 use crate::judging::words;
+
+/// How many tensors of a span are named.
+const NAMED: usize = 4;
 
 /// How many kinds of defects a report spells out.
 const SPELT_OUT: usize = 8;
@@ -77,6 +80,15 @@ fn defect(judged: &Judged) -> OwnDefect {
     }
 }
 
+/// What is said of operations that were judged together with others, which were not observed.
+pub fn spans(set: &str, forced: &Forced) -> Option<Message> {
+    let mut spans = forced.operations.iter().filter(|it| !it.own.span.is_empty());
+    let first = spans.next()?;
+    let with = first.own.span.iter().take(NAMED).cloned().collect();
+    let (set, tensor) = (set.to_owned(), first.own.name.clone());
+    Some(Coverage::Spans { set, tensor, with, count: 1 + spans.count() }.into())
+}
+
 /// Writes the own errors beside the other figures of `tensors`.
 pub fn fill(tensors: &mut [Tensor], forced: &Forced) {
     let own = forced.by_name();
@@ -97,6 +109,7 @@ fn figures(judged: &Judged) -> OwnError {
         reference_rms: reference.as_ref().map(|it| it.rms.into()),
         shows_factor: judgement.bound.factor.into(),
         shows_bias: judgement.bound.bias.into(),
+        span: own.span.clone(),
     }
 }
 

@@ -233,7 +233,7 @@ impl Place<'_, '_> {
         let Some(error) = own_error(stored.view(), truth, stored.dtype, &probes) else { return Ok(()) };
         let mistakes = directions.iter().map(|(direction, _)| Mistake::Update(*direction)).collect();
         let stage: Stage = stored.stage;
-        self.own.push(Own { name, stage, operation: Operation::Update, error, mistakes });
+        self.own.push(Own { name, stage, operation: Operation::Update, error, mistakes, span: Vec::new() });
         Ok(())
     }
 }

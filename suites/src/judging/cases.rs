@@ -1,15 +1,18 @@
 //! What is held against what: golden sets, precisions, and whose tensors.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
-use dinov3_reports::message;
+use dinov3_reports::message::{self, Coverage};
+use dinov3_reports::{Check, Verdict};
 use dinov3_torch::device::Device;
 
-use super::{Judging, replay, words};
+use super::{Judging, replay, subject, words};
 use crate::defects::Plant;
-use crate::{Request, Source, SuiteError, SuiteInfo, sets};
+use crate::told::errored;
+use crate::{Choice, Request, Source, SuiteError, SuiteInfo, sets};
 
 /// One comparison: a golden set at a precision, under the circumstances of its recording, and whose tensors are held against it.
 pub(super) struct Case {
@@ -17,6 +20,7 @@ pub(super) struct Case {
     pub(super) precision: Precision,
     pub(super) recorded: Fingerprint,
     pub(super) subject: Subject,
+    pub(super) choice: Rc<Choice>,
 }
 
 /// Whose tensors a case judges.
@@ -47,75 +51,238 @@ impl Case {
     }
 }
 
-/// All comparisons that a request asks of a suite, in the order of the sets' names, fp32 before bf16. At least one.
-pub(super) fn of(suite: &dyn Judging, request: &Request) -> Result<Vec<Case>, SuiteError> {
-    let cases = match &request.source {
+/// What becomes of one check that a suite plans.
+pub(super) enum Item {
+    /// It is made.
+    Judge(Box<Case>),
+    /// It is not made, and says why.
+    Told(Box<Check>),
+}
+
+impl Item {
+    pub(super) fn id(&self, suite: &SuiteInfo) -> String {
+        match self {
+            Self::Judge(case) => case.id(suite),
+            Self::Told(check) => check.id.clone(),
+        }
+    }
+
+    /// Whether it can decide over the run: it is made, or could not have failed.
+    pub(super) fn counts(&self) -> bool {
+        match self {
+            Self::Judge(_) => true,
+            Self::Told(check) => matches!(check.verdict, Verdict::Vacuous { .. }),
+        }
+    }
+
+    pub(super) fn case(&self) -> Option<&Case> {
+        match self {
+            Self::Judge(case) => Some(case),
+            Self::Told(_) => None,
+        }
+    }
+
+    /// The id of a set's check.
+    fn of(suite: &dyn Judging, set: &str, precision: Precision) -> String {
+        format!("{}/{set}/{precision}", suite.info().name)
+    }
+
+    fn told(id: String, (set, precision): (&str, Precision), verdict: Verdict) -> Self {
+        let title = message::Judging::EveryTensor { set: set.to_owned(), precision: words::precision(precision) };
+        Self::Told(Box::new(Check::new(id, title, verdict)))
+    }
+}
+
+/// The items of a suite, and the first error among them.
+#[derive(Default)]
+struct Items {
+    items: Vec<Item>,
+    error: Option<SuiteError>,
+}
+
+impl Items {
+    /// A check of a set that an error keeps from being made.
+    fn failed(&mut self, suite: &dyn Judging, set: &str, error: SuiteError) {
+        let check = errored(format!("{}/{set}", suite.info().name), &error);
+        self.items.push(Item::Told(Box::new(check)));
+        self.error = self.error.take().or(Some(error));
+    }
+}
+
+/// All comparisons that a request asks of a suite, in the order of the sets' names, fp32 before bf16, and what is not compared that was asked
+/// for. At least one item.
+///
+/// # Errors
+/// Of a set that is damaged or foreign, if nothing else can be judged; or if there is nothing for the suite.
+pub(super) fn of(suite: &dyn Judging, request: &Request) -> Result<Vec<Item>, SuiteError> {
+    let Items { mut items, error } = match &request.source {
         Source::Trainer { device, plant } => {
             let subject = || Subject::Trainer { device: *device, plant: *plant };
             of_trainer(suite, request, &subject)?
         }
-        Source::Candidate(folder) => of_candidates(suite, folder, &request.golden)?,
+        Source::Candidate(folder) => of_candidates(suite, folder, request)?,
     };
     let roots = match &request.source {
         Source::Trainer { .. } => request.golden.clone(),
         Source::Candidate(folder) => vec![folder.clone()],
     };
-    if cases.is_empty() { Err(SuiteError::NothingFor { suite: suite.info().name, roots }) } else { Ok(cases) }
+    items.retain(|item| match item {
+        Item::Told(check) if matches!(check.verdict, Verdict::Error { .. }) => true,
+        item => request.choice.takes(&item.id(&suite.info())),
+    });
+    match (items.iter().any(Item::counts), error) {
+        (true, _) => Ok(items),
+        (false, Some(error)) => Err(error),
+        (false, None) if !items.is_empty() => Ok(items),
+        (false, None) => Err(SuiteError::NothingFor { suite: suite.info().name, roots }),
+    }
 }
 
-fn of_trainer(suite: &dyn Judging, request: &Request, subject: &dyn Fn() -> Subject) -> Result<Vec<Case>, SuiteError> {
-    let mut cases = Vec::new();
-    for golden in sets::of_profile(&request.golden, request.profile)? {
-        if !suite.takes(golden.manifest()) {
-            continue;
-        }
-        sets::sound("golden set", &golden)?;
-        // What the trainer cannot honour is refused here, before a line is printed.
-        replay::config(&golden)?;
-        let golden = Rc::new(golden);
-        for (precision, recorded) in judged_precisions(&golden) {
-            cases.push(Case { golden: Rc::clone(&golden), precision, recorded, subject: subject() });
+fn of_trainer(suite: &dyn Judging, request: &Request, subject: &dyn Fn() -> Subject) -> Result<Items, SuiteError> {
+    let (mut items, choice) = (Items::default(), Rc::new(request.choice.clone()));
+    for (folder, golden) in sets::of_profile(&request.golden, request.profile)? {
+        let golden = match golden {
+            Ok(golden) if !is_asked_for(suite, &golden, &choice) => continue,
+            Ok(golden) => sound(golden),
+            Err(error) => Err(error),
+        };
+        match golden {
+            Ok(golden) => {
+                for (precision, recorded) in judged_precisions(&golden) {
+                    if choice.takes_at(&Item::of(suite, &golden.manifest().name, precision), precision) {
+                        let (golden, choice) = (Rc::clone(&golden), Rc::clone(&choice));
+                        let case = Case { golden, precision, recorded, subject: subject(), choice };
+                        items.items.push(Item::Judge(Box::new(case)));
+                    }
+                }
+            }
+            Err(error) => items.failed(suite, &name_of(&folder), error),
         }
     }
-    Ok(cases)
+    Ok(items)
 }
 
-fn of_candidates(suite: &dyn Judging, folder: &Path, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
-    let candidates = sets::open_all(&[folder.to_owned()])?;
+/// Whether a suite takes a set, and one of the checks that are asked for is of it. Others are not even read.
+fn is_asked_for(suite: &dyn Judging, set: &GoldenSet, choice: &Choice) -> bool {
+    let name = &set.manifest().name;
+    let asked = |precision: &Precision| {
+        *precision != Precision::Truth && choice.takes_at(&Item::of(suite, name, *precision), *precision)
+    };
+    suite.takes(set.manifest()) && Precision::ALL.iter().any(asked)
+}
+
+/// A golden set that our own trainer can repeat.
+fn sound(golden: GoldenSet) -> Result<Rc<GoldenSet>, SuiteError> {
+    sets::sound("golden set", &golden)?;
+    // What the trainer cannot honour is refused here, before a line is printed.
+    replay::config(&golden)?;
+    Ok(Rc::new(golden))
+}
+
+/// The name of a set that cannot be opened: that of its folder.
+fn name_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn of_candidates(suite: &dyn Judging, folder: &Path, request: &Request) -> Result<Items, SuiteError> {
+    let candidates = sets::each(&[folder.to_owned()])?;
     if candidates.is_empty() {
         return Err(SuiteError::NoCandidate(folder.to_owned()));
     }
-    let mut cases = Vec::new();
-    for candidate in candidates {
-        if suite.takes(candidate.manifest()) {
-            cases.extend(of_candidate(suite, Rc::new(candidate), roots)?);
+    let (mut items, mut seen, choice) = (Items::default(), HashSet::new(), Rc::new(request.choice.clone()));
+    for (folder, candidate) in candidates {
+        match candidate {
+            Ok(candidate) if !is_asked_for(suite, &candidate, &choice) => {}
+            Ok(candidate) => {
+                let name = candidate.manifest().name.clone();
+                match of_candidate(suite, Rc::new(candidate), &request.golden, &choice) {
+                    Ok(found) => items.items.extend(found),
+                    Err(error) => items.failed(suite, &name, error),
+                }
+                seen.insert(name);
+            }
+            Err(error) => {
+                let name = name_of(&folder);
+                // Without its manifest the golden set of its name says what it is for.
+                let known = sets::named(&request.golden, &name).ok();
+                if known.is_none_or(|golden| suite.takes(golden.manifest())) {
+                    items.failed(suite, &name, error);
+                }
+                seen.insert(name);
+            }
         }
     }
-    Ok(cases)
+    items.items.extend(not_recorded(suite, request, &seen)?);
+    Ok(items)
 }
 
-fn of_candidate(suite: &dyn Judging, candidate: Rc<GoldenSet>, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
+/// The checks of golden sets that a candidate has no recording of.
+fn not_recorded(suite: &dyn Judging, request: &Request, seen: &HashSet<String>) -> Result<Vec<Item>, SuiteError> {
+    let mut items = Vec::new();
+    for golden in sets::of_profile(&request.golden, request.profile)?.into_iter().filter_map(|(_, golden)| golden.ok())
+    {
+        let manifest = golden.manifest();
+        if seen.contains(&manifest.name) || !suite.takes(manifest) {
+            continue;
+        }
+        for (precision, _) in judged_precisions(&golden) {
+            let id = Item::of(suite, &manifest.name, precision);
+            if request.choice.takes_at(&id, precision) {
+                let skipped = Verdict::Skipped { reason: Coverage::NoRecording.into() };
+                items.push(Item::told(id, (manifest.name.as_str(), precision), skipped));
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn of_candidate(
+    suite: &dyn Judging,
+    candidate: Rc<GoldenSet>,
+    roots: &[PathBuf],
+    choice: &Rc<Choice>,
+) -> Result<Vec<Item>, SuiteError> {
     let name = &candidate.manifest().name;
     sets::sound("candidate", &candidate)?;
     let golden = Rc::new(sets::named(roots, name)?);
     sets::sound("golden set", &golden)?;
     check_same_recipe(golden.manifest(), candidate.manifest())?;
     suite.check_candidate(&golden, &candidate)?;
-    let mut cases = Vec::new();
+    let mut items = Vec::new();
     for (precision, theirs) in judged_precisions(&candidate) {
-        let (set, golden) = (Rc::clone(&candidate), Rc::clone(&golden));
-        if let Some(file) = golden.manifest().precisions.get(precision) {
+        let id = Item::of(suite, name, precision);
+        if !choice.takes_at(&id, precision) {
+            continue;
+        }
+        let (set, golden, choice) = (Rc::clone(&candidate), Rc::clone(&golden), Rc::clone(choice));
+        if let Some(how) = subject::is_itself(&golden, &set, precision) {
+            items.push(Item::told(id, (name.as_str(), precision), Verdict::Vacuous { reason: how.into() }));
+        } else if let Some(file) = golden.manifest().precisions.get(precision) {
             let (subject, recorded) = (Subject::Candidate { set, recorded: theirs }, file.fingerprint.clone());
-            cases.push(Case { golden, precision, recorded, subject });
+            items.push(Item::Judge(Box::new(Case { golden, precision, recorded, subject, choice })));
         } else if golden.manifest().recipe.training.is_some() {
             let (subject, recorded) = (Subject::ByItself { set, recorded: theirs.clone() }, theirs);
-            cases.push(Case { golden, precision, recorded, subject });
+            items.push(Item::Judge(Box::new(Case { golden, precision, recorded, subject, choice })));
         }
     }
-    if cases.is_empty() {
+    if items.is_empty() && choice.precision.is_none() && choice.checks.is_empty() {
         return Err(SuiteError::NothingToJudge { name: name.clone() });
     }
-    Ok(cases)
+    items.extend(without_precision(suite, &golden, &candidate, choice));
+    Ok(items)
+}
+
+/// The precisions of a golden set that a candidate of it lacks, with what cannot be excluded without them.
+fn without_precision(suite: &dyn Judging, golden: &GoldenSet, candidate: &GoldenSet, choice: &Choice) -> Vec<Item> {
+    let name = &golden.manifest().name;
+    let lacks = |precision: Precision| candidate.manifest().precisions.get(precision).is_none();
+    let told = |(precision, _): (Precision, Fingerprint)| {
+        let id = Item::of(suite, name, precision);
+        let why = Coverage::NoPrecision { precision: words::precision(precision) };
+        (lacks(precision) && choice.takes_at(&id, precision))
+            .then(|| Item::told(id, (name.as_str(), precision), Verdict::Skipped { reason: why.into() }))
+    };
+    judged_precisions(golden).into_iter().filter_map(told).collect()
 }
 
 /// The precisions of a set that are judged, with the circumstances of their recording. The truth is what they are held against.

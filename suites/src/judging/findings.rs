@@ -1,7 +1,7 @@
 //! What a judgement amounts to: the verdict, the summary, the figures, and what went wrong.
 
-use dinov3_golden::{EntryJudgement, Expectation, Kind, SetJudgement, Stage};
-use dinov3_reports::message::{Backward, Judging, Key, Tally};
+use dinov3_golden::{EntryJudgement, EntryName, Expectation, Kind, Outcome, SetJudgement, Stage};
+use dinov3_reports::message::{Backward, Coverage, Judging, Key, Tally};
 use dinov3_reports::{Figure, Finding, Message, Tensor, Verdict};
 
 use super::words;
@@ -13,6 +13,9 @@ const SPELT_OUT: usize = 5;
 /// The cosine of the angle from which on a tensor counts as another one times a number.
 const PARALLEL: f64 = 0.9999;
 
+/// How many patterns of tensors that were not observed are told.
+const PATTERNS: usize = 4;
+
 /// How many of the gradients after the first wrong one are named.
 const NAMED: usize = 3;
 
@@ -21,14 +24,16 @@ pub fn verdict(judgement: &SetJudgement) -> Verdict {
     if judgement.passes() {
         return Verdict::Pass;
     }
-    let reason = match (first(judgement), judgement.unexpected.first()) {
+    let count = judgement.count(Outcome::Missing);
+    let reason: Message = match (judgement.first_wrong(), judgement.unexpected.first()) {
         (Some(entry), _) => {
-            Judging::FirstDivergence { tensor: entry.name.clone(), stage: entry.stage.map(words::stage) }
+            Judging::FirstDivergence { tensor: entry.name.clone(), stage: entry.stage.map(words::stage) }.into()
         }
-        (None, Some(entry)) => Judging::NotInTheSet { tensor: entry.name.clone() },
-        (None, None) => Judging::NothingRecorded,
+        (None, Some(entry)) => Judging::NotInTheSet { tensor: entry.name.clone() }.into(),
+        (None, None) if count > 0 => Coverage::NotObserved { count }.into(),
+        (None, None) => Judging::NothingRecorded.into(),
     };
-    Verdict::Fail { reason: reason.into() }
+    Verdict::Fail { reason }
 }
 
 /// One line for the terminal.
@@ -44,7 +49,8 @@ pub fn figures(judgement: &SetJudgement, tensors: &[Tensor]) -> Vec<Figure> {
         let figure = |worst| limit.into_iter().fold(Figure::new(Key::ErrorOverLimit, worst), Figure::with_limit);
         worst.map(figure)
     };
-    match judgement.expectation {
+    let unseen = (tally.missing > 0).then(|| Figure::new(Key::NotObserved, tally.missing as f64).with_limit(0.0));
+    let mut figures: Vec<Figure> = match judgement.expectation {
         Expectation::Identical => {
             let different = Figure::new(Key::DifferentBits, tally.failing() as f64).with_limit(0.0);
             // Whether rounding would explain them: worth knowing, and no excuse.
@@ -54,17 +60,19 @@ pub fn figures(judgement: &SetJudgement, tensors: &[Tensor]) -> Vec<Figure> {
             let wrong = Figure::new(Key::WrongTensors, tally.failing() as f64).with_limit(0.0);
             over(Some(1.0)).into_iter().chain([wrong]).collect()
         }
-    }
+    };
+    // It decided, where nothing else did.
+    let place = if tally.failing() == 0 { 0 } else { figures.len() };
+    figures.splice(place..place, unseen);
+    figures
 }
 
 /// What went wrong, in execution order, the first divergence first.
 pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
-    let first = first(judgement);
-    let is_first = |entry: &EntryJudgement| first.is_some_and(|first| first.name == entry.name);
-    let others = judgement.entries.iter().filter(|entry| entry.fails() && !is_first(entry));
-    let failing: Vec<&EntryJudgement> = first.into_iter().chain(others).collect();
+    let shown = |entry: &&EntryJudgement| entry.fails() && entry.outcome != Outcome::Missing;
+    let failing: Vec<&EntryJudgement> = judgement.entries.iter().filter(shown).collect();
     let mut found: Vec<Finding> = failing.iter().take(SPELT_OUT).map(|entry| finding(entry)).collect();
-    if let (Some(finding), Some(entry)) = (found.first_mut(), first) {
+    if let (Some(finding), Some(entry)) = (found.first_mut(), failing.first()) {
         finding.hint = Some(hint(judgement, entry).into());
     }
     found.extend(gradients_times(&failing));
@@ -73,7 +81,40 @@ pub fn findings(judgement: &SetJudgement) -> Vec<Finding> {
         found.push(Finding::new(Judging::Others, Judging::MoreWrong { count }));
     }
     found.extend(judgement.unexpected.iter().take(SPELT_OUT).map(finding));
+    found.extend(unseen(judgement));
     found
+}
+
+/// The tensors that were not observed, and by which patterns they can be allowed to be missing.
+fn unseen(judgement: &SetJudgement) -> Option<Finding> {
+    let unseen = || judgement.entries.iter().filter(|entry| entry.outcome == Outcome::Missing);
+    let first = unseen().next()?.name.clone();
+    let mut patterns: Vec<(String, usize)> = Vec::new();
+    for pattern in unseen().map(|entry| pattern(&entry.name)) {
+        match patterns.iter_mut().find(|(known, _)| *known == pattern) {
+            Some((_, count)) => *count += 1,
+            None => patterns.push((pattern, 1)),
+        }
+    }
+    patterns.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let patterns = patterns.into_iter().take(PATTERNS).map(|(pattern, _)| pattern).collect();
+    let found = Coverage::Unseen { count: unseen().count(), first };
+    Some(Finding::new(Judging::Others, found).with_hint(Coverage::AllowMissing { patterns }))
+}
+
+/// A pattern for a tensor of any network, block and call: `*.blocks.*.attn.apply_rope*`.
+fn pattern(name: &str) -> String {
+    let Ok(name) = name.parse::<EntryName>() else { return name.to_owned() };
+    let kind = name.kind().prefix().map_or_else(String::new, |kind| format!("{kind}:"));
+    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts: Vec<&str> = name.parts().map(|part| if number(part) { "*" } else { part }).collect();
+    // The first part is the network, where there is one.
+    if let [network, _, ..] = parts.as_mut_slice() {
+        *network = "*";
+    }
+    let path = parts.join(".");
+    let end = if name.call() > 0 || name.port().is_some() { "*" } else { "" };
+    format!("{kind}{path}{end}")
 }
 
 /// Where most of the wrong gradients are the recorded ones times one whole number, or over it: said in words.
@@ -92,22 +133,25 @@ fn times(entry: &EntryJudgement) -> Option<(u32, bool)> {
     whole_number(1.0 - metrics.rel_l2).or_else(|| whole_number(1.0 + metrics.rel_l2))
 }
 
-/// The first divergence. One that was computed and is wrong comes before one that was never shown: a candidate that
-/// recorded only some of the tensors is to be told about these.
-fn first(judgement: &SetJudgement) -> Option<&EntryJudgement> {
-    judgement.first_wrong().or(judgement.first_divergence())
-}
-
 fn finding(entry: &EntryJudgement) -> Finding {
     let (outcome, reason) = (words::outcome(entry.outcome), entry.reason.as_ref().map(words::reason));
     Finding::new(Message::name(&entry.name), Judging::Wrong { outcome, reason })
 }
 
 fn hint(judgement: &SetJudgement, entry: &EntryJudgement) -> Judging {
-    let before = judgement.entries.iter().take_while(|other| other.name != entry.name).filter(|other| other.passes());
+    if is_of_config(entry) {
+        return Judging::ByConfig;
+    }
+    let before = judgement.entries.iter().take_while(|other| other.name != entry.name);
+    let before = before.filter(|other| other.passes() && !is_of_config(other));
     let agrees = before.last().map(|last| last.name.clone());
     let backward = (entry.stage == Some(Stage::Backward)).then(|| backward_order(judgement, entry));
     Judging::Look { agrees, backward }
+}
+
+/// Whether a value is computed from the config alone, so that no tensor leads to it.
+fn is_of_config(entry: &EntryJudgement) -> bool {
+    [Kind::Schedule, Kind::Groups].iter().any(|kind| kind.path_in(&entry.name).is_some())
 }
 
 /// Where the gradient of a parameter stands in backward order: what is wrong in one is carried into those after it.

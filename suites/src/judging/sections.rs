@@ -44,6 +44,7 @@ fn stage_table(judgements: &[SetJudgement], stage: Stage) -> Option<Section> {
         Column::new(Heading::Identical, Kind::Count),
         Column::new(Heading::Within, Kind::Count),
         Column::new(Heading::Wrong, Kind::Count),
+        Column::new(Heading::NotObserved, Kind::Count),
         Column::new(Heading::NotJudged, Kind::Count),
         Column::new(Heading::WorstOverLimit, Kind::Ratio),
         Column::new(Heading::WorstOverYardstick, Kind::Ratio),
@@ -64,6 +65,7 @@ fn stage_table(judgements: &[SetJudgement], stage: Stage) -> Option<Section> {
                 Cell::count(counts.identical),
                 Cell::count(counts.within),
                 Cell::count(counts.wrong),
+                Cell::count(counts.not_observed),
                 Cell::count(counts.not_judged),
                 Cell::number(worst.and_then(EntryJudgement::share)),
                 Cell::number(worst.and_then(|entry| entry.ratio)),
@@ -89,6 +91,8 @@ pub struct Counts {
     pub within: usize,
     /// They are wrong.
     pub wrong: usize,
+    /// They were not shown.
+    pub not_observed: usize,
     /// Nothing is said of them.
     pub not_judged: usize,
 }
@@ -100,7 +104,8 @@ impl Counts {
         Self {
             identical: count(Outcome::Identical),
             within: count(Outcome::WithinTheLimit),
-            wrong: entries.iter().filter(|entry| entry.fails()).count(),
+            wrong: entries.iter().filter(|entry| entry.fails()).count() - count(Outcome::Missing),
+            not_observed: count(Outcome::Missing) + count(Outcome::Waived),
             not_judged: count(Outcome::NotJudged),
         }
     }

@@ -3,10 +3,12 @@
 use dinov3_config::{NoEffect, WithoutEffect};
 use dinov3_data::decode::DecodeError;
 use dinov3_data::loader::{Unread, Unusable};
-use dinov3_golden::{EntryJudgement, SetJudgement, judge, tolerance};
+use dinov3_golden::{EntryJudgement, GoldenSet, SetJudgement, judge, tolerance};
 use dinov3_reports::message::{Circumstance, Damage, Difference, Metric, Outcome, Precision, Reason, Remark, Stage};
 use dinov3_reports::tensor::{Error, Held};
 use dinov3_reports::{Float, Golden, Tensor};
+
+use super::subject;
 
 /// A precision.
 pub fn precision(precision: dinov3_golden::Precision) -> Precision {
@@ -44,6 +46,7 @@ pub fn outcome(outcome: judge::Outcome) -> Outcome {
         judge::Outcome::ShapeDiffers => Outcome::ShapeDiffers,
         judge::Outcome::DtypeDiffers => Outcome::DtypeDiffers,
         judge::Outcome::Missing => Outcome::Missing,
+        judge::Outcome::Waived => Outcome::Waived,
         judge::Outcome::Unexpected => Outcome::Unexpected,
     }
 }
@@ -143,8 +146,13 @@ pub fn unusable(image: Unusable) -> Remark {
 }
 
 /// What a judgement was made against.
-pub fn golden(judgement: &SetJudgement) -> Golden {
-    Golden { set: judgement.set.clone(), precision: precision(judgement.precision) }
+pub fn golden(set: &GoldenSet, judgement: &SetJudgement) -> Golden {
+    Golden {
+        set: judgement.set.clone(),
+        precision: precision(judgement.precision),
+        manifest: subject::manifest(set),
+        commit: Some(set.manifest().reference.commit.clone()),
+    }
 }
 
 /// Every judged tensor with its figures: the golden set's in execution order, then what it does not have.

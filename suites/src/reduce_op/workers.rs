@@ -183,11 +183,7 @@ impl Workers {
                 Err(RanksError::Failed(Death { rank: 0, of: self.ranks, how, last_words: String::new() }).into())
             }
             Ended::Failed(death) => Err(RanksError::Failed(death).into()),
-            // The signal was for this process too, so it ends as if the signal had not been caught.
-            Ended::Told { signal } => {
-                signal_hook::low_level::emulate_default_handler(signal)?;
-                Err(io::Error::from(io::ErrorKind::Interrupted).into())
-            }
+            Ended::Told { signal } => Err(SuiteError::Signal { signal }),
         }
     }
 }

@@ -19,15 +19,13 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
         return Vec::new();
     }
     let exact = both.iter().all(|(own, series)| own.resolution.coarser(series.resolution) == Resolution::Exact);
-    let Lines { mut steps, mut parting } = lines(comparison, &both);
-    let of = comparison.covered.expected.last().map_or(0, |last| last + 1);
+    let lines = lines(comparison, &both);
     let each_step = each_step(comparison);
-    if let Some(each) = &each_step {
-        if each.steps < of && parting.as_ref().is_none_or(|parting| each.steps <= parting.iteration) {
-            parting.clone_from(&each.parting);
-        }
-        steps = each.steps.min(if parting.is_none() { steps } else { u64::MAX }).min(of);
-    }
+    let (steps, of, parting) = match &each_step {
+        // Medians alone: lines are counted, for they are what was compared.
+        None => (lines.same, comparison.covered.expected.len() as u64, lines.parting),
+        Some(each) => prefix(comparison, lines, each),
+    };
     let whole = parting.is_none() && steps == of;
     let status = match (whole && exact, comparison.options.identical) {
         (true, _) => Status::Pass,
@@ -39,14 +37,27 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     vec![Finding { check: CheckKind::Identity, status, meter: None, window: None, detail }]
 }
 
+/// The identical steps, of how many, and where they end: by the lines, and by the loss of each step.
+fn prefix(comparison: &Comparison, lines: Lines, each: &Lines) -> (u64, u64, Option<Parting>) {
+    let of = comparison.covered.steps;
+    let earlier = each.steps < of && lines.parting.as_ref().is_none_or(|parting| each.steps <= parting.iteration);
+    let parting = if earlier { each.parting.clone() } else { lines.parting };
+    let all_lines = lines.same == comparison.covered.expected.len() as u64;
+    // Behind the last line the steps alone say how far it goes; a line that is missing ends it.
+    let known = if parting.is_some() || all_lines { u64::MAX } else { lines.steps };
+    (each.steps.min(known).min(of), of, parting)
+}
+
 struct Lines {
     /// Steps up to the last line that is the same.
     steps: u64,
+    /// Lines that are the same.
+    same: u64,
     parting: Option<Parting>,
 }
 
 fn lines(comparison: &Comparison, both: &[(&Series, &Series)]) -> Lines {
-    let mut steps = 0;
+    let (mut steps, mut same) = (0, 0);
     for &iteration in &comparison.covered.expected {
         let mut any = false;
         for (own, series) in both {
@@ -54,16 +65,16 @@ fn lines(comparison: &Comparison, both: &[(&Series, &Series)]) -> Lines {
             any = true;
             if !own.resolution.agree(candidate, series.resolution, against) {
                 let parting = Parting { iteration, meter: series.meter.clone(), candidate, against };
-                return Lines { steps, parting: Some(parting) };
+                return Lines { steps, same, parting: Some(parting) };
             }
         }
         // Behind a line that is missing nothing is a prefix.
         if !any {
             break;
         }
-        steps = iteration + 1;
+        (steps, same) = (iteration + 1, same + 1);
     }
-    Lines { steps, parting: None }
+    Lines { steps, same, parting: None }
 }
 
 /// The same by the loss of each step, where both runs have it.
@@ -75,12 +86,14 @@ fn each_step(comparison: &Comparison) -> Option<Lines> {
             break;
         }
         let against = series.values[place];
-        let Some(candidate) = own.at(iteration) else { return Some(Lines { steps: iteration, parting: None }) };
+        let steps = |steps: u64, parting: Option<Parting>| Some(Lines { steps, same: steps, parting });
+        let Some(candidate) = own.at(iteration) else { return steps(iteration, None) };
         // Each step's loss is a float32 number; a log of doubles holds it exactly.
         if !own.resolution.agree(candidate, series.resolution, against) {
             let parting = Parting { iteration, meter: STEP_TOTAL_LOSS.to_owned(), candidate, against };
-            return Some(Lines { steps: iteration, parting: Some(parting) });
+            return steps(iteration, Some(parting));
         }
     }
-    Some(Lines { steps: comparison.covered.steps, parting: None })
+    let steps = comparison.covered.steps;
+    Some(Lines { steps, same: steps, parting: None })
 }

@@ -1,9 +1,13 @@
 //! `golden show`.
 
-use dinov3_golden::manifest::{Manifest, Record, Training};
-use dinov3_golden::{Entry, Precision};
-use dinov3_reports::exit;
+use std::path::Path;
 
+use dinov3_golden::manifest::{Manifest, Record, Training};
+use dinov3_golden::{Entry, GoldenSet, Precision};
+use dinov3_reports::exit;
+use dinov3_suites::sets;
+
+use super::pairs::Pair;
 use crate::cli::OneSet;
 use crate::commands::print;
 use crate::failure::{Result, refusal};
@@ -13,7 +17,10 @@ pub fn show(args: OneSet) -> Result<i32> {
     let set = super::find(&args.set, args.golden.golden)?;
     match &args.part {
         None => print(&recipe(set.manifest()))?,
-        Some(part) => print(&entries(set.manifest(), part)?)?,
+        Some(part) => match &args.candidate {
+            None => print(&entries(set.manifest(), part)?)?,
+            Some(folder) => print(&beside(&set, &candidate(&set, folder)?, part)?)?,
+        },
     }
     Ok(exit::PASS)
 }
@@ -52,6 +59,10 @@ fn recipe(manifest: &Manifest) -> String {
                 made.torch, made.device, made.architecture, made.cpu_capability, made.threads
             ),
         );
+        let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+        let (vendor, mkl, onednn) =
+            (or_none(&made.cpu_vendor), or_none(&made.mkl_cbwr), or_none(&made.onednn_max_cpu_isa));
+        line("", &format!("processor's maker {vendor}, MKL_CBWR {mkl}, ONEDNN_MAX_CPU_ISA {onednn}"));
     }
     let entries = manifest.entries.len();
     line(
@@ -95,6 +106,35 @@ fn block(entry: &Entry) -> String {
     let shape = entry.records.iter().next().map(|(_, record)| format!(" {:?}", record.shape)).unwrap_or_default();
     let records = entry.records.iter().map(|(precision, record)| line(precision, record));
     format!("{} ({}){shape}\n{}", entry.name, entry.stage, records.collect::<String>())
+}
+
+/// The recording of `set` at or below `folder`.
+fn candidate(set: &GoldenSet, folder: &Path) -> Result<GoldenSet> {
+    Ok(sets::named(&[folder.to_owned()], &set.manifest().name)?)
+}
+
+/// The tensors of a set and of a candidate, line by line, and how far they are apart.
+fn beside(set: &GoldenSet, candidate: &GoldenSet, part: &str) -> Result<String> {
+    // It refuses a part that no name has.
+    let alone = entries(set.manifest(), part)?;
+    let mut text = alone.lines().next().map(|head| format!("{head}\n")).unwrap_or_default();
+    for entry in set.manifest().entries.iter().filter(|entry| entry.name.as_str().contains(part)) {
+        let theirs = candidate.manifest().entry(entry.name.as_str()).map(|(_, entry)| entry);
+        let shape = entry.records.iter().next().map(|(_, record)| format!(" {:?}", record.shape)).unwrap_or_default();
+        text += &format!("{} ({}){shape}\n", entry.name, entry.stage);
+        for (precision, record) in entry.records.iter() {
+            text += &line(precision, record);
+            let Some(theirs) = theirs.filter(|_| precision != Precision::Truth) else { continue };
+            match theirs.records.get(precision) {
+                None => text += "  cand.  not observed\n",
+                Some(their_record) => {
+                    text += &line(precision, their_record).replacen(precision.as_str(), "cand.", 1);
+                    text += &format!("         {}\n", Pair::of((set, entry), (candidate, theirs), precision)?.words());
+                }
+            }
+        }
+    }
+    Ok(text)
 }
 
 /// Fits 80 columns; the hash is cut short, to be compared by eye.

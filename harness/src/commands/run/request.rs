@@ -9,11 +9,11 @@ use dinov3_ranks::{Backend, Env, PremulSum, launch};
 use dinov3_reports::Judged;
 use dinov3_suites::performance::Asked;
 use dinov3_suites::trajectory::Runs;
-use dinov3_suites::{Part, SUITES, Source, Suite, Worker};
+use dinov3_suites::{Choice, OtherNames, Part, Pattern, SUITES, Source, Suite, Worker};
 
 use super::gate::Gate;
 use super::launch::this_program;
-use crate::cli::{PerformanceArgs, PremulArg, RunArgs};
+use crate::cli::{PerformanceArgs, PrecisionArg, PremulArg, RunArgs};
 use crate::commands::worker;
 use crate::deliver::Output;
 use crate::failure::{EnvironmentFailure, Result, refusal};
@@ -33,6 +33,10 @@ pub struct Request {
     pub allow_vacuous: Vec<String>,
     /// What the run is held against.
     pub gate: Option<Gate>,
+    /// The names of suites and groups that were asked for.
+    pub named: Vec<String>,
+    /// Checks that must be made.
+    pub required: Vec<Pattern>,
 }
 
 impl Request {
@@ -81,6 +85,12 @@ impl Request {
             backend: args.backend,
             premul: args.premul.map(PremulSum::from),
             local_rank: local_rank()?,
+            choice: Choice {
+                checks: args.choice.check,
+                precision: args.precision.map(PrecisionArg::precision),
+                allow_missing: args.choice.allow_missing,
+                names: args.choice.names.as_deref().map(OtherNames::read).transpose()?.unwrap_or_default(),
+            },
             runs: Runs {
                 against: args.against,
                 spread: args.spread,
@@ -92,7 +102,16 @@ impl Request {
             performance: performance(args.performance),
             worker,
         };
-        let request = Self { suites, work, output, events: args.events, allow_vacuous: args.allow_vacuous, gate };
+        let request = Self {
+            suites,
+            work,
+            output,
+            events: args.events,
+            allow_vacuous: args.allow_vacuous,
+            named: args.suite,
+            required: args.choice.require,
+            gate,
+        };
         if let Some(premul) = request.work.premul {
             let hint = "use `--premul emulated`, or a backend that multiplies";
             request.backend()?.offers(premul).map_err(|error| refusal(error.to_string(), hint))?;
@@ -177,7 +196,10 @@ fn suites(names: &[String], narrowed: bool) -> Result<Vec<&'static dyn Suite>> {
         let selected = dinov3_suites::select(name);
         if selected.is_empty() {
             let known = SUITES.iter().map(|suite| suite.info()).flat_map(|info| [info.name, info.group]);
-            let hint = most_like(name, known).map(|meant| format!("did you mean `{meant}`?"));
+            let hint = match name.contains(',') {
+                true => Some("give each by an option of its own: `--suite layers --suite training`".to_owned()),
+                false => most_like(name, known).map(|meant| format!("did you mean `{meant}`?")),
+            };
             let hint = hint.unwrap_or_else(|| "the command `suites` lists them".to_owned());
             return Err(refusal(format!("there is no suite `{name}`"), hint));
         }
@@ -230,6 +252,8 @@ mod tests {
             events: None,
             allow_vacuous: Vec::new(),
             gate: None,
+            named: Vec::new(),
+            required: Vec::new(),
         }
     }
 

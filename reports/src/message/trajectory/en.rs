@@ -7,6 +7,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
     use Trajectory as T;
     match message {
         T::Title { check, run } => format!("{}: {}", pen.name(run), check.en(pen)),
+        T::Findings { run } => format!("{}: all findings", pen.name(run)),
         T::Plot { meter, run } => format!("{} of {}", pen.name(meter), pen.name(run)),
         T::Covered { both, expected, span } => match span {
             Some((first, last)) => format!("{both} of {expected} logged iterations, from {first} to {last}"),

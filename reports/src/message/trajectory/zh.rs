@@ -7,6 +7,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
     use Trajectory as T;
     match message {
         T::Title { check, run } => format!("{}：{}", pen.name(run), check.zh(pen)),
+        T::Findings { run } => format!("{}：全部结论", pen.name(run)),
         T::Plot { meter, run } => format!("{} 的 {} 曲线", pen.name(run), pen.name(meter)),
         T::Covered { both, expected, span } => match span {
             Some((first, last)) => format!("{expected} 条日志记录中有 {both} 条可比，迭代 {first} 至 {last}"),

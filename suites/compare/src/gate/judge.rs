@@ -94,7 +94,7 @@ fn passes(run: &Judged<'_>, rule: &Rule, name: &str) -> Check {
     let holds = |check: &&Check| match check.verdict {
         Verdict::Pass => true,
         Verdict::Vacuous { .. } => run.allow_vacuous.contains(&check.id),
-        Verdict::Fail { .. } | Verdict::Skipped { .. } => false,
+        Verdict::Fail { .. } | Verdict::Error { .. } | Verdict::Skipped { .. } => false,
     };
     let of = checks.iter().filter(counts).count();
     let passed = checks.iter().filter(|check| holds(check)).count();

@@ -1,0 +1,29 @@
+//! As what the ranks of a set run.
+
+use dinov3_ranks::Group;
+use dinov3_reports::RanksOf;
+use dinov3_reports::message::Remark;
+
+use super::Judging;
+use super::cases::Case;
+use crate::{Part, Ranks};
+
+/// The ranks of a set, and as what a replay runs them: processes where the run has as many, else threads of one.
+pub(super) fn of(suite: &dyn Judging, case: &Case, ranks: Option<&Ranks>) -> RanksOf {
+    let world_size = case.golden.manifest().recipe.world_size;
+    let shared = ranks.filter(|ranks| {
+        suite.info().ranks == Part::WhereRecorded && world_size > 1 && ranks.all.size() == world_size as usize
+    });
+    RanksOf {
+        world_size,
+        processes: Some(if shared.is_some() { world_size } else { 1 }),
+        backend: shared.map(|ranks| ranks.tensors.backend.to_string()),
+    }
+}
+
+/// What there is to say of ranks that run as threads although the run has several processes.
+pub(super) fn as_threads(suite: &dyn Judging, run_as: &RanksOf, ranks: Option<&Ranks>) -> Option<Remark> {
+    let processes = ranks.map(|ranks| ranks.all.size()).filter(|size| *size > 1)?;
+    let shared = suite.info().ranks == Part::WhereRecorded && run_as.as_threads();
+    shared.then_some(Remark::RanksAsThreads { ranks: run_as.world_size, processes: processes as u32 })
+}
