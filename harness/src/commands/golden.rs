@@ -79,7 +79,7 @@ fn folders(roots: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn roots(sets: ManySets) -> Result<Vec<PathBuf>> {
-    Ok(super::golden_roots([sets.folders, sets.golden.golden].concat())?)
+    super::golden_roots([sets.folders, sets.golden.golden].concat())
 }
 
 fn list(sets: ManySets) -> Result<i32> {
