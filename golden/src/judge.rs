@@ -353,7 +353,7 @@ impl<'a> Judge<'a> {
             let resolution = resolution(golden, candidate);
             judgement.resolution = Some(resolution);
             let (truth, reference, in_part) = (against, judgement.reference, self.decided(index)?.is_some());
-            let beside = self.beside(golden);
+            let beside = self.beside(golden)?;
             let yardstick = Yardstick { golden, truth, reference, borrowed, resolution, in_part, beside };
             judgement.ratio = judgement.metrics.as_ref().and_then(|it| yardstick.ratio(it));
             rule::rounding(&yardstick, judgement.metrics.as_ref(), candidate.stats)

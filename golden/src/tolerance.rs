@@ -115,14 +115,14 @@ pub const SMALL: usize = 64;
 /// smaller factor is found where an operation is held against its own inputs ([`crate::local`]).
 pub const COMPLEMENT: f64 = 1.3e-5;
 
-/// The relative error that a parameter may have after the `count`-th step of AdamW, beside that of its row, for
+/// The error that the `count`-th step of AdamW may have, relative to the learning rate and beside that of its row, for
 /// corrections of bias in float32.
 ///
 /// AdamW divides its second moment by 1 - beta2^count. CUDA's fused AdamW computes this in float32: beta2 is off by half a
 /// step of float32 (2^-25), `count` factors of it by `count` times as much, and the power is rounded once more (2^-24 at
 /// most). The difference from 1 keeps the error and loses the size, and the root halves it. On an H200 every parameter's
-/// second step was smaller by 1.002e-5. A parameter that began at zero is nothing but its steps. What a step is wrong by
-/// otherwise shows where it is held against its own inputs ([`crate::local`]).
+/// second step was smaller by 1.002e-5, and a parameter that began at zero is nothing but its steps. No element steps by
+/// much more than the learning rate.
 pub fn correction(count: u64) -> f64 {
     // AdamW's beta2 in every published recipe; a smaller one has a smaller error.
     const BETA2: f64 = 0.999;

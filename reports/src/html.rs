@@ -112,7 +112,7 @@ fn judged(report: &RunReport) -> Markup {
         @if !en.rows.is_empty() {
             section #judged {
                 h2 { (both(&Label::WhoWasJudged)) }
-                div.scroll {
+                div.scroll tabindex="0" role="group" aria-label=(Label::WhoWasJudged.say(Lang::En, Pen::Plain)) data-zh=(Label::WhoWasJudged.say(Lang::Zh, Pen::Plain)) {
                     table {
                         thead { tr { @for (en, zh) in en.columns.iter().zip(&zh.columns) { th { (pair(&en.title, &zh.title)) } } } }
                         tbody {

@@ -7,7 +7,7 @@ use crate::set::Recorded;
 use crate::tensor::TensorView;
 use crate::tolerance::{COMPLEMENT, correction};
 
-use super::rule::{self, Yardstick};
+use super::rule::{self, Beside, Yardstick};
 use super::{Judge, JudgeError};
 
 /// The stored elements of a parameter that took a step in a direction that rounding cannot turn.
@@ -58,14 +58,29 @@ impl<'a> Judge<'a> {
         Ok(decided)
     }
 
-    /// The relative error that AdamW's arithmetic in float32 adds to an entry: see [`COMPLEMENT`] and [`correction`].
-    pub(super) fn beside(&self, golden: Recorded<'_>) -> f64 {
-        let training = self.golden.manifest().recipe.training.as_ref();
-        match (golden.entry.name.kind(), golden.entry.stage) {
-            (Kind::ExpAvgSq, _) => COMPLEMENT,
-            (Kind::Param, Stage::Optimizer | Stage::Ema) => training.map_or(0.0, |it| correction(it.updates + 1)),
-            _ => 0.0,
+    /// The error that AdamW's arithmetic in float32 adds to an entry: see [`COMPLEMENT`] and [`correction`].
+    pub(super) fn beside(&self, golden: Recorded<'_>) -> Result<Beside, JudgeError> {
+        Ok(match (golden.entry.name.kind(), golden.entry.stage) {
+            (Kind::ExpAvgSq, _) => Beside { relative: COMPLEMENT, each: 0.0 },
+            (Kind::Param, Stage::Optimizer | Stage::Ema) => Beside { relative: 0.0, each: self.step()? },
+            _ => Beside::default(),
+        })
+    }
+
+    /// The error of one element's step: AdamW moves none by much more than the learning rate.
+    fn step(&self) -> Result<f64, JudgeError> {
+        let manifest = self.golden.manifest();
+        let Some(training) = &manifest.recipe.training else { return Ok(0.0) };
+        let Some(curve) = self.index.get("schedule:lr") else { return Ok(0.0) };
+        let curve = self.golden.recorded(&manifest.entries[*curve], self.precision)?;
+        let mut rates = Vec::new();
+        if let Some(stored) = curve.stored {
+            stored.for_each_chunk(|values| rates.extend_from_slice(values));
         }
+        // Of a curve of which not every value is stored, the two around the step.
+        let before = training.iteration as usize / curve.stride();
+        let near = rates.iter().skip(before).take(if curve.stride() == 1 { 1 } else { 2 });
+        Ok(correction(training.updates + 1) * near.copied().fold(0.0, f64::max))
     }
 
     /// The elements of a first moment that are larger than the largest error allowed for it; `None` if that error is
@@ -77,7 +92,8 @@ impl<'a> Judge<'a> {
         let truth = self.truth(moment)?;
         let Some(stored) = truth.and_then(|it| it.stored) else { return Ok(None) };
         let resolution = golden.record.dtype;
-        let yardstick = Yardstick { golden, truth, reference, borrowed, resolution, in_part: false, beside: 0.0 };
+        let yardstick =
+            Yardstick { golden, truth, reference, borrowed, resolution, in_part: false, beside: Beside::default() };
         let Some(limit) = rule::largest_error(&yardstick) else { return Ok(None) };
         let mut decided = Vec::with_capacity(stored.numel());
         stored.for_each_chunk(|values| decided.extend(values.iter().map(|value| value.abs() > limit)));

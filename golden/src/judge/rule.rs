@@ -61,16 +61,25 @@ pub(super) struct Yardstick<'a> {
     pub(super) resolution: Dtype,
     /// Whether only a part of the elements can be judged, so that statistics over all elements cannot be used.
     pub(super) in_part: bool,
-    /// The relative error that is allowed beside that of the row.
-    pub(super) beside: f64,
+    /// The error that is allowed beside that of the row.
+    pub(super) beside: Beside,
 }
 
-/// What is judged, and how: the entry, the dtype that its values were rounded to, and the relative error beside that of the row.
+/// An error that is allowed beside that of a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beside {
+    /// Relative to the scale of the metric.
+    pub(super) relative: f64,
+    /// Of each element, in the unit of the values.
+    pub(super) each: f64,
+}
+
+/// What is judged, and how: the entry, the dtype that its values were rounded to, and the error beside that of the row.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     golden: Recorded<'a>,
     dtype: Dtype,
-    beside: f64,
+    beside: Beside,
 }
 
 impl<'a> Yardstick<'a> {
@@ -123,7 +132,7 @@ pub(super) fn seeded(golden: Recorded<'_>, candidate: &Stats) -> Result<Verdict,
     ];
     let mut checks = Vec::new();
     for (metric, ours, theirs, scale, flushes) in quantities {
-        let place = Place { golden, dtype: golden.record.dtype, beside: 0.0 };
+        let place = Place { golden, dtype: golden.record.dtype, beside: Beside::default() };
         checks.extend(statistic(place, metric, (ours, theirs), 0.0, (scale, 0.0), flushes)?);
     }
     Ok(concluded(checks))
@@ -301,7 +310,7 @@ fn check(place: Place<'_>, metric: Metric, figures: Figures) -> Result<Check, Me
     let row = tolerance(golden.entry.stage, metric).ok_or(metric)?;
     let Figures { error, yardstick, scale, largest, flushes } = figures;
     let rounded = row.floor * dtype.eps() * (scale + largest) + dtype.flush() * flushes;
-    let limit = row.k * yardstick + rounded + beside * scale;
+    let limit = row.k * yardstick + rounded + beside.relative * scale + beside.each * flushes;
     let unit = if scale > 0.0 { scale } else { 1.0 };
     Ok(Check { metric, error: error / unit, yardstick: yardstick / unit, k: row.k, limit: limit / unit })
 }

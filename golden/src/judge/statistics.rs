@@ -38,7 +38,7 @@ impl Judge<'_> {
             // The statistics themselves are rounded to the dtype; q and k of a float32 run are bfloat16 numbers.
             let resolution = golden.stored.map_or(dtype, |stored| stored.resolution());
             judgement.resolution = Some(resolution);
-            let beside = self.beside(golden);
+            let beside = self.beside(golden)?;
             let yardstick = Yardstick { golden, truth, reference, borrowed, resolution, in_part, beside };
             let verdict = rule::statistics(&yardstick, stats).map_err(|metric| JudgeError::NoTolerance {
                 entry: golden.entry.name.to_string(),

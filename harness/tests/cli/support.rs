@@ -152,6 +152,7 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
         (r"(passed|failed|skipped|vacuous) in [\d.]+ s", "$1 in TIME"),
         (r"dinov3-harness \d+\.\d+\.\d+( \(\w+(-dirty)?\))?", "dinov3-harness VERSION"),
         (r"libtorch \S+ on (.+); .+, \S+, \d+ threads?", "libtorch TORCH on $1; CPU, ISA, N threads"),
+        (r"judged by libtorch \S+ on .+, \S+, \d+ threads?", "judged by libtorch TORCH on CPU, ISA, N threads"),
         (r"耗时 [\d.]+ s", "耗时 TIME"),
         (r"libtorch [^，]+，(.+)；.+，\S+，\d+ 个线程", "libtorch TORCH，$1；CPU，ISA，N 个线程"),
         (r"\b[0-9a-f]{64}\b", "HASH"),

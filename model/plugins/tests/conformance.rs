@@ -199,7 +199,7 @@ fn the_simulated_npu_passes() {
 #[test]
 fn faults_of_the_simulated_npu_are_found() {
     for (only, fault, red) in [
-        ("device/1", "wrong=aten::mul_", &["device/1 order"][..]),
+        ("device/1", "wrong=aten::add_", &["device/1 order"][..]),
         (
             "device/1",
             "lost-sync",

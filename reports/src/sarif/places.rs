@@ -17,7 +17,7 @@ const FILES: [(&str, &str); 16] = [
     ("gram", "dinov3/loss/gram_loss.py"),
     ("ibot", "dinov3/loss/ibot_patch_loss.py"),
     ("dino", "dinov3/loss/dino_clstoken_loss.py"),
-    ("schedule:", "dinov3/train/cosine_lr_scheduler.py"),
+    ("schedule", "dinov3/train/cosine_lr_scheduler.py"),
     (".blocks.", "dinov3/layers/block.py"),
     ("backbone", "dinov3/models/vision_transformer.py"),
     ("crop", "dinov3/data/augmentations.py"),

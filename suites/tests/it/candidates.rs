@@ -260,7 +260,7 @@ fn a_defect_within_a_fused_part_is_named_at_its_end() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("opt_storage");
-    let plant = "attn-scale@1".parse().unwrap();
+    let plant = "rope-on-prefix@1".parse().unwrap();
     recorded_in_part("opt_storage", Some(plant), &set, |name| !name.contains(".apply_rope"));
     let check = run_with(&set, allowing(&["*.attn.apply_rope*"])).unwrap().checks.remove(0);
     assert!(matches!(check.verdict, Verdict::Fail { .. }));
