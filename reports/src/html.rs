@@ -14,7 +14,7 @@ mod table;
 mod tensors;
 mod text;
 
-use crate::message::{Label, Page, Pen};
+use crate::message::{Label, Page, Pen, Say};
 use crate::{Lang, Place, RenderError, Rendered, Renderer, RunReport, markdown};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use text::{both, pair};

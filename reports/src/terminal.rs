@@ -273,7 +273,7 @@ mod tests {
         ].concat(), @"
         FAIL 3 passed, 1 failed in 1.00 s
         FAIL 3 passed, 1 vacuous in 1.00 s
-             a vacuous check counts as a failure unless it is allowed by name
+             a vacuous check counts as a failure unless it is allowed by name: --allow-vacuous CHECK
         FAIL 0 passed, 2 skipped in 1.00 s
              nothing passed, so nothing was proved
         ");
