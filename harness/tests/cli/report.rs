@@ -33,7 +33,7 @@ fn passes(outcome: &Outcome) {
 /// A failing run, so that there are findings, and one that was judged by the yardstick, so that there are figures.
 #[test]
 fn what_a_run_wrote_is_rendered_again_to_the_same_bytes_in_every_format_and_language() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     let run = "run --suite precision --golden REFERENCE/opt_plain --plant rope-on-prefix --no-pins --events all.jsonl";
     for lang in Lang::ALL {
         let outcome = place.run(&format!("{run} --lang {lang}{}", every_file("first")));
@@ -58,7 +58,7 @@ fn what_a_run_wrote_is_rendered_again_to_the_same_bytes_in_every_format_and_lang
 
 #[test]
 fn without_an_option_the_terminal_shows_what_the_run_showed() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     let run = place.run("run --suite layers --golden REFERENCE --candidate candidate --events new/folder/e.jsonl");
     passes(&run);
     let again = place.run("report new/folder/e.jsonl");
@@ -69,7 +69,7 @@ fn without_an_option_the_terminal_shows_what_the_run_showed() {
 /// The lines are whole, in the order of the run, and each is an event of schema 2.
 #[test]
 fn events_are_lines_of_json() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     passes(&place.run("run --suite layers --golden REFERENCE --candidate candidate --events e.jsonl"));
     let text = fs::read_to_string(place.path("e.jsonl")).unwrap();
     let kinds: Vec<String> = text
@@ -84,7 +84,7 @@ fn events_are_lines_of_json() {
 
 #[test]
 fn a_file_that_is_broken_is_named_with_its_line_and_what_is_whole_can_be_reported() {
-    let place = Place::with_sets(&["candidate"]);
+    let place = Place::with_candidate();
     passes(&place.run("run --suite layers --golden REFERENCE --candidate candidate --events e.jsonl"));
     let text = fs::read_to_string(place.path("e.jsonl")).unwrap();
     let second = text.match_indices("{\"event\":\"check_finished\"").nth(1).unwrap().0;
