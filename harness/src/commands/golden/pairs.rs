@@ -70,7 +70,7 @@ impl Pair {
         match &self.how {
             How::Identical => "the same bits".to_owned(),
             How::Kind(ours, theirs) => format!("{ours} and {theirs}"),
-            How::Unknown => "other bits; the two sets store different elements".to_owned(),
+            How::Unknown => "other bits; of these elements one set at least stores the hash alone".to_owned(),
             How::Values(metrics, Largest { index, first, second }) => format!(
                 "relative l2 {:.2e}, cosine {:.6}, {} ulp; most at element {index}: {first:.6e} and {second:.6e}{errors}",
                 metrics.rel_l2, metrics.cosine, metrics.max_ulp
