@@ -59,7 +59,8 @@ fn what_a_run_wrote_is_rendered_again_to_the_same_bytes_in_every_format_and_lang
 #[test]
 fn without_an_option_the_terminal_shows_what_the_run_showed() {
     let place = Place::with_candidate();
-    let run = place.run("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --events new/folder/e.jsonl");
+    let run =
+        place.run("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --events new/folder/e.jsonl");
     passes(&run);
     let again = place.run("report new/folder/e.jsonl");
     assert_eq!(again.stdout, run.stdout);
