@@ -109,7 +109,16 @@ fn meant(error: &clap::Error) -> Option<String> {
     let tipped = error.get(ContextKind::SuggestedSubcommand).is_some();
     let command = Cli::command();
     let commands = command.get_subcommands().filter(|it| !it.is_hide_set()).map(|it| it.get_name());
-    let meant = most_like(word, commands).filter(|_| of_commands && !tipped);
+    let commands: Vec<&str> = commands.collect();
+    let commands = commands.iter().copied();
+    // Letters in another order are nearer than the measure of likeness says.
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let meant = most_like(word, commands.clone()).or_else(|| commands.clone().find(|it| sorted(it) == sorted(word)));
+    let meant = meant.filter(|_| of_commands && !tipped);
     meant.map(|meant| format!("did you mean `{meant}`?"))
 }
 

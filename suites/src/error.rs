@@ -257,6 +257,7 @@ impl SuiteError {
                 | Self::Damaged { .. }
                 | Self::NoSet { .. }
                 | Self::OtherStart { .. }
+                | Self::PatchedGolden { .. }
                 | Self::Recipe(_)
                 | Self::NothingToJudge { .. }
                 | Self::Config { .. }

@@ -210,8 +210,11 @@ fn run_case(
         }
         Subject::Candidate { set, recorded } => {
             if let Some(remark) = start::remark(set) {
-                let set = set.manifest().name.clone();
-                reporter.event(&Event::Note { note: message::Judging::Remark { set, remark }.into() })?;
+                let note: Message = message::Judging::Remark { set: set.manifest().name.clone(), remark }.into();
+                // A set at two precisions says everything twice.
+                if session.is_news(&note) {
+                    reporter.event(&Event::Note { note })?;
+                }
             }
             let judgement = judge_candidate(case, set, recorded, reporter)?;
             let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;

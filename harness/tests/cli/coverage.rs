@@ -179,7 +179,7 @@ fn two_sets_are_compared() {
     let place = Place::with_sets(&["opt_plain"]);
     let same = place.run("golden diff REFERENCE/opt_plain opt_plain");
     assert_eq!(same.code, 0, "{}", same.transcript());
-    let other = place.run("golden diff REFERENCE/opt_rope REFERENCE/micro patch_embed --precision fp32");
+    let other = place.run("golden diff REFERENCE/train_micro_1 REFERENCE/train_micro_10 cls_token --precision fp32");
     assert_eq!(other.code, 1, "{}", other.transcript());
     let beside =
         place.run("golden show opt_plain teacher.backbone.blocks.0.norm1 --golden REFERENCE --candidate opt_plain");

@@ -59,7 +59,8 @@ fn what_a_run_wrote_is_rendered_again_to_the_same_bytes_in_every_format_and_lang
 #[test]
 fn without_an_option_the_terminal_shows_what_the_run_showed() {
     let place = Place::with_candidate();
-    let run = place.run("run --suite layers --golden REFERENCE --candidate candidate --events new/folder/e.jsonl");
+    let run =
+        place.run("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --events new/folder/e.jsonl");
     passes(&run);
     let again = place.run("report new/folder/e.jsonl");
     assert_eq!(again.stdout, run.stdout);
@@ -70,7 +71,7 @@ fn without_an_option_the_terminal_shows_what_the_run_showed() {
 #[test]
 fn events_are_lines_of_json() {
     let place = Place::with_candidate();
-    passes(&place.run("run --suite layers --golden REFERENCE --candidate candidate --events e.jsonl"));
+    passes(&place.run("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --events e.jsonl"));
     let text = fs::read_to_string(place.path("e.jsonl")).unwrap();
     let kinds: Vec<String> = text
         .lines()
@@ -85,7 +86,7 @@ fn events_are_lines_of_json() {
 #[test]
 fn a_file_that_is_broken_is_named_with_its_line_and_what_is_whole_can_be_reported() {
     let place = Place::with_candidate();
-    passes(&place.run("run --suite layers --golden REFERENCE --candidate candidate --events e.jsonl"));
+    passes(&place.run("run --suite layers --golden REFERENCE/opt_plain --candidate candidate --events e.jsonl"));
     let text = fs::read_to_string(place.path("e.jsonl")).unwrap();
     let second = text.match_indices("{\"event\":\"check_finished\"").nth(1).unwrap().0;
     fs::write(place.path("cut.jsonl"), &text[..second]).unwrap();

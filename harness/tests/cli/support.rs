@@ -153,6 +153,7 @@ pub fn check(name: &str, outcomes: &[Outcome]) {
         (r"dinov3-harness \d+\.\d+\.\d+( \(\w+(-dirty)?\))?", "dinov3-harness VERSION"),
         (r"libtorch \S+ on (.+); .+, \S+, \d+ threads?", "libtorch TORCH on $1; CPU, ISA, N threads"),
         (r"judged by libtorch \S+ on .+, \S+, \d+ threads?", "judged by libtorch TORCH on CPU, ISA, N threads"),
+        (r"由 libtorch \S+ 判定，.+，\S+，\d+ 个线程", "由 libtorch TORCH 判定，CPU，ISA，N 个线程"),
         (r"耗时 [\d.]+ s", "耗时 TIME"),
         (r"libtorch [^，]+，(.+)；.+，\S+，\d+ 个线程", "libtorch TORCH，$1；CPU，ISA，N 个线程"),
         (r"\b[0-9a-f]{64}\b", "HASH"),

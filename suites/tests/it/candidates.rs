@@ -231,8 +231,8 @@ fn allowing(patterns: &[&str]) -> Choice {
 fn a_fused_rotation_is_not_observed_and_not_wrong() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
-    let set = folder.path().join("opt_storage");
-    recorded_in_part("opt_storage", None, &set, |name| !name.contains(".apply_rope"));
+    let set = folder.path().join("micro");
+    recorded_in_part("micro", None, &set, |name| !name.contains(".apply_rope"));
     let fused = run(&set).unwrap().checks.remove(0);
     let hint = |finding: &Finding| finding.hint.as_ref().map_or_else(String::new, ToString::to_string);
     // How many have the same bits is the processor's business.
@@ -259,9 +259,9 @@ fn a_fused_rotation_is_not_observed_and_not_wrong() {
 fn a_defect_within_a_fused_part_is_named_at_its_end() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
-    let set = folder.path().join("opt_storage");
+    let set = folder.path().join("micro");
     let plant = "rope-on-prefix@1".parse().unwrap();
-    recorded_in_part("opt_storage", Some(plant), &set, |name| !name.contains(".apply_rope"));
+    recorded_in_part("micro", Some(plant), &set, |name| !name.contains(".apply_rope"));
     let check = run_with(&set, allowing(&["*.attn.apply_rope*"])).unwrap().checks.remove(0);
     assert!(matches!(check.verdict, Verdict::Fail { .. }));
     assert_eq!(check.findings[0].subject.as_name(), Some("teacher.backbone.blocks.1.attn.proj:in"));
@@ -272,9 +272,9 @@ fn a_defect_within_a_fused_part_is_named_at_its_end() {
 fn modules_of_other_names_are_mapped() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
-    let set = folder.path().join("opt_storage");
-    let norm = |name: &str| name.contains("norm1") && !name.contains("param:");
-    recorded_as("opt_storage", None, &set, |name| (!norm(name)).then(|| name.replace(".attn.qkv", ".attn.in_proj")));
+    let set = folder.path().join("micro");
+    let norm = |name: &str| name.contains("norm1") && !name.contains("param:") && !name.ends_with(":in");
+    recorded_as("micro", None, &set, |name| (!norm(name)).then(|| name.replace(".attn.qkv", ".attn.in_proj")));
     let file = folder.path().join("names.json");
     fs::write(&file, r#"{"*.attn.in_proj*": "*.attn.qkv*"}"#).unwrap();
     let unmapped = run_with(&set, allowing(&["*norm1*"])).unwrap().checks.remove(0);
@@ -291,12 +291,12 @@ fn modules_of_other_names_are_mapped() {
 fn a_compiled_model_is_judged_by_what_it_shows() {
     let _stream = fixture::libtorch();
     let folder = tempfile::tempdir().unwrap();
-    let set = folder.path().join("opt_storage");
+    let set = folder.path().join("micro");
     let call = |name: &str| {
         let shown = name.starts_with("param:") || name.starts_with("data:") || name.starts_with("rng:");
         shown.then(|| name.replace(".backbone.", ".backbone._orig_mod."))
     };
-    recorded_as("opt_storage", None, &set, call);
+    recorded_as("micro", None, &set, call);
     let check = run(&set).unwrap().checks.remove(0);
     let reason = check.verdict.reason().unwrap().to_string();
     assert!(reason.ends_with(" tensors were not observed; nothing that was observed is wrong"), "{reason}");

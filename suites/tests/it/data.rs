@@ -146,7 +146,7 @@ fn what_a_replay_notes_is_an_event_also_of_one_that_fails() {
     let outcome = run_alone(&Speaking, &request, &mut listener);
     assert!(matches!(outcome, Err(SuiteError::NoSteps { .. })));
     assert_eq!(listener.0.len(), 1);
-    assert!(listener.0[0].starts_with("data: its photographs are not beside it"), "{:?}", listener.0);
+    assert!(listener.0[0].starts_with("data: the photographs are not beside it"), "{:?}", listener.0);
 }
 
 /// The crops that a set stores, normalised as its config says.

@@ -20,8 +20,8 @@ pub enum How {
     Kind(String, String),
     /// Other numbers.
     Values(Box<Metrics>, Largest),
-    /// Other bits, and the sets do not store the same elements.
-    Unknown,
+    /// Other bits, of which no elements can be compared; why not.
+    Unknown(&'static str),
 }
 
 /// The element that differs most: its place among the stored elements, and both values.
@@ -57,7 +57,8 @@ impl Pair {
                 let metrics = compare(b, a).map_err(|error| refusal(error.to_string(), "verify both sets"))?;
                 How::Values(Box::new(metrics), largest(a, b))
             }
-            _ => How::Unknown,
+            (Some(_), Some(_)) => How::Unknown("the two sets store different elements"),
+            _ => How::Unknown("the hash alone is stored"),
         };
         Ok(Self { how, errors })
     }
@@ -70,7 +71,7 @@ impl Pair {
         match &self.how {
             How::Identical => "the same bits".to_owned(),
             How::Kind(ours, theirs) => format!("{ours} and {theirs}"),
-            How::Unknown => "other bits; the two sets store different elements".to_owned(),
+            How::Unknown(why) => format!("other bits; {why}"),
             How::Values(metrics, Largest { index, first, second }) => format!(
                 "relative l2 {:.2e}, cosine {:.6}, {} ulp; most at element {index}: {first:.6e} and {second:.6e}{errors}",
                 metrics.rel_l2, metrics.cosine, metrics.max_ulp

@@ -128,7 +128,7 @@ fn beside(set: &GoldenSet, candidate: &GoldenSet, part: &str) -> Result<String> 
             match theirs.records.get(precision) {
                 None => text += "  cand.  not observed\n",
                 Some(their_record) => {
-                    text += &line(precision, their_record).replacen(precision.as_str(), "cand.", 1);
+                    text += &line(precision, their_record).replacen(&format!("{precision:<5}"), "cand.", 1);
                     text += &format!("         {}\n", Pair::of((set, entry), (candidate, theirs), precision)?.words());
                 }
             }

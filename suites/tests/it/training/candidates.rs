@@ -97,8 +97,8 @@ fn a_correct_step_passes_and_a_wrong_one_is_named() {
     let reason = check.verdict.reason().map_or_else(String::new, ToString::to_string);
     assert_eq!(reason, "grad_norm:backbone is wrong by itself (stage optimizer)");
     assert!(matches!(check.verdict, Verdict::Fail { .. }));
-    let nothing = run(&Layers, &right).unwrap_err();
-    assert!(matches!(nothing, SuiteError::NothingFor { suite: "layers", .. }), "{nothing}");
+    let nothing = run(&Layers, &right).unwrap();
+    assert!(nothing.checks.iter().all(|check| matches!(check.verdict, Verdict::Skipped { .. })), "it has no recording");
 }
 
 /// The published way to run on another device patches the reference, and its average never receives the student.
