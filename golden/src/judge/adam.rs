@@ -78,7 +78,7 @@ impl<'a> Judge<'a> {
             stored.for_each_chunk(|values| rates.extend_from_slice(values));
         }
         // Of a curve of which not every value is stored, the two around the step.
-        let before = training.iteration as usize / curve.stride();
+        let before = training.iteration / curve.stride();
         let near = rates.iter().skip(before).take(if curve.stride() == 1 { 1 } else { 2 });
         Ok(correction(training.updates + 1) * near.copied().fold(0.0, f64::max))
     }
