@@ -77,6 +77,8 @@ pub enum Limit {
     ModeSize,
     /// The fewest steps that make a kind, as a share.
     ModeShare,
+    /// The share of the steps of either kind that stand on their side of a jump.
+    JumpOrder,
     /// How far a slow step is from the median, in standard deviations.
     OutlierWidth,
     /// The same, relative to the median.
@@ -107,7 +109,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 41] = [
+pub const TABLE: [Row; 42] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -252,6 +254,11 @@ pub const TABLE: [Row; 41] = [
         Limit::ModeShare,
         0.05,
         "Fewer steps than a twentieth move the median by no more than a few percent of the spread; they are outliers.",
+    ),
+    row(
+        Limit::JumpOrder,
+        0.95,
+        "Steps of two kinds that alternate by chance are in such an order less than once in a thousand runs of twenty steps, and never in longer ones.",
     ),
     row(
         Limit::OutlierWidth,

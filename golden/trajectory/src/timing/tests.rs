@@ -91,6 +91,21 @@ fn a_jump_raises_its_flag_with_its_step() {
     }
 }
 
+/// Few steps whose noise is of levels itself: seen to be called two kinds that alternate.
+#[test]
+fn a_large_jump_in_few_noisy_steps_is_a_jump() {
+    let mut noise = Noise::new(3);
+    let mut step = |step: u64| {
+        let level = if step < 26 { 0.016 } else { 0.008 };
+        let level = if step < 40 { level } else { 0.11 };
+        Stretch::step(step, level * (1.0 + 0.1 * noise.normal()), Some(0.0))
+    };
+    let run: Vec<Stretch> = (0..60).map(&mut step).collect();
+    let found = doubts(&Evidence { stretches: &run, ..Evidence::default() }, &Cadence::published(60));
+    let [doubt] = found[..] else { panic!("{found:?}") };
+    assert_eq!((doubt.flag, doubt.at), (Flag::Jump, Some(40)));
+}
+
 #[test]
 fn steps_of_two_kinds_raise_their_flag() {
     for (seed, each, size) in [(0, 2, 1.2), (1, 3, 1.1), (2, 10, 1.3), (4, 5, 0.8)] {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::steps::{quantile, split};
 use super::{Cadence, Stretch};
 use crate::limits::Limit;
+use modes::Modes;
 
 /// What makes a figure untrusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -116,18 +117,49 @@ pub fn doubts(evidence: &Evidence<'_>, cadence: &Cadence) -> Vec<Doubt> {
     } else {
         let first = |at: usize| kept.get(at).map(|stretch| stretch.first);
         let trend = trend::of(&times, median).map(|trend| Doubt { at: trend.place.and_then(first), ..trend.doubt });
+        let two = modes::of(&sorted, median);
+        // Two kinds of steps one after the other are a jump, whatever the noise of either is.
+        let trend = trend
+            .filter(|doubt| doubt.flag == Flag::Jump)
+            .or_else(|| jump(&times, median, two.as_ref()?, first))
+            .or(trend);
         let jumps = trend.is_some_and(|doubt| doubt.flag == Flag::Jump);
         doubts.extend(trend);
-        // Two kinds of steps one after the other are a jump, and the slow kind is no outlier.
-        let modes = modes::of(&sorted, median).filter(|_| !jumps);
-        let one_kind = !jumps && modes.is_none();
-        doubts.extend(modes);
+        // The slow kind of steps is no outlier.
+        let one_kind = !jumps && two.is_none();
+        doubts.extend(two.map(|two| two.doubt).filter(|_| !jumps));
         doubts.extend(outliers(&kept, &sorted, median).filter(|_| one_kind));
     }
     doubts.extend(starved(&kept));
     doubts.extend(evidence.clock.and_then(throttled));
     doubts.extend(evidence.machine.and_then(busy));
     doubts
+}
+
+/// A jump from one of two kinds of steps to the other, if nearly all of the one stand before some place and nearly all of the other behind it.
+fn jump(times: &[f64], median: f64, two: &Modes, first: impl Fn(usize) -> Option<u64>) -> Option<Doubt> {
+    let slow: Vec<bool> = times.iter().map(|time| *time >= two.border).collect();
+    let all_slow = slow.iter().filter(|slow| **slow).count() as f64;
+    let all_fast = times.len() as f64 - all_slow;
+    let (mut fast_before, mut slow_before) = (0.0, 0.0);
+    let (mut ordered, mut place) = (0.0_f64, 0);
+    for (at, slow) in slow.iter().enumerate() {
+        *(if *slow { &mut slow_before } else { &mut fast_before }) += 1.0;
+        let (fast, slow) = (fast_before / all_fast, slow_before / all_slow);
+        let here = fast.min(1.0 - slow).max(slow.min(1.0 - fast));
+        if here > ordered {
+            (ordered, place) = (here, at + 1);
+        }
+    }
+    let (before, behind) = times.split_at(place);
+    let level = |times: &[f64]| {
+        let mut sorted = times.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        quantile(&sorted, 0.5)
+    };
+    let value = (level(behind) - level(before)) / median;
+    let doubt = Doubt { flag: Flag::Jump, value, limit: Limit::TrendSize.value(), at: first(place) };
+    (ordered >= Limit::JumpOrder.value()).then_some(doubt)
 }
 
 fn beyond(flag: Flag, value: f64, limit: Limit) -> Option<Doubt> {
