@@ -40,10 +40,11 @@ impl Usage {
         let all = all.get(..8)?;
         let idle = all[3] + all[4];
         let cores = stat.lines().filter(|line| line.starts_with("cpu") && !line.starts_with("cpu ")).count() as u64;
-        // Behind the name in parentheses, which may hold anything.
-        let own = numbers(&own[own.rfind(')')? + 1..]);
-        // From the parent's id on: user and system time are the 11th and 12th number.
-        let own = own.get(10)? + own.get(11)?;
+        // Behind the name in parentheses, which may hold anything. The terminal is -1 where there is none.
+        let own: Vec<&str> = own[own.rfind(')')? + 1..].split_whitespace().collect();
+        let ticks = |field: usize| own.get(field)?.parse::<u64>().ok();
+        // Counted from the state on: user and system time.
+        let own = ticks(11)? + ticks(12)?;
         let sum: u64 = all.iter().sum();
         Some(Self { all: sum, used: sum - idle, own, cores })
     }
@@ -161,7 +162,7 @@ mod tests {
     fn what_others_use_is_what_is_left() {
         let usage = |user: u64, own: u64| {
             let stat = format!("cpu  {user} 5 10 1000 20 1 2 30 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n");
-            let own = format!("42 (a) b) S 1 2 3 4 5 6 7 8 9 10 {own} 7 0 0");
+            let own = format!("42 (a) b) S 1 2 3 0 -1 6 7 8 9 10 {own} 7 0 0");
             Usage::read(&stat, &own).unwrap()
         };
         let (before, after) = (usage(100, 50), usage(300, 210));
