@@ -169,6 +169,16 @@ bool has_views(const c10::OperatorHandle &op) {
   return false;
 }
 
+// Whether a call returns a number or a truth to the host, which waits for it.
+bool has_numbers(const c10::OperatorHandle &op) {
+  for (const auto &result : op.schema().returns()) {
+    if (result.type()->kind() != c10::TypeKind::TensorType && result.type()->kind() != c10::TypeKind::ListType) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // The results of a call as libtorch's meta kernel makes them, with the arguments that it writes to; none where there is no such kernel, or
 // where an argument would change its size.
 std::optional<Stack> foreseen(const c10::OperatorHandle &op, const Stack &arguments, c10::Device place) {
@@ -194,7 +204,8 @@ std::optional<Stack> foreseen(const c10::OperatorHandle &op, const Stack &argume
     const at::AutoDispatchBelowADInplaceOrView guard;
     op.redispatchBoxed(DispatchKeySet(DispatchKey::Meta), &shapes);
   } catch (const c10::NotImplementedError &) {
-    // The values decide the shape, as with a mask for an index.
+    // The values decide the shape, as with a mask for an index: the host waits for it.
+    count("wait for a shape");
     return std::nullopt;
   }
   for (const auto &[there, shape] : pairs) {
@@ -278,6 +289,9 @@ void kernel(const c10::OperatorHandle &op, Stack *stack) {
   count("kernel " + op.schema().name());
   auto results = foreseen(op, arguments, place);
   if (!results) {
+    if (has_numbers(op)) {
+      count("wait for a number");
+    }
     at_once(op, *stack, arguments, place);
     return;
   }

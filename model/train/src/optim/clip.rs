@@ -6,6 +6,7 @@ use tch::{Tensor, no_grad};
 use thiserror::Error;
 
 use dinov3_ranks::{Group, GroupError};
+use dinov3_torch::device::Device;
 use dinov3_torch::shim::{self, ShimError};
 use dinov3_vit::hook::Hooks;
 
@@ -46,8 +47,9 @@ pub fn clip_grad_norm_(
         let (norm, divisor) = shown.map_or((norm, divisor), |norm| (norm.shallow_clone(), norm + EPS));
         // Python's `float / tensor` is a reciprocal and a product, which rounds twice.
         let factor = (divisor.reciprocal() * max_norm).clamp_max(1.0);
-        // The reference multiplies by one too, which changes no bit and reads and writes all gradients.
-        if factor.double_value(&[]) != 1.0 {
+        // The reference multiplies by one too, which changes no bit and reads and writes all gradients. Of a device, the question would make the
+        // host wait.
+        if Device::of(&factor) != Device::Cpu || factor.double_value(&[]) != 1.0 {
             shim::foreach_mul_tensor_(grads, &factor)?;
         }
         Ok(norm)

@@ -1,7 +1,7 @@
 //! What a step logs, and what it shows beside its forward pass.
 
 use dinov3_names::Kind as EntryKind;
-use dinov3_torch::device::beside;
+use dinov3_torch::device::{beside, host};
 use dinov3_vit::meta_arch::{Batch, Losses};
 
 use super::weights::wholes;
@@ -36,7 +36,8 @@ impl Trainer {
         norms: &[(&'static str, Tensor)],
     ) -> Result<StepLog, TrainError> {
         let totals = self.group.all_gather(&losses.total.detach())?;
-        let total = Tensor::stack(&totals, 0).mean(None::<Kind>);
+        let totals = Tensor::stack(&totals, 0);
+        let total = totals.mean(None::<Kind>);
         let images = batch.images() as f64;
         let sizes: &[(&str, f64)] = match self.config.training.multi_distillation {
             true => &[("batch_size", images)],
@@ -48,16 +49,17 @@ impl Trainer {
         let (names, values): (Vec<String>, Vec<Tensor>) = sizes.chain(terms).chain(norms).unzip();
         let values: Vec<Tensor> = values.iter().map(|value| beside(&value.to_kind(Kind::Float), &total)).collect();
         let means = self.group.mean(&Tensor::stack(&values, 0))?;
-        let means = Vec::<f32>::try_from(means).expect("metrics are a vector of fp32");
-        let first = ("total_loss".to_owned(), total.double_value(&[]) as f32);
-        let metrics = std::iter::once(first).chain(names.into_iter().zip(means)).collect();
-        self.count_nans(&totals, metrics)
+        // All figures of a step come to the host at once: for each copy it waits until the device has done all its work.
+        let figures = [&total.reshape([1]), &means, &totals].map(|figures| figures.to_kind(Kind::Float));
+        let figures = Vec::<f32>::try_from(host(&Tensor::cat(&figures, 0))).expect("figures are a vector of fp32");
+        let (metrics, totals) = figures.split_at(1 + names.len());
+        let names = std::iter::once("total_loss".to_owned()).chain(names);
+        self.count_nans(totals, names.zip(metrics.iter().copied()).collect())
     }
 
     /// The log of a step whose loss is one of `totals` on each rank.
-    fn count_nans(&mut self, totals: &[Tensor], metrics: Vec<(String, f32)>) -> Result<StepLog, TrainError> {
-        let is_nan = |loss: &Tensor| loss.double_value(&[]).is_nan();
-        let ranks: Vec<usize> = (0..totals.len()).filter(|rank| is_nan(&totals[*rank])).collect();
+    fn count_nans(&mut self, totals: &[f32], metrics: Vec<(String, f32)>) -> Result<StepLog, TrainError> {
+        let ranks: Vec<usize> = (0..totals.len()).filter(|rank| totals[*rank].is_nan()).collect();
         self.nans = if ranks.is_empty() { 0 } else { self.nans + 1 };
         let count = self.nans;
         let log = StepLog { metrics, nan_ranks: ranks, nans_in_a_row: count, gram_loaded: false, gram_updated: false };

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dinov3_config::{NormalizeCoords, Periods, RopeConfig};
-use dinov3_torch::device::{Device, HOST, beside};
+use dinov3_torch::device::{Device, HOST, beside, send};
 use dinov3_torch::shim;
 use tch::{Kind, Tensor, no_grad};
 
@@ -121,6 +121,10 @@ impl RopePositionEmbedding {
         if training && self.is_random() {
             return self.compute(dtype, h, w, Some(hooks));
         }
+        // Whether the periods are still the same, a device would tell after its other work alone.
+        if Device::of(&self.periods) != Device::Cpu {
+            return self.compute(dtype, h, w, None);
+        }
         let known = |kept: &Kept| (kept.dtype, kept.grid) == (dtype, (h, w)) && kept.periods.equal(&self.periods);
         // Whoever panicked left the tables as they were.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,7 +157,8 @@ impl RopePositionEmbedding {
             NormalizeCoords::Separate => (h, w),
         };
         // Counted on the host: halves have the same bits everywhere.
-        let places = |n: i64| beside(&Tensor::arange_start(0.5, n as f64, (dtype, HOST)), &self.periods);
+        let device = Device::of(&self.periods);
+        let places = |n: i64| send(&Tensor::arange_start(0.5, n as f64, (dtype, HOST)), device, dtype);
         let centres = |n: i64, over: i64| places(n) / over as f64;
         let grid = Tensor::meshgrid_indexing(&[centres(h, over_h), centres(w, over_w)], "ij");
         Tensor::stack(&grid, -1).flatten(0, 1) * 2.0 - 1.0
