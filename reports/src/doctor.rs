@@ -267,7 +267,9 @@ mod tests {
             "{page}"
         );
         let junit = junit::junit(&report, Lang::En).unwrap();
-        assert!(junit.contains(r#"<property name="doctor" value="driver: no /a|b/version.info"/>"#), "{junit}");
+        assert!(junit.contains(r#"value="driver: no /a|b/version.info""#), "{junit}");
+        let html = crate::html::page(&report, Lang::En);
+        assert!(html.contains("<code>driver</code>") && html.contains("安装驱动"), "{html}");
         let text = crate::json::to_json(&report).unwrap();
         assert_eq!(crate::json::from_json(&text).unwrap().environment.doctor, report.environment.doctor);
     }

@@ -6,6 +6,7 @@
 
 mod chart;
 mod checks;
+mod doctor;
 mod failures;
 mod lead;
 mod sections;
@@ -71,6 +72,7 @@ pub fn page(report: &RunReport, lang: Lang) -> String {
                 (lead::bar(report))
                 main {
                     (lead::lead(report))
+                    (doctor::unwell(report))
                     (failures)
                     (lead::suites(report))
                     (judged(report))
@@ -143,6 +145,7 @@ fn environment(report: &RunReport) -> Markup {
                     dd { (pair(&cell(en, 1), &cell(zh, 1))) }
                 }
             }
+            (doctor::lines(report))
         }
     }
 }
