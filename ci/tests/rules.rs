@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 22] = [
+const USES: [(&str, &[&str]); 23] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -24,6 +24,7 @@ const USES: [(&str, &[&str]); 22] = [
     ("dinov3-plugins", &["ground", "torch", "tch"]),
     ("dinov3-golden", &["ground", "names"]),
     ("dinov3-trajectory", &["ground"]),
+    ("dinov3-msprobe", &["ground", "golden", "weights"]),
     ("dinov3-reports", &["ground"]),
     ("dinov3-compare", &["ground", "trajectory", "reports"]),
     (
@@ -55,7 +56,7 @@ const USES: [(&str, &[&str]); 22] = [
         "dinov3-harness",
         &[
             "ground", "compare", "config", "data", "doctor", "torch", "ranks", "weights", "program", "golden",
-            "reports", "suites",
+            "msprobe", "reports", "suites",
         ],
     ),
     ("dinov3-ci", &["ground"]),

@@ -26,7 +26,7 @@ pub use checkpoint::{CheckpointCommand, ConvertArgs, ConvertFormat, ShowArgs, Sh
 pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
 pub use doctor::{CompletionsArgs, DoctorArgs, DoctorFormat};
-pub use golden::{GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
+pub use golden::{GoldenCommand, GoldenPlace, ManySets, MsprobeArgs, OneSet, SpreadArgs, WeightsArgs};
 pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
 

@@ -1,5 +1,6 @@
-//! `golden list | verify | show | weights`.
+//! `golden list | verify | show | weights | msprobe`.
 
+mod msprobe;
 mod show;
 mod spread;
 
@@ -27,6 +28,7 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
         GoldenCommand::Show(args) => show::show(args),
         GoldenCommand::Spread(args) => spread::spread(args),
         GoldenCommand::Weights(args) => weights(args),
+        GoldenCommand::Msprobe(args) => msprobe::judge(args),
     }
 }
 

@@ -28,6 +28,7 @@ pub use checkpoint::{Checkpoint, Format};
 pub use convert::{Converted, convert, is_part};
 pub use dtype::Dtype;
 pub use error::FileError;
+pub use pth::read_tensor;
 pub use stored::Stored;
 pub use tree::{Entry, Key, Leaf, Value};
 pub use write::{Item, What, write_dcp, write_pth, write_safetensors};

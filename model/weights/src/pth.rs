@@ -1,6 +1,7 @@
 //! What `torch.save` has written: a pickle, and the storages of its tensors.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
@@ -23,6 +24,17 @@ pub(crate) fn open(source: &Arc<Source>) -> Result<Vec<Entry>, FileError> {
     let mut storages = Storages { archive, window: &window, known: HashMap::new() };
     let mut tensor = |id| storages.tensor(&pickle, id).map(|found| found.map(Found::stored));
     tree::entries(&pickle, &mut Budget::new(bytes.len()), &mut tensor).map_err(|reason| window.invalid(reason))
+}
+
+/// The one tensor that `torch.save(tensor, path)` has written, wherever it was: on an Ascend NPU, `torch_npu` has another way to say so.
+///
+/// # Errors
+/// If the file cannot be read, or is none of `torch.save`'s with one tensor.
+pub fn read_tensor(path: &Path) -> Result<Stored, FileError> {
+    let source = Source::open(path)?;
+    let window = Window::whole(&source);
+    let (dtype, shape, view) = saved_tensor(&window)?;
+    Ok(Stored::whole(dtype, shape, At::View(view)))
 }
 
 /// The one tensor that a part of a file is, as its pickle says.
@@ -67,7 +79,10 @@ impl Storages<'_> {
         let Some((object, function)) = pickle.object(id) else { return Ok(None) };
         let arguments = pickle.items(object.arguments).unwrap_or_default();
         match (function, arguments) {
-            (("torch._utils", "_rebuild_tensor_v2"), [storage, offset, shape, strides, ..]) => {
+            (
+                ("torch._utils", "_rebuild_tensor_v2") | ("torch_npu.utils.storage", "_rebuild_npu_tensor"),
+                [storage, offset, shape, strides, ..],
+            ) => {
                 let (Some(offset), Some(shape), Some(strides)) =
                     (pickle.int(*offset), pickle.sizes(*shape), pickle.sizes(*strides))
                 else {
