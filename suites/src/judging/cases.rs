@@ -83,7 +83,9 @@ fn of_trainer(suite: &dyn Judging, request: &Request, subject: &dyn Fn() -> Subj
 fn of_candidates(suite: &dyn Judging, folder: &Path, roots: &[PathBuf]) -> Result<Vec<Case>, SuiteError> {
     let candidates = sets::open_all(&[folder.to_owned()])?;
     if candidates.is_empty() {
-        return Err(SuiteError::NoCandidate(folder.to_owned()));
+        // msprobe's file of a step and a rank.
+        let dump = folder.join("dump.json").is_file();
+        return Err(if dump { SuiteError::IsDump(folder.to_owned()) } else { SuiteError::NoCandidate(folder.to_owned()) });
     }
     let mut cases = Vec::new();
     for candidate in candidates {
