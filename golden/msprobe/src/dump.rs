@@ -131,7 +131,8 @@ impl Dump {
             .map_err(|error| DumpError::NoDump { path: folder.to_owned(), reason: format!("{JSON}: {error}") })?;
         let invalid = |reason: String| DumpError::Invalid { path: path.clone(), reason };
         let whole = json::parse(&text).map_err(|error| invalid(error.to_string()))?;
-        let data = whole.get("data").and_then(Value::as_object).ok_or_else(|| invalid("it has no `data`".to_owned()))?;
+        let data =
+            whole.get("data").and_then(Value::as_object).ok_or_else(|| invalid("it has no `data`".to_owned()))?;
         let (mut tensors, mut apis) = (Vec::new(), 0);
         for (name, entry) in data {
             match Place::parse(name) {
@@ -178,7 +179,9 @@ impl Walk<'_> {
         }
         if let Some(value) = entry.get("output") {
             let count = value.as_array().map_or(1, Vec::len);
-            self.leaves(&format!("{name}.output"), value, &mut Vec::new(), &|steps| Part::Output(count, steps.to_vec()));
+            self.leaves(&format!("{name}.output"), value, &mut Vec::new(), &|steps| {
+                Part::Output(count, steps.to_vec())
+            });
         }
         for (parameter, value) in entry.get("parameters").and_then(Value::as_object).into_iter().flatten() {
             let part = Part::Parameter(parameter.clone());
@@ -194,7 +197,7 @@ impl Walk<'_> {
                 }
             }
             Value::Object(fields) if is_tensor(value) => {
-                let tensor = self.tensor(name, fields, part(steps));
+                let tensor = self.tensor(name, fields, part(steps.as_slice()));
                 self.found.push(tensor);
             }
             // A scalar, a size, a process group: none of them is a tensor.
@@ -207,7 +210,14 @@ impl Walk<'_> {
         }
     }
 
-    fn within(&mut self, name: &str, step: &str, item: &Value, steps: &mut Vec<String>, part: &dyn Fn(&[String]) -> Part) {
+    fn within(
+        &mut self,
+        name: &str,
+        step: &str,
+        item: &Value,
+        steps: &mut Vec<String>,
+        part: &dyn Fn(&[String]) -> Part,
+    ) {
         steps.push(step.to_owned());
         self.leaves(&format!("{name}.{step}"), item, steps, part);
         steps.pop();

@@ -34,7 +34,11 @@ fn quoted(text: &str) -> String {
             continue;
         }
         // An escaped character ends no text.
-        let length = if within && next == '\\' { 1 + rest[1..].chars().next().map_or(0, char::len_utf8) } else { next.len_utf8() };
+        let length = if within && next == '\\' {
+            1 + rest[1..].chars().next().map_or(0, char::len_utf8)
+        } else {
+            next.len_utf8()
+        };
         within ^= next == '"';
         found.push_str(&rest[..length]);
         rest = &rest[length..];

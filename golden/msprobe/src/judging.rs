@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use dinov3_golden::{
-    Circumstance, Difference, Dtype, EntryJudgement, Expectation, GoldenSet, Judge, NameRules, Precision, Stats, TensorView,
+    Circumstance, Difference, Dtype, EntryJudgement, Expectation, GoldenSet, Judge, NameRules, Precision, Stats,
+    TensorView,
 };
 
 use crate::dump::{Dump, Dumped, Figures, Task, named};
@@ -96,7 +97,11 @@ impl Judged<'_> {
 
     /// The last tensor before it that speaks for the dump.
     pub fn last_agreeing(&self) -> Option<&Row<'_>> {
-        self.rows.iter().take_while(|row| row.told.passes() != Some(false)).filter(|row| row.told.passes() == Some(true)).last()
+        self.rows
+            .iter()
+            .take_while(|row| row.told.passes() != Some(false))
+            .filter(|row| row.told.passes() == Some(true))
+            .last()
     }
 }
 
@@ -154,9 +159,9 @@ fn of_elements(judge: &mut Judge<'_>, tensor: &Dumped, name: &str) -> Result<Tol
 fn read(file: &Path) -> Result<(Dtype, Vec<usize>, Vec<u8>), DumpError> {
     let invalid = |reason: String| DumpError::Invalid { path: file.to_owned(), reason };
     let tensor = dinov3_weights::read_tensor(file)?;
-    let name = tensor.dtype().name();
+    let name = tensor.dtype.name();
     let dtype = named(name).ok_or_else(|| invalid(format!("it is a tensor of {name}")))?;
-    let shape: Vec<usize> = tensor.shape().iter().map(|extent| *extent as usize).collect();
+    let shape: Vec<usize> = tensor.shape.iter().map(|extent| *extent as usize).collect();
     Ok((dtype, shape, tensor.read()?))
 }
 
@@ -167,7 +172,7 @@ fn of_statistics(judge: &mut Judge<'_>, tensor: &Dumped, name: &str) -> Result<T
     let finite = |figure: Option<f64>| figure.filter(|it| it.is_finite());
     let non_finite = u64::from([max, min, mean, norm].into_iter().flatten().any(|figure| !figure.is_finite()));
     let stats = Stats { non_finite, min: finite(min), max: finite(max), mean: finite(mean), l2: finite(norm) };
-    Ok(Told::Statistics(Box::new(judge.observe_statistics(name, (dtype, &tensor.shape), &stats)?.clone())))
+    Ok(Told::Statistics(Box::new(judge.observe_statistics(name, (dtype, tensor.shape.as_slice()), &stats)?.clone())))
 }
 
 fn of_checksum(tensor: &Dumped, recorded: Option<&str>) -> Told {

@@ -12,8 +12,8 @@
 
 mod dump;
 mod error;
-mod judging;
 mod json;
+mod judging;
 mod matching;
 mod names;
 mod report;

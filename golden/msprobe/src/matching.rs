@@ -23,6 +23,8 @@ pub enum Absent {
     Method,
     /// It is no tensor of a module's call: weights before the step, draws, schedules, moments, averages.
     NoCall,
+    /// It is a gradient by a module's result: of a module that is called twice, msprobe may count the backward calls the other way round.
+    Backward,
     /// msprobe would have it, and this dump has not.
     NotDumped,
 }
@@ -33,13 +35,18 @@ impl Absent {
         match self {
             Self::Method => "computed by a method and not by a module: msprobe does not watch it",
             Self::NoCall => "no argument, result or gradient of a module's call",
+            Self::Backward => "gradients by results, whose calls msprobe may count in another order: not matched",
             Self::NotDumped => "not in this dump",
         }
     }
 }
 
 /// All tensors of a dump in its order, each with its entry, and every entry of the set that none of them is.
-pub fn match_all<'a>(dump: &'a Dump, golden: &'a GoldenSet, precision: Precision) -> (Vec<Matched<'a>>, Vec<(&'a Entry, Absent)>) {
+pub fn match_all<'a>(
+    dump: &'a Dump,
+    golden: &'a GoldenSet,
+    precision: Precision,
+) -> (Vec<Matched<'a>>, Vec<(&'a Entry, Absent)>) {
     let entries: Vec<&Entry> =
         golden.manifest().entries.iter().filter(|entry| entry.records.get(precision).is_some()).collect();
     let known: HashMap<&str, &Entry> = entries.iter().map(|entry| (entry.name.as_str(), *entry)).collect();
@@ -56,7 +63,8 @@ pub fn match_all<'a>(dump: &'a Dump, golden: &'a GoldenSet, precision: Precision
 fn absent(entry: &Entry) -> Absent {
     let name = &entry.name;
     match (name.kind(), entry.stage) {
-        (Kind::Grad | Kind::Gradout, _) => Absent::NotDumped,
+        (Kind::Grad, _) => Absent::NotDumped,
+        (Kind::Gradout, _) => Absent::Backward,
         (Kind::Output, Stage::Forward) => {
             let method = METHODS.iter().any(|method| name.path().ends_with(method));
             if method { Absent::Method } else { Absent::NotDumped }

@@ -60,11 +60,11 @@ pub(crate) fn ours(tensor: &Dumped) -> Vec<String> {
     let Place { path, direction, call, .. } = &tensor.place;
     match (direction, &tensor.part) {
         (Direction::Forward, Part::Output(count, steps)) => vec![output(Kind::Output, path, *call, *count, steps)],
-        (Direction::Forward, Part::Input(steps)) if steps.first().is_some_and(|first| first == "0") && steps.len() == 1 => {
+        (Direction::Forward, Part::Input(steps))
+            if steps.first().is_some_and(|first| first == "0") && steps.len() == 1 =>
+        {
             vec![compose(Kind::Output, path, *call, Some("in"))]
         }
-        // The gradient by an output is the first thing that goes into a backward pass.
-        (Direction::Backward, Part::Input(steps)) => vec![output(Kind::Gradout, path, *call, steps.len().max(1), steps)],
         (Direction::ParametersGrad, Part::Parameter(parameter)) => vec![format!("grad:{path}.{parameter}")],
         _ => Vec::new(),
     }
@@ -97,7 +97,8 @@ mod tests {
         for (name, direction, call) in cases {
             assert_eq!(place(name), Some((path.clone(), direction, call)), "{name}");
         }
-        for other in ["Functional.linear.0.forward", "Module.Linear.forward.0", "Module.a.Linear.sideways.0", "Module."] {
+        for other in ["Functional.linear.0.forward", "Module.Linear.forward.0", "Module.a.Linear.sideways.0", "Module."]
+        {
             assert_eq!(place(other), None, "{other}");
         }
     }

@@ -32,16 +32,8 @@ const OF_STATISTICS: [&str; 8] = [
     "MeanRelativeErr",
     "NormRelativeErr",
 ];
-const FIGURES: [&str; 8] = [
-    "NPU max",
-    "NPU min",
-    "NPU mean",
-    "NPU l2norm",
-    "Bench max",
-    "Bench min",
-    "Bench mean",
-    "Bench l2norm",
-];
+const FIGURES: [&str; 8] =
+    ["NPU max", "NPU min", "NPU mean", "NPU l2norm", "Bench max", "Bench min", "Bench mean", "Bench l2norm"];
 const LAST: [&str; 3] = ["Requires_grad Consistent", "Result", "Err_message"];
 const NONE: &str = "N/A";
 
@@ -72,7 +64,9 @@ fn record(task: Task, row: &Judgement<'_>) -> Row {
     let middle = match task {
         Task::Tensor => [of_elements(&row.told), figures(row)].concat(),
         Task::Statistics => [differences(row), figures(row)].concat(),
-        Task::Md5 => [&row.dumped.md5, &row.golden.crc32].map(|it| it.clone().unwrap_or_else(|| NONE.to_owned())).to_vec(),
+        Task::Md5 => {
+            [&row.dumped.md5, &row.golden.crc32].map(|it| it.clone().unwrap_or_else(|| NONE.to_owned())).to_vec()
+        }
     };
     // A golden set does not say what autograd follows.
     let last = [NONE.to_owned(), result.to_owned(), message];
@@ -102,7 +96,8 @@ fn listed(shape: &[usize]) -> String {
 fn of_elements(told: &Told) -> Row {
     let metrics = if let Told::Elements(judgement) = told { judgement.metrics } else { None };
     let known = metrics.map(|it| [it.cosine, it.error_l2, it.max_abs]);
-    let mut found: Row = known.map_or_else(|| vec![NONE.to_owned(); 3], |known| known.iter().map(f64::to_string).collect());
+    let mut found: Row =
+        known.map_or_else(|| vec![NONE.to_owned(); 3], |known| known.iter().map(f64::to_string).collect());
     found.extend([NONE; 3].map(str::to_owned));
     found
 }
@@ -135,7 +130,11 @@ fn figures(row: &Judgement<'_>) -> Row {
 /// msprobe's word, and what there is to say.
 fn verdict(told: &Told) -> (&'static str, String) {
     let limits = |judgement: &dinov3_golden::EntryJudgement| {
-        judgement.checks.iter().map(|check| format!("{} {:.2e} of {:.2e}", check.metric, check.error, check.limit)).collect::<Vec<_>>()
+        judgement
+            .checks
+            .iter()
+            .map(|check| format!("{} {:.2e} of {:.2e}", check.metric, check.error, check.limit))
+            .collect::<Vec<_>>()
     };
     match told {
         Told::Elements(judgement) => match judgement.outcome {

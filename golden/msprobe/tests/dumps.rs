@@ -148,7 +148,9 @@ fn a_table_in_msprobe_s_columns() {
 fn what_is_no_dump_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(Dump::open(folder.path()), Err(DumpError::NoDump { .. })));
-    for (text, reason) in [("{", "EOF"), ("{}", "has no `data`"), (r#"{"task": "overflow_check", "data": {}}"#, "overflow_check")] {
+    for (text, reason) in
+        [("{", "EOF"), ("{}", "has no `data`"), (r#"{"task": "overflow_check", "data": {}}"#, "overflow_check")]
+    {
         fs::write(folder.path().join("dump.json"), text).unwrap();
         let error = Dump::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
@@ -160,6 +162,7 @@ fn what_is_no_dump_is_refused() {
     let leads_out = r#"{"task": "tensor", "data": {"Module.a.Linear.forward.0": {"output": [{"type": "torch.Tensor",
         "dtype": "torch.float32", "shape": [1], "data_name": "../../secret.pt"}]}}}"#;
     fs::write(folder.path().join("dump.json"), leads_out).unwrap();
-    let files: Vec<Option<PathBuf>> = Dump::open(folder.path()).unwrap().tensors.into_iter().map(|it| it.file).collect();
+    let files: Vec<Option<PathBuf>> =
+        Dump::open(folder.path()).unwrap().tensors.into_iter().map(|it| it.file).collect();
     assert_eq!(files, [None]);
 }
