@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may use, of the workspace and of libtorch: the table of ARCHITECTURE.md. Dependencies of tests are free.
-const USES: [(&str, &[&str]); 21] = [
+const USES: [(&str, &[&str]); 23] = [
     ("dinov3-ground", &[]),
     ("dinov3-names", &["ground"]),
     ("dinov3-config", &["ground"]),
@@ -18,11 +18,13 @@ const USES: [(&str, &[&str]); 21] = [
     ("dinov3-torch", &["ground", "tch"]),
     ("dinov3-ranks", &["ground", "torch", "tch"]),
     ("dinov3-vit", &["ground", "names", "config", "data", "ranks", "torch", "tch"]),
-    ("dinov3-train", &["ground", "names", "config", "data", "ranks", "torch", "vit", "tch"]),
+    ("dinov3-weights", &["ground"]),
+    ("dinov3-train", &["ground", "names", "config", "data", "ranks", "torch", "vit", "weights", "tch"]),
     ("dinov3-program", &["ground", "config", "data", "ranks", "torch", "vit", "train", "tch"]),
     ("dinov3-plugins", &["ground", "torch", "tch"]),
     ("dinov3-golden", &["ground", "names"]),
     ("dinov3-trajectory", &["ground"]),
+    ("dinov3-msprobe", &["ground", "golden", "weights"]),
     ("dinov3-reports", &["ground"]),
     ("dinov3-compare", &["ground", "trajectory", "reports"]),
     (
@@ -52,10 +54,13 @@ const USES: [(&str, &[&str]); 21] = [
     ("dinov3-doctor", &["data", "reports"]),
     (
         "dinov3-harness",
-        &["ground", "compare", "config", "data", "doctor", "torch", "ranks", "program", "golden", "reports", "suites"],
+        &[
+            "ground", "compare", "config", "data", "doctor", "torch", "ranks", "weights", "program", "golden",
+            "msprobe", "reports", "suites",
+        ],
     ),
     ("dinov3-ci", &["ground"]),
-    ("dinov3-fuzz", &["config", "data", "golden", "trajectory"]),
+    ("dinov3-fuzz", &["config", "data", "golden", "trajectory", "weights"]),
 ];
 
 /// The folders of the repository's root that hold code.

@@ -29,6 +29,9 @@ pub struct Fingerprint {
     pub onednn_max_cpu_isa: Option<String>,
     /// Threads within an operation. The number decides how sums are split.
     pub threads: u32,
+    /// Whether a GPU rounded the operands of float32 products to TF32. Recordings that do not say had it off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tf32: bool,
 }
 
 impl Fingerprint {
@@ -50,6 +53,7 @@ impl Fingerprint {
             Circumstance::MklCbwr => self.mkl_cbwr.clone(),
             Circumstance::OnednnMaxCpuIsa => self.onednn_max_cpu_isa.clone(),
             Circumstance::Threads => Some(self.threads.to_string()),
+            Circumstance::Tf32 => Some(if self.tf32 { "on" } else { "off" }.to_owned()),
         }
     }
 }
@@ -73,11 +77,13 @@ pub enum Circumstance {
     OnednnMaxCpuIsa,
     /// [`Fingerprint::threads`].
     Threads,
+    /// [`Fingerprint::tf32`].
+    Tf32,
 }
 
 impl Circumstance {
     /// Every circumstance, in the order of a fingerprint's fields.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Torch,
         Self::Architecture,
         Self::Device,
@@ -86,6 +92,7 @@ impl Circumstance {
         Self::MklCbwr,
         Self::OnednnMaxCpuIsa,
         Self::Threads,
+        Self::Tf32,
     ];
 }
 
@@ -100,6 +107,7 @@ impl fmt::Display for Circumstance {
             Self::MklCbwr => "MKL_CBWR",
             Self::OnednnMaxCpuIsa => "ONEDNN_MAX_CPU_ISA",
             Self::Threads => "threads",
+            Self::Tf32 => "TF32",
         })
     }
 }
@@ -143,6 +151,7 @@ mod tests {
             mkl_cbwr: None,
             onednn_max_cpu_isa: None,
             threads: 4,
+            tf32: true,
         };
         let differences = fingerprint().differences(&other);
         let told = differences.iter().map(ToString::to_string);
@@ -155,6 +164,7 @@ mod tests {
         MKL_CBWR: recorded with AVX2, here none
         ONEDNN_MAX_CPU_ISA: recorded with AVX2, here none
         threads: recorded with 2, here 4
+        TF32: recorded with off, here on
         ");
     }
 }

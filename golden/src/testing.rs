@@ -35,6 +35,7 @@ pub fn fingerprint() -> Fingerprint {
         mkl_cbwr: Some("AVX2".into()),
         onednn_max_cpu_isa: Some("AVX2".into()),
         threads: 2,
+        tf32: false,
     }
 }
 

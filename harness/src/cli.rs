@@ -1,6 +1,7 @@
 //! The arguments as they are typed.
 
 mod baseline;
+mod checkpoint;
 mod choice;
 mod compare;
 mod data;
@@ -23,11 +24,12 @@ use compare::COMPARE_HELP;
 use train::TRAIN_HELP;
 
 pub use baseline::{AcceptArgs, BaselineCommand, GateArgs, HistoryArgs, ReportCommand};
+pub use checkpoint::{CheckpointCommand, ConvertArgs, ConvertFormat, ShowArgs, ShowFormat};
 pub use choice::ChoiceArgs;
 pub use compare::CompareArgs;
 pub use data::{DataCommand, InspectArgs, InspectFormat, PrepareArgs};
 pub use doctor::{CompletionsArgs, DoctorArgs, DoctorFormat};
-pub use golden::{DiffArgs, GoldenCommand, GoldenPlace, ManySets, OneSet, SpreadArgs, WeightsArgs};
+pub use golden::{DiffArgs, GoldenCommand, GoldenPlace, ManySets, MsprobeArgs, OneSet, SpreadArgs, WeightsArgs};
 pub use performance::PerformanceArgs;
 pub use train::{NeverRead, ResumeArg, TrainArgs};
 
@@ -112,6 +114,9 @@ pub enum Command {
     /// Print what a shell needs to complete the arguments, or write the pages of the manual.
     #[command(after_help = doctor::SHELL_HELP)]
     Completions(CompletionsArgs),
+    /// Look at checkpoints of torch and of `train`, and write them in other formats.
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
     /// List the suites and what each proves.
     Suites,
     /// Print a config as the reference merges it: defaults, a YAML file, overrides.

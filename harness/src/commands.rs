@@ -1,6 +1,7 @@
 //! The commands. Each turns its arguments into an exit code.
 
 mod baseline;
+mod checkpoint;
 mod compare;
 mod completions;
 mod config;
@@ -37,6 +38,7 @@ pub fn run(command: Command) -> Result<i32> {
         Command::Data(command) => data::data(command),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Completions(args) => completions::completions(args),
+        Command::Checkpoint(command) => checkpoint::checkpoint(command),
         Command::Suites => suites::suites(),
         Command::Config(args) => config::config(args),
         Command::Worker(args) => worker::worker(&args),

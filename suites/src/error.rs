@@ -39,6 +39,9 @@ pub enum SuiteError {
     /// The candidate's folder has no set in it.
     #[error("there is no candidate under {}", .0.display())]
     NoCandidate(PathBuf),
+    /// The candidate's folder is a dump of another tool.
+    #[error("{} is a dump of msprobe", .0.display())]
+    IsDump(PathBuf),
     /// There is nothing to judge against.
     #[error("no golden set {wanted} under {}", listed(.roots))]
     NoSet {
@@ -211,6 +214,7 @@ impl Hint for SuiteError {
             Self::NoCandidate(_) => {
                 "give a folder that `golden/export/record.py` has written, or one with several of them"
             }
+            Self::IsDump(_) => "`golden msprobe DUMP --set SET` judges it",
             Self::NoSet { .. } | Self::NothingFor { .. } => {
                 "`golden list` shows what there is; `--golden DIR` names another place"
             }

@@ -8,6 +8,8 @@ use dinov3_data::tables::{Entries, Texts};
 use dinov3_data::{decode, npy};
 use dinov3_golden::{EntryName, GoldenSet, sha256_hex, verify};
 
+use crate::weights;
+
 /// A reader.
 #[derive(Clone, Copy)]
 pub struct Target {
@@ -24,7 +26,7 @@ pub struct Target {
 }
 
 /// All readers.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "images", corpus: images, longest: 1 << 17, read: image, most_held: |_| 256 << 20 },
     Target { name: "tables", corpus: tables, longest: 1 << 14, read: table, most_held: |bytes| (1 << 20) + 64 * bytes },
     Target { name: "yaml", corpus: configs, longest: 1 << 13, read: text, most_held: |bytes| (64 << 20) + 64 * bytes },
@@ -40,15 +42,37 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "text-logs", corpus: text_logs, longest: 1 << 14, read: log, most_held: log_held },
     Target { name: "figures", corpus: figures, longest: 1 << 13, read: log, most_held: log_held },
     Target { name: "events", corpus: events, longest: 1 << 12, read: event, most_held: log_held },
+    Target { name: "pth", corpus: weights::files, longest: 1 << 15, read: weights::file, most_held: weights::held },
+    Target {
+        name: "pickles",
+        corpus: weights::pickles,
+        longest: 1 << 14,
+        read: weights::pickle,
+        most_held: weights::held,
+    },
+    Target {
+        name: "dcp-index",
+        corpus: weights::indices,
+        longest: 1 << 14,
+        read: weights::index,
+        most_held: weights::held,
+    },
+    Target {
+        name: "dcp-data",
+        corpus: weights::data,
+        longest: 1 << 15,
+        read: weights::datum,
+        most_held: weights::held,
+    },
     Target { name: "names", corpus: names, longest: 1 << 10, read: name, most_held: |bytes| (1 << 20) + 64 * bytes },
 ];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The contents of the files in a folder of the repository, in the order of their names.
-fn folder(path: &str) -> Vec<Vec<u8>> {
+pub(crate) fn folder(path: &str) -> Vec<Vec<u8>> {
     let entries = fs::read_dir(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
     files.retain(|file| file.is_file());
@@ -57,7 +81,7 @@ fn folder(path: &str) -> Vec<Vec<u8>> {
 }
 
 /// An error in a few words: without numbers and names, which would make each new.
-fn kind(error: impl ToString) -> String {
+pub(crate) fn kind(error: impl ToString) -> String {
     let text = error.to_string();
     text.chars().filter(|char| !char.is_ascii_digit()).take(60).collect()
 }

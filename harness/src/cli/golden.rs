@@ -24,6 +24,30 @@ pub enum GoldenCommand {
     /// Write what a set starts from: weights, buffers and draws.
     #[command(after_help = WEIGHTS_HELP)]
     Weights(WeightsArgs),
+    /// Hold a dump of msprobe against a set.
+    #[command(after_help = MSPROBE_HELP)]
+    Msprobe(MsprobeArgs),
+}
+
+const MSPROBE_HELP: &str = "\
+DUMP is a folder of one step and rank, with dump.json: DUMP_PATH/step0/rank0. A
+dump of the task `tensor` is judged as a recorded candidate is. One of
+`statistics` shows that figures agree, and one of `md5` that bits are the same.";
+
+/// `golden msprobe`.
+#[derive(Debug, Args)]
+pub struct MsprobeArgs {
+    /// The dump.
+    pub dump: PathBuf,
+    /// The set: its name, or its folder.
+    #[arg(long, value_name = "SET")]
+    pub set: String,
+    /// Write a table in the columns of `msprobe compare`, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Where to look for a name.
+    #[command(flatten)]
+    pub golden: GoldenPlace,
 }
 
 const DIFF_HELP: &str = "\

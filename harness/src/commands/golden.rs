@@ -1,6 +1,7 @@
-//! `golden list | verify | show | diff | weights`.
+//! `golden list | verify | show | diff | weights | msprobe`.
 
 mod diff;
+mod msprobe;
 mod pairs;
 mod show;
 mod spread;
@@ -30,6 +31,7 @@ pub fn golden(command: GoldenCommand) -> Result<i32> {
         GoldenCommand::Diff(args) => diff::diff(args),
         GoldenCommand::Spread(args) => spread::spread(args),
         GoldenCommand::Weights(args) => weights(args),
+        GoldenCommand::Msprobe(args) => msprobe::judge(args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The program as its users see it: what they type, and the exit code, standard output and standard error they get.
 
+mod checkpoint;
 mod compare;
 mod config;
 mod coverage;

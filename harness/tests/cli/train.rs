@@ -36,7 +36,6 @@ fn what_cannot_be_done_is_refused_by_name() {
         "train --config-file micro.yaml train.dataset_path=ImageNet22k:root=root:extra=extra",
         "train --config-file micro.yaml train.dataset_path=ImageNet:split=TRAIN:root=nowhere:extra=extra",
         "train --config-file micro.yaml checkpointing.period=0",
-        "train --config-file micro.yaml train.sharded_eval_checkpoint=true",
         "train --config-file micro.yaml train.checkpointing=true",
         "train --config-file micro.yaml distillation.enabled=true distillation.full_cfg_path=micro.yaml",
     ];

@@ -57,6 +57,11 @@ fn frozen_teacher(config: &Value, errors: &mut Errors) {
         let reason = "the reference loads the teacher from it; `ignore` draws one at random, for tests";
         errors.add(unsupported("distillation.checkpoint_path", reason));
     }
+    if ["gram.use_loss", "gram.rep_update"].iter().all(|key| holds(config, key)) && !holds(config, "gram.ema_teacher") {
+        let reason = "in a distillation the reference copies the frozen teacher, not the average, into the Gram teacher, \
+                      whose network may be another one; without `distillation.enabled` it is the average";
+        errors.add(unsupported("gram.rep_update", reason));
+    }
 }
 
 /// Whether two values are equal; 0 and 0.0 are.

@@ -189,10 +189,6 @@ fn refuse(config: &Value) -> Result<(), ProgramError> {
         );
         return Err(ProgramError::refused(what, "give the iterations between two exports of the teacher; 0 is never"));
     }
-    if holds(config, "train.sharded_eval_checkpoint") {
-        let what = "`train.sharded_eval_checkpoint: true` cannot be honoured: distributed checkpoints are not written";
-        return Err(ProgramError::refused(what, "train.sharded_eval_checkpoint=false exports one file"));
-    }
     for key in ["train.checkpointing", "train.checkpointing_full", "train.cudagraphs"] {
         if holds(config, key) {
             let what = format!("`{key}: true` cannot be honoured; it saves memory or time, and changes no number");

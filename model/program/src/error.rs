@@ -172,9 +172,9 @@ impl Hint for ProgramError {
                 "the log has the losses before; resume the last checkpoint with a lower `optim.lr`".into()
             }
             Self::Train(TrainError::Unsupported { .. } | TrainError::Schedule(_)) => KEY.into(),
-            Self::Weights(_) => {
-                "the keys `gram.ckpt`, `student.resume_from_teacher_chkpt` and `distillation.checkpoint_path` name it"
-                    .into()
+            Self::Weights(error) => {
+                let keys = "the keys `gram.ckpt`, `student.resume_from_teacher_chkpt` and `distillation.checkpoint_path` name it";
+                Hints::from(keys).and(error.hints())
             }
             Self::Checkpoint(error) => error.hints(),
             Self::Group(error) => error.hints(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use dinov3_config::holds;
 use dinov3_config::yaml::to_yaml;
 use dinov3_data::loader::{Start, Unusable};
 use dinov3_ground::atomic::write_file;
@@ -14,6 +15,7 @@ use dinov3_train::meters::Meters;
 use dinov3_train::phases::{Phase, Phases};
 use dinov3_train::run::{Checkpoints, Ended, Images, Loader, Run, Stop, Wall};
 use dinov3_train::shard::Sharding;
+use dinov3_train::weights::Cast;
 use dinov3_train::{Part, Parts, TrainError, Trainer};
 use dinov3_vit::hook::Hooks;
 use serde_json::Value;
@@ -286,7 +288,13 @@ impl Plan {
             trainer.init_weights();
         }
         banner.checkpoints();
-        trainer.load_checkpoints()?;
+        for loaded in trainer.load_checkpoints()? {
+            for Cast { from, to, tensors, first } in loaded.casts {
+                let path = loaded.path.display();
+                let which = if tensors == 1 { first } else { format!("{tensors} tensors, {first} the first") };
+                journal.info(OURS, &format!("{path}: {from} is cast to {to}, as load_state_dict does: {which}"));
+            }
+        }
         if let Some(seed) = self.asked.ulp_seed {
             nudge(&mut trainer, seed).map_err(|source| ProgramError::Part {
                 what: "the first weights cannot be moved",
@@ -303,7 +311,11 @@ impl Plan {
         journal: &Arc<Journal>,
         stop: Stopping,
     ) -> Result<Training<'static>, ProgramError> {
-        let export = Export { folder: self.output.clone(), period: self.period("evaluation.eval_period_iterations") };
+        let export = Export {
+            folder: self.output.clone(),
+            period: self.period("evaluation.eval_period_iterations"),
+            sharded: holds(&self.merged.config, "train.sharded_eval_checkpoint"),
+        };
         let checkpoints = Saving::new(self.folder(), Arc::clone(&links.saves), Arc::clone(journal), export);
         let iterations = self.config.training.iterations();
         let world = self.ranks.world;

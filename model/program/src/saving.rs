@@ -55,6 +55,8 @@ pub struct Export {
     pub folder: PathBuf,
     /// Every so many iterations (`evaluation.eval_period_iterations`); never with 0.
     pub period: usize,
+    /// A folder of `torch.distributed.checkpoint` in place of a `.pth` (`train.sharded_eval_checkpoint`).
+    pub sharded: bool,
 }
 
 impl Saving {
@@ -178,11 +180,11 @@ impl Saving {
 impl Checkpoints for Saving {
     fn stepped(&mut self, it: usize, log: &StepLog, trainer: &Trainer) -> Result<(), PartError> {
         self.is_nan = !log.nan_ranks.is_empty();
-        let Export { folder, period } = &self.export;
+        let Export { folder, period, sharded } = &self.export;
         if *period > 0 && (it + 1).is_multiple_of(*period) {
             let folder = folder.join("eval").join(format!("training_{it}"));
             if let Some(tensors) = export::copies(trainer)? {
-                self.begin(Job::Teacher { it, folder, tensors })?;
+                self.begin(Job::Teacher { it, folder, tensors, sharded: *sharded })?;
             }
         }
         if let Some(trace) = &mut self.trace {

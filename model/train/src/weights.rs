@@ -1,19 +1,18 @@
-//! Weights on disk: safetensors under the names of the reference's `state_dict`.
-
-mod pth;
+//! Weights on disk, under the names of the reference's `state_dict`. The formats are those of [`dinov3_weights`].
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use dinov3_ground::atomic::write_file;
-use safetensors::tensor::{Dtype, TensorView, View};
-use safetensors::{SafeTensorError, SafeTensors};
+use dinov3_ground::{Hint, Hints};
+use dinov3_weights::{Checkpoint, Dtype as OnDisk, FileError, Item, Stored, Value, What, write_dcp, write_pth};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, View};
 use tch::{Kind, Tensor, no_grad};
 use thiserror::Error;
 
-use dinov3_torch::bytes::copied;
+use dinov3_torch::bytes::{copied, with_bytes};
 use dinov3_vit::module::Module;
 
 use crate::checkpoint::dtype;
@@ -21,7 +20,10 @@ use crate::checkpoint::dtype;
 /// The reason why weights could not be read or written.
 #[derive(Debug, Error)]
 pub enum WeightsError {
-    /// The file system refused.
+    /// The file cannot be read, or is no checkpoint.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file system refused a write.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -29,37 +31,25 @@ pub enum WeightsError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The file is not safetensors, or is cut short.
-    #[error("{} is not a whole safetensors file: {source}", path.display())]
+    /// The tensors make no safetensors file.
+    #[error("{} cannot be written: {source}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: SafeTensorError,
     },
-    /// The file was not written by `torch.save`, or holds something else.
-    #[error("{} cannot be read as a checkpoint: {source}", path.display())]
-    Pickle {
+    /// The file lacks tensors of the model, or has others. Both lists are complete.
+    #[error("{} does not fit the model: {}; {}", path.display(), counted("missing", missing), counted("unexpected", unexpected))]
+    Keys {
         /// The file.
         path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
-    /// The path is a folder, not a file.
-    #[error(
-        "{} is a folder: a distributed checkpoint cannot be read; consolidate it with `python -m torch.distributed.checkpoint.format_utils dcp_to_torch`",
-        .0.display()
-    )]
-    Distributed(PathBuf),
-    /// The file lacks tensors of the model, or has others. Both lists are complete.
-    #[error("the weights do not fit the model: missing {missing:?}, unexpected {unexpected:?}")]
-    Keys {
         /// The tensors that only the model has.
         missing: Vec<String>,
         /// The tensors that only the file has.
         unexpected: Vec<String>,
     },
-    /// A tensor of another shape or dtype.
+    /// A tensor of another shape.
     #[error("`{name}` is {found} in the file and {expected} in the model")]
     Differs {
         /// The tensor.
@@ -69,6 +59,44 @@ pub enum WeightsError {
         /// Dtype and shape in the model.
         expected: String,
     },
+}
+
+impl Hint for WeightsError {
+    fn hints(&self) -> Hints {
+        match self {
+            Self::File(error) => error.hints(),
+            Self::Keys { unexpected, .. } if unexpected.iter().any(|name| is_of_a_state(name)) => {
+                "it is the state of a whole training; `dinov3-harness checkpoint convert FILE TO --part model_ema` writes \
+                 the average's weights alone"
+                    .into()
+            }
+            Self::Keys { .. } | Self::Differs { .. } => {
+                "`dinov3-harness checkpoint show FILE --tensors` lists what it has; the network of the config must be the \
+                 one that was saved"
+                    .into()
+            }
+            Self::Io { .. } | Self::Format { .. } => Hints::none(),
+        }
+    }
+}
+
+/// Whether a name is one of a training's state: `model_ema.backbone.norm.weight`.
+fn is_of_a_state(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(part, _)| dinov3_weights::is_part(part))
+}
+
+/// The most names that an error lists of each kind.
+const NAMED: usize = 5;
+
+/// `missing 2 tensors (a, b)`.
+fn counted(what: &str, names: &[String]) -> String {
+    let some = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => format!("no tensor is {what}"),
+        1 => format!("1 tensor is {what} ({some})"),
+        count if count > NAMED => format!("{count} tensors are {what} ({some}, …)"),
+        count => format!("{count} tensors are {what} ({some})"),
+    }
 }
 
 /// Writes every tensor of `module` to `path`, whole or not at all, with the permissions of the umask. Names in the file are relative to
@@ -101,9 +129,55 @@ pub fn save_tensors(
 /// Writes `tensors` as `torch.save({key: OrderedDict(tensors)}, path)` does, whole or not at all.
 ///
 /// # Errors
-/// When the file cannot be written, or a tensor is of no floating-point dtype.
+/// When the file cannot be written.
 pub fn save_pth(path: &Path, key: &str, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
-    pth::write(path, key, tensors).map_err(|source| WeightsError::Io { path: path.to_owned(), source })
+    write_pth(path, &items(key, tensors)).map_err(|source| WeightsError::Io { path: path.to_owned(), source })
+}
+
+/// Writes `tensors` as `save_checkpoint` of `dinov3/checkpointer` saves a network beside `iteration`: a folder of `torch.distributed.checkpoint`,
+/// in place of one that is there, whole or not at all.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn save_dcp(path: &Path, iteration: &str, tensors: &[(String, Tensor)]) -> Result<(), WeightsError> {
+    let iteration = What::Value(Value::Text(iteration.to_owned()));
+    let mut all = vec![Item { path: vec!["iteration".into()], what: iteration }];
+    all.extend(items("model", tensors));
+    write_dcp(path, &all).map_err(|source| WeightsError::Io { path: path.to_owned(), source })
+}
+
+/// The tensors, under a key. Each is brought to the host when it is written.
+fn items<'a>(key: &str, tensors: &'a [(String, Tensor)]) -> Vec<Item<'a>> {
+    let item = |(name, tensor): &'a (String, Tensor)| {
+        let shape = tensor.size().into_iter().map(|size| size as u64).collect();
+        let bytes = Box::new(|out: &mut dyn std::io::Write| with_bytes(tensor, |_, _, bytes| out.write_all(bytes)));
+        let what = What::Tensor { dtype: on_disk(tensor.kind()), shape, bytes };
+        Item { path: vec![key.into(), name.as_str().into()], what }
+    };
+    tensors.iter().map(item).collect()
+}
+
+/// The dtypes, here and on disk.
+const DTYPES: [(Kind, OnDisk); 10] = [
+    (Kind::Float, OnDisk::Float),
+    (Kind::Double, OnDisk::Double),
+    (Kind::Half, OnDisk::Half),
+    (Kind::BFloat16, OnDisk::BFloat16),
+    (Kind::Int64, OnDisk::Int64),
+    (Kind::Int, OnDisk::Int),
+    (Kind::Int16, OnDisk::Int16),
+    (Kind::Int8, OnDisk::Int8),
+    (Kind::Uint8, OnDisk::Uint8),
+    (Kind::Bool, OnDisk::Bool),
+];
+
+fn on_disk(kind: Kind) -> OnDisk {
+    let known = DTYPES.iter().find(|(it, _)| *it == kind);
+    known.unwrap_or_else(|| unreachable!("no tensor of a network is {kind:?}")).1
+}
+
+fn kind(dtype: OnDisk) -> Kind {
+    DTYPES.iter().find(|(_, it)| *it == dtype).expect("each has its row").0
 }
 
 /// A tensor whose bytes are copied when they are written, one tensor after another.
@@ -136,80 +210,93 @@ impl View for Saved<'_> {
     }
 }
 
-/// Reads `path`, with names relative to `root`, into `module`. Every name, shape and dtype must match. The tensors keep their devices.
+/// What was read of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// How many tensors.
+    pub tensors: usize,
+    /// Of each two dtypes, in the file and in the model, how many tensors were cast, and the first of them.
+    pub casts: Vec<Cast>,
+}
+
+/// Tensors that are of another dtype in a file than in the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cast {
+    /// The dtype in the file, as torch names it.
+    pub from: &'static str,
+    /// The dtype in the model.
+    pub to: &'static str,
+    /// How many tensors.
+    pub tensors: usize,
+    /// The first one's name.
+    pub first: String,
+}
+
+/// Reads `path`, with names relative to `root`, into `module`. Every name and shape must match; a tensor of another dtype is cast, as
+/// `load_state_dict` does. The tensors keep their devices.
 ///
 /// # Errors
 /// If the file cannot be read or does not fit. The module is then unchanged.
-pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<(), WeightsError> {
-    assign(module, root, read_safetensors(path)?)
+pub fn load(module: &impl Module, root: &str, path: &Path) -> Result<Loaded, WeightsError> {
+    load_some(module, root, path, |_| true)
 }
 
-/// The key of a teacher's weights in a `.pth`: the program's own export, or what `dcp_to_torch` makes of a sharded one.
-const KEYS: [&str; 2] = ["teacher", "model"];
-
-/// Reads a checkpoint of the reference's programs: safetensors, or the `.pth` of `torch.save({"teacher": …})`, of a dictionary or an
-/// `OrderedDict`, wherever its tensors were, with names relative to a network (`backbone.norm.weight`).
+/// [`load`], of the tensors of the file that `wanted` says: the others are passed over.
 ///
 /// # Errors
-/// If the file cannot be read, or is a folder (a distributed checkpoint).
-pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
-    let io = |source| WeightsError::Io { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(io)?.is_dir() {
-        return Err(WeightsError::Distributed(path.to_owned()));
-    }
-    if path.extension().is_some_and(|extension| extension == "safetensors") {
-        return read_safetensors(path);
-    }
-    let tensors = pth::read(path, &KEYS).map_err(|source| match source.kind() {
-        std::io::ErrorKind::InvalidData => WeightsError::Pickle { path: path.to_owned(), source },
-        _ => io(source),
-    })?;
-    Ok(tensors.into_iter().collect())
-}
-
-fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
-    let format = |source| WeightsError::Format { path: path.to_owned(), source };
-    let bytes = fs::read(path).map_err(|source| WeightsError::Io { path: path.to_owned(), source })?;
-    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
-    file.tensors().into_iter().map(|(name, view)| tensor(&name, &view).map(|tensor| (name, tensor))).collect()
-}
-
-fn tensor(name: &str, view: &TensorView) -> Result<Tensor, WeightsError> {
-    let shape: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
-    let kind = match view.dtype() {
-        Dtype::F64 => Kind::Double,
-        Dtype::F32 => Kind::Float,
-        Dtype::F16 => Kind::Half,
-        Dtype::BF16 => Kind::BFloat16,
-        other => {
-            let (name, found) = (name.to_owned(), format!("{other:?} {shape:?}"));
-            return Err(WeightsError::Differs { name, found, expected: "of floating-point numbers".to_owned() });
-        }
-    };
-    Ok(Tensor::from_data_size(view.data(), &shape, kind))
-}
-
-/// Overwrites every tensor of `module` with the tensor of its name, relative to `root`, in `found`.
-///
-/// # Errors
-/// If a name, a shape or a dtype does not match. The module is then unchanged.
-pub fn assign(module: &impl Module, root: &str, mut found: HashMap<String, Tensor>) -> Result<(), WeightsError> {
-    let (mut pairs, mut missing) = (Vec::new(), Vec::new());
+/// As [`load`].
+pub fn load_some(
+    module: &impl Module,
+    root: &str,
+    path: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Loaded, WeightsError> {
+    let checkpoint = Checkpoint::open(path)?;
+    let mut found: HashMap<String, &Stored> =
+        checkpoint.network()?.into_iter().filter(|(name, _)| wanted(name)).collect();
+    let (mut names, mut targets, mut missing) = (Vec::new(), Vec::new(), Vec::new());
     for (name, _, tensor) in module.state_dict() {
         let name = within(root, name);
         match found.remove(&name) {
-            Some(value) => pairs.push((name, value, tensor)),
+            Some(stored) => {
+                names.push((name, stored));
+                targets.push(tensor);
+            }
             None => missing.push(name),
         }
     }
     if !missing.is_empty() || !found.is_empty() {
         let mut unexpected: Vec<String> = found.into_keys().collect();
         unexpected.sort();
-        return Err(WeightsError::Keys { missing, unexpected });
+        return Err(WeightsError::Keys { path: path.to_owned(), missing, unexpected });
     }
-    pairs.iter().try_for_each(|(name, value, tensor)| fits(name, tensor, value))?;
-    no_grad(|| pairs.iter_mut().for_each(|(_, value, tensor)| tensor.copy_(value)));
-    Ok(())
+    let mut loaded = Loaded { path: path.to_owned(), tensors: names.len(), casts: Vec::new() };
+    for ((name, stored), tensor) in names.iter().zip(&targets) {
+        fits(name, stored, tensor, &mut loaded.casts)?;
+    }
+    let values = Checkpoint::read_all(&names, |_, stored, bytes| Ok::<_, FileError>(tensor(stored, &bytes)))?;
+    no_grad(|| targets.iter_mut().zip(&values).for_each(|(tensor, value)| tensor.copy_(value)));
+    Ok(loaded)
+}
+
+/// A tensor of a file, on the host.
+fn tensor(stored: &Stored, bytes: &[u8]) -> Tensor {
+    let shape: Vec<i64> = stored.shape.iter().map(|size| *size as i64).collect();
+    Tensor::from_data_size(bytes, &shape, kind(stored.dtype))
+}
+
+/// Reads the tensors of a network from a checkpoint, with names within it (`backbone.norm.weight`), on the host.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, WeightsError> {
+    let checkpoint = Checkpoint::open(path)?;
+    let named =
+        |name: &str, stored: &Stored, bytes: Vec<u8>| Ok::<_, FileError>((name.to_owned(), tensor(stored, &bytes)));
+    let tensors = Checkpoint::read_all(&checkpoint.network()?, named)?;
+    Ok(tensors.into_iter().collect())
 }
 
 /// A tensor's name relative to the module path `root`.
@@ -220,10 +307,19 @@ fn within(root: &str, name: String) -> String {
     }
 }
 
-fn fits(name: &str, tensor: &Tensor, value: &Tensor) -> Result<(), WeightsError> {
-    let describe = |tensor: &Tensor| format!("{:?} {:?}", dtype(tensor.kind()), tensor.size());
-    if tensor.kind() == value.kind() && tensor.size() == value.size() {
-        return Ok(());
+/// Counts a cast; an error where the shapes differ.
+fn fits(name: &str, stored: &Stored, tensor: &Tensor, casts: &mut Vec<Cast>) -> Result<(), WeightsError> {
+    let shape: Vec<u64> = tensor.size().into_iter().map(|size| size as u64).collect();
+    let (from, to) = (stored.dtype.name(), on_disk(tensor.kind()).name());
+    if stored.shape != shape {
+        let (found, expected) = (format!("{from} {:?}", stored.shape), format!("{to} {shape:?}"));
+        return Err(WeightsError::Differs { name: name.to_owned(), found, expected });
     }
-    Err(WeightsError::Differs { name: name.to_owned(), found: describe(value), expected: describe(tensor) })
+    if from != to {
+        match casts.iter_mut().find(|cast| (cast.from, cast.to) == (from, to)) {
+            Some(cast) => cast.tensors += 1,
+            None => casts.push(Cast { from, to, tensors: 1, first: name.to_owned() }),
+        }
+    }
+    Ok(())
 }

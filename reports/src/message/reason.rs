@@ -190,6 +190,9 @@ words! {
         /// Threads within an operation.
         #[serde(rename = "threads")]
         Threads: "threads", "线程数";
+        /// Whether a GPU rounds the operands of float32 products to TF32.
+        #[serde(rename = "TF32")]
+        Tf32: "TF32", "TF32";
     }
 }
 

@@ -187,7 +187,9 @@ fn name_of(folder: &Path) -> String {
 fn of_candidates(suite: &dyn Judging, folder: &Path, request: &Request) -> Result<Items, SuiteError> {
     let candidates = sets::each(&[folder.to_owned()])?;
     if candidates.is_empty() {
-        return Err(SuiteError::NoCandidate(folder.to_owned()));
+        // msprobe's file of a step and a rank.
+        let dump = folder.join("dump.json").is_file();
+        return Err(if dump { SuiteError::IsDump(folder.to_owned()) } else { SuiteError::NoCandidate(folder.to_owned()) });
     }
     let (mut items, mut seen, choice) = (Items::default(), HashSet::new(), Rc::new(request.choice.clone()));
     for (folder, candidate) in candidates {

@@ -92,6 +92,7 @@ pub fn this_machine(device: Device) -> Fingerprint {
         mkl_cbwr: runtime::pinned("MKL_CBWR"),
         onednn_max_cpu_isa: runtime::pinned("ONEDNN_MAX_CPU_ISA"),
         threads: runtime::threads(),
+        tf32: matches!(device, Device::Cuda(_)) && dinov3_torch::device::tf32(),
     }
 }
 

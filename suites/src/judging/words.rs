@@ -109,6 +109,7 @@ fn circumstance(field: dinov3_golden::Circumstance) -> Circumstance {
         dinov3_golden::Circumstance::MklCbwr => Circumstance::MklCbwr,
         dinov3_golden::Circumstance::OnednnMaxCpuIsa => Circumstance::OnednnMaxCpuIsa,
         dinov3_golden::Circumstance::Threads => Circumstance::Threads,
+        dinov3_golden::Circumstance::Tf32 => Circumstance::Tf32,
     }
 }
 

@@ -30,7 +30,7 @@ impl Place {
     }
 
     fn saving(&self, pauses: &[Duration]) -> Saving {
-        let export = Export { folder: self.folder.path().to_owned(), period: 0 };
+        let export = Export { folder: self.folder.path().to_owned(), period: 0, sharded: false };
         let folder = Folder::new(self.path("ckpt"), 4, Keep { last: None, every: 0 });
         Saving::pausing(folder, Arc::new(Alone), Arc::clone(&self.journal), export, pauses).unwrap()
     }
@@ -59,7 +59,7 @@ fn state() -> State {
 
 fn teacher(place: &Place) -> Job {
     let tensors = vec![("backbone.cls_token".to_owned(), Tensor::from_slice(&[1.0_f32]))];
-    Job::Teacher { it: 3, folder: place.path("eval/training_3"), tensors }
+    Job::Teacher { it: 3, folder: place.path("eval/training_3"), tensors, sharded: false }
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) enum Job {
     /// A state and the iteration that it follows.
     State { it: usize, state: State },
     /// The average after an iteration, on rank 0.
-    Teacher { it: usize, folder: PathBuf, tensors: Vec<(String, Tensor)> },
+    Teacher { it: usize, folder: PathBuf, tensors: Vec<(String, Tensor)>, sharded: bool },
 }
 
 /// The thread's part.
@@ -35,7 +35,8 @@ impl Writer {
     pub(super) fn write(&self, job: &Job) -> Result<(), CheckpointError> {
         match job {
             Job::State { it, state } => self.state(*it, state),
-            Job::Teacher { it, folder, tensors } => self.teacher(*it, folder, tensors),
+            Job::Teacher { it, folder, tensors, sharded: false } => self.teacher(*it, folder, tensors),
+            Job::Teacher { it, folder, tensors, sharded: true } => self.sharded(*it, folder, tensors),
         }
     }
 
@@ -60,6 +61,16 @@ impl Writer {
         let what = format!("the teacher after iteration {it}");
         self.persist(&what, || export::write(&path, tensors).map_err(|error| unwritten(&path, error)))?;
         self.journal.info(("train.py", 265), &format!("Saved eval checkpoint: {}", path.display()));
+        Ok(())
+    }
+
+    /// A folder of `torch.distributed.checkpoint`. The reference makes an empty one first, and says that it is deleted.
+    fn sharded(&self, it: usize, folder: &Path, tensors: &[(String, Tensor)]) -> Result<(), CheckpointError> {
+        let path = folder.join(export::FOLDER);
+        let what = format!("the teacher after iteration {it}");
+        self.journal.info(("checkpointer.py", 105), &format!("Deleted: {}", path.display()));
+        self.persist(&what, || export::write_sharded(&path, it, tensors).map_err(|error| unwritten(&path, error)))?;
+        self.journal.info(("checkpointer.py", 132), &format!("Saved: {}", path.display()));
         Ok(())
     }
 

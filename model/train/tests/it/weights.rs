@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use dinov3_train::weights::{WeightsError, load, save};
+use dinov3_train::weights::{WeightsError, load, save, save_tensors};
 use dinov3_vit::module::Module;
+use dinov3_weights::FileError;
 use serde_json::json;
+use tch::{Kind, Tensor};
 
 use crate::fixture;
 
@@ -29,7 +31,7 @@ fn every_key_that_does_not_fit_is_named() {
     let path = folder.path().join("student.safetensors");
     save(&fixture::arch(&fixture::merged_config()).student, "", &path).unwrap();
     let other = fixture::arch(&fixture::with_student("ffn_bias", json!(false))).student;
-    let Err(WeightsError::Keys { missing, unexpected }) = load(&other, "", &path) else {
+    let Err(WeightsError::Keys { missing, unexpected, .. }) = load(&other, "", &path) else {
         panic!("weights with more keys were taken");
     };
     assert!(missing.is_empty(), "{missing:?}");
@@ -46,9 +48,31 @@ fn another_shape_is_refused_and_changes_nothing() {
     let error = load(&other, "", &path).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`student.backbone.storage_tokens` is F32 [1, 2, 64] in the file and F32 [1, 3, 64] in the model"
+        "`student.backbone.storage_tokens` is float32 [1, 2, 64] in the file and float32 [1, 3, 64] in the model"
     );
     assert_eq!(other.state_dict().remove(0).2, before);
+}
+
+/// `load_state_dict` copies whatever dtype into the model's: weights in bfloat16, periods of RoPE in float32. It was refused.
+#[test]
+fn another_dtype_is_cast_as_load_state_dict_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.safetensors");
+    let saved = fixture::arch(&fixture::merged_config()).student;
+    let cast = |(name, _, tensor): (String, _, Tensor)| {
+        let kind = if name.ends_with("periods") { Kind::Float } else { Kind::BFloat16 };
+        (name, tensor.detach().to_kind(kind))
+    };
+    let tensors: Vec<(String, Tensor)> = saved.state_dict().into_iter().map(cast).collect();
+    save_tensors(&path, &tensors, None).unwrap();
+    let loaded = fixture::arch(&fixture::merged_config()).student;
+    loaded.warm(1.0);
+    let said = load(&loaded, "", &path).unwrap();
+    let casts: Vec<(&str, &str, usize)> = said.casts.iter().map(|it| (it.from, it.to, it.tensors)).collect();
+    assert_eq!(casts, [("bfloat16", "float32", tensors.len() - 1), ("float32", "bfloat16", 1)]);
+    for ((name, _, mine), (_, theirs)) in loaded.state_dict().into_iter().zip(tensors) {
+        assert_eq!(mine.detach(), theirs.to_kind(mine.kind()), "{name}");
+    }
 }
 
 #[test]
@@ -59,8 +83,8 @@ fn a_truncated_file_is_refused() {
     save(&student, "", &path).unwrap();
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    assert!(matches!(load(&student, "", &path), Err(WeightsError::Format { .. })));
-    assert!(matches!(load(&student, "", &folder.path().join("none")), Err(WeightsError::Io { .. })));
+    assert!(matches!(load(&student, "", &path), Err(WeightsError::File(FileError::Invalid { .. }))));
+    assert!(matches!(load(&student, "", &folder.path().join("none")), Err(WeightsError::File(FileError::Io { .. }))));
 }
 
 /// What another program writes of a backbone has the names of a backbone alone.

@@ -1,0 +1,29 @@
+//! `golden msprobe`: a dump of msprobe, held against a set.
+
+use std::io::Write;
+
+use dinov3_ground::atomic::StagedFile;
+use dinov3_msprobe::{Dump, csv, judge as judged_by, report};
+use dinov3_reports::exit;
+use dinov3_suites::judging::rules::DINOV3;
+use dinov3_suites::sets;
+
+use crate::cli::MsprobeArgs;
+use crate::failure::Result;
+
+/// Judges the dump, prints what there is to say, and writes the table that is asked for.
+pub fn judge(args: MsprobeArgs) -> Result<i32> {
+    let dump = Dump::open(&args.dump)?;
+    let set = super::find(&args.set, args.golden.golden)?;
+    sets::sound("golden set", &set)?;
+    let judged = judged_by(&dump, &set, DINOV3)?;
+    if let Some(path) = &args.report {
+        let staged = StagedFile::create(path)?;
+        let mut file = staged.file();
+        csv(&judged, &mut file)?;
+        file.flush()?;
+        staged.publish()?;
+    }
+    crate::commands::print(&report(&judged, &set.manifest().name))?;
+    Ok(if judged.passes() { exit::PASS } else { exit::CHECK_FAILED })
+}
