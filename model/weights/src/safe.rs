@@ -14,8 +14,11 @@ use crate::tree::{Entry, Key, Leaf};
 /// Bytes that say how long the header is.
 const LENGTH: u64 = 8;
 
+/// The header's `__metadata__`, sorted by name.
+pub(crate) type Remarks = Vec<(String, String)>;
+
 /// The entries of a file, in the order of their bytes, and what its header says beside them.
-pub(crate) fn open(source: &Arc<Source>) -> Result<(Vec<Entry>, Vec<(String, String)>), FileError> {
+pub(crate) fn open(source: &Arc<Source>) -> Result<(Vec<Entry>, Remarks), FileError> {
     let path: &Path = &source.path;
     let whole = || FileError::invalid(path, "it is not a whole safetensors file");
     let mut length = [0; LENGTH as usize];
@@ -52,7 +55,7 @@ pub(crate) fn open(source: &Arc<Source>) -> Result<(Vec<Entry>, Vec<(String, Str
         let leaf = Leaf::Tensor(Stored::whole(dtype, shape, At::View(view)));
         entries.push(Entry { path: vec![Key::Text(name)], leaf });
     }
-    let mut said: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let mut said: Remarks = header.metadata().clone().unwrap_or_default().into_iter().collect();
     said.sort();
     Ok((entries, said))
 }

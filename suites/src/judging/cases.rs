@@ -189,7 +189,11 @@ fn of_candidates(suite: &dyn Judging, folder: &Path, request: &Request) -> Resul
     if candidates.is_empty() {
         // msprobe's file of a step and a rank.
         let dump = folder.join("dump.json").is_file();
-        return Err(if dump { SuiteError::IsDump(folder.to_owned()) } else { SuiteError::NoCandidate(folder.to_owned()) });
+        return Err(if dump {
+            SuiteError::IsDump(folder.to_owned())
+        } else {
+            SuiteError::NoCandidate(folder.to_owned())
+        });
     }
     let (mut items, mut seen, choice) = (Items::default(), HashSet::new(), Rc::new(request.choice.clone()));
     for (folder, candidate) in candidates {

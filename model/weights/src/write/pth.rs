@@ -33,13 +33,11 @@ pub fn write_pth(path: &Path, items: &[Item]) -> io::Result<()> {
     staged.publish()
 }
 
+/// An item, and what is left of its path.
+type Rest<'a> = (&'a [Key], &'a What<'a>);
+
 /// Items whose paths have the same first keys, as dictionaries and lists.
-fn put_tree<'a>(
-    out: &mut Writer,
-    items: &[(&'a [Key], &'a What<'a>)],
-    storages: &mut Vec<&'a Bytes<'a>>,
-    depth: usize,
-) {
+fn put_tree<'a>(out: &mut Writer, items: &[Rest<'a>], storages: &mut Vec<&'a Bytes<'a>>, depth: usize) {
     if let [([], what)] = items {
         return match what {
             What::Value(value) => put_value(out, value),
@@ -49,7 +47,7 @@ fn put_tree<'a>(
             }
         };
     }
-    let mut groups: Vec<(&Key, Vec<(&[Key], &What)>)> = Vec::new();
+    let mut groups: Vec<(&Key, Vec<Rest>)> = Vec::new();
     let mut at = std::collections::HashMap::new();
     for (path, what) in items {
         let Some((key, rest)) = path.split_first() else { continue };
