@@ -1,6 +1,6 @@
 //! The set `losses`: every loss function by itself, with options among them that no training set has.
 //!
-//! Case c draws its inputs after `manual_seed(seed + c)`, in fp32, and casts them to the dtype of the run; see golden/README.md.
+//! Case c draws its inputs after `manual_seed(seed + c)`, in fp32, and casts them to the dtype of the run; see docs/golden-format.md.
 
 use dinov3_config::{Distributed, GramLoss, Negatives, ResizeMethod};
 use dinov3_golden::GoldenSet;
