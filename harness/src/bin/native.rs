@@ -7,5 +7,5 @@ fn main() {
         eprintln!("warning: threads will spin while they wait: the program cannot be started anew: {error}");
     }
     // SAFETY: no other thread exists and libtorch has not been called, since the code before does neither.
-    std::process::exit(unsafe { dinov3_harness::main() });
+    dinov3_torch::runtime::leave(unsafe { dinov3_harness::main() })
 }

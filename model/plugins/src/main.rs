@@ -4,5 +4,5 @@ use clap::Parser;
 use dinov3_plugins::conformance::{self, Request};
 
 fn main() {
-    std::process::exit(conformance::run(&Request::parse()));
+    dinov3_torch::runtime::leave(conformance::run(&Request::parse()));
 }
