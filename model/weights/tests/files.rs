@@ -138,7 +138,7 @@ fn a_state_keeps_its_keys() {
     assert_eq!(all(&dcp), mixed);
 }
 
-/// What is written, to the byte: torch 2.4, 2.8, 2.11 and 2.15 have read exactly these files.
+/// What is written, to the byte: torch 2.8, 2.11 and 2.15 have read exactly these files.
 #[test]
 fn what_is_written_stays_as_torch_has_read_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use dinov3_ground::atomic::write_file;
 use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::Value;
 
 use super::{Item, What};
 use crate::stored::count;
@@ -38,6 +39,11 @@ pub fn write_safetensors(path: &Path, items: &[Item]) -> io::Result<()> {
         infos.push((name.clone(), TensorInfo { dtype: dtype.in_safetensors(), shape, data_offsets: (begin, end) }));
     }
     let header = Metadata::new((!said.is_empty()).then_some(said), infos).map_err(io::Error::other)?;
+    // A hash map's order is another one in each process, and the same checkpoint is the same file.
+    let mut header = serde_json::to_value(&header)?;
+    if let Some(said) = header.get_mut("__metadata__").and_then(Value::as_object_mut) {
+        said.sort_keys();
+    }
     let mut header = serde_json::to_vec(&header)?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     write_file(path, |out| {
