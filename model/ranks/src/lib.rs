@@ -27,7 +27,7 @@ pub use ops::{PremulSum, ReduceOp};
 pub use pending::Pending;
 pub use process::{GroupOptions, Options, ProcessGroup};
 pub use ring::Within;
-pub use threads::threads;
+pub use threads::{threads, threads_in_turn};
 
 /// The ranks of a run, seen from one of them. Every rank makes the same calls in the same order.
 pub trait Group: fmt::Debug + Send + Sync {

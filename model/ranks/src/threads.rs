@@ -1,5 +1,7 @@
 //! Ranks that are threads of one process. They replay golden sets of several ranks.
 
+mod in_turn;
+
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +9,12 @@ use tch::Tensor;
 
 use super::{Collective, Failure, Group, GroupError};
 
+pub use in_turn::threads_in_turn;
+
 /// Ranks that are threads of this process; element i is for thread i. Dropping an element makes its rank gone, which ends the wait of the
 /// others with an error.
 ///
-/// A process has one random stream, so ranks that draw within a step are not reproduced here.
+/// A process has one random stream: ranks that draw within a step are [`threads_in_turn`].
 pub fn threads(count: usize) -> Vec<Arc<dyn Group>> {
     let table = Arc::new(Table::new(count));
     (0..count).map(|rank| Arc::new(Seat { rank, table: Arc::clone(&table) }) as Arc<dyn Group>).collect()

@@ -90,6 +90,33 @@ pub(super) fn float32_totals(group: Arc<dyn Group>) -> Arc<dyn Group> {
     Arc::new(Planted { group, wrong: Wrong { sent, ..RIGHT } })
 }
 
+/// Ranks other than the first draw a number of their own wherever they wait for all.
+pub(super) fn draws_aside(group: Arc<dyn Group>) -> Arc<dyn Group> {
+    Arc::new(DrawsAside(group))
+}
+
+/// The real ranks, of which all but the first draw too often.
+#[derive(Debug)]
+struct DrawsAside(Arc<dyn Group>);
+
+impl Group for DrawsAside {
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    fn all_gather(&self, tensor: &Tensor) -> Result<Vec<Tensor>, GroupError> {
+        let all = self.0.all_gather(tensor)?;
+        if self.rank() > 0 {
+            let _ = Tensor::rand([1], (Kind::Float, tch::Device::Cpu));
+        }
+        Ok(all)
+    }
+}
+
 /// Any but 1, at which PREMUL_SUM is SUM.
 fn is_power_of_two(factor: f64) -> bool {
     factor != 1.0 && factor.is_normal() && factor.to_bits() << 12 == 0

@@ -1,6 +1,6 @@
 //! Defects of the training step that need more than another number.
 
-use dinov3_config::{Schedules, SslConfig};
+use dinov3_config::{KoLeo, Schedules, SslConfig};
 use dinov3_golden::Kind;
 use dinov3_train::Parts;
 use dinov3_train::optim::multipliers;
@@ -13,6 +13,51 @@ use super::Scope;
 /// Biases decay like the weights beside them.
 pub(super) fn weight_decay_on_biases(parts: &mut Parts) {
     parts.multipliers = |name, blocks, optim| multipliers(&name.replace("bias", "weight"), blocks, optim);
+}
+
+/// The CLS token's norm for local crops decays like the weights.
+pub(super) fn weight_decay_on_untied_norms(parts: &mut Parts) {
+    parts.multipliers = |name, blocks, optim| multipliers(&name.replace("local_cls_norm", "local_cls"), blocks, optim);
+}
+
+/// Curves end where the run does, as if none were cut off.
+pub(super) fn no_longer_curve(config: &mut SslConfig) {
+    if let Schedules::V1(schedules) = &mut config.training.schedules {
+        schedules.trunc_extra = 0.0;
+    }
+}
+
+/// KoLeo finds the nearest neighbours among all images, not within their groups.
+pub(super) fn koleo_without_groups(config: &mut SslConfig) {
+    if let KoLeo::Distributed(distributed) = &mut config.training.koleo {
+        distributed.group_size = None;
+    }
+}
+
+/// KoLeo of an image without another one is nothing.
+pub(super) fn koleo_of_one_image_is_nothing(_: &Scope) -> Box<dyn Hook> {
+    let mut alone = false;
+    Box::new(move |name: &str, value: &Tensor| match name {
+        // [2 B, D]: the global crops.
+        "student.backbone:0.x_norm_clstoken" => {
+            alone = value.size()[0] == 2;
+            None
+        }
+        "loss:koleo_loss" if alone => Some(value * 0.0),
+        _ => None,
+    })
+}
+
+/// The Gram loss is divided by the ranks, whose gradients are averaged as it is.
+pub(super) fn gram_divided_by_ranks(scope: &Scope) -> Box<dyn Hook> {
+    let ranks = scope.ranks as f64;
+    Box::new(move |name: &str, value: &Tensor| (name == "loss:gram_loss").then(|| value / ranks))
+}
+
+/// The targets of a frozen teacher are divided by the ranks.
+pub(super) fn targets_divided_by_ranks(scope: &Scope) -> Box<dyn Hook> {
+    let ranks = if scope.config.distillation_enabled { scope.ranks as f64 } else { 1.0 };
+    Box::new(move |name: &str, value: &Tensor| (name == "sinkhorn:dino" && ranks > 1.0).then(|| value / ranks))
 }
 
 /// Gradients are averaged over the ranks.

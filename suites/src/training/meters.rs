@@ -59,7 +59,7 @@ fn on_every_rank<T: Send>(
     replay: &Replay,
     f: &(impl Fn(&dyn Group) -> Result<T, GroupError> + Sync),
 ) -> Result<T, GroupError> {
-    let mut groups: Vec<_> = groups(ranks).into_iter().map(|group| replay.group(group)).collect();
+    let mut groups: Vec<_> = groups(ranks, false).into_iter().map(|group| replay.group(group)).collect();
     let first = groups.remove(0);
     thread::scope(|scope| {
         for group in groups {

@@ -34,9 +34,10 @@ pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut d
     let Some(training) = &recipe.training else {
         return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
     };
-    let groups = ranks.map_or_else(|| groups(recipe.world_size as usize), |it| vec![Arc::new(it.trains.clone())]);
-    let groups = groups.into_iter().map(|group| replay.group(group)).collect();
     let planned = trained_config(set, training, replay)?;
+    let in_threads = || groups(recipe.world_size as usize, draws(&planned));
+    let groups = ranks.map_or_else(in_threads, |it| vec![Arc::new(it.trains.clone())]);
+    let groups = groups.into_iter().map(|group| replay.group(group)).collect();
     let trainers = start(set, training, replay, &planned, groups)?;
     trainers[0].show_groups(&mut Hooks::to(hook));
     trainers[0].show_schedules(&mut Hooks::to(hook));
@@ -61,9 +62,20 @@ fn not_taken(set: &GoldenSet, source: TrainError) -> SuiteError {
     }
 }
 
-/// One group a rank.
-pub(super) fn groups(world_size: usize) -> Vec<Arc<dyn Group>> {
-    if world_size > 1 { dinov3_ranks::threads(world_size) } else { vec![Arc::new(Alone)] }
+/// One group a rank; of ranks that draw within a step, each has a random stream of its own.
+pub(super) fn groups(world_size: usize, draw: bool) -> Vec<Arc<dyn Group>> {
+    match world_size {
+        0 | 1 => vec![Arc::new(Alone)],
+        _ if draw => dinov3_ranks::threads_in_turn(world_size),
+        _ => dinov3_ranks::threads(world_size),
+    }
+}
+
+/// Whether a step draws from torch's stream.
+fn draws(config: &SslConfig) -> bool {
+    let rope = &config.student.rope;
+    let moved = [rope.shift_coords, rope.jitter_coords, rope.rescale_coords];
+    config.student.drop_path_rate > 0.0 || moved.iter().any(Option::is_some)
 }
 
 /// Whether the set recorded several steps in a row at this precision.
