@@ -42,6 +42,7 @@ const USES: [(&str, &[&str]); 23] = [
             "program",
             "golden",
             "trajectory",
+            "msprobe",
             "reports",
             "tch",
         ],

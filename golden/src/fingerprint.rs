@@ -54,6 +54,7 @@ impl Fingerprint {
             Circumstance::OnednnMaxCpuIsa => self.onednn_max_cpu_isa.clone(),
             Circumstance::Threads => Some(self.threads.to_string()),
             Circumstance::Tf32 => Some(if self.tf32 { "on" } else { "off" }.to_owned()),
+            Circumstance::Code | Circumstance::Mode => None,
         }
     }
 }
@@ -79,10 +80,14 @@ pub enum Circumstance {
     Threads,
     /// [`Fingerprint::tf32`].
     Tf32,
+    /// The code that was recorded, which no fingerprint has: the reference's, or a patched one.
+    Code,
+    /// How the code ran, which no fingerprint has: eagerly or compiled.
+    Mode,
 }
 
 impl Circumstance {
-    /// Every circumstance, in the order of a fingerprint's fields.
+    /// Every circumstance that a fingerprint has, in the order of its fields.
     const ALL: [Self; 9] = [
         Self::Torch,
         Self::Architecture,
@@ -108,6 +113,8 @@ impl fmt::Display for Circumstance {
             Self::OnednnMaxCpuIsa => "ONEDNN_MAX_CPU_ISA",
             Self::Threads => "threads",
             Self::Tf32 => "TF32",
+            Self::Code => "code",
+            Self::Mode => "mode",
         })
     }
 }

@@ -306,16 +306,16 @@ fn check_manifest(dir: &Path, manifest: &Manifest) -> Result<(), SetError> {
 /// The folders of all sets at or below `root`, sorted, without hidden folders.
 ///
 /// # Errors
-/// [`SetError::MissingFolder`] if `root` is not a folder, [`SetError::Io`] if a folder cannot be listed.
+/// [`SetError::MissingFolder`] or [`SetError::NotAFolder`] if `root` is not a folder, [`SetError::Io`] if a folder cannot be listed.
 pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
     if !root.is_dir() {
-        return Err(SetError::MissingFolder { path: root.to_owned() });
+        let path = root.to_owned();
+        return Err(if root.is_file() { SetError::NotAFolder { path } } else { SetError::MissingFolder { path } });
     }
     let mut found = Vec::new();
     let mut pending = vec![root.to_owned()];
     while let Some(dir) = pending.pop() {
-        // Either file marks a set: a set that lost its manifest is damaged and must be reported.
-        if dir.join(MANIFEST).is_file() || dir.join(SUMS).is_file() {
+        if is_marked(&dir) {
             found.push(dir);
             continue;
         }
@@ -323,14 +323,20 @@ pub fn find_sets(root: &Path) -> Result<Vec<PathBuf>, SetError> {
         for item in std::fs::read_dir(&dir).map_err(io)? {
             let item = item.map_err(io)?;
             let hidden = item.file_name().to_string_lossy().starts_with('.');
-            // The entry's own type: a link is not followed, so there are no cycles.
-            if !hidden && item.file_type().map_err(io)?.is_dir() {
+            // A link is followed to a set and no further, so there are no cycles.
+            let kind = item.file_type().map_err(io)?;
+            if !hidden && (kind.is_dir() || kind.is_symlink() && is_marked(&item.path())) {
                 pending.push(item.path());
             }
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a folder is a set. Either file marks one: a set that lost its manifest is damaged and must be reported.
+fn is_marked(dir: &Path) -> bool {
+    dir.join(MANIFEST).is_file() || dir.join(SUMS).is_file()
 }
 
 #[cfg(test)]

@@ -219,9 +219,9 @@ pub struct RunArgs {
     /// Where golden sets are.
     #[command(flatten)]
     pub golden: GoldenPlace,
-    /// Judge a set recorded elsewhere (or a folder of sets, all of them) in place of our own trainer.
+    /// Judge a set recorded elsewhere (or a folder of sets, all of them) in place of our own trainer; repeatable.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "plant", "no_pins"])]
-    pub candidate: Option<PathBuf>,
+    pub candidate: Vec<PathBuf>,
     /// Hold the candidate, which is the log of a training, against this log in place of the recorded run.
     #[arg(long, value_name = "LOG", requires = "candidate")]
     pub against: Option<PathBuf>,

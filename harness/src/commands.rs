@@ -17,6 +17,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 
 use dinov3_ground::Words;
+use dinov3_ground::similar::most_like;
 use dinov3_reports::{TextTable, exit, terminal};
 use dinov3_suites::defects;
 
@@ -103,15 +104,25 @@ fn is_folder(given: &Path) -> Result<()> {
         let hint = "give the folder of a golden set, or of a recording made elsewhere";
         return Err(refusal(format!("{} is a file, and no folder", given.display()), hint));
     }
-    let named =
-        own_sets(&own_places()).ok().map(|sets| sets.join(given)).filter(|set| set.join("manifest.json").is_file());
-    match named {
-        Some(set) if !given.exists() && given.components().count() == 1 => Err(refusal(
+    if given.exists() || given.components().count() != 1 {
+        return Ok(());
+    }
+    match named_like(&given.to_string_lossy()) {
+        Some(set) => Err(refusal(
             format!("there is no folder {}", given.display()),
             format!("did you mean `{}`?", set.display()),
         )),
-        _ => Ok(()),
+        None => Ok(()),
     }
+}
+
+/// The set of this repository that has this name, or one like it.
+fn named_like(name: &str) -> Option<PathBuf> {
+    let sets = own_sets(&own_places()).ok()?;
+    let folders = std::fs::read_dir(&sets).ok()?.filter_map(|it| it.ok()?.file_name().into_string().ok());
+    let mut known: Vec<String> = folders.filter(|it| sets.join(it).join("manifest.json").is_file()).collect();
+    known.sort();
+    most_like(name, known.iter().map(String::as_str)).map(|meant| sets.join(meant))
 }
 
 /// The places to look for this repository's sets: below the current folder, beside the folder of an installed program, and in the folder
@@ -151,6 +162,14 @@ mod tests {
           no folder /no/where
         hint: run this inside a checkout of the repository, or say where with `--golden DIR` or DINOV3_GOLDEN
         ");
+    }
+
+    #[test]
+    fn the_name_of_a_set_is_no_folder() {
+        for name in ["micro", "mcro"] {
+            let error = golden_roots(vec![name.into()]).unwrap_err();
+            assert!(text(error.as_hint()).contains("golden/sets/micro`?"), "{}", text(error.as_hint()));
+        }
     }
 
     #[test]

@@ -79,8 +79,9 @@ pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
     lines.push((Page::WorstUse, vec![worst(report)]));
     let passed = report.gate() == Gate::Pass;
     let proves = |message: &Message| message.say(lang, pen).trim_end_matches(['.', '。']).to_owned();
-    let claims: Vec<String> = report.suites.iter().map(|suite| proves(&suite.proves)).collect();
-    lines.push((Page::Entitles, vec![if passed { Brief::Proves(claims) } else { Brief::Nothing }]));
+    let claims = report.suites.iter().filter(|suite| suite.proved()).map(|suite| proves(&suite.proves)).collect();
+    let claims = Brief::Proves { claims, in_part: report.counts().skipped > 0 };
+    lines.push((Page::Entitles, vec![if passed { claims } else { Brief::Nothing }]));
     lines.push((Page::DoesNot, limits(report)));
     lines.retain(|(_, says)| !says.is_empty());
     lines
@@ -97,7 +98,7 @@ fn covered(report: &RunReport) -> Brief {
         }
     }
     Brief::Covered {
-        suites: report.suites.len(),
+        suites: report.suites.iter().filter(|suite| suite.looked()).count(),
         checks: counts.total() - counts.skipped,
         skipped: counts.skipped,
         tensors: report.checks().map(|check| check.tensors.len()).sum(),
@@ -120,21 +121,36 @@ fn worst(report: &RunReport) -> Brief {
 
 /// What a pass of these suites says nothing of.
 fn limits(report: &RunReport) -> Vec<Brief> {
-    let ran = |name: &str| report.suites.iter().any(|suite| suite.suite == name);
+    let ran = |name: &str| report.suites.iter().any(|suite| suite.suite == name && suite.looked());
     let precisions = || report.checks().filter_map(|check| check.golden.as_ref()).map(|golden| golden.precision);
     let only_bf16 = precisions().next().is_some() && precisions().all(|precision| precision == Precision::Bf16);
     let mut limits = Vec::new();
     limits.extend(only_bf16.then_some(Brief::OnlyBf16));
     limits.extend((!ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
     limits.extend((!ran("performance") && !ran("compare")).then_some(Brief::Speed));
-    limits.extend((!ran("compare")).then_some([Brief::Compiled, Brief::Hosts]).into_iter().flatten());
+    if !ran("compare") {
+        limits.extend(other_mode(report));
+        limits.push(Brief::Hosts);
+    }
     limits
+}
+
+/// The mode of PyTorch that nothing was judged in.
+fn other_mode(report: &RunReport) -> Option<Brief> {
+    let subjects = || report.checks().filter_map(|check| check.judged.as_deref());
+    let compiled = subjects().filter(|it| it.mode() == Some("compiled")).count();
+    match subjects().count() {
+        _ if compiled == 0 => Some(Brief::Compiled),
+        all if all == compiled => Some(Brief::Eager),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
+    use crate::message::Coverage;
+    use crate::{Verdict, fixture};
 
     #[test]
     fn the_first_sentence_says_which_layer_how_bad_and_since_when() {
@@ -166,6 +182,33 @@ mod tests {
         assert_eq!(said.last().map(String::as_str), Some("2 more checks fail."));
     }
 
+    /// Seen to fail: with every planned suite among the claims, a candidate proved sums of ranks that nobody looked at.
+    #[test]
+    fn what_no_check_looked_at_is_not_claimed() {
+        let mut report = fixture::report();
+        report.suites[0].checks.truncate(1);
+        for check in &mut report.suites[1].checks {
+            check.verdict = Verdict::Skipped { reason: Coverage::NoRecording.into() };
+        }
+        let said = |report: &RunReport, head: Page| {
+            let lines = brief(report, Lang::En, Pen::Plain);
+            let found = lines.into_iter().find(|(it, _)| *it == head).expect("the line").1;
+            found.iter().map(|it| it.en(Pen::Plain)).collect::<Vec<_>>().join("; ")
+        };
+        let claims = said(&report, Page::Entitles);
+        assert_eq!(
+            claims,
+            "every tensor of the forward pass is the reference's (as far as the sets and precisions above go)"
+        );
+        assert!(said(&report, Page::Covered).starts_with("1 suite, 1 check, "));
+        let compiled = fixture::subject();
+        assert_eq!(compiled.mode(), Some("compiled"));
+        report.suites[0].checks[0].judged = Some(Box::new(compiled));
+        assert!(said(&report, Page::DoesNot).contains("the eager mode: compiled code was judged"));
+        report.suites[0].checks[0].judged = None;
+        assert!(said(&report, Page::DoesNot).contains("the compiled mode (torch.compile): eager code was judged"));
+    }
+
     #[test]
     fn a_run_that_passed_has_no_headline_and_a_pass_at_bf16_alone_says_what_it_cannot_see() {
         let mut report = fixture::report();
@@ -187,7 +230,7 @@ mod tests {
         covered: 1 suite, 1 check, 2 tensors; sets micro (bf16)
         nearest to the limit: no tensor needed a limit
         this entitles one to claim: every tensor of the forward pass is the reference's
-        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the compiled mode (torch.compile): eager code was judged; several machines: no run over more than one was judged
+        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the eager mode: compiled code was judged; several machines: no run over more than one was judged
         ");
     }
 }

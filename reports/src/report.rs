@@ -1,7 +1,7 @@
 //! The report of a whole run: the JSON document, and what every renderer reads.
 
 use crate::message::{Message, Pen, Say};
-use crate::{Check, DoctorLine, Lang, Section, number};
+use crate::{Check, DoctorLine, Lang, Section, Verdict, number};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +182,16 @@ pub struct SuiteResult {
 }
 
 impl SuiteResult {
+    /// Whether it has looked at anything: one of its checks was made.
+    pub(crate) fn looked(&self) -> bool {
+        self.checks.iter().any(|check| !matches!(check.verdict, Verdict::Skipped { .. }))
+    }
+
+    /// Whether one of its checks passed, without which it proves nothing.
+    pub(crate) fn proved(&self) -> bool {
+        self.checks.iter().any(|check| check.verdict == Verdict::Pass)
+    }
+
     /// The suite and its group; see [`name_and_group`].
     pub(crate) fn name_and_group(&self, lang: Lang) -> String {
         name_and_group(&self.suite, self.group.as_deref(), lang)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dinov3_config::ConfigError;
 use dinov3_golden::{GoldenSet, JudgeError, Problems, RecipeMismatch, SetError};
 use dinov3_ground::{Hint, Hints};
+use dinov3_msprobe::DumpError;
 use dinov3_ranks::GroupError;
 use dinov3_train::weights::WeightsError;
 use dinov3_train::{StateError, TrainError};
@@ -39,9 +40,23 @@ pub enum SuiteError {
     /// The candidate's folder has no set in it.
     #[error("there is no candidate under {}", .0.display())]
     NoCandidate(PathBuf),
-    /// The candidate's folder is a dump of another tool.
-    #[error("{} is a dump of msprobe", .0.display())]
-    IsDump(PathBuf),
+    /// It is not known which set a dump of msprobe is to be held against.
+    #[error("{} is a dump of msprobe, which does not say what pass it is of", .0.display())]
+    DumpOfWhat(PathBuf),
+    /// A dump of msprobe has no elements, so it cannot pass for what was computed.
+    #[error("{} is a dump of msprobe without the elements of its tensors", .0.display())]
+    DumpWithoutElements(PathBuf),
+    /// A dump of msprobe cannot be judged.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
+    /// Two candidates are recordings of one set.
+    #[error("there are two candidates of the set `{name}`; the second is {}", folder.display())]
+    TwoCandidates {
+        /// The set.
+        name: String,
+        /// The candidate that came second.
+        folder: PathBuf,
+    },
     /// There is nothing to judge against.
     #[error("no golden set {wanted} under {}", listed(.roots))]
     NoSet {
@@ -214,7 +229,13 @@ impl Hint for SuiteError {
             Self::NoCandidate(_) => {
                 "give a folder that `golden/export/record.py` has written, or one with several of them"
             }
-            Self::IsDump(_) => "`golden msprobe DUMP --set SET` judges it",
+            Self::Dump(error) => return error.hints(),
+            Self::DumpOfWhat(_) => "name the set of its pass: `--golden golden/sets/micro`",
+            Self::DumpWithoutElements(dump) => {
+                let dump = dump.display();
+                return format!("`golden msprobe {dump} --set SET` says what its statistics or checksums tell").into();
+            }
+            Self::TwoCandidates { .. } => "judge them by two runs",
             Self::NoSet { .. } | Self::NothingFor { .. } => {
                 "`golden list` shows what there is; `--golden DIR` names another place"
             }

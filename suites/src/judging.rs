@@ -4,9 +4,11 @@
 pub mod by_layer;
 mod cases;
 mod concluded;
+mod dump;
 mod elsewhere;
 mod findings;
 mod hook;
+mod otherwise;
 pub mod pipeline;
 mod ranks;
 pub mod recipe;
@@ -220,6 +222,11 @@ fn run_case(
             let forced = replay_by_itself(case, set, HashMap::new(), &judgement)?;
             (judgement, forced, None)
         }
+        Subject::Dump(dump) => {
+            let (judgement, told) = dump::judge(&case.golden, dump)?;
+            reporter.event(&Event::Note { note: told.into() })?;
+            (judgement, None, None)
+        }
         Subject::ByItself { set, recorded } => {
             let recording = Recording::called(set, case.precision, &case.choice.names)?;
             let forced = forced::judge(&case.golden, case.precision, &recording)?;
@@ -235,7 +242,7 @@ fn run_case(
     let (forced, explained) = (forced.filter(|_| others.is_none()), others.is_some());
     let mut check = Check {
         golden: Some(words::golden(&case.golden, &judgement)),
-        judged: Some(Box::new(judged(case, run_as))),
+        judged: judged(case, run_as).map(Box::new),
         ..concluded(id, case, &judgement, forced.as_ref(), (plant, others))
     };
     if !explained {
@@ -250,14 +257,15 @@ fn run_case(
     Ok((judgement, forced))
 }
 
-/// Whose tensors a case judges.
-fn judged(case: &Case, ranks: RanksOf) -> Judged {
-    match &case.subject {
+/// Whose tensors a case judges, where it is known.
+fn judged(case: &Case, ranks: RanksOf) -> Option<Judged> {
+    Some(match &case.subject {
         Subject::Trainer { device, .. } => subject::of_trainer(*device, case.recorded.threads, ranks),
         Subject::Candidate { set, recorded } | Subject::ByItself { set, recorded } => {
             subject::of_recording(set, recorded)
         }
-    }
+        Subject::Dump(_) => return None,
+    })
 }
 
 /// Every operation of a case held against its own inputs: those of `set`, with `kept` in their places. `None` where all bits are the
@@ -375,7 +383,7 @@ fn judge_candidate(
     reporter: &mut dyn Reporter,
 ) -> Result<SetJudgement, SuiteError> {
     let Case { golden, precision, recorded, .. } = case;
-    let expectation = Expectation::of(recorded, theirs);
+    let expectation = otherwise::expectation(recorded, candidate, theirs);
     let mut judge = Judge::new(golden, *precision, expectation, rules::DINOV3)?;
     for (i, entry) in candidate.manifest().entries.iter().enumerate() {
         if entry.records.get(*precision).is_some()

@@ -56,8 +56,8 @@ pub enum Source {
         /// A defect planted on purpose.
         plant: Option<Plant>,
     },
-    /// Those of a set, or a folder of sets, that was recorded elsewhere.
-    Candidate(PathBuf),
+    /// Those of sets, or folders of sets, that were recorded elsewhere. At least one.
+    Candidate(Vec<PathBuf>),
 }
 
 impl Request {

@@ -74,8 +74,13 @@ impl Suite for Trajectories {
         let runs = &request.runs;
         Ok(match (&request.source, &runs.against) {
             (Source::Trainer { .. }, Some(_)) => return Err(Failure::NoCandidate.into()),
-            (Source::Candidate(candidate), Some(against)) => Box::new(Judged::pair(candidate, against, runs)?),
-            (Source::Candidate(candidate), None) => Box::new(Judged::recorded(candidate, request)?),
+            (Source::Candidate(logs), against) => {
+                let [log] = &logs[..] else { return Err(Failure::ManyCandidates { logs: logs.len() }.into()) };
+                Box::new(match against {
+                    Some(against) => Judged::pair(log, against, runs)?,
+                    None => Judged::recorded(log, request)?,
+                })
+            }
             (Source::Trainer { device, .. }, None) => Box::new(Trained::of(*device, request, session)?),
         })
     }

@@ -1,13 +1,14 @@
 """Records every set of a folder of golden sets again, as candidates: on another device, with another torch, or from a
 patched checkout. Needs no torch."""
 
+import importlib.metadata
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import FAILED, ExportError
 from .jobs import run_sequence, run_worker
-from .recipe import PRECISIONS, Recipe
+from .recipe import PRECISIONS, Recipe, nearest
 from .recording import Recording, Settings
 from .sources import SUFFIX, Sources, differences, find, read_manifest
 from .writer import MANIFEST
@@ -28,7 +29,7 @@ def sets_of(folder: Path, names: list[str], profile: str) -> list[Path]:
         raise ExportError(f"--candidate-of {folder}: it holds no golden set", "give golden/sets, or one set in it")
     for name in names:
         if name not in found:
-            raise ExportError(f"--candidate-of {folder}: it holds no set `{name}`", f"it holds {', '.join(found)}")
+            raise ExportError(f"--candidate-of {folder}: it holds no set `{name}`", nearest(name, found, "it holds"))
     if names:
         return [found[name] for name in dict.fromkeys(names)]
     return [path for path in found.values() if profile == "full" or read_manifest(path)["profile"] == "quick"]
@@ -74,6 +75,28 @@ def sources_of(recipe: Recipe, folder: Path, given: list[Path]) -> Sources:
                           "`golden weights NAME --out FILE` writes such a file")
     files = [path / f"{recipe.name}{SUFFIX}" for path in paths]
     return find(recipe, [folder, *(file for file in files if file.is_file())])
+
+
+def torch_version() -> str:
+    """The version of the installed torch, without its build."""
+    return importlib.metadata.version("torch").partition("+")[0]
+
+
+def drawn_anew(wanted: list[tuple[Recipe, list[str], Sources]], version: str) -> str | None:
+    """What to say before minutes of recording, where sets start from the seed and another torch recorded them: its draws may
+    differ, and nothing that follows can be judged then."""
+    names, recorded = [], set()
+    for recipe, precisions, sources in wanted:
+        draws = not (recipe.has_state or recipe.loss_battery or recipe.data_battery)
+        files = read_manifest(sources.folder)["precisions"] if draws and sources.weights is None else {}
+        others = {files[p]["fingerprint"]["torch"].partition("+")[0] for p in precisions if p in files} - {version}
+        if others:
+            names.append(recipe.name)
+            recorded |= others
+    if not names:
+        return None
+    return (f"note: torch {version} may draw other initial weights than torch {', '.join(sorted(recorded))}, which recorded {', '.join(names)}; "
+            f"`golden weights NAME --out DIR/NAME{SUFFIX}` writes those, and --inputs-from DIR brings them")
 
 
 @dataclass
@@ -166,4 +189,6 @@ def record(arguments, settings: Settings, known: dict[str, Recipe]) -> int:
         print(f"not recorded at {', '.join(arguments.precision)}: {', '.join(without)}", flush=True)
     if not wanted:
         raise ExportError("no set is left to record", "give other sets or precisions")
+    if said := drawn_anew(wanted, torch_version()):
+        print(said, file=sys.stderr, flush=True)
     return Sequence(settings).record(wanted)

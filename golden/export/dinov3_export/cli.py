@@ -1,14 +1,14 @@
 """The command line of the exporter. Imports no torch; the recording processes do."""
 
 import argparse
-import difflib
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
 
 from . import ExportError, candidates, checkout, jobs, pins, recording, sources
-from .recipe import PRECISIONS, PROFILES, Recipe, load_sets
+from .recipe import PRECISIONS, PROFILES, Recipe, load_sets, nearest
 from .recording import EXPORT, GOLDEN, PHOTOGRAPHS, Settings
 from .stages import FORWARD_STAGES, TRAINING_STAGES
 
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     other.add_argument("--candidate", action="store_true", help="record the named sets as candidates")
     other.add_argument("--pristine", type=Path, metavar="PATH",
                        help="an untouched checkout, from which the difference of a patched one without git is told")
-    other.add_argument("--compile", action="store_true", help="compile as the recipe has it (train.compile); eager by default")
+    other.add_argument("--compile", action="store_true", help="compile as the recipe has it (train.compile), at bf16; eager by default")
     adhoc = p.add_argument_group("a set that is not in sets.toml")
     adhoc.add_argument("--name", help="name of the set")
     adhoc.add_argument("--config-file", metavar="FILE", help="YAML inside the reference's checkout (default: none)")
@@ -99,9 +99,8 @@ def recipes(arguments: argparse.Namespace) -> list[Recipe]:
         raise ExportError("no set is named", f"one or more of: {', '.join(known)}; or describe one with --name")
     for word in arguments.words:
         if word not in known:
-            near = difflib.get_close_matches(word, known, n=1)
-            hint = "overrides need --name" if "=" in word else f"did you mean `{near[0]}`?" if near else f"sets.toml has: {', '.join(known)}"
-            raise ExportError(f"there is no set `{word}`", hint)
+            raise ExportError(f"there is no set `{word}`",
+                              "overrides need --name" if "=" in word else nearest(word, known, "sets.toml has"))
     return [known[word] for word in arguments.words]
 
 
@@ -134,6 +133,11 @@ def _check(arguments: argparse.Namespace) -> None:
         if given and not candidate:
             raise ExportError(f"{option} is for candidates", "golden sets are recorded eagerly, from the untouched commit; give "
                               "--candidate-of SETS, or --candidate")
+    if arguments.compile:
+        if set(arguments.precision or ()) - {"bf16"}:
+            raise ExportError("compiled code is recorded at bf16, as the recipe has it", "fused operations do not round in between, and "
+                              "the reference rounds rotated queries and keys to bfloat16 at fp32 too; record fp32 without --compile")
+        arguments.precision = ["bf16"]
     if candidate and arguments.out.expanduser().resolve() == SETS.resolve():
         raise ExportError("a candidate is not recorded among the golden sets", "give --out DIR")
     for folder in (arguments.out.expanduser(), *arguments.out.expanduser().parents):
@@ -193,13 +197,27 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if arguments.candidate_of:
         return candidates.record(arguments, settings, load_sets(SETS_FILE))
-    for recipe in wanted:
-        recording.record(recipe, _precisions(recipe, arguments), sources.find(recipe, arguments.inputs_from), settings)
+    # Everything is refused before the first recording, which takes a minute.
+    planned = [(recipe, _precisions(recipe, arguments), sources.find(recipe, arguments.inputs_from)) for recipe in wanted]
+    for recipe, precisions, found_in in planned:
+        recipe.check_order(precisions, found_in.folder is not None)
+    told = [row for row in planned if row[2].folder is not None]
+    if candidate and (said := candidates.drawn_anew(told, candidates.torch_version())):
+        print(said, file=sys.stderr, flush=True)
+    for recipe, precisions, found_in in planned:
+        recording.record(recipe, precisions, found_in, settings)
     return 0
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
 
 
 def main(argv: list[str]) -> int:
     """Parses, runs, and turns errors into a message, a hint and an exit code."""
+    # What ends a job of a cluster: the recording processes end too, and nothing half recorded stays.
+    if "--worker" not in argv:
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(parser().parse_intermixed_args(argv))
     except ExportError as error:

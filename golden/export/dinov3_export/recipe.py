@@ -1,7 +1,9 @@
 """Recipes: a set of `sets.toml`, or a set described on the command line."""
 
+import difflib
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +132,21 @@ class Recipe:
             _require(precision in self.precisions, f"{self.name} is not recorded at `{precision}`",
                      f"it has {', '.join(self.precisions)}")
         return [p for p in PRECISIONS if p in (subset or self.precisions)]
+
+    def check_order(self, precisions: list[str], brought: bool) -> None:
+        """Refuses a recording that would not know the backward order of its gradients. Sharded weights do not reveal it: the
+        truth does, which is not sharded, and so does a recorded set (`brought`)."""
+        if brought or self.training is None or "backward" not in self.stages:
+            return
+        _require(not (self.world_size > 1 and "truth" not in precisions) and precisions != ["bf16"],
+                 f"{self.name} at {', '.join(precisions)} does not reveal the backward order of its gradients",
+                 f"give --inputs-from golden/sets, or record {'truth' if self.world_size > 1 else 'truth or fp32'} along with it")
+
+
+def nearest(word: str, known: Iterable[str], have: str) -> str:
+    """What to say to a name that is none: the one that is meant, or all that there are."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"{have}: {', '.join(known)}"
 
 
 def _require(holds: bool, message: str, hint: str) -> None:

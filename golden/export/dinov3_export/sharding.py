@@ -47,12 +47,15 @@ def sharding_on(device: str, cast_inputs: bool):
 
     FSDP2 casts the inputs of a block to the type of the parameters. bf16 needs this cast. In float32 the cast would widen
     RoPE's bf16 tables, and the rotation would differ from the plain modules of every other float32 recording and of the
-    truth, so `cast_inputs` is off there."""
+    truth, so `cast_inputs` is off there.
+
+    The reference has FSDP2 divide by 1, for which FSDP2 takes PREMUL_SUM. Gloo has no such sum: it ignores the factor, and
+    refuses the op since 2.15. By the factor 1 it is the plain sum, which FSDP2 is told to take on the host."""
     import dinov3.fsdp.ac_compile_parallelize  # noqa: F401
 
     module = sys.modules["dinov3.fsdp.ac_compile_parallelize"]
     mesh_class, init_mesh, to_empty = module.DeviceMesh, module.init_device_mesh, nn.Module.to_empty
-    policy = module.MixedPrecisionPolicy
+    policy, fully_shard = module.MixedPrecisionPolicy, module.fully_shard
 
     class Mesh:
         @staticmethod
@@ -63,13 +66,20 @@ def sharding_on(device: str, cast_inputs: bool):
         del device
         return to_empty(self, device=target, recurse=recurse)
 
+    def plainly_summed(sharded, **options):
+        made = fully_shard(sharded, **options)
+        if device == "cpu" and hasattr(made, "set_force_sum_reduction_for_comms"):
+            made.set_force_sum_reduction_for_comms(True)
+        return made
+
     target, device = device, devices.kind(device)
     module.DeviceMesh = Mesh
     module.init_device_mesh = lambda _device, **options: init_mesh(device, **options)
+    module.fully_shard = plainly_summed
     module.MixedPrecisionPolicy = lambda **options: policy(**options, cast_forward_inputs=cast_inputs)
     nn.Module.to_empty = empty_on_device
     try:
         yield
     finally:
         module.DeviceMesh, module.init_device_mesh, nn.Module.to_empty = mesh_class, init_mesh, to_empty
-        module.MixedPrecisionPolicy = policy
+        module.MixedPrecisionPolicy, module.fully_shard = policy, fully_shard

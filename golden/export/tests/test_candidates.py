@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import struct
 import tempfile
 import unittest
@@ -52,10 +53,13 @@ class ChosenTest(unittest.TestCase):
         self.assertEqual(set(names) - set(quick), {"vit_large", "train_vit_large"})
         self.assertEqual([p.name for p in candidates.sets_of(SETS, ["micro", "losses"], "full")], ["micro", "losses"])
         self.assertEqual([p.name for p in candidates.sets_of(SETS / "micro", [], "full")], ["micro"])
-        for folder, words, text in ((SETS, ["mcro"], "holds no set `mcro`"), (SETS / "nowhere", [], "no such folder"),
-                                    (SETS / "micro" / "..", ["x"], "no set `x`")):
-            with self.assertRaisesRegex(ExportError, text):
+        for folder, words, text, hint in (
+            (SETS, ["mcro"], "holds no set `mcro`", "did you mean `micro`"), (SETS / "nowhere", [], "no such folder", "golden/sets"),
+            (SETS / "micro" / "..", ["x"], "no set `x`", "it holds: data, losses"),
+        ):
+            with self.assertRaisesRegex(ExportError, text) as caught:
                 candidates.sets_of(folder, words, "full")
+            self.assertIn(hint, caught.exception.hint)
 
     def test_each_set_has_its_own_precisions(self):
         known = load_sets(cli.SETS_FILE)
@@ -64,6 +68,40 @@ class ChosenTest(unittest.TestCase):
         self.assertEqual(candidates.precisions_of(known["vit_small"], ["bf16"]), [])
         with self.assertRaisesRegex(ExportError, "has no truth"):
             candidates.precisions_of(known["micro"], ["truth"])
+
+    def test_another_torch_is_told_to_bring_weights_before_it_records(self):
+        known = load_sets(cli.SETS_FILE)
+        wanted = [(known[name], ["fp32"], candidates.Sources(SETS / name)) for name in ("micro", "train_micro_10", "losses", "train_micro")]
+        said = candidates.drawn_anew(wanted, "2.15.0")
+        self.assertIn("torch 2.15.0 may draw other initial weights than torch 2.8.0, which recorded micro, train_micro;", said)
+        self.assertIsNone(candidates.drawn_anew(wanted, "2.8.0"))
+        brought = [(known["micro"], ["fp32"], candidates.Sources(SETS / "micro", Path("micro.weights.safetensors")))]
+        self.assertIsNone(candidates.drawn_anew(brought, "2.15.0"))
+
+    def test_compiled_code_is_recorded_at_bf16(self):
+        parse = lambda *words: cli.parser().parse_intermixed_args(["--candidate-of", str(SETS), "--out", "o", "--compile", *words])
+        given = parse()
+        cli._check(given)
+        self.assertEqual(given.precision, ["bf16"])
+        with self.assertRaisesRegex(ExportError, "recorded at bf16"):
+            cli._check(parse("--precision", "fp32"))
+
+    def test_what_does_not_reveal_its_backward_order_is_refused_at_once(self):
+        known = load_sets(cli.SETS_FILE)
+        for name, precisions in (("train_ranks", ["fp32", "bf16"]), ("train_ranks", ["bf16"]), ("train_micro", ["bf16"])):
+            with self.assertRaisesRegex(ExportError, f"{name} at .*does not reveal"):
+                known[name].check_order(precisions, False)
+            known[name].check_order(precisions, True)
+        for name, precisions in (("train_ranks", ["truth", "bf16"]), ("train_micro", ["fp32", "bf16"]), ("train_micro", ["fp32"]),
+                                 ("micro", ["bf16"]), ("losses", ["bf16"])):
+            known[name].check_order(precisions, False)
+
+    def test_a_job_that_is_told_to_end_is_interrupted(self):
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+        told = StringIO()
+        with mock.patch.object(cli, "_run", side_effect=lambda _: signal.raise_signal(signal.SIGTERM)), redirect_stderr(told):
+            self.assertEqual(cli.main([]), 130)
+        self.assertEqual(told.getvalue(), "interrupted; nothing was replaced\n")
 
     def test_every_committed_set_is_its_recipe_in_sets_toml(self):
         known = load_sets(cli.SETS_FILE)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dinov3_golden::Dtype;
+use dinov3_golden::{Dtype, Precision};
 use serde_json::Value;
 
 use crate::error::DumpError;
@@ -119,6 +119,17 @@ impl Dump {
     /// Whether a folder is a dump.
     pub fn is_one(folder: &Path) -> bool {
         folder.join(JSON).is_file()
+    }
+
+    /// The precision that it was made at: that of the linear layers' results. `None` if it has none, or they are of another type.
+    pub fn precision(&self) -> Option<Precision> {
+        let linear = self.tensors.iter().filter(|tensor| tensor.place.class.ends_with("Linear"));
+        let mut dtypes = linear.filter_map(Dumped::dtype).filter(|dtype| dtype.is_float());
+        match dtypes.next()? {
+            Dtype::Bf16 => Some(Precision::Bf16),
+            Dtype::F32 => Some(Precision::Fp32),
+            _ => None,
+        }
     }
 
     /// Reads `dump.json`. The files of tensors are read as they are judged.

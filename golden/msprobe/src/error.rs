@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dinov3_golden::JudgeError;
+use dinov3_golden::{JudgeError, SetError};
 use dinov3_ground::{Hint, Hints};
 use dinov3_weights::FileError;
 use thiserror::Error;
@@ -33,6 +33,9 @@ pub enum DumpError {
     /// The golden set cannot be read, or has no rule.
     #[error(transparent)]
     Judge(#[from] JudgeError),
+    /// What the golden set has of a tensor cannot be read.
+    #[error(transparent)]
+    Set(#[from] SetError),
     /// Nothing of the dump is in the golden set.
     #[error("none of the {tensors} tensors of the dump is one of the golden set `{set}`")]
     NothingMatches {
@@ -58,6 +61,7 @@ impl Hint for DumpError {
             Self::Invalid { .. } => "a dump is whole after `PrecisionDebugger.stop()`; dump again".into(),
             Self::File(error) => error.hints(),
             Self::Judge(error) => error.hints(),
+            Self::Set(error) => error.hints(),
             Self::NothingMatches { .. } => {
                 "dump at level L0 or mix, with `PrecisionDebugger.start(model=…)` of the model that has `student` and \
                  `teacher`, on the inputs and weights of the golden set"

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use dinov3_golden::{
-    Circumstance, Difference, Dtype, EntryJudgement, Expectation, GoldenSet, Judge, NameRules, Precision, Stats,
-    TensorView,
+    Circumstance, Difference, Dtype, EntryJudgement, Expectation, GoldenSet, Judge, NameRules, Precision, Recorded,
+    SetJudgement, Stats, Storage, TensorView,
 };
 
+use crate::beside::Beside;
 use crate::dump::{Dump, Dumped, Figures, Task, named};
 use crate::error::DumpError;
-use crate::matching::{Absent, match_all, precision};
+use crate::matching::{Absent, match_all};
 
 /// What a dump tells of one tensor.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct Row<'a> {
     pub golden: GoldenFigures,
     /// What it tells.
     pub told: Told,
+    /// How far it is from what is recorded, where both have their elements.
+    pub beside: Option<Beside>,
 }
 
 /// What a golden set has of a tensor, for a table.
@@ -81,6 +84,8 @@ pub struct Judged<'a> {
     pub absent: Vec<(&'a str, Absent)>,
     /// Tensors of the dump that the golden set has not.
     pub others: usize,
+    /// The same as of a recorded candidate, which need not have what the dump has not. Checksums are not in it.
+    pub judgement: SetJudgement,
 }
 
 impl Judged<'_> {
@@ -112,7 +117,7 @@ impl Judged<'_> {
 pub fn judge<'a>(dump: &'a Dump, golden: &'a GoldenSet, rules: NameRules) -> Result<Judged<'a>, DumpError> {
     let set = || golden.manifest().name.clone();
     let nothing = || DumpError::NothingMatches { tensors: dump.tensors.len(), set: set() };
-    let precision = precision(dump).ok_or_else(nothing)?;
+    let precision = dump.precision().ok_or_else(nothing)?;
     if golden.manifest().precisions.get(precision).is_none() {
         return Err(DumpError::NoPrecision { set: set(), precision: precision.to_string() });
     }
@@ -126,10 +131,10 @@ pub fn judge<'a>(dump: &'a Dump, golden: &'a GoldenSet, rules: NameRules) -> Res
     for matched in matched {
         let Some(entry) = matched.entry else { continue };
         let Some(record) = entry.records.get(precision) else { continue };
-        let told = match dump.task {
-            Task::Tensor => of_elements(&mut judge, matched.dumped, entry.name.as_str())?,
-            Task::Statistics => of_statistics(&mut judge, matched.dumped, entry.name.as_str())?,
-            Task::Md5 => of_checksum(matched.dumped, record.crc32.as_deref()),
+        let (told, beside) = match dump.task {
+            Task::Tensor => of_elements(&mut judge, matched.dumped, &golden.recorded(entry, precision)?)?,
+            Task::Statistics => (of_statistics(&mut judge, matched.dumped, entry.name.as_str())?, None),
+            Task::Md5 => (of_checksum(matched.dumped, record.crc32.as_deref()), None),
         };
         let golden = GoldenFigures {
             dtype: record.dtype,
@@ -137,7 +142,7 @@ pub fn judge<'a>(dump: &'a Dump, golden: &'a GoldenSet, rules: NameRules) -> Res
             stats: record.stats,
             crc32: record.crc32.clone(),
         };
-        rows.push(Row { dumped: matched.dumped, name: entry.name.as_str(), golden, told });
+        rows.push(Row { dumped: matched.dumped, name: entry.name.as_str(), golden, told, beside });
     }
     if rows.is_empty() {
         return Err(nothing());
@@ -145,15 +150,24 @@ pub fn judge<'a>(dump: &'a Dump, golden: &'a GoldenSet, rules: NameRules) -> Res
     let place = |name: &str| golden.manifest().entry(name).map_or(usize::MAX, |(index, _)| index);
     rows.sort_by_cached_key(|row| place(row.name));
     let absent = absent.into_iter().map(|(entry, why)| (entry.name.as_str(), why)).collect();
-    Ok(Judged { precision, task: dump.task, rows, absent, others })
+    let mut judgement = judge.finish();
+    judgement.waive(|_| true);
+    Ok(Judged { precision, task: dump.task, rows, absent, others, judgement })
 }
 
-fn of_elements(judge: &mut Judge<'_>, tensor: &Dumped, name: &str) -> Result<Told, DumpError> {
-    let Some(file) = tensor.file.as_deref().filter(|file| file.is_file()) else { return Ok(Told::NoFile) };
+fn of_elements(
+    judge: &mut Judge<'_>,
+    tensor: &Dumped,
+    recorded: &Recorded<'_>,
+) -> Result<(Told, Option<Beside>), DumpError> {
+    let Some(file) = tensor.file.as_deref().filter(|file| file.is_file()) else { return Ok((Told::NoFile, None)) };
     let (dtype, shape, bytes) = read(file)?;
     let invalid = |reason: String| DumpError::Invalid { path: file.to_owned(), reason };
     let view = TensorView::new(dtype, &shape, &bytes).map_err(|error| invalid(error.to_string()))?;
-    Ok(Told::Elements(Box::new(judge.observe(name, view)?.clone())))
+    let whole = recorded.stored.filter(|_| recorded.record.storage == Storage::Full);
+    let beside = whole.and_then(|theirs| Beside::of(view, theirs));
+    let judgement = judge.observe(recorded.entry.name.as_str(), view)?.clone();
+    Ok((Told::Elements(Box::new(judgement)), beside))
 }
 
 fn read(file: &Path) -> Result<(Dtype, Vec<usize>, Vec<u8>), DumpError> {

@@ -10,6 +10,7 @@
 //! | md5 | that bits are the same; of other bits, nothing |
 //! | statistics | that four figures are within rounding; never that bits are the same |
 
+mod beside;
 mod dump;
 mod error;
 mod json;
@@ -19,6 +20,7 @@ mod names;
 mod report;
 mod table;
 
+pub use beside::Beside;
 pub use dump::{Dump, Dumped, Figures, Part, Task};
 pub use error::DumpError;
 pub use judging::{GoldenFigures, Judged, Row, Told, judge};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dinov3_golden::{Dtype, Entry, GoldenSet, Kind, Precision, Stage};
+use dinov3_golden::{Entry, GoldenSet, Kind, Precision, Stage};
 
 use crate::dump::{Dump, Dumped};
 use crate::names::ours;
@@ -76,14 +76,3 @@ fn absent(entry: &Entry) -> Absent {
 
 /// Methods of modules whose results a golden set has.
 const METHODS: [&str; 3] = [".apply_rope", ".prepare_tokens_with_masks", ".get_intermediate_layers"];
-
-/// The precision that a dump was made at: that of the linear layers' results.
-pub(crate) fn precision(dump: &Dump) -> Option<Precision> {
-    let linear = dump.tensors.iter().filter(|tensor| tensor.place.class.ends_with("Linear"));
-    let mut dtypes = linear.filter_map(Dumped::dtype).filter(|dtype| dtype.is_float());
-    match dtypes.next()? {
-        Dtype::Bf16 => Some(Precision::Bf16),
-        Dtype::F32 => Some(Precision::Fp32),
-        _ => None,
-    }
-}

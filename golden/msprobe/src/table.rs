@@ -62,7 +62,7 @@ fn header(task: Task) -> Vec<&'static str> {
 fn record(task: Task, row: &Judgement<'_>) -> Row {
     let (result, message) = verdict(&row.told);
     let middle = match task {
-        Task::Tensor => [of_elements(&row.told), figures(row)].concat(),
+        Task::Tensor => [of_elements(row), figures(row)].concat(),
         Task::Statistics => [differences(row), figures(row)].concat(),
         Task::Md5 => {
             [&row.dumped.md5, &row.golden.crc32].map(|it| it.clone().unwrap_or_else(|| NONE.to_owned())).to_vec()
@@ -92,14 +92,14 @@ fn listed(shape: &[usize]) -> String {
     format!("[{}]", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
 }
 
-/// What is known of the distance from the truth; relative errors of single elements are not.
-fn of_elements(told: &Told) -> Row {
-    let metrics = if let Told::Elements(judgement) = told { judgement.metrics } else { None };
-    let known = metrics.map(|it| [it.cosine, it.error_l2, it.max_abs]);
-    let mut found: Row =
-        known.map_or_else(|| vec![NONE.to_owned(); 3], |known| known.iter().map(f64::to_string).collect());
-    found.extend([NONE; 3].map(str::to_owned));
-    found
+/// The distance from what is recorded, as msprobe measures it.
+fn of_elements(row: &Judgement<'_>) -> Row {
+    let Some(it) = row.beside else { return vec![NONE.to_owned(); OF_ELEMENTS.len()] };
+    // msprobe rounds a cosine above 0.9999 to six digits.
+    let cosine = if it.cosine > 0.9999 { (it.cosine * 1e6).round() / 1e6 } else { it.cosine };
+    [cosine, it.distance, it.max_abs, it.max_relative, it.thousandth, it.five_thousandths]
+        .map(|figure| shown(Some(figure)))
+        .to_vec()
 }
 
 fn pairs(row: &Judgement<'_>) -> [(Option<f64>, Option<f64>); 4] {

@@ -144,6 +144,20 @@ fn a_table_in_msprobe_s_columns() {
     }
 }
 
+/// Seen to fail: with distances from the truth, tensors of the same bits were apart.
+#[test]
+fn distances_in_the_table_are_those_from_the_golden_set() {
+    let (golden, same, tanh) = (micro(), fixture("tensor"), fixture("tanh"));
+    let (same, tanh) =
+        (judge(&same, &golden, NameRules::NONE).unwrap(), judge(&tanh, &golden, NameRules::NONE).unwrap());
+    for row in same.rows.iter().filter(|row| matches!(row.told, Told::Elements(_))) {
+        let beside = row.beside.expect("both have elements");
+        assert_eq!((beside.distance, beside.max_relative, beside.thousandth), (0.0, 0.0, 1.0), "{}", row.name);
+    }
+    let beside = tanh.first_wrong().and_then(|row| row.beside).expect("both have elements");
+    assert!(beside.max_abs > 1e-4 && beside.thousandth < 1.0, "{beside:?}");
+}
+
 #[test]
 fn what_is_no_dump_is_refused() {
     let folder = tempfile::tempdir().unwrap();

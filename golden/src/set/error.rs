@@ -19,6 +19,12 @@ pub enum SetError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file stands where a folder is wanted.
+    #[error("{} is a file, and no folder", path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder has no manifest.
     #[error("there is no {}", path.display())]
     NoManifest {
@@ -180,7 +186,9 @@ pub enum SetError {
 impl Hint for SetError {
     fn hints(&self) -> Hints {
         let hint: &'static str = match self {
-            Self::MissingFolder { .. } => "give the folder of a golden set, or of a recording made elsewhere",
+            Self::MissingFolder { .. } | Self::NotAFolder { .. } => {
+                "give the folder of a golden set, or of a recording made elsewhere"
+            }
             Self::NoManifest { .. } => "a golden set is the folder that holds `manifest.json`, not the one above it",
             Self::ManifestNotJson { .. } | Self::ManifestInvalid { .. } => {
                 "restore the set from version control, or record it again"

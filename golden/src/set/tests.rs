@@ -180,6 +180,24 @@ fn sets_are_found_below_a_folder() {
     assert_eq!(find_sets(root.path()).unwrap(), [root.path().join("a/deep"), root.path().join("b")]);
     assert_eq!(find_sets(&root.path().join("b")).unwrap(), [root.path().join("b")]);
     assert!(matches!(find_sets(&root.path().join("gone")), Err(SetError::MissingFolder { .. })));
+    let file = root.path().join("b/manifest.json");
+    assert!(matches!(find_sets(&file), Err(SetError::NotAFolder { .. })));
+}
+
+/// Seen to fail: without following links, a folder of links to sets held none.
+#[cfg(unix)]
+#[test]
+fn a_link_is_followed_to_a_set_and_no_further() {
+    let root = tempfile::tempdir().unwrap();
+    tiny(&root.path().join("elsewhere/deep"));
+    let links = root.path().join("links");
+    fs::create_dir(&links).unwrap();
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, links.join(name)).unwrap();
+    link("../elsewhere/deep", "set");
+    link("../elsewhere", "folder");
+    link(".", "itself");
+    link("nowhere", "dangling");
+    assert_eq!(find_sets(&links).unwrap(), [links.join("set")]);
 }
 
 /// Makes a tiny set that says of itself that it starts from a state, which it has.

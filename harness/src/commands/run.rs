@@ -71,9 +71,9 @@ struct Refused {
 
 impl Refused {
     fn of(args: &RunArgs) -> Self {
-        let judged = match &args.candidate {
-            Some(folder) => Judged::Candidate { folder: folder.display().to_string() },
-            None => Judged::Trainer { device: args.device.clone(), planted: args.plant.clone() },
+        let judged = match &args.candidate[..] {
+            [] => Judged::Trainer { device: args.device.clone(), planted: args.plant.clone() },
+            folders => request::candidates(folders),
         };
         let output = Output::unchecked(args.output.clone());
         Self { output, judged, allow_vacuous: args.allow_vacuous.clone() }

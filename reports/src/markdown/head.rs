@@ -90,7 +90,8 @@ fn meaning(page: &mut Page, report: &RunReport) {
     if counts.skipped > 0 {
         page.says(&Count::NotMade { skipped: counts.skipped, checks: counts.total() });
     }
-    let names: Vec<String> = report.suites.iter().map(|suite| suite.suite.clone()).collect();
+    let ran = report.suites.iter().filter(|suite| suite.looked());
+    let names: Vec<String> = ran.map(|suite| suite.suite.clone()).collect();
     page.says(&Count::Ran(Pen::Markdown.names(&names, page.lang.of(", ", "、"))));
 }
 

@@ -27,6 +27,13 @@ pub enum Coverage {
         /// The precision that was judged.
         judged: Precision,
     },
+    /// Why a check is vacuous: its network has no such block as the one that a defect is planted in.
+    NoBlock {
+        /// The defect, with its block.
+        plant: String,
+        /// How many blocks the network has.
+        blocks: usize,
+    },
     /// Why a check is vacuous: the candidate lies where the golden set lies.
     SameFolder,
     /// Why a check is vacuous: the candidate has all records of the golden set, those of its further runs included.
@@ -72,6 +79,17 @@ pub enum Coverage {
         /// Patterns that fit them.
         patterns: Vec<String>,
     },
+    /// A remark: how much a dump of msprobe can tell.
+    OfDump {
+        /// The golden set.
+        set: String,
+        /// Its tensors that the golden set has.
+        matched: usize,
+        /// Its tensors.
+        of: usize,
+        /// Tensors of the golden set that it has not.
+        unseen: usize,
+    },
     /// A remark: operations that were judged together with others that were not observed.
     Spans {
         /// The golden set.
@@ -100,6 +118,9 @@ impl Say for Coverage {
                 precision.name()
             ),
             Self::NoRecordings => "not judged: this suite judges no recordings".to_owned(),
+            Self::NoBlock { plant, blocks } => {
+                format!("{} is planted in no block of this network, which has {blocks}", pen.name(plant))
+            }
             Self::NothingForSuite { suite } => format!("not judged: no set is for the suite {}", pen.name(suite)),
             Self::OnlyPrecision { judged: Precision::Bf16 } => {
                 "bf16 alone was judged: what bf16's rounding hides cannot be excluded, such as the approximation of GELU or the epsilon of \
@@ -110,6 +131,13 @@ impl Say for Coverage {
                 "{} alone was judged: nothing is said of mixed precision: casts, kernels of bf16, and what must stay in float32",
                 judged.name()
             ),
+            Self::OfDump { set, matched, of, unseen } => {
+                format!(
+                    "{}: {matched} of the {of} tensors of msprobe's dump are in the set, and it lacks {unseen} of the set's; it does not say \
+                      on which device and PyTorch it was made",
+                    pen.name(set)
+                )
+            }
             Self::SameFolder => "this is the golden set itself, in its own folder: it could not have failed".to_owned(),
             Self::SameRecords => {
                 "this is the golden set itself: every record is its own, those of the reference's further runs included, so it could not have \
@@ -160,12 +188,21 @@ impl Say for Coverage {
                 precision.name()
             ),
             Self::NoRecordings => "未判定：该测试套不判定采集数据".to_owned(),
+            Self::NoBlock { plant, blocks } => {
+                format!("该网络只有 {blocks} 个 block，{} 未注入其中任何一个", pen.name(plant))
+            }
             Self::NothingForSuite { suite } => format!("未判定：没有适用于测试套 {} 的数据集", pen.name(suite)),
             Self::OnlyPrecision { judged: Precision::Bf16 } => {
                 "仅判定了 bf16：无法排除被 bf16 舍入掩盖的问题，例如 GELU 的近似方式或归一化的 epsilon".to_owned()
             }
             Self::OnlyPrecision { judged } => {
                 format!("仅判定了 {}：对混合精度（类型转换、bf16 算子、须保持 float32 的部分）不作结论", judged.name())
+            }
+            Self::OfDump { set, matched, of, unseen } => {
+                format!(
+                    "{}：msprobe 的 dump 中 {of} 个张量有 {matched} 个属于该数据集；数据集中有 {unseen} 个张量不在 dump 中；dump 不记录设备与 PyTorch 版本",
+                    pen.name(set)
+                )
             }
             Self::SameFolder => "这就是标杆数据集本身（同一文件夹），不可能失败".to_owned(),
             Self::SameRecords => {

@@ -198,7 +198,7 @@ impl Say for Judging {
             Self::NotInTheSet { tensor } => format!("{} is not in the golden set", pen.name(tensor)),
             Self::NothingRecorded => "the golden set has no entries at this precision".to_owned(),
             Self::NothingChanged { plant } => format!(
-                "{} changes nothing here: no such block, or it does not use what is broken, or rounding hides it",
+                "{} changes nothing here: this network does not use what is broken, or rounding hides it",
                 pen.name(plant)
             ),
             Self::Tally(tally) => tally.en(pen),

@@ -200,8 +200,13 @@ pub(crate) enum Brief {
     },
     /// Nothing was held against a limit.
     NoneHeld,
-    /// What a suite proves, since it passed.
-    Proves(Vec<String>),
+    /// What suites prove, since they passed.
+    Proves {
+        /// A sentence of each.
+        claims: Vec<String>,
+        /// Whether they judged a part of their sets.
+        in_part: bool,
+    },
     /// Nothing can be claimed.
     Nothing,
     /// No training was followed.
@@ -210,6 +215,8 @@ pub(crate) enum Brief {
     OnlyBf16,
     /// The compiled mode.
     Compiled,
+    /// The eager mode, where all that was judged was compiled.
+    Eager,
     /// Several machines.
     Hosts,
     /// Speed.
@@ -250,13 +257,16 @@ impl Say for Brief {
                 format!("{much} the limit, at {} ({})", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "no tensor needed a limit".to_owned(),
-            Self::Proves(suites) => suites.join("; "),
+            Self::Proves { claims, in_part } => {
+                claims.join("; ") + if *in_part { " (as far as the sets and precisions above go)" } else { "" }
+            }
             Self::Nothing => "nothing: the run does not count as passed".to_owned(),
             Self::NoTrajectory => "a whole training: single steps were judged, no run was followed".to_owned(),
             Self::OnlyBf16 => {
                 "what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded".to_owned()
             }
             Self::Compiled => "the compiled mode (torch.compile): eager code was judged".to_owned(),
+            Self::Eager => "the eager mode: compiled code was judged".to_owned(),
             Self::Hosts => "several machines: no run over more than one was judged".to_owned(),
             Self::Speed => "speed: nothing was timed".to_owned(),
         }
@@ -280,13 +290,16 @@ impl Say for Brief {
                 format!("误差为阈值的 {much}，位于 {}（{}）", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "没有张量需要用阈值判定".to_owned(),
-            Self::Proves(suites) => suites.join("；"),
+            Self::Proves { claims, in_part } => {
+                claims.join("；") + if *in_part { "（仅限上列数据集与精度）" } else { "" }
+            }
             Self::Nothing => "无：本次运行按失败计".to_owned(),
             Self::NoTrajectory => "整个训练过程：只判定了单步，没有比对完整训练".to_owned(),
             Self::OnlyBf16 => {
                 "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned()
             }
             Self::Compiled => "编译模式（torch.compile）：判定的是 eager 模式".to_owned(),
+            Self::Eager => "eager 模式：判定的是编译后的代码".to_owned(),
             Self::Hosts => "多机：没有判定跨机运行".to_owned(),
             Self::Speed => "性能：没有计时".to_owned(),
         }

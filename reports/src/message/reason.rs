@@ -193,6 +193,12 @@ words! {
         /// Whether a GPU rounds the operands of float32 products to TF32.
         #[serde(rename = "TF32")]
         Tf32: "TF32", "TF32";
+        /// The code that ran: the reference's, or a patched one.
+        #[serde(rename = "code")]
+        Code: "code", "代码";
+        /// Eager or compiled.
+        #[serde(rename = "mode")]
+        Mode: "mode", "模式";
     }
 }
 

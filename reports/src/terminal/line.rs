@@ -89,13 +89,23 @@ pub(super) fn check(check: &Check, id_width: usize, manner: Manner) -> String {
     };
     let mark = right(&manner.say(&mark), MARK);
     let time = right(&number::duration(check.seconds), 10);
-    let line = check.line().map_or_else(String::new, |line| one_line(&manner.say(line)));
+    let line = check.line().map_or_else(String::new, |line| manner.say(line));
+    let line = match check.verdict {
+        // What else there is to say of an error, and what to do, stands below it.
+        Verdict::Error { .. } => line.lines().next().unwrap_or_default().to_owned(),
+        _ => one_line(&line),
+    };
     format!("{} [{time}] {}  {line}\n", mark.style(style), left(&check.id, id_width))
 }
 
-/// Below a failed check: why it failed, the first divergence, and what to do. Nothing below any other.
+/// Below a failed check: why it failed, the first divergence, and what to do. Below an error, the rest of it. Nothing below any other.
 pub(super) fn details(check: &Check, manner: Manner) -> String {
     let mut text = String::new();
+    if let Verdict::Error { reason } = &check.verdict {
+        let whole = manner.say(reason);
+        block(&mut text, whole.split_once('\n').map_or("", |(_, rest)| rest));
+        return text;
+    }
     let Verdict::Fail { reason } = &check.verdict else { return text };
     if Some(reason) != check.line() {
         block(&mut text, &manner.say(reason));

@@ -99,6 +99,11 @@ impl Plant {
         if self.defect.site.shows_in().contains(&suite) { Ok(()) } else { Err(CannotShow::new(*self, suite)) }
     }
 
+    /// Whether a network of this many blocks has the block that is broken.
+    pub fn has_place_in(&self, blocks: usize) -> bool {
+        self.defect.site != Site::Block || self.block < blocks
+    }
+
     /// Changes the config of a run, if that is how the defect is planted.
     pub fn config(&self, config: &mut SslConfig) {
         if let How::Config(change) = self.defect.how {

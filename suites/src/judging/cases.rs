@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use dinov3_golden::{Fingerprint, GoldenSet, Precision, check_same_recipe};
+use dinov3_msprobe::Dump;
 use dinov3_reports::message::{self, Coverage};
 use dinov3_reports::{Check, Verdict};
 use dinov3_torch::device::Device;
 
-use super::{Judging, replay, subject, words};
+use super::{Judging, dump, replay, subject, words};
 use crate::defects::Plant;
 use crate::told::errored;
 use crate::{Choice, Request, Source, SuiteError, SuiteInfo, sets};
@@ -38,6 +39,8 @@ pub(super) enum Subject {
         set: Rc<GoldenSet>,
         recorded: Fingerprint,
     },
+    /// A dump of msprobe, which does not say where it was made.
+    Dump(Rc<Dump>),
 }
 
 impl Case {
@@ -118,13 +121,13 @@ pub(super) fn of(suite: &dyn Judging, request: &Request) -> Result<Vec<Item>, Su
     let Items { mut items, error } = match &request.source {
         Source::Trainer { device, plant } => {
             let subject = || Subject::Trainer { device: *device, plant: *plant };
-            of_trainer(suite, request, &subject)?
+            of_trainer(suite, request, *plant, &subject)?
         }
-        Source::Candidate(folder) => of_candidates(suite, folder, request)?,
+        Source::Candidate(folders) => of_candidates(suite, folders, request)?,
     };
     let roots = match &request.source {
         Source::Trainer { .. } => request.golden.clone(),
-        Source::Candidate(folder) => vec![folder.clone()],
+        Source::Candidate(folders) => folders.clone(),
     };
     items.retain(|item| match item {
         Item::Told(check) if matches!(check.verdict, Verdict::Error { .. }) => true,
@@ -138,28 +141,54 @@ pub(super) fn of(suite: &dyn Judging, request: &Request) -> Result<Vec<Item>, Su
     }
 }
 
-fn of_trainer(suite: &dyn Judging, request: &Request, subject: &dyn Fn() -> Subject) -> Result<Items, SuiteError> {
+fn of_trainer(
+    suite: &dyn Judging,
+    request: &Request,
+    plant: Option<Plant>,
+    subject: &dyn Fn() -> Subject,
+) -> Result<Items, SuiteError> {
     let (mut items, choice) = (Items::default(), Rc::new(request.choice.clone()));
     for (folder, golden) in sets::of_profile(&request.golden, request.profile)? {
         let golden = match golden {
             Ok(golden) if !is_asked_for(suite, &golden, &choice) => continue,
-            Ok(golden) => sound(golden),
+            Ok(golden) => sound(golden).and_then(|golden| Ok((without_place(plant, &golden)?, golden))),
             Err(error) => Err(error),
         };
         match golden {
-            Ok(golden) => {
-                for (precision, recorded) in judged_precisions(&golden) {
-                    if choice.takes_at(&Item::of(suite, &golden.manifest().name, precision), precision) {
-                        let (golden, choice) = (Rc::clone(&golden), Rc::clone(&choice));
-                        let case = Case { golden, precision, recorded, subject: subject(), choice };
-                        items.items.push(Item::Judge(Box::new(case)));
-                    }
+            Ok((None, golden)) => {
+                for (precision, recorded) in asked_precisions(suite, &golden, &choice) {
+                    let (golden, choice) = (Rc::clone(&golden), Rc::clone(&choice));
+                    let case = Case { golden, precision, recorded, subject: subject(), choice };
+                    items.items.push(Item::Judge(Box::new(case)));
+                }
+            }
+            Ok((Some(why), golden)) => {
+                let name = golden.manifest().name.as_str();
+                for (precision, _) in asked_precisions(suite, &golden, &choice) {
+                    let vacuous = Verdict::Vacuous { reason: why.clone().into() };
+                    items.items.push(Item::told(Item::of(suite, name, precision), (name, precision), vacuous));
                 }
             }
             Err(error) => items.failed(suite, &name_of(&folder), error),
         }
     }
     Ok(items)
+}
+
+/// The precisions of a golden set that are asked for, with the circumstances of their recording.
+fn asked_precisions(suite: &dyn Judging, golden: &GoldenSet, choice: &Choice) -> Vec<(Precision, Fingerprint)> {
+    let mut precisions = judged_precisions(golden);
+    precisions.retain(|(it, _)| choice.takes_at(&Item::of(suite, &golden.manifest().name, *it), *it));
+    precisions
+}
+
+/// Why a defect cannot be planted in the networks of a set: they have no such block.
+fn without_place(plant: Option<Plant>, golden: &GoldenSet) -> Result<Option<Coverage>, SuiteError> {
+    let Some(plant) = plant else { return Ok(None) };
+    let config = replay::config(golden)?;
+    let frozen = config.distillation.as_ref().map_or(0, |teacher| teacher.backbone.size.depth);
+    let blocks = config.student.size.depth.max(frozen);
+    Ok((!plant.has_place_in(blocks)).then(|| Coverage::NoBlock { plant: plant.to_string(), blocks }))
 }
 
 /// Whether a suite takes a set, and one of the checks that are asked for is of it. Others are not even read.
@@ -184,23 +213,32 @@ fn name_of(folder: &Path) -> String {
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn of_candidates(suite: &dyn Judging, folder: &Path, request: &Request) -> Result<Items, SuiteError> {
-    let candidates = sets::each(&[folder.to_owned()])?;
-    if candidates.is_empty() {
-        // msprobe's file of a step and a rank.
-        let dump = folder.join("dump.json").is_file();
-        return Err(if dump {
-            SuiteError::IsDump(folder.to_owned())
-        } else {
-            SuiteError::NoCandidate(folder.to_owned())
-        });
-    }
+/// Refuses a folder without a candidate in it.
+fn holds_candidates(folder: &PathBuf) -> Result<(), SuiteError> {
+    let empty = sets::folders(std::slice::from_ref(folder))?.is_empty();
+    if empty { Err(SuiteError::NoCandidate(folder.clone())) } else { Ok(()) }
+}
+
+fn of_candidates(suite: &dyn Judging, folders: &[PathBuf], request: &Request) -> Result<Items, SuiteError> {
     let (mut items, mut seen, choice) = (Items::default(), HashSet::new(), Rc::new(request.choice.clone()));
+    let (dumps, folders): (Vec<PathBuf>, Vec<PathBuf>) = folders.iter().cloned().partition(|it| Dump::is_one(it));
+    for dump in &dumps {
+        if let Some(case) = dump::case(suite, dump, &request.golden, &choice)? {
+            seen.insert(case.golden.manifest().name.clone());
+            items.items.push(Item::Judge(Box::new(case)));
+        }
+    }
+    folders.iter().try_for_each(holds_candidates)?;
+    let candidates = sets::each(&folders)?;
     for (folder, candidate) in candidates {
         match candidate {
             Ok(candidate) if !is_asked_for(suite, &candidate, &choice) => {}
             Ok(candidate) => {
                 let name = candidate.manifest().name.clone();
+                if seen.contains(&name) {
+                    items.failed(suite, &name, SuiteError::TwoCandidates { name: name.clone(), folder });
+                    continue;
+                }
                 match of_candidate(suite, Rc::new(candidate), &request.golden, &choice) {
                     Ok(found) => items.items.extend(found),
                     Err(error) => items.failed(suite, &name, error),

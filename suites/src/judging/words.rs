@@ -110,6 +110,8 @@ fn circumstance(field: dinov3_golden::Circumstance) -> Circumstance {
         dinov3_golden::Circumstance::OnednnMaxCpuIsa => Circumstance::OnednnMaxCpuIsa,
         dinov3_golden::Circumstance::Threads => Circumstance::Threads,
         dinov3_golden::Circumstance::Tf32 => Circumstance::Tf32,
+        dinov3_golden::Circumstance::Code => Circumstance::Code,
+        dinov3_golden::Circumstance::Mode => Circumstance::Mode,
     }
 }
 

@@ -34,6 +34,12 @@ pub enum Failure {
     /// Two runs were given, and no candidate.
     #[error("`--against` needs a candidate")]
     NoCandidate,
+    /// Several logs are to be judged at once.
+    #[error("{logs} candidates are given, and one log is judged at a time")]
+    ManyCandidates {
+        /// How many.
+        logs: usize,
+    },
     /// A number was given beside a log.
     #[error("`{0}` is a number, and the other side is a log")]
     OneNumber(String),
@@ -68,6 +74,9 @@ impl Hint for Failure {
             Self::NoTrajectory(_) => "`--golden DIR` names the folder of a recorded run".into(),
             Self::NoRecording { .. } => {
                 "`--precision fp32` or `--precision bf16` says it; `--against LOG` takes another log".into()
+            }
+            Self::ManyCandidates { .. } => {
+                "give further logs of a recipe with `--spread`, or judge them by runs of their own".into()
             }
             Self::NoCandidate => "`--candidate LOG --against LOG` holds one log against another".into(),
             Self::OneNumber(_) => "give two logs, or the last losses of two runs".into(),

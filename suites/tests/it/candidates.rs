@@ -1,7 +1,7 @@
 //! Runs made elsewhere: sets of tensors as candidates.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dinov3_golden::manifest::Profile;
 use dinov3_golden::{Existing, GoldenSet, Manifest, PerPrecision, Precision, SetWriter, Stage, sha256_hex};
@@ -51,7 +51,11 @@ fn run_with(candidate: &Path, choice: Choice) -> Result<SuiteResult, SuiteError>
 }
 
 fn run_all(candidate: &Path, choice: Choice) -> Result<SuiteResult, SuiteError> {
-    let source = Source::Candidate(candidate.to_owned());
+    run_several(&[candidate], choice)
+}
+
+fn run_several(candidates: &[&Path], choice: Choice) -> Result<SuiteResult, SuiteError> {
+    let source = Source::Candidate(candidates.iter().map(|folder| (*folder).to_owned()).collect());
     let request = Request { choice, ..Request::of_sets(vec![fixture::sets()], Profile::Quick, source) };
     let mut collector = Collector::default();
     run_alone(&Layers, &request, &mut collector)?;
@@ -148,6 +152,46 @@ fn an_empty_folder_is_no_candidate() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(folder.path()).unwrap_err();
     assert!(matches!(error, SuiteError::NoCandidate(_)), "{error}");
+}
+
+/// Several folders are judged together. Seen to fail: a second recording of a set gave a second check of the same name.
+#[test]
+fn recordings_of_several_folders_are_judged_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = [("a", "opt_plain"), ("b", "opt_rope"), ("c", "opt_plain")].map(|(place, name)| {
+        let set = folder.path().join(place).join(name);
+        fs::create_dir_all(set.parent().unwrap()).unwrap();
+        copy_of(name, &set);
+        stamp(&set);
+        folder.path().join(place)
+    });
+    let judged = |places: &[PathBuf]| {
+        let folders: Vec<&Path> = places.iter().map(PathBuf::as_path).collect();
+        let mut result = run_several(&folders, Choice::default()).unwrap();
+        result.checks.retain(|check| !matches!(check.verdict, Verdict::Skipped { .. }));
+        result
+    };
+    let (fp32, bf16) =
+        (["layers/opt_plain/fp32", "layers/opt_rope/fp32"], ["layers/opt_plain/bf16", "layers/opt_rope/bf16"]);
+    let pass = |id| (id, "pass");
+    assert_eq!(verdicts(&judged(&places[..2])), [fp32[0], bf16[0], fp32[1], bf16[1]].map(pass));
+    let twice = judged(&places);
+    let errors: Vec<_> = verdicts(&twice).into_iter().filter(|it| it.1 != "pass").collect();
+    assert_eq!(errors, [("layers/opt_plain", "error")]);
+}
+
+/// Seen to fail: the defect was planted in no network, and each of them was replayed to find that out.
+#[test]
+fn a_defect_in_a_block_that_no_network_has_is_told_at_once() {
+    let source = Source::Trainer { device: Device::Cpu, plant: Some("gelu-tanh@99".parse().unwrap()) };
+    let choice = Choice { checks: vec![Pattern::new("layers/micro/*")], ..Choice::default() };
+    let request = Request { choice, ..Request::of_sets(vec![fixture::sets()], Profile::Quick, source) };
+    let mut collector = Collector::default();
+    run_alone(&Layers, &request, &mut collector).unwrap();
+    let result = collector.suites()[0].clone();
+    assert_eq!(verdicts(&result), [("layers/micro/fp32", "vacuous"), ("layers/micro/bf16", "vacuous")]);
+    let reason = result.checks[0].verdict.reason().unwrap().to_string();
+    assert_eq!(reason, "gelu-tanh@99 is planted in no block of this network, which has 3");
 }
 
 /// Writes what our own trainer computes for a committed set, on a device that says it is another one.
@@ -339,7 +383,7 @@ fn a_run_from_other_weights_is_told_to_bring_them() {
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("train_gram_ema");
     step_from_another_seed("train_gram_ema", 7, &set);
-    let request = Request::of_sets(vec![fixture::sets()], Profile::Quick, Source::Candidate(set));
+    let request = Request::of_sets(vec![fixture::sets()], Profile::Quick, Source::Candidate(vec![set]));
     let mut collector = Collector::default();
     run_alone(&Training, &request, &mut collector).unwrap();
     let check = collector.suites()[0].checks[0].clone();

@@ -2,8 +2,10 @@
 
 mod candidates;
 mod data;
+mod dumps;
 mod fixture;
 mod forced;
+mod fused;
 mod identity;
 mod performance;
 mod plants;

@@ -135,7 +135,7 @@ fn what_cannot_be_measured_is_refused_before_it_begins() {
     let nowhere = Asked { data: Some("/nowhere".into()), ..Asked::default() };
     assert!(refused(40, nowhere).contains("/nowhere"));
     let mut candidate = request(40, Asked::default());
-    candidate.source = Source::Candidate("somewhere".into());
+    candidate.source = Source::Candidate(vec!["somewhere".into()]);
     let error = run_alone(&Performance, &candidate, &mut Told::default()).unwrap_err();
     assert!(matches!(error, SuiteError::Performance(_)), "{error}");
     assert!(dinov3_suites::select("precision").iter().all(|suite| suite.info() != Performance.info()));

@@ -82,7 +82,7 @@ fn show(all: &[SplitFacts]) -> Result<()> {
         splits.push([
             facts.split.to_owned(),
             facts.images.to_string(),
-            official(facts),
+            facts.official_images.to_string(),
             facts.classes.map_or("-".to_owned(), |classes| classes.to_string()),
             facts.widths[0].to_string(),
             facts.widths[1].to_string(),
@@ -111,14 +111,6 @@ fn show(all: &[SplitFacts]) -> Result<()> {
 }
 
 /// The official number, or how far it is.
-fn official(facts: &SplitFacts) -> String {
-    match facts.images.abs_diff(facts.official_images) {
-        0 => "same".to_owned(),
-        difference if facts.images < facts.official_images => format!("{difference} more"),
-        difference => format!("{difference} less"),
-    }
-}
-
 fn row(facts: &SplitFacts, which: &str, entry: Option<&EntryFacts>) -> [String; 4] {
     let which = format!("{} {which}", facts.split);
     match entry {

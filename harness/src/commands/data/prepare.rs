@@ -40,6 +40,14 @@ pub fn prepare(args: PrepareArgs) -> Result<i32> {
             }
         };
         print(&line(split, &done))?;
+        let folder = args.root.join(split.folder());
+        if split == Split::Test && !folder.is_dir() {
+            // The reference numbers them without a look, too.
+            warning(&format!(
+                "TEST has the official names, and there is no folder {} with its images",
+                folder.display()
+            ))?;
+        }
         if let Done::Written(prepared) = &done {
             remarks(split, prepared)?;
             useless |= prepared.images > 0 && prepared.remarks.lost == prepared.images;

@@ -47,7 +47,7 @@ pub fn plans(request: &Request, session: &Session) -> Result<Vec<Planned<'static
 /// The first suite has nothing to judge, and no other has.
 fn nothing_for(request: &Request) -> SuiteError {
     let roots = match &request.work.source {
-        Source::Candidate(folder) => vec![folder.clone()],
+        Source::Candidate(folders) => folders.clone(),
         Source::Trainer { .. } => request.work.golden.clone(),
     };
     let suite = request.suites.first().map_or("", |suite| suite.info().name);

@@ -60,7 +60,7 @@ impl Request {
         };
         let judged_alone = suites.iter().all(|suite| suite.info().ranks == Part::Judged);
         let shared = args.nproc.is_some_and(|count| count > 1) || launch::is_a_rank() || judged_alone;
-        if shared && args.device.contains(':') && args.candidate.is_none() {
+        if shared && args.device.contains(':') && args.candidate.is_empty() {
             return Err(refusal(
                 format!("`{}` is one device, and each of several ranks takes its own", args.device),
                 "leave out the number; CUDA_VISIBLE_DEVICES says which there are",
@@ -71,11 +71,10 @@ impl Request {
         if let Some(path) = &args.events {
             destination::check_file(path)?;
         }
-        let source = match args.candidate {
-            Some(folder) => Source::Candidate(folder),
-            None => {
-                Source::Trainer { device: device::parse(&args.device, local_rank()?, args.plugin.as_deref())?, plant }
-            }
+        let source = if args.candidate.is_empty() {
+            Source::Trainer { device: device::parse(&args.device, local_rank()?, args.plugin.as_deref())?, plant }
+        } else {
+            Source::Candidate(args.candidate)
         };
         let worker = Worker { program: this_program()?, arguments: worker::ARGUMENTS.map(Into::into).into() };
         let work = dinov3_suites::Request {
@@ -166,9 +165,15 @@ impl Request {
             Source::Trainer { device, plant } => {
                 Judged::Trainer { device: device.to_string(), planted: plant.map(|plant| plant.to_string()) }
             }
-            Source::Candidate(folder) => Judged::Candidate { folder: folder.display().to_string() },
+            Source::Candidate(folders) => candidates(folders),
         }
     }
+}
+
+/// The recordings that a report is about.
+pub(super) fn candidates(folders: &[PathBuf]) -> Judged {
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    Judged::Candidate { folder: folders.join(", ") }
 }
 
 /// What the suite `performance` is asked for.

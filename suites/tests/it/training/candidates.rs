@@ -23,7 +23,7 @@ use crate::fixture;
 const GOLDEN: &str = "train_micro_10";
 
 fn run(suite: &dyn Suite, candidate: &Path) -> Result<SuiteResult, SuiteError> {
-    let source = Source::Candidate(candidate.to_owned());
+    let source = Source::Candidate(vec![candidate.to_owned()]);
     let request = Request::of_sets(vec![fixture::sets()], Profile::Quick, source);
     let mut collector = Collector::default();
     run_alone(suite, &request, &mut collector)?;
