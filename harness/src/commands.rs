@@ -60,7 +60,15 @@ pub fn plants() -> Result<i32> {
 /// # Errors
 /// If standard output cannot be written. A closed pipe is no error.
 pub fn print(text: &str) -> Result<()> {
-    print_to(&mut std::io::stdout(), text)
+    print_bytes(text.as_bytes())
+}
+
+/// Prints a report, which need not be text.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_bytes(bytes: &[u8]) -> Result<()> {
+    print_to(&mut std::io::stdout(), bytes)
 }
 
 /// Prints a text, in colour if standard output is a terminal.
@@ -68,11 +76,11 @@ pub fn print(text: &str) -> Result<()> {
 /// # Errors
 /// As [`print`].
 pub fn print_in_colour(text: &str) -> Result<()> {
-    print_to(&mut anstream::stdout(), text)
+    print_to(&mut anstream::stdout(), text.as_bytes())
 }
 
-fn print_to(output: &mut impl std::io::Write, text: &str) -> Result<()> {
-    dinov3_reports::print(output, text).map_err(|error| {
+fn print_to(output: &mut impl std::io::Write, bytes: &[u8]) -> Result<()> {
+    dinov3_reports::print_bytes(output, bytes).map_err(|error| {
         Words::new("standard output cannot be written")
             .hint("see where it is redirected to, and whether that disk is full")
             .because(error)

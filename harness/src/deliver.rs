@@ -61,8 +61,8 @@ impl Output {
     /// Delivers the report of a run that did not come to its end. What fails must not hide the reason of that.
     pub fn deliver_quietly(&self, report: &RunReport) {
         let _ = self.write(report);
-        if let Some(text) = self.format.and_then(|format| render(report, format, self.lang).ok()) {
-            let _ = commands::print(&text);
+        if let Some(bytes) = self.format.and_then(|format| render(report, format, self.lang).ok()) {
+            let _ = commands::print_bytes(&bytes);
         }
     }
 
@@ -98,8 +98,8 @@ impl Output {
             });
         }
         if let Some(format) = self.format {
-            let text = render(report, format, self.lang)?;
-            delivered = delivered.and(commands::print(&text));
+            let bytes = render(report, format, self.lang)?;
+            delivered = delivered.and(commands::print_bytes(&bytes));
         }
         delivered
     }

@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(root).unwrap().count(), 3, "something was left behind");
         insta::assert_snapshot!(refusals.join("\n\n"), @"
         cannot tell the format of the report `FOLDER/report.pdf` from its name
-        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif or .log
+        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif, .log or .tfevents
 
         cannot write `FOLDER/file/new.md`: `FOLDER/file` is a file
         hint: a part of the path is a file, not a folder: name another path

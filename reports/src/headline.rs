@@ -1,7 +1,7 @@
 //! The sentence that matters first, and the summary for whoever reads nothing else. Both are read off verdicts that suites have reached.
 
-use crate::message::{Brief, Headline, Message, Outcome, Page, Pen, Precision, Say, Stage};
-use crate::{Check, Gate, Lang, RunReport, growth};
+use crate::message::{Brief, ComparedWord, Headline, Message, Mode, Outcome, Page, Pen, Precision, Say, Stage};
+use crate::{Check, Gate, Judged, Lang, RUN, RunReport, Subject, SuiteResult, Verdict, growth};
 
 /// What is said first of a run that failed, in order; nothing of one that passed.
 pub(crate) fn headline(report: &RunReport, lang: Lang, pen: Pen) -> Vec<String> {
@@ -70,16 +70,30 @@ fn of_tensor(check: &Check, first: usize, lang: Lang, pen: Pen) -> Vec<String> {
     [Some(sentence.say(lang, pen)), cause, Some(since.say(lang, pen))].into_iter().flatten().collect()
 }
 
+/// The suite that times trainings.
+const PERFORMANCE: &str = "performance";
+
 /// A line of the summary: what it is about, and what it says.
 pub(crate) type Line = (Page, Vec<Brief>);
 
 /// The summary that can be handed to somebody who reads nothing else.
 pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
-    let mut lines = vec![(Page::Covered, vec![covered(report)])];
-    lines.push((Page::WorstUse, vec![worst(report)]));
+    let mut lines = vec![(Page::WhoWasJudged, vec![judged(report)]), (Page::Covered, vec![covered(report)])];
+    let tensors = report.checks().any(|check| !check.tensors.is_empty());
+    lines.push((Page::WorstUse, tensors.then(|| worst(report)).into_iter().collect()));
+    let published = published(report);
+    lines.push((Page::Published, (!published.is_empty()).then_some(Brief::Published(published)).into_iter().collect()));
+    let speeds = timed(report).filter_map(|check| {
+        let said = check.summary.as_ref()?.say(lang, pen);
+        Some(Brief::Speeds { check: check.id.clone(), said })
+    });
+    lines.push((Page::Speed, speeds.collect()));
     let passed = report.gate() == Gate::Pass;
-    let proves = |message: &Message| message.say(lang, pen).trim_end_matches(['.', '。']).to_owned();
-    let claims = report.suites.iter().filter(|suite| suite.proved()).map(|suite| proves(&suite.proves)).collect();
+    let claim = |suite: &SuiteResult| {
+        let proves = suite.proves.say(lang, pen).trim_end_matches(['.', '。']).to_owned();
+        Brief::Claim { proves, allowed: allowed(suite) }.say(lang, pen)
+    };
+    let claims = report.suites.iter().filter(|suite| suite.proved()).map(claim).collect();
     let claims = Brief::Proves { claims, in_part: report.counts().skipped > 0 };
     lines.push((Page::Entitles, vec![if passed { claims } else { Brief::Nothing }]));
     lines.push((Page::DoesNot, limits(report)));
@@ -87,7 +101,46 @@ pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
     lines
 }
 
+/// Who was judged; our own trainer by its processor too, since that is what computes or feeds it.
+fn judged(report: &RunReport) -> Brief {
+    Brief::Judged { who: report.environment.judged.clone(), cpu: report.environment.cpu.clone() }
+}
+
+/// The runs of a comparison of which nothing was measured here.
+fn published(report: &RunReport) -> Vec<String> {
+    let unmeasured = Message::from(ComparedWord::NotMeasuredHere);
+    let of = |check: &&Check| check.verdict.reason() == Some(&unmeasured);
+    // `compare/NAME/speed`.
+    let name = |check: &Check| {
+        let (_, name) = check.id.split_once('/')?;
+        name.rsplit_once('/').map(|(name, _)| name.to_owned())
+    };
+    report.checks().filter(of).filter_map(name).collect()
+}
+
+/// The checks that timed a training of this run.
+fn timed(report: &RunReport) -> impl Iterator<Item = &Check> {
+    let suites = report.suites.iter().filter(|suite| suite.suite == PERFORMANCE);
+    let has = |check: &&Check| check.figures.iter().any(|figure| figure.key == "fps_median");
+    suites.flat_map(|suite| &suite.checks).filter(has)
+}
+
+/// The doubts about a speed that a suite passes in spite of.
+fn allowed(suite: &SuiteResult) -> Vec<String> {
+    let passing = suite.checks.iter().filter(|check| suite.suite == PERFORMANCE && check.verdict == Verdict::Pass);
+    let mut names = Vec::new();
+    for name in passing.flat_map(|check| &check.findings).filter_map(|finding| finding.subject.as_name()) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 fn covered(report: &RunReport) -> Brief {
+    let figure = |check: &Check, key: &str| check.figures.iter().find(|it| it.key == key).map(|it| it.value as u64);
+    let timed =
+        timed(report).filter_map(|check| Some((figure(check, "steps")?, figure(check, "world_size")?))).collect();
     let counts = report.counts();
     let mut sets: Vec<(String, Vec<Precision>)> = Vec::new();
     for golden in report.checks().filter(|it| !it.tensors.is_empty()).filter_map(|it| it.golden.as_ref()) {
@@ -103,6 +156,7 @@ fn covered(report: &RunReport) -> Brief {
         skipped: counts.skipped,
         tensors: report.checks().map(|check| check.tensors.len()).sum(),
         sets,
+        timed,
     }
 }
 
@@ -122,35 +176,43 @@ fn worst(report: &RunReport) -> Brief {
 /// What a pass of these suites says nothing of.
 fn limits(report: &RunReport) -> Vec<Brief> {
     let ran = |name: &str| report.suites.iter().any(|suite| suite.suite == name && suite.looked());
+    let held = report.suites.iter().any(|suite| ![PERFORMANCE, "gate", "history", RUN].contains(&suite.suite.as_str()));
     let precisions = || report.checks().filter_map(|check| check.golden.as_ref()).map(|golden| golden.precision);
     let only_bf16 = precisions().next().is_some() && precisions().all(|precision| precision == Precision::Bf16);
     let mut limits = Vec::new();
     limits.extend(only_bf16.then_some(Brief::OnlyBf16));
-    limits.extend((!ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
-    limits.extend((!ran("performance") && !ran("compare")).then_some(Brief::Speed));
-    if !ran("compare") {
-        limits.extend(other_mode(report));
-        limits.push(Brief::Hosts);
-    }
+    limits.extend((!held).then_some(Brief::NothingHeld));
+    limits.extend((held && !ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
+    limits.extend((!ran(PERFORMANCE) && !ran("compare")).then_some(Brief::Speed));
+    limits.extend((!ran("compare")).then_some([Brief::Mode(mode(report)), Brief::Hosts]).into_iter().flatten());
     limits
 }
 
-/// The mode of PyTorch that nothing was judged in.
-fn other_mode(report: &RunReport) -> Option<Brief> {
-    let subjects = || report.checks().filter_map(|check| check.judged.as_deref());
-    let compiled = subjects().filter(|it| it.mode() == Some("compiled")).count();
-    match subjects().count() {
-        _ if compiled == 0 => Some(Brief::Compiled),
-        all if all == compiled => Some(Brief::Eager),
-        _ => None,
+/// How the code ran that was judged, as far as it says so.
+fn mode(report: &RunReport) -> Mode {
+    // The trainer of this program compiles nothing.
+    let of = |subject: &Subject| match (subject.mode(), &subject.folder) {
+        (Some("eager"), _) | (None, None) => Mode::Eager,
+        (Some("compiled"), _) => Mode::Compiled,
+        _ => Mode::Unsaid,
+    };
+    let mut modes: Vec<Mode> = report.checks().filter_map(|check| check.judged.as_deref()).map(of).collect();
+    if modes.is_empty() {
+        let trainer = matches!(report.environment.judged, Judged::Trainer { .. });
+        modes.push(if trainer { Mode::Eager } else { Mode::Unsaid });
+    }
+    match modes.iter().all(|mode| *mode == modes[0]) {
+        true => modes[0],
+        false if modes.contains(&Mode::Unsaid) => Mode::Unsaid,
+        false => Mode::Each,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Coverage;
-    use crate::{Verdict, fixture};
+    use crate::message::{Coverage, Key};
+    use crate::{Figure, Finding, Verdict, fixture};
 
     #[test]
     fn the_first_sentence_says_which_layer_how_bad_and_since_when() {
@@ -204,7 +266,7 @@ mod tests {
         let compiled = fixture::subject();
         assert_eq!(compiled.mode(), Some("compiled"));
         report.suites[0].checks[0].judged = Some(Box::new(compiled));
-        assert!(said(&report, Page::DoesNot).contains("the eager mode: compiled code was judged"));
+        assert!(said(&report, Page::DoesNot).contains("the eager mode: compiled code (torch.compile) was judged"));
         report.suites[0].checks[0].judged = None;
         assert!(said(&report, Page::DoesNot).contains("the compiled mode (torch.compile): eager code was judged"));
     }
@@ -227,10 +289,102 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(text.join("\n"), @"
+        judged: the trainer of this program, with gelu-tanh@3 planted, on cpu, Example CPU @ 2.0 GHz <b>
         covered: 1 suite, 1 check, 2 tensors; sets micro (bf16)
         nearest to the limit: no tensor needed a limit
         this entitles one to claim: every tensor of the forward pass is the reference's
-        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the eager mode: compiled code was judged; several machines: no run over more than one was judged
+        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the eager mode: compiled code (torch.compile) was judged; several machines: no run over more than one was judged
         ");
+    }
+
+    /// Seen to say that nothing makes the speed untrustworthy, of a run with doubts that were allowed, and to name no speed.
+    #[test]
+    fn a_speed_is_told_with_the_doubts_that_were_allowed() {
+        let mut report = fixture::report();
+        report.suites.truncate(1);
+        let suite = &mut report.suites[0];
+        suite.suite = PERFORMANCE.to_owned();
+        suite.checks.truncate(1);
+        let check = &mut suite.checks[0];
+        let figure = |key: &str, value: f64| Figure { key: key.to_owned(), ..Figure::new(Key::Measured, value) };
+        check.figures = vec![figure("fps_median", 393.8), figure("steps", 1222.0), figure("world_size", 8.0)];
+        check.findings = vec![Finding::new(Message::name("busy"), Message::name("others"))];
+        (check.tensors, check.summary) = (Vec::new(), Some(Message::name("393.8 images/s")));
+        let lines = |lang| {
+            let said = brief(&report, lang, Pen::Plain).into_iter();
+            said.map(|(head, says)| {
+                let says: Vec<String> = says.iter().map(|it| it.say(lang, Pen::Plain)).collect();
+                format!("{}: {}", head.say(lang, Pen::Plain), says.join("; "))
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+        };
+        insta::assert_snapshot!(lines(Lang::En), @"
+        judged: the trainer of this program, with gelu-tanh@3 planted, on cpu, Example CPU @ 2.0 GHz <b>
+        covered: 1 suite, 1 check, 1222 steps timed on 8 ranks
+        speed: 393.8 images/s (layers/micro/fp32)
+        this entitles one to claim: every tensor of the forward pass is the reference's, but for doubts that were found and allowed: busy
+        this says nothing of: whether the numbers are right: nothing was held against the reference (suites precision, trajectory); the eager mode: compiled code (torch.compile) was judged; several machines: no run over more than one was judged
+        ");
+        insta::assert_snapshot!(lines(Lang::Zh), @"
+        待测对象: 本程序的训练器（已注入缺陷 gelu-tanh@3），运行于 cpu，Example CPU @ 2.0 GHz <b>
+        覆盖范围: 1 个测试套，1 个用例，计时 1222 步（8 卡）
+        速度: 393.8 images/s（layers/micro/fp32）
+        据此可以声称: 前向计算的每个张量都与标杆一致，但已发现并放行的存疑项除外：busy
+        据此不能声称: 数值是否正确：未与标杆比对（测试套 precision、trajectory）; eager 模式：判定的是编译模式（torch.compile）; 多机：没有判定跨机运行
+        ");
+    }
+
+    /// A reader of the first half page knows what nobody has measured here.
+    #[test]
+    fn what_was_only_published_is_said_at_the_top() {
+        let mut report = fixture::report();
+        report.suites.truncate(1);
+        let suite = &mut report.suites[0];
+        suite.checks.truncate(1);
+        suite.checks[0].id = "compare/atlas-800t-a2/speed".to_owned();
+        assert!(published(&report).is_empty(), "a run that was measured");
+        report.suites[0].checks[0].verdict = Verdict::Skipped { reason: ComparedWord::NotMeasuredHere.into() };
+        assert_eq!(published(&report), ["atlas-800t-a2"]);
+        let lines = brief(&report, Lang::En, Pen::Plain);
+        let (_, says) = lines.iter().find(|(head, _)| *head == Page::Published).unwrap();
+        insta::assert_snapshot!(says[0].en(Pen::Plain), @"atlas-800t-a2: Ascend DrivingSDK e667017e, model_examples/DinoV3/README.md");
+    }
+
+    /// Seen to say "eager code was judged" of a recording of compiled code, before the mode was read from the recording.
+    #[test]
+    fn the_mode_that_was_not_judged_is_that_of_the_recording() {
+        let mut report = fixture::report();
+        report.suites.truncate(1);
+        report.suites[0].checks.truncate(1);
+        let set = |report: &mut RunReport, mode: Option<&str>| {
+            let subject = report.suites[0].checks[0].judged.as_mut().unwrap();
+            subject.software = mode.map(|mode| ("mode".to_owned(), mode.to_owned())).into_iter().collect();
+        };
+        let said = |report: &RunReport| {
+            let found = limits(report).into_iter().find(|it| matches!(it, Brief::Mode(_))).unwrap();
+            [found.en(Pen::Plain), found.zh(Pen::Plain)]
+        };
+        set(&mut report, Some("compiled"));
+        assert!(said(&report)[0].ends_with("compiled code (torch.compile) was judged"), "{:?}", said(&report));
+        assert!(said(&report)[1].contains("判定的是编译模式"), "{:?}", said(&report));
+        set(&mut report, Some("eager"));
+        assert!(said(&report)[0].ends_with("eager code was judged"), "{:?}", said(&report));
+        assert!(said(&report)[1].ends_with("判定的是 eager 模式"), "{:?}", said(&report));
+        // Recordings of an older recorder do not say.
+        set(&mut report, None);
+        assert_eq!(mode(&report), Mode::Unsaid);
+        // Two recordings of two kinds.
+        set(&mut report, Some("eager"));
+        let mut other = report.suites[0].checks[0].clone();
+        other.judged.as_mut().unwrap().software = [("mode".to_owned(), "compiled".to_owned())].into();
+        report.suites[0].checks.push(other);
+        assert_eq!(mode(&report), Mode::Each);
+        // Our own trainer runs as it is; the log of a training that somebody else made says nothing.
+        report.suites[0].checks.truncate(1);
+        report.suites[0].checks[0].judged = None;
+        assert_eq!(mode(&report), Mode::Eager);
+        report.environment.judged = Judged::Candidate { folder: "log.txt".to_owned() };
+        assert_eq!(mode(&report), Mode::Unsaid);
     }
 }

@@ -55,6 +55,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub fn page(report: &RunReport, lang: Lang) -> String {
     let mut room = Room { left: ROOM };
     let failures = failures::failures(report, &mut room);
+    let remarks = failures::remarks(report, &mut room);
     let split = split::split(report);
     let sections = sections::sections(report, &mut room);
     let page = html! {
@@ -74,6 +75,7 @@ pub fn page(report: &RunReport, lang: Lang) -> String {
                     (lead::lead(report))
                     (doctor::unwell(report))
                     (failures)
+                    (remarks)
                     (lead::suites(report))
                     (judged(report))
                     (split)

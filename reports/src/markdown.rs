@@ -53,7 +53,7 @@ impl Renderer for Markdown {
             Some(_) => of_suites.chain(of_checks).collect(),
             None => Ok(Vec::new()),
         };
-        Ok(Rendered { text, beside: beside.map_err(|error: svg::SvgError| error)? })
+        Ok(Rendered { bytes: text.into_bytes(), beside: beside.map_err(|error: svg::SvgError| error)? })
     }
 }
 

@@ -32,7 +32,7 @@ pub use judging::{Backward, Judging};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
 pub use own::{Explanation, Measure, OwnDefect};
-pub(crate) use page::{Brief, Headline, Page};
+pub(crate) use page::{Brief, Headline, Mode, Page};
 pub use pen::Pen;
 pub use performance::{Performance, Special};
 pub use reason::{Circumstance, Difference, Reason};

@@ -18,7 +18,15 @@ pub fn ignore_broken_pipe(result: io::Result<()>) -> io::Result<()> {
 /// # Errors
 /// Any other failure of `output`, a full disk behind a redirection for one.
 pub fn print(output: &mut impl Write, text: &str) -> io::Result<()> {
-    ignore_broken_pipe(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+    print_bytes(output, text.as_bytes())
+}
+
+/// The same of data that need not be text.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_bytes(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    ignore_broken_pipe(output.write_all(bytes).and_then(|()| output.flush()))
 }
 
 #[cfg(test)]

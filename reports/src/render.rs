@@ -1,6 +1,6 @@
 //! The formats of reports: one slice, from which the command line, its help and the files follow.
 
-use crate::{Lang, RunReport, csv, html, json, junit, markdown, sarif, script_file};
+use crate::{Lang, RunReport, csv, html, json, junit, markdown, sarif, script_file, tensorboard};
 use dinov3_ground::{Hint, Hints, list};
 use std::error::Error;
 use std::fmt;
@@ -17,6 +17,7 @@ pub const RENDERERS: &[&dyn Renderer] = &[
     &csv::Tensors,
     &sarif::Sarif,
     &script_file::ScriptFile,
+    &tensorboard::TensorBoard,
 ];
 
 /// A form that a report can take.
@@ -57,15 +58,21 @@ pub struct Place {
 /// A report in some form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// The text.
-    pub text: String,
+    /// The bytes; those of a text in UTF-8, if the format is one for people.
+    pub bytes: Vec<u8>,
     /// Files of the folder beside it: name and text.
     pub beside: Vec<(String, String)>,
 }
 
 impl From<String> for Rendered {
     fn from(text: String) -> Self {
-        Self { text, beside: Vec::new() }
+        text.into_bytes().into()
+    }
+}
+
+impl From<Vec<u8>> for Rendered {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, beside: Vec::new() }
     }
 }
 

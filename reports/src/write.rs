@@ -46,13 +46,13 @@ impl Hint for WriteError {
     }
 }
 
-/// The report as text in this format, for standard output.
+/// The report in this format, for standard output.
 ///
 /// # Errors
 /// [`WriteError::Render`]; no report is known to cause it.
-pub fn render(report: &RunReport, format: Format, lang: Lang) -> Result<String, WriteError> {
+pub fn render(report: &RunReport, format: Format, lang: Lang) -> Result<Vec<u8>, WriteError> {
     let rendered = format.renderer().render(report, lang, &Place::default());
-    rendered.map(|it| it.text).map_err(|cause| WriteError::Render { format, cause })
+    rendered.map(|it| it.bytes).map_err(|cause| WriteError::Render { format, cause })
 }
 
 /// The format that the ending of `path` asks for.
@@ -79,8 +79,9 @@ pub fn write_report(path: &Path, report: &RunReport, lang: Lang) -> Result<(), W
     let rendered = rendered.map_err(|cause| WriteError::Render { format, cause })?;
     let folder = path.with_file_name(&name);
     let pictures: Vec<String> = rendered.beside.iter().map(|(name, _)| name.clone()).collect();
-    let mut files: Vec<_> = rendered.beside.into_iter().map(|(name, text)| (folder.join(name), text)).collect();
-    files.push((path.to_owned(), rendered.text));
+    let beside = rendered.beside.into_iter().map(|(name, text)| (folder.join(name), text.into_bytes()));
+    let mut files: Vec<_> = beside.collect();
+    files.push((path.to_owned(), rendered.bytes));
     write_all(&files)?;
     if format.renderer().has_pictures() {
         remove_old(&folder, &pictures);
@@ -102,16 +103,16 @@ fn remove_old(folder: &Path, kept: &[String]) {
 }
 
 /// Everything is on disk under temporary names before the first file gets its own: a disk that fills up leaves no trace.
-fn write_all(files: &[(PathBuf, String)]) -> Result<(), WriteError> {
+fn write_all(files: &[(PathBuf, Vec<u8>)]) -> Result<(), WriteError> {
     let mut staged = Vec::new();
-    for (path, text) in files {
+    for (path, bytes) in files {
         let fault = |cause| WriteError::Io { path: path.clone(), cause };
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         std::fs::create_dir_all(folder).map_err(|cause| WriteError::Io { path: folder.to_owned(), cause })?;
-        staged.push((path, StagedFile::filled(path, |file| file.write_all(text.as_bytes())).map_err(fault)?));
+        staged.push((path, StagedFile::filled(path, |file| file.write_all(bytes)).map_err(fault)?));
     }
     for (path, file) in staged {
         file.publish().map_err(|cause| WriteError::Io { path: path.clone(), cause })?;
@@ -162,10 +163,12 @@ mod tests {
         for format in Format::all() {
             let path = folder.path().join("new/folder").join(format!("a report{}", format.renderer().ending()));
             write_report(&path, &report, Lang::En).unwrap();
-            let text = std::fs::read_to_string(&path).unwrap();
+            let bytes = std::fs::read(&path).unwrap();
             match format.renderer().name() {
-                "markdown" => assert_eq!(text, markdown::markdown(&report, Lang::En, Some("a report_files"))),
-                _ => assert_eq!(text, render(&report, format, Lang::En).unwrap()),
+                "markdown" => {
+                    assert_eq!(bytes, markdown::markdown(&report, Lang::En, Some("a report_files")).into_bytes());
+                }
+                _ => assert_eq!(bytes, render(&report, format, Lang::En).unwrap()),
             }
         }
         let mut expected: Vec<String> =
@@ -246,13 +249,13 @@ mod tests {
         let name = text(&"yaml".parse::<Format>().map(|_| ()).unwrap_err());
         insta::assert_snapshot!([path("report.pdf"), path("report"), name].join("\n\n"), @"
         cannot tell the format of the report `report.pdf` from its name
-        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif or .log
+        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif, .log or .tfevents
 
         cannot tell the format of the report `report` from its name
-        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif or .log
+        hint: let the name end in .json, .md, .html, .xml, .csv, .tensors.csv, .sarif, .log or .tfevents
 
         there is no format `yaml`
-        hint: use one of json, markdown, html, junit, csv, tensors, sarif or ascend
+        hint: use one of json, markdown, html, junit, csv, tensors, sarif, ascend or tensorboard
         ");
     }
 }

@@ -6,6 +6,7 @@
 
 mod around;
 mod asked;
+mod card;
 mod checks;
 mod device;
 mod error;

@@ -5,7 +5,7 @@
 //! * [`steps`] is the median of all steps that count, with its interval, and names the steps that do not count.
 //! * [`window`] says which steps the published figure covers, and what is special about them.
 //! * [`doubts`] says why a figure is not to be trusted.
-//! * [`slower`] says whether a run is slower than another one beyond their noise, and whether that could have been found.
+//! * [`slower`] says whether a run is slower than accepted ones beyond their noise, and whether that could have been found.
 //!
 //! A figure of speed is of no use without its definition: five lines of a log are at most a hundred steps, and of a full
 //! run the last of these steps exports the teacher.
@@ -22,7 +22,7 @@ mod window;
 pub use cadence::{Cadence, Reason};
 pub use lines::{Line, Stretch, lines, stretches};
 pub use script::{IMAGES, Script, script};
-pub use slower::{Slower, error_of, slower};
+pub use slower::{Slower, Timed, error_of, slower};
 pub use steps::{Excluded, Speed, steps};
 pub use trust::{Clock, Doubt, Evidence, Flag, Machine, doubts};
 pub use window::{Special, Window, window};

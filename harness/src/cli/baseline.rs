@@ -22,6 +22,9 @@ pub struct AcceptArgs {
     /// Why this run is the one to hold others against.
     #[arg(long, value_name = "REASON")]
     pub because: String,
+    /// One more run of what was accepted last: from three runs on, the gate knows how far equal runs are apart.
+    #[arg(long)]
+    pub again: bool,
     /// The file of the baseline.
     #[arg(long, value_name = "FILE", default_value = "baseline.json")]
     pub to: PathBuf,

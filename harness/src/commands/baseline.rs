@@ -8,8 +8,8 @@ use crate::failure::Result;
 
 /// Accepts a run.
 pub fn baseline(command: BaselineCommand) -> Result<i32> {
-    let BaselineCommand::Accept(AcceptArgs { run, because, to }) = command;
-    let accepted = Baseline::accept(&to, &run, &because)?.accepted.len();
+    let BaselineCommand::Accept(AcceptArgs { run, because, again, to }) = command;
+    let accepted = Baseline::accept(&to, &run, &because, again)?.accepted.len();
     super::print(&format!("run {accepted} of the baseline {}: {because}\n", to.display()))?;
     Ok(exit::PASS)
 }

@@ -47,8 +47,12 @@ fn the_page_has_the_definitions_beside_the_numbers() {
 #[test]
 fn ranks_are_compared_with_one() {
     let place = Place::empty();
-    let outcome = place.run(&format!("run --suite performance --steps 30 --nproc 2 {ALLOWED} --report r.json"));
+    let outcome =
+        place.run(&format!("run --suite performance --steps 30 --nproc 2 {ALLOWED} --report r.json --report r.md"));
     assert_eq!(outcome.code, 0, "{}", outcome.transcript());
+    let rows = words(&fs::read_to_string(place.path("r.md")).unwrap(), "Scaling over ranks");
+    assert_eq!(rows[1], "one rank alone, before, in the same run | 100.0 %");
+    assert!(rows[2].starts_with("all ranks | "), "{rows:?}");
     let report = fs::read_to_string(place.path("r.json")).unwrap();
     for key in ["scaling_efficiency", "fps_one_rank", "bytes_sent"] {
         assert!(report.contains(&format!("\"{key}\"")), "no {key}");

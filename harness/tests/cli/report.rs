@@ -50,7 +50,8 @@ fn what_a_run_wrote_is_rendered_again_to_the_same_bytes_in_every_format_and_lang
         }
     }
     let format = |name: &str, source: &str| place.run(&format!("report {source} --format {name}")).stdout;
-    for renderer in RENDERERS {
+    // Event files of TensorBoard are no text; as files they have been compared.
+    for renderer in RENDERERS.iter().filter(|it| it.name() != "tensorboard") {
         let (events, report) = (format(renderer.name(), "all.jsonl"), format(renderer.name(), "first/r.json"));
         assert!(!events.is_empty() && events == report, "{}", renderer.name());
     }

@@ -4,6 +4,7 @@
 //! * [`list`]: `a, b and c`.
 //! * [`hex()`]: bytes as text.
 //! * [`similar`]: the known name that is most like a given one.
+//! * [`scalars`]: figures as TensorBoard reads them.
 //! * [`hint`]: the remedies for an error, kept apart from the error's message.
 //!
 //! The crate depends neither on libtorch nor on any other crate of the workspace, and builds in seconds. `ci` uses it
@@ -13,6 +14,7 @@ pub mod atomic;
 mod hex;
 pub mod hint;
 pub mod list;
+pub mod scalars;
 pub mod similar;
 
 pub use hex::hex;

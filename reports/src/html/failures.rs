@@ -2,7 +2,7 @@
 
 use super::text::{both, pair};
 use super::{Room, chart, checks};
-use crate::message::{Count, Label, Pen, Say};
+use crate::message::{Count, Label, Page, Pen, Say};
 use crate::{Check, Finding, Lang, RunReport, growth, markdown};
 use maud::{Markup, html};
 
@@ -59,6 +59,29 @@ fn failure(report: &RunReport, check: &Check, open: bool) -> Markup {
                 ul.figures { @for figure in &check.figures {
                     li { (pair(&markdown::measured(figure, Lang::En, Pen::Html), &markdown::measured(figure, Lang::Zh, Pen::Html))) }
                 } }
+            }
+        }
+    }
+}
+
+/// What there is to say of checks that do not fail, such as a doubt that was allowed.
+pub(super) fn remarks(report: &RunReport, room: &mut Room) -> Markup {
+    let remarked = report.checks().filter(|it| !it.findings.is_empty() && !report.gates_as_failure(it));
+    let block = |check: &Check| {
+        let whole = html! {
+            details.failure open {
+                summary { (head(report, check)) }
+                (findings(&check.findings[..check.findings.len().min(MOST)]))
+            }
+        };
+        room.fits(whole).unwrap_or_else(|| html! { p { (head(report, check)) " " (both(&Count::InTheJson)) } })
+    };
+    let blocks: Vec<Markup> = remarked.map(block).collect();
+    html! {
+        @if !blocks.is_empty() {
+            section #remarks {
+                h2 { (both(&Page::Remarks)) }
+                @for block in &blocks { (block) }
             }
         }
     }

@@ -91,8 +91,6 @@ fn brief(report: &RunReport) -> Markup {
         section #brief {
             h2 { (both(&Page::InShort)) }
             dl.facts {
-                dt { (both(&Page::WhoWasJudged)) }
-                dd { (both(&report.environment.judged)) }
                 @for ((head, en), (_, zh)) in en.iter().zip(&zh) {
                     dt { (both(head)) }
                     dd {

@@ -48,8 +48,10 @@ fn whole(section: &Section) -> Markup {
     let plot =
         section.plot.as_ref().map(|plot| chart::chart(&Picture::of(plot, Lang::En), &Picture::of(plot, Lang::Zh)));
     let body = html! {
-        @if let Some(text) = &section.text { p { (both(text)) } }
-        @if let Some(plot) = plot { (plot) }
+        // The title of a plot stands above it.
+        @if let (Some(text), None) = (&section.text, &plot) { p { (both(text)) } }
+        @if let Some(plot) = &plot { (plot) }
+        @if let (Some(text), Some(_)) = (&section.text, &plot) { p { (both(text)) } }
         @if let Some(rows) = &section.table { (rows_of(section, rows)) }
     };
     html! {

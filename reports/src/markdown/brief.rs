@@ -15,7 +15,7 @@ pub(super) fn brief(page: &mut Page, report: &RunReport) {
     }
     page.block(format!("## {}", page.say(&Word::InShort)));
     let colon = lang.colon();
-    let mut list = format!("* **{}**{colon}{}\n", page.say(&Word::WhoWasJudged), page.say(&report.environment.judged));
+    let mut list = String::new();
     for (head, says) in headline::brief(report, lang, Pen::Markdown) {
         let says: Vec<String> = says.iter().map(|it| page.say(it)).collect();
         list.push_str(&format!("* **{}**{colon}{}\n", page.say(&head), says.join(lang.of("; ", "；"))));

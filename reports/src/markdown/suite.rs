@@ -1,7 +1,7 @@
 //! One suite: its checks, the tensors that are not identical, and its tables and plots.
 
-use super::figures::{self, limit_of, measured};
-use super::{Page, Pictures, escape::url, table};
+use super::figures::{self, FINDINGS_SHOWN, limit_of, measured};
+use super::{Page, Pictures, escape::code, escape::url, table};
 use crate::message::{Count, Label, Pen, Say};
 use crate::{Check, Lang, Plot, RunReport, Section, SuiteResult, TextColumn, TextTable, number};
 
@@ -13,6 +13,12 @@ pub(super) fn suite(page: &mut Page, suite: &SuiteResult, report: &RunReport, pi
         page.says(&Label::NoCheck);
     } else {
         page.block(table::table(&checks(suite, report, page.lang)));
+    }
+    // Those of checks that fail stand at the top.
+    let remarked = suite.checks.iter().filter(|it| !it.findings.is_empty() && !report.gates_as_failure(it));
+    for check in remarked {
+        page.block(format!("{}{}", code(&check.id), page.lang.colon()));
+        page.block(figures::findings(&check.findings[..check.findings.len().min(FINDINGS_SHOWN)], page.lang));
     }
     let differing = |check: &&Check| check.tensors.iter().any(|it| it.outcome != crate::message::Outcome::Identical);
     let differing: Vec<&Check> = suite.checks.iter().filter(differing).collect();

@@ -1,7 +1,7 @@
 //! What is said of runs that are laid beside each other.
 
 use super::vocabulary::words;
-use super::{Pen, Say};
+use super::{Message, Pen, Say};
 use crate::{Float, number};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,22 @@ words! {
         Longer: "longer by", "多用（秒）";
         /// A column.
         ShareOfDifference: "share of the difference", "占总差异";
+        /// The title of a section.
+        Scaling: "Scaling over cards", "多卡扩展性";
+        /// A column.
+        PerCard: "FPS a card", "单卡 FPS";
+        /// A column.
+        Efficiency: "efficiency", "线性度";
+        /// What a section is.
+        AboutScaling: "efficiency: images a second over those of the fewest cards, divided by how many times as many cards there are; 100 % is as fast a card", "线性度：FPS 与卡数最少的一行之比，再除以卡数之比；100% 表示单卡速度不变";
+        /// What a section is.
+        AboutScalingOfLogs: "efficiency: images a second over those of the fewest cards, divided by how many times as many cards there are; 100 % is as fast a card. Logs do not say what computed: these are taken for runs on cards of one kind", "线性度：FPS 与卡数最少的一行之比，再除以卡数之比；100% 表示单卡速度不变。日志未说明所用芯片，此处视为同一种卡";
+        /// A row.
+        OneAlone: "one rank alone, before, in the same run", "同一次运行中先行单卡独跑";
+        /// A line of a plot.
+        MeasuredSpeed: "measured", "实测";
+        /// A line of a plot.
+        IdealSpeed: "as fast a card as the fewest cards", "线性度 100%";
         /// A mark of a trend.
         Changed: "changes here", "变化点";
         /// A line of a trend.
@@ -205,6 +221,11 @@ pub enum Compared {
         /// The first step.
         at: Option<u64>,
     },
+    /// A speed that is trusted but for a doubt that was allowed.
+    Allowed {
+        /// The doubt.
+        doubt: Message,
+    },
     /// What the published window holds.
     Special {
         /// The step.
@@ -278,6 +299,7 @@ impl Say for Compared {
                 let at = at.map_or_else(String::new, |step| format!(", from step {step} on"));
                 format!("{} ({}, limit {}{at})", doubt.en(pen), number::figure(value.0), number::figure(limit.0))
             }
+            Self::Allowed { doubt } => format!("trusted, but for what was allowed: {}", doubt.en(pen)),
             Self::Special { step, reason, extra } => {
                 let extra = extra.map_or_else(String::new, |extra| {
                     format!(", which would have to take {} s more than the median", number::figure(extra.0))
@@ -305,6 +327,7 @@ impl Say for Compared {
                 let at = at.map_or_else(String::new, |step| format!("，自第 {step} 步起"));
                 format!("{}（{}，阈值 {}{at}）", doubt.zh(pen), number::figure(value.0), number::figure(limit.0))
             }
+            Self::Allowed { doubt } => format!("可信，但已放行：{}", doubt.zh(pen)),
             Self::Special { step, reason, extra } => {
                 let extra = extra.map_or_else(String::new, |extra| {
                     format!("，若差异全由其造成，则比中位数多 {} 秒", number::figure(extra.0))

@@ -37,6 +37,12 @@ pub enum Gated {
         loss: Float,
         /// The probability with which it would have been.
         power: Float,
+        /// How many runs were accepted.
+        #[serde(default)]
+        runs: Option<u64>,
+        /// How far they are from each other; unknown of few.
+        #[serde(default)]
+        spread: Option<Float>,
     },
     /// The noise hides the loss that is to be found.
     TooNoisy {
@@ -48,8 +54,14 @@ pub enum Gated {
         steps: Option<u64>,
         /// How many would do.
         needed: Option<u64>,
-        /// How many times as many that is.
+        /// How many times as many that is; infinite where no number of steps would do.
         times: Float,
+        /// How many runs were accepted.
+        #[serde(default)]
+        runs: Option<u64>,
+        /// How many would do, where more of them help.
+        #[serde(default)]
+        runs_needed: Option<u64>,
     },
     /// A figure is missing.
     NoFigure {
@@ -123,21 +135,37 @@ impl Say for Gated {
                     base.as_ref().map_or_else(String::new, |base| format!("; the baseline has {}", figure(base)));
                 format!("{}, limit {}{base}", figure(value), figure(limit))
             }
-            Self::Speed { ratio, smallest, error, loss, power } => format!(
-                "{:.4} of the baseline's speed, at least {:.4} is asked; noise {:.2} %, so a ratio of {} is found in {:.0} % of runs",
-                ratio.0,
-                smallest.0,
-                100.0 * error.0,
-                figure(loss),
-                100.0 * power.0
-            ),
-            Self::TooNoisy { loss, power, steps, needed, times } => {
-                let steps = steps.zip(*needed).map_or_else(
-                    || format!("{:.1} times as many steps", times.0),
-                    |(steps, needed)| format!("{needed} steps in place of {steps}"),
-                );
+            Self::Speed { ratio, smallest, error, loss, power, runs, spread } => {
+                let runs = match (runs, spread) {
+                    (Some(runs), Some(spread)) => {
+                        format!(" ({runs} accepted runs are {:.2} % apart)", 100.0 * spread.0)
+                    }
+                    (Some(_), None) => {
+                        " within a run (between runs it is known from three accepted ones on)".to_owned()
+                    }
+                    (None, _) => String::new(),
+                };
                 format!(
-                    "the noise hides a ratio of {}: it would be found in {:.0} % of runs alone; {steps} would do",
+                    "{:.4} of the baseline's speed, at least {:.4} is asked; noise {:.2} %{runs}, so a ratio of {} is found in {:.0} % of runs",
+                    ratio.0,
+                    smallest.0,
+                    100.0 * error.0,
+                    figure(loss),
+                    100.0 * power.0
+                )
+            }
+            Self::TooNoisy { loss, power, steps, needed, times, runs, runs_needed } => {
+                let more = steps.zip(*needed).map(|(steps, needed)| format!("{needed} steps in place of {steps}"));
+                let more = more.or_else(|| times.0.is_finite().then(|| format!("{:.1} times as many steps", times.0)));
+                let runs =
+                    runs.zip(*runs_needed).map(|(runs, needed)| format!("{needed} accepted runs in place of {runs}"));
+                let ways: Vec<String> = more.into_iter().chain(runs).collect();
+                let ways = match ways.is_empty() {
+                    true => "runs are so far apart that neither more steps nor more accepted runs would do".to_owned(),
+                    false => format!("{} would do", ways.join(", or ")),
+                };
+                format!(
+                    "the noise hides a ratio of {}: it would be found in {:.0} % of runs alone; {ways}",
                     figure(loss),
                     100.0 * power.0
                 )
@@ -172,20 +200,34 @@ impl Say for Gated {
                 let base = base.as_ref().map_or_else(String::new, |base| format!("；基线为 {}", figure(base)));
                 format!("{}，阈值 {}{base}", figure(value), figure(limit))
             }
-            Self::Speed { ratio, smallest, error, loss, power } => format!(
-                "速度为基线的 {:.4}，要求不低于 {:.4}；噪声 {:.2}%，比值 {} 的退化可在 {:.0}% 的运行中检出",
-                ratio.0,
-                smallest.0,
-                100.0 * error.0,
-                figure(loss),
-                100.0 * power.0
-            ),
-            Self::TooNoisy { loss, power, steps, needed, times } => {
-                let steps = steps.zip(*needed).map_or_else(
-                    || format!("步数增至 {:.1} 倍即可", times.0),
-                    |(steps, needed)| format!("需 {needed} 步（本次 {steps} 步）"),
-                );
-                format!("噪声掩盖了比值 {} 的退化：仅能在 {:.0}% 的运行中检出；{steps}", figure(loss), 100.0 * power.0)
+            Self::Speed { ratio, smallest, error, loss, power, runs, spread } => {
+                let runs = match (runs, spread) {
+                    (Some(runs), Some(spread)) => {
+                        format!("（{runs} 次已接受运行之间相差 {:.2}%）", 100.0 * spread.0)
+                    }
+                    (Some(_), None) => "（仅单次运行内部；接受三次以上才知道运行之间的噪声）".to_owned(),
+                    (None, _) => String::new(),
+                };
+                format!(
+                    "速度为基线的 {:.4}，要求不低于 {:.4}；噪声 {:.2}%{runs}，比值 {} 的退化可在 {:.0}% 的运行中检出",
+                    ratio.0,
+                    smallest.0,
+                    100.0 * error.0,
+                    figure(loss),
+                    100.0 * power.0
+                )
+            }
+            Self::TooNoisy { loss, power, steps, needed, times, runs, runs_needed } => {
+                let more = steps.zip(*needed).map(|(steps, needed)| format!("需 {needed} 步（本次 {steps} 步）"));
+                let more = more.or_else(|| times.0.is_finite().then(|| format!("步数增至 {:.1} 倍即可", times.0)));
+                let runs =
+                    runs.zip(*runs_needed).map(|(runs, needed)| format!("需接受 {needed} 次运行（现有 {runs} 次）"));
+                let ways: Vec<String> = more.into_iter().chain(runs).collect();
+                let ways = match ways.is_empty() {
+                    true => "各次运行相差过大，增加步数或接受更多运行均无济于事".to_owned(),
+                    false => ways.join("，或"),
+                };
+                format!("噪声掩盖了比值 {} 的退化：仅能在 {:.0}% 的运行中检出；{ways}", figure(loss), 100.0 * power.0)
             }
             Self::NoFigure { key, of_baseline: true } => format!("基线中没有指标 {}", pen.name(key)),
             Self::NoFigure { key, of_baseline: false } => format!("本次运行没有指标 {}", pen.name(key)),

@@ -2,7 +2,7 @@
 
 use super::vocabulary::words;
 use super::{Outcome, Pen, Precision, Say, Stage};
-use crate::number;
+use crate::{Judged, number, published};
 
 words! {
     /// A fixed word of the page.
@@ -15,6 +15,10 @@ words! {
         Covered: "covered", "覆盖范围";
         /// A head.
         WorstUse: "nearest to the limit", "最接近阈值之处";
+        /// A head.
+        Published: "published, not measured here", "公开数据，非本工具实测";
+        /// A head.
+        Speed: "speed", "速度";
         /// A head.
         Entitles: "this entitles one to claim", "据此可以声称";
         /// A head.
@@ -43,6 +47,8 @@ words! {
         Tensors: "Tensors nearest to their limit, or beyond it", "最接近阈值或已超出阈值的张量";
         /// A heading.
         Checks: "Every check", "全部用例";
+        /// A heading.
+        Remarks: "What was found, and does not make the run fail", "已发现但不导致失败的情况";
         /// A heading.
         TimeSplit: "Where a step's time goes", "单步耗时拆分";
         /// A head.
@@ -176,6 +182,13 @@ impl Say for Headline {
 /// A line of the summary that can be handed to somebody who reads nothing else.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Brief {
+    /// Who was judged.
+    Judged {
+        /// As the report has it.
+        who: Judged,
+        /// The processor of this machine.
+        cpu: String,
+    },
     /// How much was looked at.
     Covered {
         /// Suites.
@@ -188,6 +201,8 @@ pub(crate) enum Brief {
         tensors: usize,
         /// Golden sets, each with its precisions.
         sets: Vec<(String, Vec<Precision>)>,
+        /// Of each training that was timed: the steps that count, and the ranks.
+        timed: Vec<(u64, u64)>,
     },
     /// Which passing tensor came nearest to its limit.
     Worst {
@@ -200,6 +215,22 @@ pub(crate) enum Brief {
     },
     /// Nothing was held against a limit.
     NoneHeld,
+    /// The names of runs of which nothing was measured here.
+    Published(Vec<String>),
+    /// How fast a training was.
+    Speeds {
+        /// The check.
+        check: String,
+        /// Its summary.
+        said: String,
+    },
+    /// What a suite proves, and the doubts that it passes in spite of.
+    Claim {
+        /// What it proves.
+        proves: String,
+        /// Names of doubts.
+        allowed: Vec<String>,
+    },
     /// What suites prove, since they passed.
     Proves {
         /// A sentence of each.
@@ -209,18 +240,32 @@ pub(crate) enum Brief {
     },
     /// Nothing can be claimed.
     Nothing,
+    /// No number was held against the reference's.
+    NothingHeld,
     /// No training was followed.
     NoTrajectory,
     /// Only one precision was looked at.
     OnlyBf16,
-    /// The compiled mode.
-    Compiled,
-    /// The eager mode, where all that was judged was compiled.
-    Eager,
+    /// The mode in which nothing was judged.
+    Mode(Mode),
     /// Several machines.
     Hosts,
     /// Speed.
     Speed,
+}
+
+words! {
+    /// How the code ran that was judged, and so what was not.
+    pub(crate) Mode {
+        /// Eager code alone.
+        Eager: "the compiled mode (torch.compile): eager code was judged", "编译模式（torch.compile）：判定的是 eager 模式";
+        /// Compiled code alone.
+        Compiled: "the eager mode: compiled code (torch.compile) was judged", "eager 模式：判定的是编译模式（torch.compile）";
+        /// Some checks judged one, some the other.
+        Each: "all checks in both modes: some judged eager code, others compiled code (torch.compile)", "每个用例的两种模式：部分用例判定 eager 模式，其余判定编译模式（torch.compile）";
+        /// Nothing says so.
+        Unsaid: "eager or compiled code (torch.compile): what was judged does not say which of the two it ran", "eager 模式还是编译模式（torch.compile）：被判定的数据未说明运行的是哪一种";
+    }
 }
 
 /// At most so many sets are named.
@@ -239,10 +284,19 @@ fn sets(sets: &[(String, Vec<Precision>)], pen: Pen, (comma, open, close): (&str
 impl Say for Brief {
     fn en(&self, pen: Pen) -> String {
         match self {
-            Self::Covered { suites: count, checks, skipped, tensors, sets: of } => {
+            Self::Judged { who: Judged::Trainer { device, planted }, cpu } => {
+                let planted =
+                    planted.as_ref().map_or_else(String::new, |it| format!(", with {} planted,", pen.name(it)));
+                format!("the trainer of this program{planted} on {}, {}", pen.text(device), pen.text(cpu))
+            }
+            Self::Judged { who, .. } => who.en(pen),
+            Self::Covered { suites: count, checks, skipped, tensors, sets: of, timed } => {
                 let plural = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
                 let mut parts = vec![plural(*count, "suite"), plural(*checks, "check")];
                 parts.extend((*tensors > 0).then(|| plural(*tensors, "tensor")));
+                let steps =
+                    |&(steps, ranks): &(u64, u64)| format!("{steps} steps timed on {}", plural(ranks as usize, "rank"));
+                parts.extend(timed.iter().map(steps));
                 parts.extend((*skipped > 0).then(|| format!("{skipped} skipped")));
                 let of =
                     if of.is_empty() { String::new() } else { format!("; sets {}", sets(of, pen, (", ", " (", ")"))) };
@@ -257,16 +311,25 @@ impl Say for Brief {
                 format!("{much} the limit, at {} ({})", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "no tensor needed a limit".to_owned(),
+            Self::Published(names) => format!("{}: {}", pen.names(names, ", "), published::SOURCE),
+            Self::Speeds { check, said } => format!("{said} ({})", pen.name(check)),
+            Self::Claim { proves, allowed } if allowed.is_empty() => proves.clone(),
+            Self::Claim { proves, allowed } => {
+                format!("{proves}, but for doubts that were found and allowed: {}", pen.names(allowed, ", "))
+            }
             Self::Proves { claims, in_part } => {
                 claims.join("; ") + if *in_part { " (as far as the sets and precisions above go)" } else { "" }
             }
             Self::Nothing => "nothing: the run does not count as passed".to_owned(),
+            Self::NothingHeld => {
+                "whether the numbers are right: nothing was held against the reference (suites precision, trajectory)"
+                    .to_owned()
+            }
             Self::NoTrajectory => "a whole training: single steps were judged, no run was followed".to_owned(),
             Self::OnlyBf16 => {
                 "what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded".to_owned()
             }
-            Self::Compiled => "the compiled mode (torch.compile): eager code was judged".to_owned(),
-            Self::Eager => "the eager mode: compiled code was judged".to_owned(),
+            Self::Mode(mode) => mode.en(pen),
             Self::Hosts => "several machines: no run over more than one was judged".to_owned(),
             Self::Speed => "speed: nothing was timed".to_owned(),
         }
@@ -274,9 +337,16 @@ impl Say for Brief {
 
     fn zh(&self, pen: Pen) -> String {
         match self {
-            Self::Covered { suites: count, checks, skipped, tensors, sets: of } => {
+            Self::Judged { who: Judged::Trainer { device, planted }, cpu } => {
+                let planted =
+                    planted.as_ref().map_or_else(String::new, |it| format!("（已注入缺陷 {}）", pen.name(it)));
+                format!("本程序的训练器{planted}，运行于 {}，{}", pen.text(device), pen.text(cpu))
+            }
+            Self::Judged { who, .. } => who.zh(pen),
+            Self::Covered { suites: count, checks, skipped, tensors, sets: of, timed } => {
                 let mut parts = vec![format!("{count} 个测试套"), format!("{checks} 个用例")];
                 parts.extend((*tensors > 0).then(|| format!("{tensors} 个张量")));
+                parts.extend(timed.iter().map(|(steps, ranks)| format!("计时 {steps} 步（{ranks} 卡）")));
                 parts.extend((*skipped > 0).then(|| format!("跳过 {skipped} 个")));
                 let of = if of.is_empty() {
                     String::new()
@@ -290,16 +360,22 @@ impl Say for Brief {
                 format!("误差为阈值的 {much}，位于 {}（{}）", pen.name(tensor), pen.name(check))
             }
             Self::NoneHeld => "没有张量需要用阈值判定".to_owned(),
+            Self::Published(names) => format!("{}：{}", pen.names(names, "、"), published::SOURCE),
+            Self::Speeds { check, said } => format!("{said}（{}）", pen.name(check)),
+            Self::Claim { proves, allowed } if allowed.is_empty() => proves.clone(),
+            Self::Claim { proves, allowed } => {
+                format!("{proves}，但已发现并放行的存疑项除外：{}", pen.names(allowed, "、"))
+            }
             Self::Proves { claims, in_part } => {
                 claims.join("；") + if *in_part { "（仅限上列数据集与精度）" } else { "" }
             }
             Self::Nothing => "无：本次运行按失败计".to_owned(),
+            Self::NothingHeld => "数值是否正确：未与标杆比对（测试套 precision、trajectory）".to_owned(),
             Self::NoTrajectory => "整个训练过程：只判定了单步，没有比对完整训练".to_owned(),
             Self::OnlyBf16 => {
                 "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned()
             }
-            Self::Compiled => "编译模式（torch.compile）：判定的是 eager 模式".to_owned(),
-            Self::Eager => "eager 模式：判定的是编译后的代码".to_owned(),
+            Self::Mode(mode) => mode.zh(pen),
             Self::Hosts => "多机：没有判定跨机运行".to_owned(),
             Self::Speed => "性能：没有计时".to_owned(),
         }

@@ -55,14 +55,20 @@ pub(crate) fn of_report(report: &RunReport, file: &Path, side: &mut Side) -> Res
         high: of("fps_high").unwrap_or(median).into(),
     });
     (side.cards, side.batch, side.steps) = (whole("world_size"), whole("global_batch_size"), whole("steps"));
+    side.alone = of("fps_one_rank");
+    let judged = report.environment.judged.say(Lang::En, Pen::Plain);
+    side.device = Some(format!("{judged}, {}", report.environment.cpu));
     side.loss = of("final_loss").map(|loss| format!("{loss:.4}"));
     if side.chip.is_none() {
-        side.chip = Some(Message::name(report.environment.judged.say(Lang::En, Pen::Plain)));
+        side.chip = Some(Message::name(judged));
     }
     let phases = check.figures.iter().filter(|it| it.key.starts_with("phase_"));
     side.phases = phases.map(|it| (it.key.clone(), it.name.clone(), it.value)).collect();
-    if !matches!(check.verdict, Verdict::Pass) {
-        side.doubts = check.findings.iter().map(|finding| finding.text.clone()).collect();
+    let doubts = check.findings.iter().map(|finding| finding.text.clone()).collect();
+    if matches!(check.verdict, Verdict::Pass) {
+        side.allowed = doubts;
+    } else {
+        side.doubts = doubts;
         side.doubts.extend(check.verdict.reason().filter(|_| check.findings.is_empty()).cloned());
     }
     Ok(())
@@ -108,6 +114,21 @@ mod tests {
         assert_eq!(found.loss.as_deref(), Some("NaN"));
         let cut = NINE.split_inclusive('\n').take(6).collect::<String>();
         assert!(matches!(of_script_file(&cut, Path::new("x"), &mut side()), Err(CompareError::Key { .. })));
+    }
+
+    /// Seen to be called trusted without a word.
+    #[test]
+    fn a_doubt_that_was_allowed_goes_with_the_speed() {
+        let mut report = crate::testing::report("2026-11-01T00:00:00Z", 400.0);
+        report.suites[0].checks[0].findings =
+            vec![dinov3_reports::Finding::new(Message::name("busy"), Message::name("others"))];
+        let mut found = side();
+        of_report(&report, Path::new("x"), &mut found).unwrap();
+        assert!(found.doubts.is_empty() && found.allowed == [Message::name("others")], "{found:?}");
+        report.suites[0].checks[0].verdict = Verdict::Fail { reason: Message::name("busy") };
+        let mut found = side();
+        of_report(&report, Path::new("x"), &mut found).unwrap();
+        assert!(found.doubts == [Message::name("others")] && found.allowed.is_empty(), "{found:?}");
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub use judge::{Judged, judge};
 pub use likeness::Trait;
 pub use rules::{Op, Rule, Rules, What};
 
+/// The key of the figure whose noise is known.
+const SPEED: &str = "fps_median";
+
 /// The name of the suite that a gate is in reports.
 pub const SUITE: &str = "gate";
 

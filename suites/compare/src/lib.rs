@@ -4,6 +4,7 @@
 //! * [`compare`] holds the others against the first: speed with its interval, whether the losses follow, where the difference goes.
 //! * [`gate`] holds a run against one that was accepted before.
 //! * [`history`](mod@history) follows figures over many runs.
+//! * [`scaling`] says how the speed grows with the number of cards.
 //! * [`told`] puts the verdict on a run into the words of a report.
 //!
 //! The crate needs no libtorch: a comparison is arithmetic on figures that runs have left behind.
@@ -16,6 +17,7 @@ pub mod history;
 mod log;
 mod ratio;
 mod read;
+pub mod scaling;
 mod sections;
 mod side;
 pub mod told;

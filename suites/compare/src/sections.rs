@@ -5,11 +5,12 @@ use dinov3_reports::{Cell, Column, Kind, Section, Table, published};
 use dinov3_trajectory::timing::Reason;
 
 use crate::compared::{Beside, outcome};
-use crate::{Origin, Side, told};
+use crate::{Origin, Side, scaling, told};
 
 /// The result table first, then what stands behind it.
 pub(crate) fn all(sides: &[Side], beside: &[Beside]) -> Vec<Section> {
     let mut sections = vec![results(sides, beside)];
+    sections.extend(scaling::sections(sides));
     let base = &sides[0];
     for (side, beside) in sides.iter().zip(beside) {
         sections.extend(waterfall(side, base));
@@ -96,7 +97,10 @@ fn trust(side: &Side) -> Cell {
         _ if side.failed => words(W::Failed),
         Some(doubt) if side.is_timed() => Cell::Says(doubt.clone()),
         _ if side.origin == Origin::Published => words(W::NotMeasuredHere),
-        _ if side.is_timed() => words(W::Trusted),
+        _ if side.is_timed() => match side.allowed.first() {
+            Some(doubt) => Cell::Says(Compared::Allowed { doubt: doubt.clone() }.into()),
+            None => words(W::Trusted),
+        },
         _ => words(W::NotTimed),
     }
 }

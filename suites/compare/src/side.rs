@@ -24,6 +24,8 @@ pub struct Side {
     pub origin: Origin,
     /// What computed.
     pub chip: Option<Message>,
+    /// The device that a report says it was measured on, whatever name the run was given.
+    pub device: Option<String>,
     /// How many cards.
     pub cards: Option<u64>,
     /// Images a step over all cards.
@@ -36,10 +38,14 @@ pub struct Side {
     pub fps: Option<String>,
     /// Images a second at the median step, with its interval.
     pub speed: Option<Between>,
+    /// Images a second of one rank alone, where the same run has measured that too.
+    pub alone: Option<f64>,
     /// Whether the published script's own file says that the run failed.
     pub failed: bool,
     /// Why the speed is not to be trusted.
     pub doubts: Vec<Message>,
+    /// Doubts that were allowed where it was measured.
+    pub allowed: Vec<Message>,
     /// The steps of the published figure, and the median step in seconds.
     pub window: Option<(Window, Option<f64>)>,
     /// The steps that do not count for the median.
@@ -57,14 +63,17 @@ impl Side {
             name,
             origin: Origin::File(file),
             chip: None,
+            device: None,
             cards: None,
             batch: None,
             steps: None,
             loss: None,
             fps: None,
             speed: None,
+            alone: None,
             failed: false,
             doubts: Vec::new(),
+            allowed: Vec::new(),
             window: None,
             excluded: Vec::new(),
             phases: Vec::new(),

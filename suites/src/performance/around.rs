@@ -1,11 +1,13 @@
 //! What a reader must know beside a figure of speed.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 
 use dinov3_program::Only;
 use dinov3_reports::{Bilingual, Message};
 use dinov3_torch::device::{self, Device};
+use dinov3_torch::plugin::lent;
 use dinov3_torch::{runtime, shim};
 
 use super::asked::Resolved;
@@ -48,6 +50,9 @@ const VERSIONS: [(&str, &str); 4] = [
     ("CANN", "/usr/local/Ascend/ascend-toolkit/latest/version.cfg"),
 ];
 
+/// Where CUDA's toolkit says its version since 11.1.
+const TOOLKIT: &str = "/usr/local/cuda/version.json";
+
 /// What is known, and its value.
 pub(super) type Fact = (Message, Message);
 
@@ -59,7 +64,7 @@ const fn say(en: &'static str, zh: &'static str) -> Bilingual {
 pub(super) fn of(resolved: &Resolved, taken: &Taken) -> Vec<Fact> {
     let mut facts = work(resolved, taken);
     facts.extend(arithmetic(resolved));
-    facts.extend(surroundings(taken));
+    facts.extend(surroundings(resolved, taken));
     facts
 }
 
@@ -93,11 +98,21 @@ fn work(resolved: &Resolved, taken: &Taken) -> Vec<Fact> {
     };
     let mut work = vec![
         said(say("measured", "测量范围"), measured),
+        said(
+            say("published figures among these", "其中的公开数据"),
+            say(
+                "none: all of them were measured in this run; `compare` lays it beside what was published",
+                "无：全部为本次运行实测；与公开数据的对比请使用 compare",
+            ),
+        ),
         said(say("images", "图像来源"), images),
         fact(say("images in the dataset", "数据集图像数"), facts.dataset.to_string()),
         fact(say("recipe", "配方"), resolved.recipe.name),
         fact(say("batch a card × cards", "每卡批大小 × 卡数"), format!("{} × {}", facts.batch, facts.world)),
-        fact(say("steps taken", "实际步数"), taken.steps.len().to_string()),
+        fact(
+            say("steps taken, of those of the whole recipe", "实际步数 / 配方总步数"),
+            format!("{} / {}", taken.steps.len(), resolved.iterations),
+        ),
         fact(say("device", "设备"), resolved.device.to_string()),
         fact(say("threads that make batches", "数据加载线程数"), resolved.threads.to_string()),
         fact(say("threads that compute", "计算线程数"), runtime::threads().to_string()),
@@ -154,13 +169,18 @@ fn arithmetic(resolved: &Resolved) -> Vec<Fact> {
 }
 
 /// On which machine, and who else was there.
-fn surroundings(taken: &Taken) -> Vec<Fact> {
+fn surroundings(resolved: &Resolved, taken: &Taken) -> Vec<Fact> {
     let mut facts = vec![
         fact(say("libtorch", "libtorch"), shim::torch_version()),
         fact(say("instruction set", "指令集"), shim::cpu_capability()),
         fact(say("harness", "本工具"), env!("CARGO_PKG_VERSION")),
     ];
     let mut known = |name: Bilingual, value: Option<String>| facts.extend(value.map(|value| fact(name, value)));
+    let plugin = match resolved.device {
+        Device::Plugin { kind, .. } => lent(kind.name()).map(|lent| lent.path().display().to_string()),
+        _ => None,
+    };
+    known(say("plugin of the device", "设备插件"), plugin);
     known(say("kernel", "内核"), machine::line("/proc/sys/kernel/osrelease"));
     known(say("cores that this process may use", "本进程可用核"), machine::status("Cpus_allowed_list:"));
     known(say("memory nodes that it may use", "本进程可用内存节点"), machine::status("Mems_allowed_list:"));
@@ -173,6 +193,9 @@ fn surroundings(taken: &Taken) -> Vec<Fact> {
         say("times that a core was throttled", "处理器降频次数"),
         taken.clock.events.map(|events| events.to_string()),
     );
+    let [before, behind] = taken.card.clone();
+    known(say("the card before the run", "运行前加速卡状态"), before);
+    known(say("the card right behind the last step", "最后一步后加速卡状态"), behind);
     known(
         say("governor of the clock", "调频策略"),
         machine::line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -183,6 +206,9 @@ fn surroundings(taken: &Taken) -> Vec<Fact> {
             facts.push((Message::name(name), Message::name(version)));
         }
     }
+    if let Some(version) = fs::read_to_string(TOOLKIT).ok().as_deref().and_then(toolkit) {
+        facts.push((Message::name("CUDA"), Message::name(version)));
+    }
     for name in VARIABLES {
         if let Some(value) = env::var_os(name) {
             facts.push((Message::name(name), Message::name(value.to_string_lossy())));
@@ -191,7 +217,25 @@ fn surroundings(taken: &Taken) -> Vec<Fact> {
     facts
 }
 
+/// The version in CUDA's `version.json`.
+fn toolkit(text: &str) -> Option<String> {
+    let versions: serde_json::Value = serde_json::from_str(text).ok()?;
+    versions.pointer("/cuda/version")?.as_str().map(str::to_owned)
+}
+
 fn clock(readings: &[f64]) -> Option<String> {
     let (least, most) = (readings.iter().copied().reduce(f64::min)?, readings.iter().copied().reduce(f64::max)?);
     Some(format!("{}, {least:.0}, {most:.0}", readings.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_toolkit_says_its_version_in_json() {
+        let text = r#"{"cuda": {"name": "CUDA SDK", "version": "12.8.1"}, "nvcc": {"version": "12.8.93"}}"#;
+        assert_eq!(toolkit(text).as_deref(), Some("12.8.1"));
+        assert_eq!((toolkit("{}"), toolkit("CUDA Version 10.2")), (None, None));
+    }
 }

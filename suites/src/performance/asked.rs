@@ -45,6 +45,8 @@ pub(super) struct Resolved {
     pub(super) precision: String,
     pub(super) device: Device,
     pub(super) steps: u64,
+    /// The steps of the whole recipe.
+    pub(super) iterations: u64,
     pub(super) only: Only,
     pub(super) allow: Vec<Flag>,
     pub(super) delay: Option<Delay>,
@@ -86,6 +88,7 @@ impl Resolved {
             precision: String::new(),
             device: request.device(),
             steps: 0,
+            iterations: 0,
             only: asked.only,
             allow: asked.allow.clone(),
             delay: asked.delay,
@@ -105,7 +108,7 @@ impl Resolved {
         }
         let precision = resolved.merged.config.pointer("/compute_precision/param_dtype").and_then(|it| it.as_str());
         resolved.precision = precision.unwrap_or("fp32").to_owned();
-        resolved.steps = steps;
+        (resolved.steps, resolved.iterations) = (steps, epoch * epochs);
         // Refuses what cannot be trained.
         resolved.plan(&scratch.join("run"), steps, world)?;
         Ok(resolved)

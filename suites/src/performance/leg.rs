@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::asked::Resolved;
 use super::machine::{self, Usage, Watching};
 use super::recorder::{Recorder, Step};
-use super::{Failure, device};
+use super::{Failure, card, device};
 use crate::session::gather;
 use crate::{Ranks, SuiteError};
 
@@ -32,6 +32,8 @@ pub(super) struct Taken {
     /// The text log.
     pub(super) log: Vec<u8>,
     pub(super) clock: Clock,
+    /// What the accelerator said of itself before the training and right behind it.
+    pub(super) card: [Option<String>; 2],
     /// The share of this machine's cores that others used, and the number of cores.
     pub(super) others: Option<(f64, f64)>,
     /// Bytes that this rank has sent.
@@ -66,14 +68,18 @@ impl Leg<'_> {
         let plan = resolved.plan(self.folder, self.steps, links.world())?;
         let warm_up = cadence(None, self.steps).warm_up;
         let mut recorder = Recorder::new(resolved.device, resolved.synchronised(warm_up), resolved.delay);
-        let (sent, energy) = (self.sent(), machine::energy());
+        let (sent, energy, before) = (self.sent(), machine::energy(), card::state(resolved.device));
         let (usage, watching) = (Usage::now(), Watching::start());
         let mut told = Ok(());
         let live = Steps { tell, told: &mut told, each: (self.steps / 100).max(1) };
         let measure = Measure { by: &mut recorder, only: resolved.only };
         let screen = Screen { live: Some(Box::new(live)), aside: None, quiet: true, measure: Some(measure) };
         let outcome = plan.train(&links, screen);
-        let (clock, after) = (watching.stop(), Usage::now());
+        let (mut clock, after) = (watching.stop(), Usage::now());
+        let behind = card::state(resolved.device);
+        if behind.as_deref().is_some_and(card::is_held_back) {
+            clock.events = Some(clock.events.unwrap_or(0) + 1);
+        }
         let outcome = outcome.map_err(Failure::from)?;
         told?;
         match outcome {
@@ -94,6 +100,7 @@ impl Leg<'_> {
             cadence: cadence(Some(&facts), self.steps),
             log: self.log()?,
             clock,
+            card: [before, behind],
             others,
             sent: self.sent() - sent,
             energy: machine::energy().zip(energy).map(|(after, before)| after - before).filter(|used| *used > 0.0),

@@ -1,8 +1,9 @@
 //! The tables of a measured training, with the definitions beside the numbers.
 
-use dinov3_reports::message::{Performance as Says, Special};
+use dinov3_compare::scaling::{self, Scale};
+use dinov3_reports::message::{Between, ComparedWord, Performance as Says, Special};
 use dinov3_reports::{Cell, Column, Kind, Message, Plot, Section, Series, Table};
-use dinov3_trajectory::timing::Reason;
+use dinov3_trajectory::timing::{Reason, Speed};
 
 use super::around;
 use super::asked::Resolved;
@@ -25,6 +26,7 @@ pub(super) fn of(resolved: &Resolved, measured: &Measured) -> Vec<Section> {
         },
         Section { table: Some(around(resolved, measured)), ..Section::new(of_run(head::AROUND)) },
     ];
+    sections.extend(scaling(measured, of_run(head::SCALING)));
     if !measured.speed.excluded.is_empty() {
         let table = Some(excluded(measured));
         sections.push(Section { table, collapsed: true, ..Section::new(of_run(head::EXCLUDED)) });
@@ -92,11 +94,7 @@ fn split(measured: &Measured) -> Table {
     ]);
     let mut row = |name: Message, seconds: f64, is: Message| {
         let share = 100.0 * seconds / split.took;
-        let quiet = seconds == 0.0;
-        table.push_quiet(
-            [Cell::Says(name), Cell::number(Some(seconds)), Cell::number(Some(share)), Cell::Says(is)],
-            quiet,
-        );
+        table.push([Cell::Says(name), Cell::number(Some(seconds)), Cell::number(Some(share)), Cell::Says(is)]);
     };
     for ((name, is), seconds) in words::PARTS.into_iter().zip(split.parts) {
         row(name.into(), seconds, is.into());
@@ -106,6 +104,19 @@ fn split(measured: &Measured) -> Table {
         row(between.name.into(), split.between, between.is.into());
     }
     table
+}
+
+/// One rank alone, and all of them.
+fn scaling(measured: &Measured, title: Message) -> Option<Section> {
+    let (alone, world) = (measured.alone.as_ref()?, measured.taken.facts.world as u64);
+    let scale = |run: Message, cards: u64, speed: &Speed| {
+        let (low, high) = speed.fps_interval();
+        let speed = Between { value: speed.fps().into(), low: low.into(), high: high.into() };
+        Scale { run, cards, batch: Some(measured.speed.images / world * cards), speed }
+    };
+    let all = scale(head::ALL_RANKS.into(), world, &measured.speed);
+    let scales = vec![scale(ComparedWord::OneAlone.into(), 1, alone), all];
+    scaling::section(title, ComparedWord::AboutScaling, scales)
 }
 
 fn around(resolved: &Resolved, measured: &Measured) -> Table {

@@ -259,6 +259,8 @@ pub(super) mod head {
     pub(in super::super) const SPEED: Bilingual = say("Speed", "速度");
     pub(in super::super) const SPLIT: Bilingual = say("Where a step goes", "单步耗时构成");
     pub(in super::super) const AROUND: Bilingual = say("What must be known beside it", "须一并说明的条件");
+    pub(in super::super) const SCALING: Bilingual = say("Scaling over ranks", "多卡扩展性");
+    pub(in super::super) const ALL_RANKS: Bilingual = say("all ranks", "全部卡");
     pub(in super::super) const EXCLUDED: Bilingual = say("Steps that do not count", "未计入的步");
     pub(in super::super) const FIGURE: Bilingual = say("Figure", "指标");
     pub(in super::super) const VALUE: Bilingual = say("Value", "数值");

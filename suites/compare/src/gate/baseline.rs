@@ -8,7 +8,7 @@ use dinov3_reports::{Gate, RunReport, json};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::GateError;
+use super::{GateError, SPEED, Trait};
 
 /// The version of the file.
 const SCHEMA: u32 = 1;
@@ -20,9 +20,11 @@ pub struct Accepted {
     pub because: String,
     /// Its report: the evidence.
     pub report: RunReport,
+    /// Whether it is one more run of what was accepted before it, and no new level.
+    pub again: bool,
 }
 
-/// The file of a baseline: all runs that were ever accepted, the last of which counts.
+/// The file of a baseline: all runs that were ever accepted. The last one counts, and for speed all runs of its level.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
     /// The runs, in the order in which they were accepted.
@@ -38,6 +40,8 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 struct Entry {
     because: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    again: bool,
     report: Box<RawValue>,
 }
 
@@ -55,7 +59,7 @@ impl Baseline {
         let accepted = document
             .accepted
             .into_iter()
-            .map(|entry| Ok(Accepted { because: entry.because, report: report(entry.report.get())? }));
+            .map(|it| Ok(Accepted { because: it.because, report: report(it.report.get())?, again: it.again }));
         Ok(Self { accepted: accepted.collect::<Result<_, GateError>>()? })
     }
 
@@ -64,11 +68,19 @@ impl Baseline {
         self.accepted.last()
     }
 
-    /// Accepts the run of a JSON report, and writes the baseline with all runs before it.
+    /// The runs of the level that counts: the last one that was no further run of those before it, and all that came after it.
+    pub fn level(&self) -> &[Accepted] {
+        let first = self.accepted.iter().rposition(|it| !it.again).unwrap_or(0);
+        &self.accepted[first..]
+    }
+
+    /// Accepts the run of a JSON report, and writes the baseline with all runs before it. `again` says that it is one more run of the same
+    /// program on the same machine as the last one: how far such runs are apart is noise.
     ///
     /// # Errors
-    /// When the run does not pass, no reason is given, or a file cannot be read or written.
-    pub fn accept(file: &Path, run: &Path, because: &str) -> Result<Self, GateError> {
+    /// When the run does not pass, no reason is given, it is of something else than the runs that it is to stand beside, or a file cannot be
+    /// read or written.
+    pub fn accept(file: &Path, run: &Path, because: &str, again: bool) -> Result<Self, GateError> {
         if because.trim().is_empty() {
             return Err(GateError::NoReason);
         }
@@ -78,7 +90,11 @@ impl Baseline {
         if report.gate() != Gate::Pass {
             return Err(GateError::FailingBaseline(run.to_owned()));
         }
-        baseline.accepted.push(Accepted { because: because.to_owned(), report });
+        if again {
+            let last = baseline.current().ok_or_else(|| GateError::NothingBefore(file.to_owned()))?;
+            Trait::agree(&last.report, &report.environment, &report.suites, &[SPEED], &[])?;
+        }
+        baseline.accepted.push(Accepted { because: because.to_owned(), report, again });
         baseline.write(file)?;
         Ok(baseline)
     }
@@ -87,7 +103,7 @@ impl Baseline {
         let none = |cause| GateError::NoBaseline { file: file.to_owned(), cause };
         let entry = |it: &Accepted| -> Result<Entry, serde_json::Error> {
             let report = RawValue::from_string(json::to_json(&it.report)?.trim_end().to_owned())?;
-            Ok(Entry { because: it.because.clone(), report })
+            Ok(Entry { because: it.because.clone(), again: it.again, report })
         };
         let accepted = self.accepted.iter().map(entry).collect::<Result<_, _>>().map_err(none)?;
         let text = serde_json::to_string(&Document { baseline_schema: SCHEMA, accepted }).map_err(none)?;

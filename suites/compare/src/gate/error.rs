@@ -48,6 +48,9 @@ pub enum GateError {
     /// The file has no run.
     #[error("the baseline holds no run")]
     EmptyBaseline,
+    /// One more run of nothing.
+    #[error("`{}` holds no run that this one is one more of", .0.display())]
+    NothingBefore(PathBuf),
     /// No reason was given.
     #[error("a baseline needs a reason")]
     NoReason,
@@ -73,6 +76,7 @@ impl Hint for GateError {
             Self::NoBaseline { .. } | Self::EmptyBaseline => "`baseline accept RUN.json --because \"…\"` writes one".into(),
             Self::NoReport { cause, .. } => cause.hints(),
             Self::FailingBaseline(_) => "see what failed: `report RUN.json`".into(),
+            Self::NothingBefore(_) => "leave out `--again`: the first run of a baseline stands alone".into(),
             Self::NoReason => "say in a few words why this run is the one to hold others against".into(),
             Self::Other { of, .. } => format!(
                 "accept a baseline of this one, or say `--despite {}`; what can be named: {}",

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use dinov3_reports::message::{Gated, Message};
 use dinov3_reports::{Bilingual, Check, Environment, Figure, SuiteResult, Verdict};
-use dinov3_trajectory::timing;
+use dinov3_trajectory::timing::{self, Slower, Timed};
 
-use super::{Baseline, GateError, Op, Rule, Rules, SUITE, Trait, What};
+use super::{Accepted, Baseline, GateError, Op, Rule, Rules, SPEED, SUITE, Trait, What};
 
 const PROVES: Bilingual = Bilingual {
     en: "the run is as good as the accepted one: no slower beyond noise, no worse at the end, and as precise",
@@ -40,20 +40,14 @@ pub fn judge(
         .iter()
         .filter_map(|rule| if let What::Figure { key, .. } = &rule.what { Some(key.as_str()) } else { None })
         .collect();
-    for of in Trait::ALL {
-        let was = of.of(&accepted.report.environment, &timed(&accepted.report.suites, &keys));
-        let is = of.of(run.environment, &timed(run.suites, &keys));
-        if was != is && !despite.contains(&of) {
-            return Err(GateError::Other { of, was, is });
-        }
-    }
+    Trait::agree(&accepted.report, run.environment, run.suites, &keys, despite)?;
     let mut checks = Vec::new();
     for rule in &rules.0 {
         match &rule.what {
             What::Passes(name) => checks.push(passes(run, rule, name)),
             What::Figure { key, op, limit, relative } => {
                 let bound = Bound { op: *op, limit: *limit, relative: *relative };
-                checks.extend(figures(run, &accepted.report.suites, rule, key, bound));
+                checks.extend(figures(run, baseline.level(), rule, key, bound));
             }
         }
     }
@@ -74,12 +68,6 @@ struct Bound {
     op: Op,
     limit: f64,
     relative: bool,
-}
-
-/// The ids of the checks that have one of these figures.
-fn timed(suites: &[SuiteResult], keys: &[&str]) -> Vec<String> {
-    let checks = suites.iter().flat_map(|suite| &suite.checks);
-    checks.filter(|check| keys.iter().any(|key| value(check, key).is_some())).map(|check| check.id.clone()).collect()
 }
 
 fn value(check: &Check, key: &str) -> Option<f64> {
@@ -116,21 +104,24 @@ fn new(rule: &Rule, about: &str, verdict: Verdict) -> Check {
 }
 
 /// A check for each check of the run that has the figure; one that fails if none has it.
-fn figures(run: &Judged<'_>, baseline: &[SuiteResult], rule: &Rule, key: &str, bound: Bound) -> Vec<Check> {
+fn figures(run: &Judged<'_>, level: &[Accepted], rule: &Rule, key: &str, bound: Bound) -> Vec<Check> {
     let ours = || run.suites.iter().flat_map(|suite| &suite.checks);
     let mut found: Vec<Check> = ours()
         .filter_map(|check| Some((check, value(check, key)?)))
         .map(|(check, ours)| {
-            let theirs = baseline.iter().flat_map(|suite| &suite.checks).find(|it| it.id == check.id);
-            let base = theirs.and_then(|it| value(it, key));
-            match (bound.relative, base.zip(theirs)) {
+            let base = level.last().and_then(|last| of(last, &check.id)).and_then(|it| value(it, key));
+            let is_loss = key == SPEED && bound.op == Op::AtLeast && bound.limit < 1.0;
+            let noisy = || {
+                let accepted =
+                    level.iter().filter_map(|it| of(it, &check.id)).map(timed).collect::<Option<Vec<_>>>()?;
+                Some(timing::slower(timed(check)?, &accepted, bound.limit))
+            };
+            match (bound.relative, base) {
                 (false, _) => plain(rule, &check.id, ours, bound.limit, None, bound),
                 (true, None) => missing(rule, &check.id, key, true),
-                (true, Some((base, theirs))) => match noise(check, theirs, key) {
-                    Some(error) if bound.op == Op::AtLeast && bound.limit < 1.0 => {
-                        speed(rule, check, ours / base, error, bound.limit)
-                    }
-                    _ => plain(rule, &check.id, ours, bound.limit * base, Some(base), bound),
+                (true, Some(base)) => match is_loss.then(noisy).flatten() {
+                    Some(found) => speed(rule, check, &found, bound.limit),
+                    None => plain(rule, &check.id, ours, bound.limit * base, Some(base), bound),
                 },
             }
         })
@@ -145,15 +136,16 @@ fn missing(rule: &Rule, about: &str, key: &str, of_baseline: bool) -> Check {
     new(rule, about, Verdict::Fail { reason: Gated::NoFigure { key: key.to_owned(), of_baseline }.into() })
 }
 
-/// The standard error of the logarithm of the ratio of two medians, whose intervals have 95 %; none for a figure without interval.
-fn noise(ours: &Check, theirs: &Check, key: &str) -> Option<f64> {
+/// The check of this id in an accepted run.
+fn of<'a>(accepted: &'a Accepted, id: &str) -> Option<&'a Check> {
+    accepted.report.suites.iter().flat_map(|suite| &suite.checks).find(|check| check.id == id)
+}
+
+/// The speed of a check; none without an interval.
+fn timed(check: &Check) -> Option<Timed> {
     const CONFIDENCE: f64 = 0.95;
-    if key != "fps_median" {
-        return None;
-    }
-    let of = |check: &Check| Some(timing::error_of(value(check, "fps_low")?, value(check, "fps_high")?, CONFIDENCE));
-    let error = of(ours)?.hypot(of(theirs)?);
-    (error.is_finite() && error > 0.0).then_some(error)
+    let error = timing::error_of(value(check, "fps_low")?, value(check, "fps_high")?, CONFIDENCE);
+    (error.is_finite() && error > 0.0).then_some(Timed { speed: value(check, SPEED)?, error })
 }
 
 fn plain(rule: &Rule, about: &str, value: f64, limit: f64, base: Option<f64>, bound: Bound) -> Check {
@@ -176,15 +168,17 @@ fn figure(key: &'static str, name: Bilingual, value: f64) -> Figure {
 }
 
 /// The speed of a check over the baseline's, whose noise is known.
-fn speed(rule: &Rule, check: &Check, ratio: f64, error: f64, loss: f64) -> Check {
-    let found = timing::slower(ratio, error, loss);
+fn speed(rule: &Rule, check: &Check, found: &Slower, loss: f64) -> Check {
+    let runs = Some(found.runs as u64);
     let says = || {
         Message::from(Gated::Speed {
-            ratio: ratio.into(),
+            ratio: found.ratio.into(),
             smallest: found.smallest.into(),
-            error: error.into(),
+            error: found.error.into(),
             loss: loss.into(),
             power: found.power.into(),
+            runs,
+            spread: found.spread.map(Into::into),
         })
     };
     let steps = value(check, "steps").map(|steps| steps as u64);
@@ -192,21 +186,32 @@ fn speed(rule: &Rule, check: &Check, ratio: f64, error: f64, loss: f64) -> Check
         loss: loss.into(),
         power: found.power.into(),
         steps,
-        needed: steps.map(|steps| (steps as f64 * found.steps).ceil() as u64),
-        times: found.steps.into(),
+        needed: steps.zip(found.steps).map(|(steps, times)| (steps as f64 * times).ceil() as u64),
+        times: found.steps.unwrap_or(f64::INFINITY).into(),
+        runs,
+        runs_needed: found.runs_needed.map(|runs| runs as u64),
     };
-    let verdict = if found.is_found() || ratio.is_nan() {
+    let verdict = if found.is_found() || found.ratio.is_nan() {
         Verdict::Fail { reason: says() }
     } else if found.could_find() {
         Verdict::Pass
     } else {
         Verdict::Vacuous { reason: noisy().into() }
     };
-    let figures = vec![
-        figure("ratio", Bilingual { en: "speed over the baseline's", zh: "与基线的速度比" }, ratio)
+    let known = found.spread.map(|spread| {
+        figure(
+            "spread",
+            Bilingual { en: "deviation of accepted runs from each other", zh: "已接受运行之间的标准差" },
+            spread,
+        )
+    });
+    let figures = [
+        figure("ratio", Bilingual { en: "speed over the baseline's", zh: "与基线的速度比" }, found.ratio)
             .with_limit(found.smallest),
-        figure("noise", Bilingual { en: "standard error of the ratio", zh: "比值的标准误" }, error),
+        figure("noise", Bilingual { en: "standard error of the ratio", zh: "比值的标准误" }, found.error),
         figure("power", Bilingual { en: "probability to find the loss", zh: "检出退化的概率" }, found.power),
+        figure("accepted_runs", Bilingual { en: "accepted runs", zh: "已接受的运行数" }, found.runs as f64),
     ];
+    let figures = figures.into_iter().chain(known).collect();
     Check { summary: Some(says()), figures, ..new(rule, &check.id, verdict) }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use dinov3_reports::message::{Pen, Say};
-use dinov3_reports::{Environment, Judged, Lang};
+use dinov3_reports::{Check, Environment, Judged, Lang, RunReport, SuiteResult};
 
 use super::GateError;
 
@@ -34,8 +34,30 @@ impl Trait {
         }
     }
 
+    /// Whether a run agrees with an accepted one in all of them but those that `despite` names. Its recipe is the checks that have figures of
+    /// these keys.
+    ///
+    /// # Errors
+    /// The first in which they differ.
+    pub(super) fn agree(
+        accepted: &RunReport,
+        environment: &Environment,
+        suites: &[SuiteResult],
+        keys: &[&str],
+        despite: &[Self],
+    ) -> Result<(), GateError> {
+        for of in Self::ALL {
+            let was = of.of(&accepted.environment, &timed(&accepted.suites, keys));
+            let is = of.of(environment, &timed(suites, keys));
+            if was != is && !despite.contains(&of) {
+                return Err(GateError::Other { of, was, is });
+            }
+        }
+        Ok(())
+    }
+
     /// What a run has of it. `timed` are the ids of its checks that have figures.
-    pub(super) fn of(self, environment: &Environment, timed: &[String]) -> String {
+    fn of(self, environment: &Environment, timed: &[String]) -> String {
         match self {
             Self::Device => device(environment),
             Self::Recipe => timed.join(", "),
@@ -47,6 +69,12 @@ impl Trait {
             Self::Version => format!("libtorch {}", environment.libtorch),
         }
     }
+}
+
+/// The ids of the checks that have one of these figures.
+fn timed(suites: &[SuiteResult], keys: &[&str]) -> Vec<String> {
+    let has = |check: &&Check| keys.iter().any(|key| check.figures.iter().any(|figure| figure.key == *key));
+    suites.iter().flat_map(|suite| &suite.checks).filter(has).map(|check| check.id.clone()).collect()
 }
 
 /// The device; of a run of our own trainer, the processor and its threads too, since they are what computes or feeds it.

@@ -1,5 +1,7 @@
 //! Records of TFRecord: length (u64), its checksum (u32), the data, their checksum (u32), all little-endian.
 
+use dinov3_ground::scalars::masked_crc;
+
 /// The bytes in front of the data, and behind.
 const FRONT: usize = 12;
 const BEHIND: usize = 4;
@@ -35,11 +37,6 @@ pub(super) fn next(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
         return Err("the checksum of its data is wrong");
     }
     Ok(Some(Frame { data, length: whole }))
-}
-
-/// CRC-32C, rotated and moved, as TFRecord stores it.
-pub(super) fn masked_crc(bytes: &[u8]) -> u32 {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]
