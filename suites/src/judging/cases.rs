@@ -214,9 +214,9 @@ fn name_of(folder: &Path) -> String {
 }
 
 /// Refuses a folder without a candidate in it.
-fn holds_candidates(folder: &PathBuf) -> Result<(), SuiteError> {
-    let empty = sets::folders(std::slice::from_ref(folder))?.is_empty();
-    if empty { Err(SuiteError::NoCandidate(folder.clone())) } else { Ok(()) }
+fn holds_candidates(folder: &Path) -> Result<(), SuiteError> {
+    let empty = sets::folders(&[folder.to_owned()])?.is_empty();
+    if empty { Err(SuiteError::NoCandidate(folder.to_owned())) } else { Ok(()) }
 }
 
 fn of_candidates(suite: &dyn Judging, folders: &[PathBuf], request: &Request) -> Result<Items, SuiteError> {
@@ -228,7 +228,7 @@ fn of_candidates(suite: &dyn Judging, folders: &[PathBuf], request: &Request) ->
             items.items.push(Item::Judge(Box::new(case)));
         }
     }
-    folders.iter().try_for_each(holds_candidates)?;
+    folders.iter().try_for_each(|folder| holds_candidates(folder))?;
     let candidates = sets::each(&folders)?;
     for (folder, candidate) in candidates {
         match candidate {
