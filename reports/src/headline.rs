@@ -176,7 +176,10 @@ fn worst(report: &RunReport) -> Brief {
 /// What a pass of these suites says nothing of.
 fn limits(report: &RunReport) -> Vec<Brief> {
     let ran = |name: &str| report.suites.iter().any(|suite| suite.suite == name && suite.looked());
-    let held = report.suites.iter().any(|suite| ![PERFORMANCE, "gate", "history", RUN].contains(&suite.suite.as_str()));
+    let held = report
+        .suites
+        .iter()
+        .any(|suite| suite.looked() && ![PERFORMANCE, "gate", "history", RUN].contains(&suite.suite.as_str()));
     let precisions = || report.checks().filter_map(|check| check.golden.as_ref()).map(|golden| golden.precision);
     let only_bf16 = precisions().next().is_some() && precisions().all(|precision| precision == Precision::Bf16);
     let mut limits = Vec::new();
