@@ -12,7 +12,7 @@ use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use dinov3_ground::hex;
-use dinov3_weights::{Checkpoint, FileError, Format, Leaf, Stored, Value, convert};
+use dinov3_weights::{Checkpoint, Dtype, FileError, Format, Item, Leaf, Stored, Value, What, convert, write_dcp};
 use sha2::{Digest, Sha256};
 
 fn fixture(name: &str) -> PathBuf {
@@ -138,7 +138,8 @@ fn a_state_keeps_its_keys() {
     assert_eq!(all(&dcp), mixed);
 }
 
-/// What is written, to the byte: torch 2.8, 2.11 and 2.15 have read exactly these files.
+/// What is written, to the byte: torch 2.8.0, 2.11.0 and 2.15.0 have read exactly these files, by `torch.load` with `weights_only` and by
+/// `torch.distributed.checkpoint.load`, to the bit.
 #[test]
 fn what_is_written_stays_as_torch_has_read_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,6 +154,30 @@ fn what_is_written_stays_as_torch_has_read_it() {
         .map(|name| format!("{} {name}", &sum(&to(name))[..16]))
         .collect();
     insta::assert_snapshot!(sums.join("\n"));
+}
+
+/// A measurement, which prints gigabytes a second, from the page cache: `cargo test --release -p dinov3-weights -- --ignored --nocapture`.
+#[test]
+#[ignore = "writes and reads 1 GB"]
+fn a_gigabyte_is_read() {
+    const TENSORS: usize = 64;
+    const BYTES: usize = 1 << 24;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dcp");
+    let item = |i: usize| {
+        let bytes = Box::new(move |out: &mut dyn Write| out.write_all(&vec![i as u8; BYTES]));
+        let what = What::Tensor { dtype: Dtype::Float, shape: vec![(BYTES / 4) as u64], bytes };
+        Item { path: vec!["model".into(), format!("blocks.{i}").as_str().into()], what }
+    };
+    write_dcp(&path, &(0..TENSORS).map(item).collect::<Vec<_>>()).unwrap();
+    for _ in 0..3 {
+        let begun = std::time::Instant::now();
+        let checkpoint = Checkpoint::open(&path).unwrap();
+        let sum = |_: &str, _: &Stored, bytes: Vec<u8>| Ok::<_, FileError>(bytes.len());
+        let read: usize = Checkpoint::read_all(&checkpoint.network().unwrap(), sum).unwrap().iter().sum();
+        println!("{:.2} GB/s", read as f64 / 1e9 / begun.elapsed().as_secs_f64());
+        assert_eq!(read, TENSORS * BYTES);
+    }
 }
 
 /// The storages of a file that was saved on a GPU say so.

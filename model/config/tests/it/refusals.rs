@@ -40,6 +40,10 @@ fn what_cannot_be_honoured_is_refused() {
         gram(&[&on[..], changes].concat())
     };
     assert!(SslConfig::from_merged(&gram(&[])).is_ok() && SslConfig::from_merged(&ema(&[])).is_ok());
+    // A Gram teacher that stays as it was read is the same in a distillation.
+    let distilled = [("distillation.enabled", json!(true)), ("distillation.checkpoint_path", json!("ignore"))];
+    let stays = gram(&[&distilled[..], &[("gram.rep_update", json!(false))]].concat());
+    assert!(SslConfig::from_merged(&stays).is_ok());
     let refused = [
         with(&[("student.fp8_enabled", json!(true))]),
         with(&[("crops.local_crops_number", json!(0))]),
@@ -73,6 +77,7 @@ fn what_cannot_be_honoured_is_refused() {
         ema(&[("gram.it_load_ema_teacher", json!(-1))]),
         ema(&[("gram.rep_update", json!(true))]),
         ema(&[("crops.gram_teacher_crops_size", json!(64))]),
+        gram(&[&distilled[..], &[("gram.rep_update", json!(true))]].concat()),
     ];
     insta::assert_snapshot!(refused.iter().map(refusal).collect::<Vec<_>>().join("\n"));
 }

@@ -12,10 +12,12 @@ use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::micro::{self, MicroRun};
 use dinov3_train::phases::Phases;
+use dinov3_train::weights::read_checkpoint;
 use dinov3_train::{Part, State, StateError, Stateful, TrainError, Trainer, checkpoint};
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::meta_arch::Batch;
 use dinov3_vit::module::{Module, Role};
+use dinov3_weights::{Checkpoint, Format, convert};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tch::{Kind, Tensor};
@@ -183,6 +185,59 @@ fn another_frozen_teacher_is_refused() {
         on_ranks(resumed_by, &accepted, 0);
         on_ranks(resumed_by, &refused, 1);
     }
+}
+
+/// A checkpoint of two ranks, which have their rows of each tensor, becomes one file: the average as a network that is read, and the whole
+/// state under the reference's names.
+#[test]
+fn a_checkpoint_of_ranks_becomes_a_file() {
+    let _stream = stream();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("9");
+    let config = SslConfig::from_merged(&merged_config()).unwrap();
+    let made = |group: &Arc<dyn Group>| {
+        let mut trainer = Trainer::new(&config, Kind::Float, Device::Cpu, Arc::clone(group)).unwrap();
+        runtime::manual_seed(0);
+        trainer.init_weights();
+        trainer.warm(0.02);
+        trainer
+    };
+    let trainers: Vec<_> = threads(2).into_iter().map(|group| (made(&group), group)).collect();
+    std::thread::scope(|scope| {
+        for (trainer, group) in trainers {
+            let path = &path;
+            scope.spawn(move || {
+                let mut state = State::of(&trainer, group.rank(), 2);
+                state.put("iteration", 10);
+                checkpoint::save(&state, path, group.as_ref()).unwrap();
+            });
+        }
+    });
+    let whole = made(&alone());
+    let saved = Checkpoint::open(&path).unwrap();
+    let pth = folder.path().join("teacher.pth");
+    let average = whole.teacher_state_dict().unwrap();
+    assert_eq!(convert(&saved, Some("model_ema"), &pth, Format::Pth).unwrap().tensors, average.len());
+    let read = read_checkpoint(&pth).unwrap();
+    for (name, tensor) in average {
+        assert_eq!(read[&name], tensor, "{name}");
+    }
+    let all = folder.path().join("dcp");
+    convert(&saved, None, &all, Format::Dcp).unwrap();
+    let all = Checkpoint::open(&all).unwrap();
+    // The last iteration that was done.
+    assert_eq!(all.value("iteration"), Some(&dinov3_weights::Value::Int(9)));
+    let shape = |name: &str| {
+        let entry = all.entries.iter().find(|entry| entry.name() == name);
+        entry.and_then(|entry| entry.tensor()).map(|it| it.shape.clone())
+    };
+    let weight = Some(vec![64, 3, 8, 8]);
+    for name in ["model.student", "model.model_ema", "model.teacher", "optimizer.state.student"] {
+        let of_moments = if name.starts_with("optimizer") { ".exp_avg" } else { "" };
+        let name = format!("{name}.backbone.patch_embed.proj.weight{of_moments}");
+        assert_eq!(shape(&name), weight, "{name}");
+    }
+    assert_eq!(shape("optimizer.state.student.backbone.norm.weight.step"), Some(vec![]));
 }
 
 /// Three NaN losses in a row end a run, wherever it was resumed.
