@@ -51,7 +51,7 @@ const VERSIONS: [(&str, &str); 4] = [
 ];
 
 /// Where CUDA's toolkit says its version since 11.1.
-const TOOLKIT: &str = "/usr/local/cuda/version.json";
+const TOOLKIT: (&str, &str) = ("CUDA", "/usr/local/cuda/version.json");
 
 /// What is known, and its value.
 pub(super) type Fact = (Message, Message);
@@ -206,8 +206,9 @@ fn surroundings(resolved: &Resolved, taken: &Taken) -> Vec<Fact> {
             facts.push((Message::name(name), Message::name(version)));
         }
     }
-    if let Some(version) = fs::read_to_string(TOOLKIT).ok().as_deref().and_then(toolkit) {
-        facts.push((Message::name("CUDA"), Message::name(version)));
+    let (name, path) = TOOLKIT;
+    if let Some(version) = fs::read_to_string(path).ok().as_deref().and_then(toolkit) {
+        facts.push((Message::name(name), Message::name(version)));
     }
     for name in VARIABLES {
         if let Some(value) = env::var_os(name) {
