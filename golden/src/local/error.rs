@@ -75,6 +75,11 @@ impl OwnError {
     pub fn is_exact(&self) -> bool {
         self.non_finite == 0 && self.rms == 0.0
     }
+
+    /// Whether no element is another number than the nearest to its local truth, as far as that is certain of at least half of them.
+    pub fn is_nearest(&self) -> bool {
+        self.non_finite == 0 && self.misrounded == 0 && 2 * self.decided >= self.count.max(1)
+    }
 }
 
 /// The error of `output`, whose elements' local truths are `truth`, in steps of `resolution`. `None` for a tensor of

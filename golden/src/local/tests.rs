@@ -55,6 +55,25 @@ fn the_bound_is_what_is_found() {
     }
 }
 
+/// A gradient of which one element is a thousand times as large as the others was said to be multiplied by 1 - 3.4e-4, and each of its elements
+/// was the nearest number.
+#[test]
+fn the_rounding_of_one_large_element_is_no_factor() {
+    let mut truth = values(1_000);
+    truth[0] = 1000.0 + 1.9;
+    let judged = |off: f64| {
+        let rounded = |it: &f64| crate::tensor::bf16_bits(it * (1.0 + off)).to_le_bytes();
+        let bytes: Vec<u8> = truth.iter().flat_map(rounded).collect();
+        let shape = [truth.len()];
+        let view = TensorView::new(Dtype::Bf16, &shape, &bytes).unwrap();
+        own_error(view, &truth, Dtype::Bf16, &[]).unwrap()
+    };
+    let own = judged(0.0);
+    assert!(own.factor.value.abs() > 5e-4, "{:?}", own.factor);
+    assert!(!judge(Operation::Rounded, &own, None).is_defect());
+    assert!(judge(Operation::Rounded, &judged(0.01), None).is_defect());
+}
+
 /// An element in a hundred that is one step off moves neither the mean nor the norm, and is seen.
 #[test]
 fn elements_that_are_not_the_nearest_are_counted() {
