@@ -38,6 +38,60 @@ fn a_result_that_is_rounded_once_is_right() {
     }
 }
 
+/// The judgement on the truth, rounded once to `dtype`, with a share of the elements a step off.
+fn turned(dtype: Dtype, operation: Operation, share: f64) -> LocalJudgement {
+    let truth = values(20_000);
+    let steps = Steps::of(dtype).unwrap();
+    let every = (1.0 / share) as usize;
+    let wrong = |(i, value): (usize, &f64)| {
+        let off = if i % every == 0 { steps.at(*value) } else { 0.0 };
+        steps.nearest(*value) + off
+    };
+    let wrong: Vec<f64> = truth.iter().enumerate().map(wrong).collect();
+    let bytes: Vec<u8> = match dtype {
+        Dtype::F32 => wrong.iter().flat_map(|it| (*it as f32).to_le_bytes()).collect(),
+        _ => wrong.iter().flat_map(|it| crate::tensor::bf16_bits(*it).to_le_bytes()).collect(),
+    };
+    let shape = [truth.len()];
+    let view = TensorView::new(dtype, &shape, &bytes).unwrap();
+    judge(operation, &own_error(view, &truth, dtype, &[]).unwrap(), None)
+}
+
+/// The smallest power of a half that is found, for each kind of operation, of 20,000 elements that nobody else recorded.
+#[test]
+fn the_detection_curve_of_each_kind_of_operation() {
+    let smallest = |largest: f64, found: &dyn Fn(f64) -> bool| {
+        (0..40).map(|n| largest * 0.5f64.powi(n)).take_while(|it| found(*it)).last()
+    };
+    let mut rows = vec![
+        "operation, dtype: factor (printed bound), constant in steps (printed bound), share a step off".to_owned(),
+    ];
+    let kinds = [
+        Operation::Rounded,
+        Operation::Product,
+        Operation::Convolution,
+        Operation::Attention,
+        Operation::Normalised,
+        Operation::Rotation,
+        Operation::Several,
+    ];
+    for (operation, dtype) in kinds.into_iter().flat_map(|kind| [Dtype::Bf16, Dtype::F32].map(|dtype| (kind, dtype))) {
+        let bound = judged(dtype, operation, 0.0, 0.0).bound;
+        let factor = smallest(1.0, &|it| judged(dtype, operation, it, 0.0).is_defect()).expect("a factor of two");
+        let bias = smallest(64.0, &|it| judged(dtype, operation, 0.0, it).is_defect()).expect("64 steps");
+        let share = smallest(1.0, &|it| turned(dtype, operation, it).is_defect());
+        let share = share.map_or_else(|| "none".to_owned(), |it| format!("{it:.1e}"));
+        for (found, bound) in [(factor, bound.factor), (bias, bound.bias)] {
+            assert!(found <= 2.0 * bound && found >= bound / 2.0, "{operation:?} {dtype}: {found:e} and {bound:e}");
+        }
+        rows.push(format!(
+            "{operation:?} {dtype}: {factor:.1e} ({:.1e}), {bias:.1e} ({:.1e}), {share}",
+            bound.factor, bound.bias
+        ));
+    }
+    insta::assert_snapshot!(rows.join("\n"));
+}
+
 /// The bound is neither a boast nor an understatement: twice as much is found, a quarter is not.
 #[test]
 fn the_bound_is_what_is_found() {
