@@ -24,7 +24,7 @@ pub fn print(output: &mut impl Write, text: &str) -> io::Result<()> {
 /// The same of data that need not be text.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_bytes(output: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     ignore_broken_pipe(output.write_all(bytes).and_then(|()| output.flush()))
 }
