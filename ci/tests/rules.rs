@@ -52,7 +52,7 @@ const USES: [(&str, &[&str]); 23] = [
         "dinov3-fixtures",
         &["ground", "config", "torch", "ranks", "vit", "train", "golden", "reports", "suites", "plugins", "tch"],
     ),
-    ("dinov3-doctor", &["data", "reports"]),
+    ("dinov3-doctor", &["ground", "data", "reports"]),
     (
         "dinov3-harness",
         &[

@@ -2,6 +2,7 @@
 //!
 //! * [`atomic`]: files and folders that appear whole or not at all.
 //! * [`list`]: `a, b and c`.
+//! * [`program`]: a program of somebody else, with a limit of time.
 //! * [`hex()`]: bytes as text.
 //! * [`similar`]: the known name that is most like a given one.
 //! * [`scalars`]: figures as TensorBoard reads them.
@@ -14,6 +15,8 @@ pub mod atomic;
 mod hex;
 pub mod hint;
 pub mod list;
+#[cfg(unix)]
+pub mod program;
 pub mod scalars;
 pub mod similar;
 

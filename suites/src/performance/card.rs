@@ -2,10 +2,10 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
+use dinov3_ground::program::{Ran, run};
 use dinov3_torch::device::Device;
 
 /// For how long a program may think. `npu-smi` waits for ever on a card that hangs.
@@ -57,31 +57,20 @@ pub(super) fn is_held_back(state: &str) -> bool {
 
 /// The standard output of a program that ends well within `limit`; it is ended otherwise.
 fn ask(program: &Path, arguments: &[&str], limit: Duration) -> io::Result<String> {
-    // What it says fits into a pipe, so nobody has to read it meanwhile.
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let begun = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            let output = child.wait_with_output()?;
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            return if status.success() { Ok(text) } else { Err(io::Error::other(text)) };
-        }
-        if begun.elapsed() > limit {
-            child.kill()?;
-            child.wait()?;
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        thread::sleep(Duration::from_millis(10));
+    let mut command = Command::new(program);
+    command.args(arguments);
+    match run(command, limit) {
+        Ran::Ended { well: true, stdout, .. } => Ok(stdout),
+        Ran::Ended { stdout, .. } => Err(io::Error::other(stdout)),
+        Ran::TooLong => Err(io::ErrorKind::TimedOut.into()),
+        Ran::NotStarted(error) => Err(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
