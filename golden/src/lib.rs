@@ -43,7 +43,7 @@ pub use manifest::{
     Spread, Storage,
 };
 pub use metrics::{CompareError, Metrics, compare};
-pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, compose};
+pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, WRAPPERS, compose};
 pub use recipe::{RecipeMismatch, check_same_recipe};
 pub use sample::{sample, stride};
 pub use set::{GoldenSet, Recorded, SetError, find_sets};

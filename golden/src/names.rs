@@ -2,7 +2,7 @@
 
 use dinov3_names::named;
 
-pub use dinov3_names::{EntryName, EntryNameError, Keep, Kind, Stage, UnknownName, compose};
+pub use dinov3_names::{EntryName, EntryNameError, Keep, Kind, Stage, UnknownName, WRAPPERS, compose};
 
 named! {
     /// The precision at which a value was recorded.

@@ -2,14 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use dinov3_golden::WRAPPERS;
 use dinov3_ground::{Hint, Hints};
 use serde_json::Value;
 
 use crate::pattern::Pattern;
-
-/// Parts of a module's path that wrappers of PyTorch insert: compilation, checkpointing, and two kinds of sharding.
-const WRAPPERS: [&str; 4] =
-    ["_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "_fsdp_unwrapped_module"];
 
 /// A map from a candidate's names to the golden set's. The first rule that fits a name counts.
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,12 @@
 //! Names of msprobe, and what they are called in a golden set.
 
-use dinov3_golden::{Kind, compose};
+use dinov3_golden::{Kind, WRAPPERS, compose};
 
 use crate::dump::{Dumped, Part};
 
-/// What wrappers put into the paths of the modules within them.
-const WRAPPERS: [&str; 4] = ["module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
+/// What `DistributedDataParallel` puts into the paths of the modules within it. A module of the network may have this name, so it is none of
+/// [`WRAPPERS`].
+const PARALLEL: &str = "module";
 
 /// A call of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +50,8 @@ impl Place {
         let class = parts.pop()?.to_owned();
         // A list of models has its number in front.
         let numbered = parts.first().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_digit()));
-        let path: Vec<&str> =
-            parts.into_iter().skip(usize::from(numbered)).filter(|part| !WRAPPERS.contains(part)).collect();
+        let inserted = |part: &&str| *part == PARALLEL || WRAPPERS.contains(part);
+        let path: Vec<&str> = parts.into_iter().skip(usize::from(numbered)).filter(|part| !inserted(part)).collect();
         (!path.is_empty()).then(|| Self { path: path.join("."), class, direction, call: call.unwrap_or(0) })
     }
 }

@@ -19,6 +19,10 @@ pub use entry::{EntryName, EntryNameError, EntryNameProblem, compose};
 pub use kind::{Keep, Kind, Named, Row, Stage, table};
 pub use vocabulary::UnknownName;
 
+/// Parts of a module's path that wrappers of PyTorch insert: compilation, checkpointing, and two kinds of sharding.
+pub const WRAPPERS: [&str; 4] =
+    ["_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module", "_fsdp_unwrapped_module"];
+
 /// Dependencies of [`named!`].
 #[doc(hidden)]
 pub mod private {
