@@ -79,6 +79,13 @@ impl<'a> TensorView<'a> {
         if self.bytes.chunks(4 * CHUNK).all(coarse) { Dtype::Bf16 } else { Dtype::F32 }
     }
 
+    /// All elements in order as float64.
+    pub fn values(&self) -> Vec<f64> {
+        let mut values = Vec::with_capacity(self.numel());
+        self.for_each_chunk(|chunk| values.extend_from_slice(chunk));
+        values
+    }
+
     /// Calls `each` with all elements in order as float64, a few hundred per call (I64 beyond 2^53 is rounded).
     pub fn for_each_chunk(&self, mut each: impl FnMut(&[f64])) {
         let mut buffer = [0.0; CHUNK];

@@ -25,7 +25,7 @@ pub struct Beside {
 impl Beside {
     /// The measures; `None` for tensors of different sizes, and for none.
     pub(crate) fn of(ours: TensorView<'_>, theirs: TensorView<'_>) -> Option<Self> {
-        let (ours, theirs) = (elements(ours), elements(theirs));
+        let (ours, theirs) = (ours.values(), theirs.values());
         if ours.len() != theirs.len() || ours.is_empty() {
             return None;
         }
@@ -41,12 +41,6 @@ impl Beside {
             five_thousandths: sums.below[1] as f64 / count,
         })
     }
-}
-
-fn elements(tensor: TensorView<'_>) -> Vec<f64> {
-    let mut all = Vec::with_capacity(tensor.numel());
-    tensor.for_each_chunk(|chunk| all.extend_from_slice(chunk));
-    all
 }
 
 #[derive(Default)]

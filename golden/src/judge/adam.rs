@@ -73,10 +73,7 @@ impl<'a> Judge<'a> {
         let Some(training) = &manifest.recipe.training else { return Ok(0.0) };
         let Some(curve) = self.index.get("schedule:lr") else { return Ok(0.0) };
         let curve = self.golden.recorded(&manifest.entries[*curve], self.precision)?;
-        let mut rates = Vec::new();
-        if let Some(stored) = curve.stored {
-            stored.for_each_chunk(|values| rates.extend_from_slice(values));
-        }
+        let rates = curve.stored.map_or_else(Vec::new, |stored| stored.values());
         // Of a curve of which not every value is stored, the two around the step.
         let before = training.iteration / curve.stride();
         let near = rates.iter().skip(before).take(if curve.stride() == 1 { 1 } else { 2 });

@@ -39,9 +39,7 @@ impl Stored<'_> {
 
     /// The elements in float64.
     pub(super) fn values(&self) -> Vec<f64> {
-        let mut values = Vec::with_capacity(self.extent[0]);
-        self.view().for_each_chunk(|chunk| values.extend_from_slice(chunk));
-        values
+        self.view().values()
     }
 
     /// Whether every element is stored.
