@@ -65,7 +65,7 @@ impl Hint for WeightsError {
     fn hints(&self) -> Hints {
         match self {
             Self::File(error) => error.hints(),
-            Self::Keys { unexpected, .. } if unexpected.iter().any(|name| is_of_a_state(name)) => {
+            Self::Keys { unexpected, .. } if unexpected.iter().any(|name| dinov3_weights::is_of_a_state(name)) => {
                 "it is the state of a whole training; `dinov3-harness checkpoint convert FILE TO --part model_ema` writes \
                  the average's weights alone"
                     .into()
@@ -78,11 +78,6 @@ impl Hint for WeightsError {
             Self::Io { .. } | Self::Format { .. } => Hints::none(),
         }
     }
-}
-
-/// Whether a name is one of a training's state: `model_ema.backbone.norm.weight`.
-fn is_of_a_state(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(part, _)| dinov3_weights::is_part(part))
 }
 
 /// The most names that an error lists of each kind.

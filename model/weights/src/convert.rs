@@ -27,6 +27,11 @@ pub fn is_part(part: &str) -> bool {
     ["student", "model_ema", "teacher", "gram_teacher"].contains(&part)
 }
 
+/// Whether a name is one of a training's state: `model_ema.backbone.norm.weight`.
+pub fn is_of_a_state(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(part, _)| is_part(part))
+}
+
 /// Writes `from` as `to`. A network (what has `teacher` or `model`, or no outer key at all) is written as the reference writes one: as `teacher`
 /// into a `.pth`, as `model` beside `iteration` into a distributed checkpoint, without an outer key into safetensors. With a `part`, that network
 /// of a training's state is written, and nothing else. A whole state keeps its keys.
@@ -110,10 +115,7 @@ fn is_network(entries: &[Entry]) -> bool {
     let mut tensors = entries.iter().filter(|entry| entry.tensor().is_some());
     let under = |key: &str| tensors.clone().all(|entry| entry.is_below(key));
     let flat = tensors.clone().all(|entry| entry.path.len() == 1);
-    let of_a_state = |entry: &Entry| {
-        let name = entry.path.get(1).map(Key::to_string).unwrap_or_default();
-        name.split_once('.').is_some_and(|(part, _)| is_part(part))
-    };
+    let of_a_state = |entry: &Entry| entry.path.get(1).is_some_and(|key| is_of_a_state(&key.to_string()));
     (under("teacher") || under("model") || flat) && !tensors.any(of_a_state)
 }
 

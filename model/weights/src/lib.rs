@@ -25,7 +25,7 @@ mod tree;
 mod write;
 
 pub use checkpoint::{Checkpoint, Format};
-pub use convert::{Converted, convert, is_part};
+pub use convert::{Converted, convert, is_of_a_state, is_part};
 pub use dtype::Dtype;
 pub use error::FileError;
 pub use pth::read_tensor;

@@ -60,8 +60,8 @@ const MOST_RUNS: usize = 50;
 /// The threshold lies between 1 and `loss`: at 1 a run at the very edge would pass in half of the cases, and at `loss` a run without any
 /// loss would fail in none, but one with exactly that loss would be found in half of them only.
 pub fn slower(run: Timed, accepted: &[Timed], loss: f64) -> Slower {
-    let (noise, room) = (Noise::of(run, accepted), -loss.ln());
     let logs: Vec<f64> = accepted.iter().map(|it| it.speed.ln()).collect();
+    let (noise, room) = (Noise::of(run, accepted, &logs), -loss.ln());
     Slower {
         ratio: (run.speed.ln() - mean(&logs)).exp(),
         error: noise.deviation(),
@@ -89,11 +89,11 @@ struct Noise {
 }
 
 impl Noise {
-    fn of(run: Timed, accepted: &[Timed]) -> Self {
+    /// `logs` are the logarithms of the accepted runs' speeds.
+    fn of(run: Timed, accepted: &[Timed], logs: &[f64]) -> Self {
         let square = accepted.iter().map(|it| it.error.powi(2)).sum::<f64>() / accepted.len() as f64;
-        let logs: Vec<f64> = accepted.iter().map(|it| it.speed.ln()).collect();
         let known = accepted.len() >= Limit::FewestRuns.value() as usize;
-        let spread = known.then(|| deviation(&logs));
+        let spread = known.then(|| deviation(logs));
         let between = spread.map_or(0.0, |spread| (spread.powi(2) - square).max(0.0).sqrt());
         Self { own: run.error, theirs: square.sqrt(), spread, between, runs: accepted.len() }
     }

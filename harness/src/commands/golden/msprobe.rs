@@ -1,8 +1,6 @@
 //! `golden msprobe`: a dump of msprobe, held against a set.
 
-use std::io::Write;
-
-use dinov3_ground::atomic::StagedFile;
+use dinov3_ground::atomic::write_file;
 use dinov3_msprobe::{Dump, csv, judge as judged_by, report};
 use dinov3_reports::exit;
 use dinov3_suites::judging::rules::DINOV3;
@@ -25,11 +23,7 @@ pub fn judge(args: MsprobeArgs) -> Result<i32> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let staged = StagedFile::create(path)?;
-        let mut file = staged.file();
-        csv(&judged, &mut file)?;
-        file.flush()?;
-        staged.publish()?;
+        write_file(path, |out| csv(&judged, out))?;
     }
     crate::commands::print(&report(&judged, &set.manifest().name))?;
     Ok(if judged.passes() { exit::PASS } else { exit::CHECK_FAILED })
