@@ -40,7 +40,7 @@ pub use judge::{
 };
 pub use manifest::{
     ChangedFile, Checkout, CheckoutDiff, Entry, Manifest, PerPrecision, PrecisionFile, Recipe, Record, SCHEMA_VERSION,
-    Spread, Storage,
+    Spread, Storage, Student,
 };
 pub use metrics::{CompareError, Metrics, compare};
 pub use names::{Dtype, EntryName, EntryNameError, Keep, Kind, Precision, Stage, UnknownName, WRAPPERS, compose};

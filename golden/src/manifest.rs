@@ -211,6 +211,26 @@ pub struct Training {
     /// The merged config of a distillation's teacher.
     #[serde(deserialize_with = "required")]
     pub teacher_config: Option<Value>,
+    /// The students of a multi-distillation, in the order of their ranks; the first one is recorded. Empty where all ranks train one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub students: Vec<Student>,
+}
+
+/// A student of a multi-distillation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Student {
+    /// Its first rank, and the one after its last.
+    pub ranks: [u32; 2],
+    /// Its full merged config.
+    pub config: Value,
+}
+
+impl Student {
+    /// How many ranks it has.
+    pub fn size(&self) -> u32 {
+        self.ranks[1].saturating_sub(self.ranks[0])
+    }
 }
 
 /// A photograph from which the inputs were cut.

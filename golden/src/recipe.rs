@@ -105,7 +105,7 @@ impl Differences {
             return self.unless_equal("recipe.training", steps(golden), steps(candidate));
         };
         // A candidate that lacks the activations of a step is judged without them.
-        let Training { iteration, steps, batches, state, updates, activations: _, teacher_config } = g;
+        let Training { iteration, steps, batches, state, updates, activations: _, teacher_config, students } = g;
         self.unless_equal("recipe.training.iteration", *iteration, c.iteration);
         self.unless_equal("recipe.training.steps", *steps, c.steps);
         self.unless_equal("recipe.training.batches", *batches, c.batches);
@@ -114,6 +114,12 @@ impl Differences {
         let or_null = |config: &Option<Value>| config.clone().unwrap_or_default();
         let root = "recipe.training.teacher_config";
         self.config(root, "", &or_null(teacher_config), &or_null(&c.teacher_config));
+        self.unless_equal("recipe.training.students.length", students.len(), c.students.len());
+        for (i, (ours, theirs)) in students.iter().zip(&c.students).enumerate() {
+            let root = format!("recipe.training.students.{i}");
+            self.unless_equal(&format!("{root}.ranks"), format!("{:?}", ours.ranks), format!("{:?}", theirs.ranks));
+            self.config(&format!("{root}.config"), "", &ours.config, &theirs.config);
+        }
     }
 
     /// Compares two configs; `root` is their path in the manifest. Numbers compare by value: YAML's `0` and `0.0`
@@ -154,7 +160,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::manifest::Photograph;
+    use crate::manifest::{Photograph, Student};
     use crate::testing::header;
 
     #[test]
@@ -203,6 +209,7 @@ mod tests {
             updates: 0,
             activations: false,
             teacher_config: Some(teacher),
+            students: Vec::new(),
         }
     }
 
@@ -214,8 +221,17 @@ mod tests {
         candidate.recipe.training = Some(training(json!({"student": {"arch": "vit_large"}, "lr": 1.0})));
         assert_eq!(check_same_recipe(&golden, &candidate), Ok(()), "numbers compare by value");
         let teacher_config = Some(json!({"student": {"arch": "vit_small"}, "lr": 1}));
-        let theirs =
-            Training { iteration: 4, steps: 3, batches: 5, state: true, updates: 6, activations: true, teacher_config };
+        let students = vec![Student { ranks: [0, 1], config: json!({}) }];
+        let theirs = Training {
+            iteration: 4,
+            steps: 3,
+            batches: 5,
+            state: true,
+            updates: 6,
+            activations: true,
+            teacher_config,
+            students,
+        };
         candidate.recipe.training = Some(theirs);
         let all = check_same_recipe(&golden, &candidate).unwrap_err().to_string();
         candidate.recipe.training = Some(Training { teacher_config: None, ..training(json!(null)) });

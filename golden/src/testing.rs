@@ -79,7 +79,17 @@ pub fn header(name: &str) -> Manifest {
 
 /// A single step from a recorded state.
 pub fn from_state() -> Training {
-    Training { iteration: 10, steps: 1, batches: 8, state: true, updates: 10, activations: false, teacher_config: None }
+    let (teacher_config, students) = (None, Vec::new());
+    Training {
+        iteration: 10,
+        steps: 1,
+        batches: 8,
+        state: true,
+        updates: 10,
+        activations: false,
+        teacher_config,
+        students,
+    }
 }
 
 /// One entry of a set made for a test: the truth and the float32 value.

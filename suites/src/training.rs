@@ -8,6 +8,7 @@ mod battery;
 mod inputs;
 mod meters;
 pub mod replay;
+mod seats;
 mod sections;
 mod steps;
 

@@ -120,6 +120,15 @@ def _warm(model: nn.Module, seed: int, warm: float) -> None:
     model.model_ema.load_state_dict(model.student.state_dict())
 
 
+def _draw_shared_teacher(model: nn.Module, seed: int, warm: float) -> None:
+    """Initialises the frozen teacher of several students once more: each rank has drawn one behind a student of its own size."""
+    torch.manual_seed(seed + 4)
+    for network in model.teacher.values():
+        network.init_weights()
+    if warm > 0:
+        _add_noise(model.teacher, warm)
+
+
 def _draw_gram_teacher(model: nn.Module, seed: int, warm: float) -> None:
     """Initialises a separate Gram teacher in place of reading its checkpoint."""
     torch.manual_seed(seed + 3)
@@ -137,14 +146,14 @@ def _copy(source: nn.Module, target: nn.Module) -> None:
 
 
 def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None, via_host: bool | None = None,
-          shard: bool | None = None, brought: Brought | None = None) -> nn.Module:
+          shard: bool | None = None, brought: Brought | None = None, students: bool = False) -> nn.Module:
     """The model ready for its forward at a precision: `truth` in float64, `fp32` as it is, `bf16` under the
     reference's own FSDP2 mixed precision.
 
     Weights are drawn on the host on every device. `on_init` is called with the model between initialisation and warming.
     `via_host` (by default: true except on the CPU) copies the sharded model's weights from a plain model on the host.
     `shard` (by default: true only for bf16) shards the model, and compiles it where the process and the config do. `brought` holds weights and buffers that take the place of
-    the drawn ones.
+    the drawn ones. `students` says that several share the frozen teacher.
     """
     shard = precision == "bf16" if shard is None else shard
     via_host = device != "cpu" if via_host is None else via_host
@@ -156,6 +165,8 @@ def build(cfg, precision: str, device: str, seed: int, warm: float, on_init=None
         on_init(host)
     if warm > 0:
         _warm(host, seed, warm)
+    if students:
+        _draw_shared_teacher(host, seed, warm)
     if host.has_gram_teacher:
         _draw_gram_teacher(host, seed, warm)
     if brought is not None:

@@ -93,6 +93,7 @@ class Trainer:
     def step(self, it: int, data: dict, observer: Observer) -> tuple[torch.Tensor, dict]:
         """The step of one iteration. Returns the logged values of the training program: the loss and the metrics,
         averaged over the ranks."""
+        from dinov3 import distributed
         from dinov3.train.train import apply_optim_scheduler
 
         model = self.model
@@ -105,7 +106,7 @@ class Trainer:
         if self._sum_gradients:
             for parameter in model.student.parameters():
                 if parameter.grad is not None:
-                    dist.all_reduce(parameter.grad)
+                    dist.all_reduce(parameter.grad, group=distributed.get_process_subgroup())
         observer.backward()
         norms = self._clip()
         metrics.update({f"{name}_grad_norm": norm.item() for name, norm in norms.items()})

@@ -45,8 +45,9 @@ def mask_generator(cfg):
     return MaskingGenerator(input_size=(side, side), max_num_patches=largest), side * side
 
 
-def _collated(cfg, model, images: list, seed: int) -> dict:
-    """The reference's augmentation, masking and collation of these images."""
+def _collated(cfg, model, images: list, seed: int, local_batch_size: int | None = None) -> dict:
+    """The reference's augmentation, masking and collation of these images. `local_batch_size` is the number of images that a student's rank
+    computes, if its ranks load others."""
     from dinov3.data import collate_data_and_cast
     from dinov3.utils import fix_random_seeds
 
@@ -64,6 +65,7 @@ def _collated(cfg, model, images: list, seed: int) -> dict:
         n_tokens=tokens,
         mask_generator=generator,
         random_circular_shift=cfg.ibot.mask_random_circular_shift,
+        local_batch_size=local_batch_size,
     )
     indices, weights = mask_figures(batch["collated_masks"])
     if not (torch.equal(indices, batch["mask_indices_list"]) and torch.equal(weights, batch["masks_weight"])):
@@ -90,6 +92,14 @@ def augment(cfg, model, photographs: Path, files: list[str], batch_size: int, se
     }
 
 
+def images_of_a_student(cfg, recipe: dict) -> int | None:
+    """The images of a rank's student, whose masks it loads: a share of all. None without several students."""
+    if not recipe["students"]:
+        return None
+    first, end = recipe["students"][0]["ranks"]
+    return cfg.multidistillation.global_batch_size // (end - first)
+
+
 def batches(cfg, model, photographs: Path, recipe: dict) -> dict[str, torch.Tensor]:
     """The batches of training steps. The seed of batch b is the seed plus 100 plus b, and its image i is photograph b ·
     B + i modulo the number of photographs. Returns the results of `augment` under `<b>.<name>`, and
@@ -100,7 +110,7 @@ def batches(cfg, model, photographs: Path, recipe: dict) -> dict[str, torch.Tens
     kept = {}
     for b in range(recipe["training"]["batches"]):
         chosen = [images[(b * size + i) % len(images)] for i in range(size)]
-        batch = _collated(cfg, model, chosen, recipe["seed"] + 100 + b)
+        batch = _collated(cfg, model, chosen, recipe["seed"] + 100 + b, images_of_a_student(cfg, recipe))
         for name in ("global_crops", "local_crops", "gram_teacher_crops"):
             if (crops := batch.get(f"collated_{name}")) is not None:
                 kept[f"{b}.{name}"] = crops if (pixels := _pixels(crops, mean, std)) is None else pixels

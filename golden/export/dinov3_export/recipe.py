@@ -25,7 +25,10 @@ class Recipe:
     updates between the seed and the state). `state_of` names the trajectory that the state is of; its recording kept the
     state, and the batch that came next. `trajectory` lists the precisions that take all steps; the others take only the
     first. `activations` records the first step's activations and the gradients by them, except in the truth, and stores these
-    and the gradients by parameters in full. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`."""
+    and the gradients by parameters in full. `teacher_overrides` makes the config of a distillation's teacher, which the recipe's config calls `teacher.yaml`.
+
+    `students` lists the students of a multi-distillation, each with its ranks (the first one, and the one after the last) and the overrides that
+    it has beside the recipe's. The first one is recorded."""
 
     name: str
     description: str
@@ -46,6 +49,7 @@ class Recipe:
     state_of: str | None = None
     trajectory: tuple[str, ...] = ("fp32",)
     teacher_overrides: tuple[str, ...] = ()
+    students: tuple[dict, ...] = ()
     activations: bool = False
     loss_battery: int | None = None
     data_battery: int | None = None
@@ -70,6 +74,7 @@ class Recipe:
                  "a forward pass records them as its stage forward")
         _require(not self.activations or self.world_size == 1,
                  f"{self.name}: activations of several ranks cannot be recorded", "record them with one rank")
+        self._check_students()
         for battery in (self.loss_battery, self.data_battery):
             _require(battery in (None, 1), f"{self.name}: there is only version 1 of the battery", "")
         kinds = [self.training, self.loss_battery, self.data_battery]
@@ -97,6 +102,17 @@ class Recipe:
         for precision in self.trajectory:
             _require(precision in PRECISIONS[1:], f"{self.name}: no trajectory is recorded at `{precision}`",
                      f"any of {', '.join(PRECISIONS[1:])}")
+
+    def _check_students(self) -> None:
+        after = 0
+        for student in self.students:
+            _require(set(student) == {"ranks", "overrides"}, f"{self.name}: a student has `ranks` and `overrides`", "")
+            first, end = student["ranks"]
+            _require(first == after and end > first, f"{self.name}: ranks {first} to {end} do not follow {after}",
+                     "every rank has one student, in their order")
+            after = end
+        _require(not self.students or after == self.world_size,
+                 f"{self.name}: the students have {after} ranks of {self.world_size}", "every rank has one student")
 
     def _check_data(self) -> None:
         _require(self.precisions == ("fp32",), f"{self.name}: the battery of data is recorded at fp32 alone",
@@ -147,6 +163,17 @@ def nearest(word: str, known: Iterable[str], have: str) -> str:
     """What to say to a name that is none: the one that is meant, or all that there are."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean `{near[0]}`?" if near else f"{have}: {', '.join(known)}"
+
+
+def student_of(recipe: dict, rank: int) -> int:
+    """Which of the students a rank trains; 0 without a list of them."""
+    return next((i for i, it in enumerate(recipe["students"]) if it["ranks"][0] <= rank < it["ranks"][1]), 0)
+
+
+def overrides_of(recipe: dict, student: int) -> list[str]:
+    """The overrides of a student: the recipe's, and its own."""
+    own = recipe["students"][student]["overrides"] if recipe["students"] else ()
+    return [*recipe["overrides"], *own]
 
 
 def _require(holds: bool, message: str, hint: str) -> None:

@@ -19,6 +19,14 @@ def start_group(device: str, rank: int = 0, world_size: int = 1, meeting: Path |
     wrapper._DEFAULT_PROCESS_GROUP = dist.group.WORLD
 
 
+def start_students(students: list[dict]) -> None:
+    """The group of each student's ranks."""
+    from dinov3.distributed import torch_distributed_wrapper as wrapper
+
+    if students:
+        wrapper.new_subgroups([range(*student["ranks"]) for student in students])
+
+
 def local(tensor: torch.Tensor) -> torch.Tensor:
     """This process's part of a parameter; with one rank, the whole parameter."""
     from torch.distributed.tensor import DTensor

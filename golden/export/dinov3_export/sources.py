@@ -65,6 +65,8 @@ def _check_weights(recipe: Recipe, sources: Sources) -> None:
         raise ExportError("--inputs-from names a file of weights and no set", "give it a second time, with the golden set's folder")
     if recipe.loss_battery or recipe.data_battery:
         raise ExportError(f"{recipe.name} starts from no weights", "leave the file out")
+    if recipe.students:
+        raise ExportError(f"{recipe.name} has several students, and a file of weights has one", "leave the file out")
     if (owner := TensorFile(sources.weights).metadata().get("set")) != recipe.name:
         raise ExportError(f"{sources.weights.name} holds what {owner or 'no set that it names'} starts from, not {recipe.name}",
                           f"`golden weights {recipe.name} --out FILE` writes the right one")
@@ -98,6 +100,8 @@ def differences(recipe: Recipe, recorded: dict) -> list[str]:
     here["training"], there["training"] = _steps(recipe.training), _steps(recorded.get("training"))
     here |= {"loss_battery": recipe.loss_battery, "data_battery": recipe.data_battery}
     there |= {"loss_battery": recorded.get("loss_battery"), "data_battery": recorded.get("data_battery")}
+    here["students"] = [list(student["ranks"]) for student in recipe.students]
+    there["students"] = [student["ranks"] for student in (recorded.get("training") or {}).get("students", ())]
     return said + [f"{key}: {json.dumps(there[key])} there, {json.dumps(here[key])} here" for key in here if here[key] != there.get(key)]
 
 

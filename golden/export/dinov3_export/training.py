@@ -15,6 +15,7 @@ from .entries import seen
 from .hooks import host_draws, taps_of, widened_casts
 from .names import named, path_in
 from .recorder import Recorder, Trajectory, final
+from .recipe import student_of
 from .replicas import Replicas
 from .spread import Spread
 from .stages import has_spread
@@ -49,7 +50,7 @@ class Run:
         self.updates = self.training.get("updates", 0)
         via_host = True if self.ranks > 1 else job.get("via_host")
         self.model = build(session.cfg, job["precision"], self.device, recipe["seed"], recipe["warm"],
-                           via_host=via_host, shard=self.sharded, brought=session.brought)
+                           via_host=via_host, shard=self.sharded, brought=session.brought, students=bool(recipe["students"]))
         self.stored = session.stored_inputs(lambda: inputs.batches(
             session.cfg, self.model, Path(job["photographs"]), recipe))
         stated = self.updates or recipe["state_of"] is not None
@@ -80,6 +81,10 @@ class Run:
                 fed[name] = tensor if name == "masks" else tensor.to(self.session.dtype)
         return fed
 
+    def _images_of_all(self) -> int:
+        several = self.session.cfg.multidistillation
+        return several.global_batch_size if several.enabled else self.recipe["batch_size"] * self.ranks
+
     def step(self, trainer: Trainer, it: int, fed: dict[str, torch.Tensor], observer: Observer):
         """One step; see `Trainer.step`."""
         indices, weights = inputs.mask_figures(fed["masks"])
@@ -88,7 +93,7 @@ class Run:
             "mask_indices_list": indices, "masks_weight": weights, "upperbound": indices.numel(),
             # A new tensor for each step, because the reference sums it over the ranks in place.
             "n_masked_patches": torch.full((1,), indices.numel(), dtype=torch.long),
-            "global_batch_size": self.recipe["batch_size"] * self.ranks,
+            "global_batch_size": self._images_of_all(),
         }
         with self.session.draws() if it == self.training["iteration"] else nullcontext():
             return trainer.step(it, data, observer)
@@ -106,8 +111,11 @@ def _steps(run: Run) -> None:
     """Records the first step in full, then the other steps if this precision records them."""
     session, recipe = run.session, run.recipe
     first, store = run.training["iteration"], session.store
-    order = _backward_order(run.out, session.job["inputs_from"]) if run.sharded else None
     trainer = run.trainer()
+    if student_of(recipe, run.rank):
+        _follow(run, trainer)
+        return
+    order = _backward_order(run.out, session.job["inputs_from"]) if run.sharded else None
     count, precision = session.job["replicas"], session.job["precision"]
     again = Replicas(parts(run.model).values(), recipe["seed"], count, precision) if count else None
     taps = partial(taps_of, job=session.job)
@@ -128,11 +136,23 @@ def _steps(run: Run) -> None:
         _spread(run, order, again)
 
 
+def _follow(run: Run, trainer: Trainer) -> None:
+    """Takes the steps of a student that is not recorded, since the others need its batches."""
+    session, first = run.session, run.training["iteration"]
+    count, precision = session.job["replicas"], session.job["precision"]
+    again = Replicas(parts(run.model).values(), run.recipe["seed"], count, precision) if count else None
+    for it in range(first, first + (run.training["steps"] if session.job["all_steps"] else 1)):
+        run.step(trainer, it, run.batch(it), Observer())
+    for fed in again.runs(run.batch(first)) if again is not None else ():
+        run.step(run.trainer(weights=False), first, fed, Observer())
+
+
 def _record_trajectory(session, trainer: Trainer, trajectory: Trajectory) -> None:
     tables = list(trajectory.tables())
     for name, values in tables:
         session.store.add(named("trajectory", name), "trajectory", values)
-    for name, values in tables:
+    # The reference sums up the meters of all students, and those of the others are not here.
+    for name, values in tables if not session.recipe["students"] else ():
         figures = meter([value.item() for value in values], session.job["device"])
         session.store.add(named("metric", name), "trajectory", torch.tensor(figures, dtype=torch.float64))
     for name, tensor in final(trainer):

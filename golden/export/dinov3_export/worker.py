@@ -18,8 +18,9 @@ from .hooks import Taps, taps_of, widened_casts
 from .jobs import failure_file
 from .names import named
 from .pins import settings
+from .recipe import overrides_of, student_of
 from .replicas import Replicas
-from .sharding import start_group
+from .sharding import start_group, start_students
 from .spread import Spread
 from .weights import Brought
 
@@ -103,11 +104,16 @@ class Session:
         self.store = entries.Store(self.recipe["sample_limit"], self.recipe["activations"])
         # The truth has none: an operation's own error is judged against what the candidate's inputs give in float64.
         self.activations = self.recipe["activations"] and job["precision"] != "truth"
-        self.cfg = load(Path(job["reference"]), self.recipe["config_file"], self.recipe["overrides"])
+        reference = Path(job["reference"])
+        self.cfg = load(reference, self.recipe["config_file"], overrides_of(self.recipe, student_of(self.recipe, job["rank"])))
         if self.activations and self.cfg.train.checkpointing:
             raise ExportError("activations cannot be recorded with train.checkpointing, which computes them twice",
                               "give train.checkpointing=false", USAGE)
         self.config = as_json(self.cfg)
+        self.students = [
+            {"ranks": list(student["ranks"]), "config": as_json(load(reference, self.recipe["config_file"], overrides_of(self.recipe, i)))}
+            for i, student in enumerate(self.recipe["students"])
+        ]
         self.compiled = bool(job["compiled"] and self.cfg.train.compile) and not (self.recipe["loss_battery"] or self.recipe["data_battery"])
         self.teacher_config = distillation(
             self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
@@ -275,6 +281,7 @@ def record(job: dict, out: Path) -> None:
     recipe, precision, rank = job["recipe"], job["precision"], job["rank"]
     job = {**job, "device": devices.of_rank(job["device"], rank, recipe["world_size"])}
     start_group(job["device"], rank, recipe["world_size"], out / f"{job['mode']}.{precision}.meeting", job.get("backend"))
+    start_students(recipe["students"])
     try:
         session = Session(job, out)
         if recipe["loss_battery"]:
@@ -289,7 +296,7 @@ def record(job: dict, out: Path) -> None:
             # The battery of data is computed on the host, whatever the device.
             device = "cpu" if recipe["data_battery"] else job["device"]
             result = {"fingerprint": fingerprint(device), "versions": versions() | session.noted(device),
-                      "config": session.config, "teacher_config": session.teacher_config, "entries": session.store.entries,
+                      "config": session.config, "teacher_config": session.teacher_config, "students": session.students, "entries": session.store.entries,
                       "absent": session.absent, "activations": session.activations}
             save_file(session.store.tensors, out / f"{precision}.safetensors")
             # The last file: whoever sees it finds the others.

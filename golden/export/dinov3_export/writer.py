@@ -109,6 +109,7 @@ def _training(recipe: Recipe, result: dict) -> dict:
         "updates": recipe.updates,
         "teacher_config": result["teacher_config"],
         **({"activations": True} if recipe.activations else {}),
+        **({"students": result["students"]} if recipe.students else {}),
     }}
 
 

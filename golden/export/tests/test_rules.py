@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from dinov3_export import ExportError, cli, names
 from dinov3_export.config import distillation
 from dinov3_export.names import Names, ports
-from dinov3_export.recipe import Recipe, load_sets
+from dinov3_export.recipe import Recipe, load_sets, overrides_of, student_of
 from dinov3_export.sampling import stride
 from dinov3_export.stages import FORWARD_STAGES, STAGES, TRAINING_STAGES, check_stages, has_spread
 
@@ -164,6 +164,21 @@ class RecipeTest(unittest.TestCase):
         self.refused("activations belong to a training step", activations=True)
         self.refused("with its stage backward", training={**TRAINING, "steps": 1}, stages=("loss",), activations=True)
         self.refused("activations of several ranks", training=TRAINING, stages=TRAINING_STAGES, activations=True, world_size=2)
+
+    def test_every_rank_has_one_student(self):
+        def students(*ranks):
+            return tuple({"ranks": list(pair), "overrides": ["a=1"]} for pair in ranks)
+
+        several = {"training": TRAINING, "stages": TRAINING_STAGES, "world_size": 4}
+        recipe = Recipe(name="a", description="", **several, students=students((0, 1), (1, 4)))
+        known = {"students": recipe.students, "overrides": ["b=2"]}
+        self.assertEqual([student_of(known, rank) for rank in range(4)], [0, 1, 1, 1])
+        self.assertEqual(overrides_of(known, 1), ["b=2", "a=1"])
+        self.assertEqual((student_of({"students": ()}, 3), overrides_of({"students": (), "overrides": []}, 0)), (0, []))
+        for wrong in (((0, 2), (1, 4)), ((0, 2), (3, 4)), ((0, 0), (0, 4))):
+            self.refused("do not follow", **several, students=students(*wrong))
+        self.refused("have 3 ranks of 4", **several, students=students((0, 3)))
+        self.refused("a student has", **several, students=({"ranks": [0, 4]},))
 
     def test_where_all_steps_are_taken(self):
         recipe = Recipe(name="a", description="", training=TRAINING, stages=TRAINING_STAGES)

@@ -77,7 +77,8 @@ class MergeTest(unittest.TestCase):
 
 class ManifestTest(unittest.TestCase):
     def recipe(self, **values):
-        found = {"config": {}, "versions": {}, "fingerprint": {}, "teacher_config": values.pop("teacher", None), **result("a")}
+        students = [{"ranks": [0, 1], "config": {"a": 0}}]
+        found = {"config": {}, "versions": {}, "fingerprint": {}, "students": students, "teacher_config": values.pop("teacher", None), **result("a")}
         return writer.manifest(Recipe(name="a", description="", **values), {"truth": found}, [])["recipe"]
 
     def test_a_forward_set_has_no_key_of_the_others(self):
@@ -93,6 +94,9 @@ class ManifestTest(unittest.TestCase):
         self.assertEqual((recipe["training"]["state"], recipe["training"]["updates"]), (True, 7))
         recipe = self.recipe(training=training, stages=("loss", "backward"), activations=True)
         self.assertEqual(list(recipe["training"])[-2:], ["teacher_config", "activations"])
+        students = ({"ranks": [0, 1], "overrides": []}, {"ranks": [1, 2], "overrides": ["a=1"]})
+        recipe = self.recipe(training=training, stages=("loss",), world_size=2, students=students)
+        self.assertEqual(recipe["training"]["students"], [{"ranks": [0, 1], "config": {"a": 0}}])
         recipe = self.recipe(loss_battery=1, stages=("loss",))
         self.assertEqual(list(recipe)[-2:], ["loss_battery", "config"])
         photographs = ("chelsea.jpg", "coffee.jpg")

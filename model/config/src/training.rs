@@ -131,6 +131,9 @@ pub struct Optim {
 pub struct TrainingConfig {
     /// Whether the meta architecture is `MultiDistillationMetaArch` instead of `SSLMetaArch`.
     pub multi_distillation: bool,
+    /// `multidistillation.global_batch_size`, if `multidistillation.enabled`: the images of all ranks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub global_batch_size: Option<i64>,
     /// `train.batch_size_per_gpu`.
     pub batch_size_per_gpu: i64,
     /// `compute_precision.param_dtype`.
@@ -176,6 +179,7 @@ impl TrainingConfig {
             raw.dino.reweight_dino_local_loss.then(|| section(config, "dino.local_loss_weight_schedule"));
         Ok(Self {
             multi_distillation,
+            global_batch_size: raw.multidistillation.images(),
             batch_size_per_gpu: raw.train.batch_size_per_gpu,
             param_dtype: raw.compute_precision.param_dtype()?,
             schedules: schedules(config, &raw)?,
@@ -217,6 +221,20 @@ struct Raw {
     ibot: RawIbot,
     train: RawTrain,
     optim: RawOptim,
+    multidistillation: RawStudents,
+}
+
+#[derive(Deserialize)]
+struct RawStudents {
+    #[serde(deserialize_with = "flag")]
+    enabled: bool,
+    global_batch_size: Option<i64>,
+}
+
+impl RawStudents {
+    fn images(&self) -> Option<i64> {
+        self.global_batch_size.filter(|_| self.enabled)
+    }
 }
 
 #[derive(Deserialize)]

@@ -35,10 +35,11 @@ pub enum ShardError {
 /// Over which ranks a trainer is sharded, and how.
 #[derive(Clone, Debug)]
 pub struct Sharding {
-    /// The ranks, each of which has batches of its own.
+    /// The ranks that train the student.
     pub group: Arc<dyn Group>,
-    /// The number of ranks of the whole run, which the learning rate is scaled by. With several students, each has a group of its own.
-    pub world: usize,
+    /// All ranks of the run: they load the batches, and the learning rate is scaled by their number. Several students, each with a group of its
+    /// own, share the frozen teacher over all of them.
+    pub all: Arc<dyn Group>,
     /// Whether parameters go as soon as forward has left their unit, to be gathered once more for backward: a rank then never has more
     /// than two units of the student as a whole. Costs one more gather a step, and changes no bit.
     pub reshard_after_forward: bool,
@@ -47,8 +48,18 @@ pub struct Sharding {
 }
 
 impl Sharding {
-    /// The reference's strategy over these ranks.
+    /// The reference's strategy over these ranks, who are all of the run.
     pub fn over(group: Arc<dyn Group>) -> Self {
-        Self { world: group.size(), group, reshard_after_forward: false, gradient_op: ReduceOp::PremulSum(1.0) }
+        Self::of_student(Arc::clone(&group), group)
+    }
+
+    /// The same for a student whose ranks are some of the run's.
+    pub fn of_student(group: Arc<dyn Group>, all: Arc<dyn Group>) -> Self {
+        Self { group, all, reshard_after_forward: false, gradient_op: ReduceOp::PremulSum(1.0) }
+    }
+
+    /// Of a network that all students share.
+    pub(crate) fn over_all(&self) -> Self {
+        Self { group: Arc::clone(&self.all), ..self.clone() }
     }
 }

@@ -7,6 +7,7 @@ mod checkpoints;
 mod observe;
 mod parts;
 mod state;
+mod students;
 mod teachers;
 mod weights;
 
@@ -124,7 +125,7 @@ pub struct Trainer {
     device: Device,
     group: Arc<dyn Group>,
     /// All ranks of the run.
-    world: usize,
+    all: Arc<dyn Group>,
     /// What computes. The weights are in `weights`.
     arch: SslMetaArch,
     weights: Weights,
@@ -176,8 +177,9 @@ impl Trainer {
             let reason = "the frozen teacher's config, `distillation.full_cfg_path`, has not been read";
             return Err(TrainError::Unsupported { option: "distillation.enabled", reason });
         }
+        students::check(config, sharding)?;
         let training = &config.training;
-        let global_batch = (training.batch_size_per_gpu * sharding.world as i64) as f64;
+        let global_batch = (training.batch_size_per_gpu * sharding.all.size() as i64) as f64;
         let loss_weight = |name, decay: Option<Decay>| {
             decay.map(|decay| linear_warmup_cosine_decay(name, &decay, training.epoch_length(), training.iterations()))
         };
@@ -201,7 +203,7 @@ impl Trainer {
             kind,
             device,
             group: Arc::clone(&sharding.group),
-            world: sharding.world,
+            all: Arc::clone(&sharding.all),
             arch,
             weights,
             gram_updates: 0,
@@ -263,15 +265,17 @@ impl Trainer {
         })?;
         let gram_loaded = phases.during(Phase::Gram, || self.load_gram_if_due(it));
         let settings = self.schedules.at(it);
-        let batch = batch.shown(hooks);
-        let losses = self.forward(&batch, it, &settings, hooks, phases)?;
+        let loaded = batch.shown(hooks);
+        // What this rank's student computes of it.
+        let batch = phases.during(Phase::HostToDevice, || self.shared(&loaded))?;
+        let losses = self.forward(&loaded, &batch, it, &settings, hooks, phases)?;
         self.weights.settled()?;
         phases.during(Phase::Backward, || losses.total.backward());
         hooks.gradients();
         let mut grads = phases.during(Phase::Reduce, || self.weights.student.gradients())?;
         self.show_gradients(&mut grads, hooks)?;
         let norms = phases.during(Phase::Clip, || self.clip(&grads, hooks))?;
-        let mut log = phases.during(Phase::Metrics, || self.log(&batch, &losses, &norms))?;
+        let mut log = phases.during(Phase::Metrics, || self.log(&loaded, &losses, &norms))?;
         phases.during(Phase::Optimizer, || self.optimizer.step(&grads, &settings))?;
         self.show_optimizer(hooks)?;
         phases.during(Phase::Average, || self.update_ema(settings.momentum, hooks))?;
@@ -283,6 +287,7 @@ impl Trainer {
 
     fn forward(
         &self,
+        loaded: &Batch,
         batch: &Batch,
         it: usize,
         settings: &Settings,
@@ -292,7 +297,7 @@ impl Trainer {
         let (training, arch) = (&self.config.training, &self.arch);
         let (teacher, (cls_centered, masked_patch_centered)) = phases.during(Phase::Teacher, || {
             let teacher = match training.multi_distillation {
-                true => arch.shared_teacher_output(batch, hooks),
+                true => arch.shared_teacher_output(&loaded.global_crops, batch, &self.shares(), hooks)?,
                 false => arch.teacher_output(batch, hooks),
             };
             let centered = self.center(&teacher, settings.teacher_temp, batch, hooks)?;

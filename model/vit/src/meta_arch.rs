@@ -4,10 +4,12 @@
 mod batch;
 mod losses;
 mod outputs;
+mod shares;
 
 pub use batch::{Batch, stacked};
 pub use losses::{LossTerm, Losses, Targets, compute_losses};
 pub use outputs::{GramOutput, StudentOutput, TeacherOutput};
+pub use shares::Shares;
 
 use dinov3_config::{GramTeacher, HeadConfig, SslConfig, VitConfig};
 use dinov3_torch::device::{Device, HOST, host};

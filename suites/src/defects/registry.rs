@@ -234,6 +234,13 @@ pub const DEFECTS: &[Defect] = &[
         caught_by: Tensor(training("train_ranks_draws", Stage::Backward, "grad:student.dino_head.last_layer.weight")),
     },
     Defect {
+        name: "global-batch-on-each-rank",
+        breaks: "each rank of several students counts the images of all as its own, by which the learning rate is scaled",
+        site: Site::Step,
+        how: Config(step::global_batch_on_each_rank),
+        caught_by: Tensor(training("train_students", Stage::Schedule, "schedule:lr")),
+    },
+    Defect {
         name: "premul-ignored",
         breaks: "PREMUL_SUM ignores its factor, as c10d's Gloo does in `reduce_scatter`",
         site: Site::Collectives,

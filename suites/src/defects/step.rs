@@ -27,6 +27,13 @@ pub(super) fn no_longer_curve(config: &mut SslConfig) {
     }
 }
 
+/// Each rank of several students counts the images of all ranks as its own.
+pub(super) fn global_batch_on_each_rank(config: &mut SslConfig) {
+    if let Some(images) = config.training.global_batch_size {
+        config.training.batch_size_per_gpu = images;
+    }
+}
+
 /// KoLeo finds the nearest neighbours among all images, not within their groups.
 pub(super) fn koleo_without_groups(config: &mut SslConfig) {
     if let KoLeo::Distributed(distributed) = &mut config.training.koleo {

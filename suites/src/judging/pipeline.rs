@@ -44,7 +44,8 @@ impl Pipeline {
         let [resolution] = <[_; 1]>::try_from(config.resolutions)
             .map_err(|_| input("recipe.config", "several crop sizes at once are not recorded".to_owned()))?;
         let mut collation = resolution.collation;
-        collation.masking.local_batch_size = None;
+        let computed = super::recipe::computed(&manifest.recipe);
+        collation.masking.local_batch_size = (computed != manifest.recipe.batch_size).then_some(computed);
         let seed = manifest.recipe.seed;
         // NumPy's limit, with room for what is added to it.
         let small = |_| input("recipe.seed", format!("{seed} is more than NumPy can be seeded with"));

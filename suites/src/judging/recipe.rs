@@ -51,6 +51,7 @@ fn numbers(recipe: &Recipe) -> Result<(), ConfigError> {
             ("recipe.intermediate.width", wanted.width as u64, 1, MOST_PIXELS),
         ]);
     }
+    students(recipe)?;
     match all.into_iter().find(|(_, given, least, most)| !(least..=most).contains(&given)) {
         None => Ok(()),
         Some((key, given, least, most)) => Err(ConfigError::Value {
@@ -58,6 +59,41 @@ fn numbers(recipe: &Recipe) -> Result<(), ConfigError> {
             given: given.to_string(),
             reason: format!("expected {least} to {most}"),
         }),
+    }
+}
+
+/// Each rank has one student, in the order of the ranks.
+fn students(recipe: &Recipe) -> Result<(), ConfigError> {
+    let students = recipe.training.iter().flat_map(|training| &training.students);
+    let mut end = 0;
+    for (i, student) in students.enumerate() {
+        let [first, after] = student.ranks;
+        if first != end || after <= first {
+            return Err(ConfigError::Value {
+                key: format!("recipe.training.students[{i}].ranks"),
+                given: format!("{:?}", student.ranks),
+                reason: format!("expected ranks from {end} on"),
+            });
+        }
+        end = after;
+    }
+    if end != 0 && end != recipe.world_size {
+        return Err(ConfigError::Value {
+            key: "recipe.training.students".to_owned(),
+            given: format!("{end} ranks"),
+            reason: format!("expected one for each of {}", recipe.world_size),
+        });
+    }
+    Ok(())
+}
+
+/// The images that a rank of the recorded student computes; its masks are theirs, and the crops are those that it loads.
+pub(super) fn computed(recipe: &Recipe) -> usize {
+    let first = recipe.training.as_ref().and_then(|training| training.students.first());
+    let all = recipe.config.pointer("/multidistillation/global_batch_size").and_then(Value::as_u64);
+    match (first, all) {
+        (Some(student), Some(images)) => images as usize / student.size().max(1) as usize,
+        _ => recipe.batch_size,
     }
 }
 
@@ -70,7 +106,7 @@ fn expected(recipe: &Recipe) -> Vec<(&'static str, Vec<usize>)> {
     // Of several resolutions each batch has one; their sizes are lists.
     if let (Some(side), Some(patch)) = (whole("/crops/global_crops_size"), whole("/student/patch_size")) {
         expected.push(("global_crops", vec![crops, 3, side, side]));
-        expected.push(("masks", vec![crops, (side / patch.max(1)).saturating_pow(2)]));
+        expected.push(("masks", vec![computed(recipe).saturating_mul(2), (side / patch.max(1)).saturating_pow(2)]));
     }
     if let (Some(side), Some(number)) = (whole("/crops/local_crops_size"), whole("/crops/local_crops_number")) {
         expected.push(("local_crops", vec![number.saturating_mul(images), 3, side, side]));

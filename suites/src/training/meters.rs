@@ -9,7 +9,7 @@ use dinov3_train::meters::SmoothedValue;
 use dinov3_vit::hook::Hook;
 use tch::Tensor;
 
-use super::replay::groups;
+use super::seats::groups;
 use crate::SuiteError;
 use crate::judging::replay::{Replay, tensor_of};
 

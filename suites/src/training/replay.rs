@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dinov3_config::SslConfig;
 use dinov3_golden::manifest::Training;
 use dinov3_golden::{GoldenSet, Precision, Stage, TensorFile};
-use dinov3_ranks::{self, Alone, Group};
+use dinov3_ranks::{Alone, Group};
 use dinov3_torch::device::Device;
 use dinov3_torch::runtime;
 use dinov3_train::shard::Sharding;
@@ -14,6 +14,7 @@ use dinov3_train::{TrainError, Trainer};
 use dinov3_vit::hook::{Hook, Hooks};
 use tch::Tensor;
 
+use super::seats::{self, Seat};
 use super::{battery, inputs, meters, steps};
 use crate::judging::replay::{Notes, Replay, config, tensor_of};
 use crate::{Ranks, SuiteError};
@@ -35,10 +36,8 @@ pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut d
         return Err(SuiteError::NoSteps { set: set.manifest().name.clone() });
     };
     let planned = trained_config(set, training, replay)?;
-    let in_threads = || groups(recipe.world_size as usize, draws(&planned));
-    let groups = ranks.map_or_else(in_threads, |it| vec![Arc::new(it.trains.clone())]);
-    let groups = groups.into_iter().map(|group| replay.group(group)).collect();
-    let trainers = start(set, training, replay, &planned, groups)?;
+    let seats = seats::of(set, training, replay, ranks, &planned)?;
+    let trainers = start(set, training, replay, seats)?;
     trainers[0].show_groups(&mut Hooks::to(hook));
     trainers[0].show_schedules(&mut Hooks::to(hook));
     let batches = inputs::batches(set, training, &config(set)?)?;
@@ -51,6 +50,10 @@ pub fn run(set: &GoldenSet, replay: &Replay, ranks: Option<&Ranks>, hook: &mut d
     let modules = training.activations;
     let plan = steps::Plan { modules, iterations, first, ranks: ranks_together, free_run, planted: &planted };
     steps::take(&plan, &batches, trainers, hook).map_err(|source| not_taken(set, source))?;
+    if !training.students.is_empty() {
+        // The reference sums up the meters of all students, and one of them is recorded.
+        return Ok(());
+    }
     meters::show(set, replay, ranks.map(|it| &it.all), hook)
 }
 
@@ -60,22 +63,6 @@ fn not_taken(set: &GoldenSet, source: TrainError) -> SuiteError {
         TrainError::Group(error) => error.into(),
         source => SuiteError::Train { set: set.manifest().name.clone(), source },
     }
-}
-
-/// One group a rank; of ranks that draw within a step, each has a random stream of its own.
-pub(super) fn groups(world_size: usize, draw: bool) -> Vec<Arc<dyn Group>> {
-    match world_size {
-        0 | 1 => vec![Arc::new(Alone)],
-        _ if draw => dinov3_ranks::threads_in_turn(world_size),
-        _ => dinov3_ranks::threads(world_size),
-    }
-}
-
-/// Whether a step draws from torch's stream.
-fn draws(config: &SslConfig) -> bool {
-    let rope = &config.student.rope;
-    let moved = [rope.shift_coords, rope.jitter_coords, rope.rescale_coords];
-    config.student.drop_path_rate > 0.0 || moved.iter().any(Option::is_some)
 }
 
 /// Whether the set recorded several steps in a row at this precision.
@@ -92,30 +79,28 @@ pub(crate) fn before(set: &GoldenSet, training: &Training) -> Result<(SslConfig,
     let (precision, device, notes) = (Precision::Fp32, Device::Cpu, Notes::default());
     let replay = Replay { precision, device, plant: None, free_run: false, notes };
     let config = trained_config(set, training, &replay)?;
-    let mut trainers = start(set, training, &replay, &config, vec![Arc::new(Alone)])?;
+    let seat = Seat { config: config.clone(), sharding: Sharding::over(Arc::new(Alone)) };
+    let mut trainers = start(set, training, &replay, vec![seat])?;
     Ok((config, trainers.remove(0)))
 }
 
 /// A trainer a rank, as they stand before the first step. Each draws the same stream from its seed, as ranks that are processes do.
-fn start(
-    set: &GoldenSet,
-    training: &Training,
-    replay: &Replay,
-    config: &SslConfig,
-    ranks: Vec<Arc<dyn Group>>,
-) -> Result<Vec<Trainer>, SuiteError> {
+fn start(set: &GoldenSet, training: &Training, replay: &Replay, seats: Vec<Seat>) -> Result<Vec<Trainer>, SuiteError> {
     let recipe = &set.manifest().recipe;
     let parts = replay.plant.map(|plant| plant.parts()).unwrap_or_default();
     let state = set.state()?;
-    let start = |group| {
-        let sharding = Sharding::over(group);
-        let trainer = Trainer::with_parts(config, replay.kind(), replay.device, &sharding, &parts);
+    let start = |Seat { config, sharding }: Seat| {
+        let trainer = Trainer::with_parts(&config, replay.kind(), replay.device, &sharding, &parts);
         let mut trainer = trainer.map_err(|source| not_taken(set, source))?;
         runtime::manual_seed(recipe.seed);
         trainer.init_weights();
         if recipe.warm > 0.0 {
             runtime::manual_seed(recipe.seed + 1);
             trainer.warm(recipe.warm);
+        }
+        if !training.students.is_empty() {
+            runtime::manual_seed(recipe.seed + 4);
+            trainer.init_frozen_teacher(recipe.warm);
         }
         runtime::manual_seed(recipe.seed + 3);
         trainer.init_gram_teacher(recipe.warm);
@@ -126,18 +111,18 @@ fn start(
         }
         Ok(trainer)
     };
-    ranks.into_iter().map(start).collect()
+    seats.into_iter().map(start).collect()
 }
 
 /// The config of `set` with its distillation's teacher, and what is planted.
 fn trained_config(set: &GoldenSet, training: &Training, replay: &Replay) -> Result<SslConfig, SuiteError> {
-    let mut config = replay.config(set)?;
-    if let Some(teacher) = &training.teacher_config {
-        config = config
-            .with_teacher(teacher)
-            .map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })?;
-    }
-    Ok(config)
+    with_teacher(set, training, replay.config(set)?)
+}
+
+/// A config with the distillation's teacher of `set`, if it has one.
+pub(super) fn with_teacher(set: &GoldenSet, training: &Training, config: SslConfig) -> Result<SslConfig, SuiteError> {
+    let Some(teacher) = &training.teacher_config else { return Ok(config) };
+    config.with_teacher(teacher).map_err(|source| SuiteError::Config { set: set.manifest().name.clone(), source })
 }
 
 /// Puts a trainer into the recorded state, and the host's random stream where it stood.

@@ -41,7 +41,7 @@ impl Trainer {
         let images = batch.images() as f64;
         let sizes: &[(&str, f64)] = match self.config.training.multi_distillation {
             true => &[("batch_size", images)],
-            false => &[("local_batch_size", images), ("global_batch_size", images * self.world as f64)],
+            false => &[("local_batch_size", images), ("global_batch_size", images * self.all.size() as f64)],
         };
         let sizes = sizes.iter().map(|(name, size)| ((*name).to_owned(), Tensor::from(*size)));
         let terms = losses.terms.iter().map(|(name, term)| ((*name).to_owned(), term.to_tensor()));

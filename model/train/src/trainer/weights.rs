@@ -39,9 +39,10 @@ impl Weights {
         // One whole network at a time, for its names and shapes.
         let (student, of_student) = Parameters::of(SslMetaArch::new_student(config), arithmetic, sharding, true)?;
         let (teacher, of_teacher) = Parameters::of(SslMetaArch::new_teacher(config), arithmetic, sharding, false)?;
-        let frozen = |network| Parameters::of(network, arithmetic, sharding, false);
+        let shared = sharding.over_all();
+        let frozen = |network| Parameters::of(network, arithmetic, &shared, false);
         let (distilled, of_distilled) = SslMetaArch::new_distilled(config).map(frozen).transpose()?.unzip();
-        let frozen = |backbone| Parameters::of(backbone, arithmetic, sharding, false);
+        let frozen = |backbone| Parameters::of(backbone, arithmetic, &shared, false);
         let (gram_teacher, of_gram_teacher) = SslMetaArch::new_gram_teacher(config).map(frozen).transpose()?.unzip();
         let count =
             |submodule: &str| of_student.names().iter().filter(|name| submodule_of(name).0 == submodule).count();
@@ -100,6 +101,18 @@ impl Trainer {
             network.draw_weights(&mut |part| weights.take(part));
             copy_buffers(mine, &network);
             self.weights.fingerprint.set(None);
+        }
+    }
+
+    /// Draws weights for the frozen teacher, where there is one, and warms them. Golden sets of several students have these: what
+    /// [`init_weights`](Self::init_weights) draws comes after a student, which is of another size on other ranks.
+    pub fn init_frozen_teacher(&mut self, scale: f64) {
+        if let Some(mut fresh) = SslMetaArch::new_distilled(&self.config) {
+            fresh.init_weights();
+            if scale > 0.0 {
+                fresh.warm(scale);
+            }
+            self.take_distilled(&fresh);
         }
     }
 

@@ -2,10 +2,12 @@
 
 use dinov3_data::augment::Crop;
 use dinov3_data::collate;
+use dinov3_ranks::GroupError;
 use dinov3_torch::bytes::fill_strided;
 use dinov3_torch::device::{Device, HOST, send};
 use tch::{Kind, Tensor};
 
+use super::Shares;
 use crate::hook::Hooks;
 use crate::loss::ibot;
 
@@ -73,6 +75,31 @@ impl Batch {
             mask_indices: show("mask_indices", self.mask_indices),
             masks_weight: show("masks_weight", self.masks_weight),
         }
+    }
+
+    /// The same tensors under other handles.
+    pub fn again(&self) -> Self {
+        Self {
+            global_crops: self.global_crops.shallow_clone(),
+            local_crops: self.local_crops.shallow_clone(),
+            gram_teacher_crops: self.gram_teacher_crops.as_ref().map(Tensor::shallow_clone),
+            masks: self.masks.shallow_clone(),
+            mask_indices: self.mask_indices.shallow_clone(),
+            masks_weight: self.masks_weight.shallow_clone(),
+        }
+    }
+
+    /// The batch of a student's rank, of what all ranks have loaded: its share of the crops. The masks are the student's already.
+    ///
+    /// # Errors
+    /// When a rank is gone.
+    pub fn shared(&self, shares: &Shares) -> Result<Self, GroupError> {
+        let images = self.images();
+        let share = |crops: &Tensor| {
+            let by_crop = crops.unflatten(0, [crops.size()[0] / images, images]);
+            shares.of(&by_crop, 1).map(|share| share.flatten(0, 1))
+        };
+        Ok(Self { global_crops: share(&self.global_crops)?, local_crops: share(&self.local_crops)?, ..self.again() })
     }
 
     /// The number of images, B.

@@ -2,9 +2,10 @@
 
 use dinov3_config::{GramConfig, TokensUsed};
 use dinov3_names::Kind as EntryKind;
+use dinov3_ranks::GroupError;
 use tch::{Tensor, no_grad};
 
-use super::{Batch, SslMetaArch};
+use super::{Batch, Shares, SslMetaArch};
 use crate::hook::Hooks;
 use crate::loss::gram;
 use crate::vit::Crops;
@@ -62,19 +63,34 @@ impl SslMetaArch {
         })
     }
 
-    /// The same as `MultiDistillationMetaArch` computes it: iBOT's head without its last layer on every patch, then the last layer on the masked
-    /// ones. The ranks of all students can then be sent the few features rather than the logits.
-    pub fn shared_teacher_output(&self, batch: &Batch, hooks: &mut Hooks) -> TeacherOutput {
+    /// The same as `MultiDistillationMetaArch` computes it, of the crops `[2 b, 3, H, W]` that this rank has loaded: iBOT's head without its last
+    /// layer on every patch. Each rank of a student is sent the few features of its images, and computes the last layer on those that `batch`,
+    /// the student's, masks.
+    ///
+    /// # Errors
+    /// When a rank is gone.
+    pub fn shared_teacher_output(
+        &self,
+        loaded: &Tensor,
+        batch: &Batch,
+        shares: &Shares,
+        hooks: &mut Hooks,
+    ) -> Result<TeacherOutput, GroupError> {
         no_grad(|| {
             let network = self.acting_teacher();
-            let crops = Crops { images: &batch.global_crops, masks: None };
+            let crops = Crops { images: loaded, masks: None };
             let features = network.backbone.forward_features(crops, false, hooks);
+            let tokens = features.patches.size()[1];
+            // Half of the rows are of the first crops.
+            let share = |rows: &Tensor, each| {
+                shares.of(&rows.unflatten(0, [2, rows.size()[0] / 2]), each).map(|share| share.flatten(0, 1))
+            };
             let bottleneck = network.ibot_head.without_last_layer(&features.patches.flatten(0, 1), hooks);
-            let masked = bottleneck.index_select(0, &batch.mask_indices);
+            let masked = share(&bottleneck, tokens)?.index_select(0, &batch.mask_indices);
             let masked_patch_after_head = network.ibot_head.only_last_layer(&masked, hooks);
-            let cls = network.dino_head.without_last_layer(&features.cls, hooks);
+            let cls = share(&network.dino_head.without_last_layer(&features.cls, hooks), 1)?;
             let cls_after_head = network.dino_head.only_last_layer(&cls, hooks);
-            TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head }
+            Ok(TeacherOutput { patches: features.patches, cls_after_head, masked_patch_after_head })
         })
     }
 
