@@ -72,7 +72,7 @@ pub struct TrainArgs {
     /// Move each first weight by an ulp, up or down by this seed: such runs show how far a training strays from itself.
     #[arg(long, value_name = "SEED")]
     pub ulp_seed: Option<u64>,
-    /// Train several students at once.
+    /// Train several students at once, each on some of the ranks: the config lists them.
     #[arg(long)]
     pub multi_distillation: bool,
     /// Let libtorch use all that this processor has, not the instruction set of the golden sets. On a CPU the bits then differ from the

@@ -26,7 +26,7 @@ pub fn train(args: TrainArgs) -> Result<i32> {
     if job.rank() == 0 {
         config::remark(&plan.merged, &plan.remarks())?;
     }
-    let links = Links::open(asked.device, job)?;
+    let links = Links::of_students(asked.device, job, plan.students())?;
     match caught(|| plan.train(&links, screen()).map_err(AnyError::from)) {
         Ok(Ok(Outcome::Done | Outcome::Stopped { .. })) => Ok(exit::PASS),
         Ok(Err(error)) => Err(error),
@@ -55,20 +55,18 @@ fn asked(args: TrainArgs, job: &Job) -> Result<Asked> {
             "leave it out; `dinov3-harness run` judges, and the teacher of each export can be evaluated elsewhere";
         return Err(refusal(format!("`{option}` does nothing in the reference's program, or crashes it"), hint));
     }
-    if args.multi_distillation {
-        let hint = "train one student: MODEL.META_ARCHITECTURE=SSLMetaArch, with distillation.enabled=true";
-        return Err(refusal(
-            "`--multi-distillation` is not there yet: students on ranks of their own cannot be trained",
-            hint,
-        ));
-    }
     if let Some(word) = args.overrides.iter().find(|word| word.starts_with('-')) {
         let what =
             format!("`{word}` comes after the first KEY=VALUE, where the reference takes every word for an override");
         return Err(refusal(what, "give options before the overrides"));
     }
     let source = match (args.config_file, args.recipe) {
+        (Some(base), _) if args.multi_distillation => Source::Students { base, rank: job.rank(), world: job.world() },
         (Some(path), _) => Source::File(path),
+        (None, _) if args.multi_distillation => {
+            let hint = "give --config-file FILE, the base config with `multidistillation.students`";
+            return Err(refusal("`--multi-distillation` needs a config that lists the students", hint));
+        }
         (None, Some(name)) => Source::Recipe(Recipe::named(&name)?),
         (None, None) => {
             return Err(refusal("there is nothing to train", "give --config-file FILE or --recipe NAME"));

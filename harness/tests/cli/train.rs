@@ -13,6 +13,7 @@ mod place;
 mod pth;
 mod recorded;
 mod resume;
+mod students;
 mod trace;
 
 use crate::support::{Outcome, check};

@@ -20,7 +20,7 @@ use std::path::Path;
 pub use error::{MergeError, MergeProblem, StudentProblem};
 pub use known::UnknownKey;
 pub use scaling::{Scaled, apply_scaling_rules};
-pub use student::{Student, merged_student};
+pub use student::{Student, merged_student, students};
 
 use serde_json::{Map, Value};
 

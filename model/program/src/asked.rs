@@ -1,6 +1,7 @@
 //! What a training is asked to do, checked before it begins.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use dinov3_torch::device::Device;
 use serde_json::Value;
 
 use crate::banner::at;
+use crate::students::Students;
 use crate::{ProgramError, Source, photographs};
 
 /// The `train.dataset_path` of the reference's defaults, which says nowhere where the images are.
@@ -89,6 +91,8 @@ pub struct Plan {
     pub(crate) dataset: Arc<ImageNet>,
     pub(crate) output: PathBuf,
     pub(crate) ranks: Ranks,
+    /// The ranks of each of several students.
+    pub(crate) students: Vec<Range<usize>>,
 }
 
 impl std::fmt::Debug for Plan {
@@ -105,7 +109,10 @@ impl Plan {
     /// When the config cannot be merged or honoured, or the dataset not be opened.
     pub fn of(asked: Asked, world: usize) -> Result<Self, ProgramError> {
         asked.refuse_for(world)?;
-        let output = real_path(Path::new(&asked.output_dir)).map_err(ProgramError::io(Path::new(&asked.output_dir)))?;
+        let mut output =
+            real_path(Path::new(&asked.output_dir)).map_err(ProgramError::io(Path::new(&asked.output_dir)))?;
+        let students = Students::of(&asked.source, &asked.overrides)?;
+        output.extend(students.as_ref().map(|students| &students.name));
         let mut overrides = asked.overrides.clone();
         overrides.push(format!("train.output_dir={}", output.display()));
         let mut merged = asked.source.merged(&overrides)?;
@@ -123,20 +130,23 @@ impl Plan {
         let lr = apply_scaling_rules(&mut scaled, world)?.map(|it| (it.from, it.to));
         refuse(&merged.config)?;
         let mut config = SslConfig::from_merged(&merged.config)?;
-        if config.training.multi_distillation {
-            let what = "`MODEL.META_ARCHITECTURE: MultiDistillationMetaArch` cannot be trained by this program yet";
-            return Err(ProgramError::refused(what, "train one student: MODEL.META_ARCHITECTURE=SSLMetaArch"));
+        if config.training.multi_distillation != students.is_some() {
+            let class = at(&merged.config, "MODEL.META_ARCHITECTURE");
+            let what = format!("`MODEL.META_ARCHITECTURE: {class}` does not go with the students");
+            let hint = "MultiDistillationMetaArch goes with --multi-distillation, SSLMetaArch goes without";
+            return Err(ProgramError::refused(what, hint));
         }
         if config.distillation_enabled {
             config = config.with_teacher(&merged_teacher(&merged.config)?.config)?;
         }
-        let ranks = Ranks { world, subgroup: world };
+        let ranks = Ranks { world, subgroup: students.as_ref().map_or(world, |students| students.beside) };
         let data = DataConfig::from_merged(&merged.config, ranks)?;
         if trains_on_board {
             photographs::unpack(&on_board)?;
         }
         let dataset = Arc::new(ImageNet::open(&DatasetSpec::parse(&data.dataset)?, Length::Any)?);
-        Ok(Self { asked, merged, scaled, lr, config, data, dataset, output, ranks })
+        let students = students.map_or_else(Vec::new, |students| students.ranks);
+        Ok(Self { asked, merged, scaled, lr, config, data, dataset, output, ranks, students })
     }
 
     /// What a person should know of it: a sentence each.
@@ -160,6 +170,11 @@ impl Plan {
             remarks.push("`checkpointing.max_to_keep: 0` keeps all checkpoints, as in the reference".to_owned());
         }
         remarks
+    }
+
+    /// The ranks of each of several students; none where all ranks train one.
+    pub fn students(&self) -> &[Range<usize>] {
+        &self.students
     }
 
     pub(crate) fn period(&self, key: &str) -> usize {

@@ -1,43 +1,27 @@
 //! A training from its set-up to its end, in the order of `main` and `do_train` of the reference's `dinov3/train/train.py`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dinov3_config::holds;
-use dinov3_config::yaml::to_yaml;
-use dinov3_data::loader::{Start, Unusable};
-use dinov3_ground::atomic::write_file;
-use dinov3_torch::runtime;
-use dinov3_train::checkpoint::{self, Folder, Keep};
-use dinov3_train::meters::Meters;
+use dinov3_train::checkpoint;
 use dinov3_train::phases::{Phase, Phases};
-use dinov3_train::run::{Checkpoints, Ended, Images, Loader, Run, Stop, Wall};
-use dinov3_train::shard::Sharding;
-use dinov3_train::weights::Cast;
-use dinov3_train::{Part, Parts, TrainError, Trainer};
+use dinov3_train::run::{Checkpoints, Ended, Loader, Run, Stop, Wall};
+use dinov3_train::{Part, TrainError};
 use dinov3_vit::hook::Hooks;
-use serde_json::Value;
+use tch::Tensor;
 
-use crate::append::cut_torn_line;
-use crate::banner::{Banner, at};
+use crate::banner::Banner;
 use crate::images::Data;
 use crate::journal::{Aside, Journal, Level, OURS};
 use crate::measure::{HELD, Measure, Measurer, Only};
-use crate::nudge::nudge;
-use crate::progress::{Live, METRICS, Progress};
-use crate::python;
+use crate::progress::{Live, Progress};
 use crate::ratios::Ratios;
-use crate::saving::{Export, Saving};
+use crate::saving::Saving;
 use crate::stop::Stopping;
-use crate::table::Table;
 use crate::tensorboard::EventFile;
 use crate::trace::Trace;
 use crate::{Links, Plan, ProgramError, Resume};
-
-/// Batches that are made ahead.
-const PREFETCH: usize = 2;
 
 /// What a state has of a trainer that the reference saves too.
 const OF_REFERENCE: [Part; 7] = [
@@ -77,7 +61,8 @@ pub enum Outcome {
     },
 }
 
-type Training<'a> = Run<Data, Saving, Progress<'a>, Wall, Stopping>;
+/// What trains.
+pub(crate) type Training<'a> = Run<Data, Saving, Progress<'a>, Wall, Stopping>;
 
 impl Plan {
     /// Trains. Every rank calls it.
@@ -102,79 +87,6 @@ impl Plan {
         outcome
     }
 
-    /// Folder, log, seeds, and the config as text.
-    fn set_up(&self, links: &Links, quiet: bool) -> Result<Arc<Journal>, ProgramError> {
-        let (output, rank) = (&self.output, links.talks.rank());
-        fs::create_dir_all(output).map_err(ProgramError::io(output))?;
-        let folder = self.folder();
-        if self.asked.resume == Resume::Not && folder.latest()?.is_some() {
-            let what = format!("--no-resume, and {} has checkpoints", output.join("ckpt").display());
-            return Err(ProgramError::refused(what, "name another --output-dir, or remove them"));
-        }
-        let open = |folder: &Path, name| {
-            let journal = Journal::open(folder, name, rank).map_err(ProgramError::io(output));
-            journal.map(|journal| if quiet { journal.hushed() } else { journal })
-        };
-        let journal = Arc::new(open(output, "dinov3")?);
-        let environment = format!("PyTorch distributed environment: {}", links.job);
-        journal.info(("torch_distributed_wrapper.py", 255), &environment);
-        runtime::manual_seed(u64::from(self.asked.seed) + rank as u64);
-        let version = format!("dinov3-harness {}: the program of the reference at cb054165", env!("CARGO_PKG_VERSION"));
-        journal.info(OURS, &version);
-        journal.info(("config.py", 100), &self.arguments());
-        let yaml = to_yaml(&self.merged.config);
-        journal.info(("config.py", 58), &yaml);
-        if rank == 0 {
-            let metrics = output.join(METRICS);
-            cut_torn_line(&metrics).map_err(ProgramError::io(&metrics))?;
-            let path = output.join("config.yaml");
-            write_file(&path, |out| out.write_all(yaml.as_bytes())).map_err(ProgramError::io(&path))?;
-        }
-        if let Some((old, new)) = self.lr {
-            let (rule, line) = match at(&self.scaled, "optim.scaling_rule").as_str() {
-                Some("linear_wrt_256") => ("linear", 49),
-                _ => ("sqrt", 53),
-            };
-            let [old, new] = [old, new].map(python::float);
-            journal.info(("config.py", line), &format!("{rule} scaling learning rate; old: {old}, new: {new}"));
-        }
-        journal.info(("train.py", 598), &python::str(&self.scaled));
-        let nans = open(&output.join("nan_logs"), "nan_logger")?;
-        nans.say(Level::Debug, ("__init__.py", 132), &environment);
-        Ok(journal)
-    }
-
-    /// The arguments as the reference prints its own, all of them.
-    fn arguments(&self) -> String {
-        let asked = &self.asked;
-        let opts = python::repr(&Value::from(asked.overrides.clone()));
-        let no_resume = python::repr(&Value::from(asked.resume == Resume::Not));
-        let all = [
-            ("benchmark_codebase", "False"),
-            ("config_file", &asked.source.name()),
-            ("dump_fsdp_weights", "False"),
-            ("eval", ""),
-            ("eval_only", "False"),
-            ("eval_pretrained_weights", ""),
-            ("multi_distillation", "False"),
-            ("no_resume", &no_resume),
-            ("opts", &opts),
-            ("output_dir", &asked.output_dir),
-            ("profiling", "False"),
-            ("record_ref_losses", "False"),
-            ("ref_losses_path", ""),
-            ("seed", &asked.seed.to_string()),
-            ("test_ibot", "False"),
-        ];
-        all.map(|(name, value)| format!("{name}: {value}")).join("\n")
-    }
-
-    fn folder(&self) -> Folder {
-        let last = at(&self.merged.config, "checkpointing.max_to_keep").as_u64().map(|last| last as usize);
-        let keep = Keep { last, every: at(&self.merged.config, "checkpointing.keep_every").as_u64().unwrap_or(0) };
-        Folder::new(self.output.join("ckpt"), self.period("checkpointing.period") as u64, keep)
-    }
-
     fn run(
         &self,
         links: &Links,
@@ -182,13 +94,14 @@ impl Plan {
         live: Option<Box<dyn Live + '_>>,
         mut measure: Option<Measure<'_>>,
     ) -> Result<Outcome, ProgramError> {
-        let stop = Stopping::at_signals(Arc::clone(&links.talks)).map_err(ProgramError::io(&self.output))?;
+        let stop = Stopping::at_signals(Arc::clone(&links.meets)).map_err(ProgramError::io(&self.output))?;
         if let Some(Measure { by, only: Only::Data }) = &mut measure {
             return self.load(*by, links, journal, stop);
         }
         let trainer = self.trainer(links, journal)?;
         let mut run = self.parts(trainer, links, journal, stop)?;
         self.resume(&mut run, links, journal)?;
+        self.all_begin(run.it, links)?;
         if let Some(every) = self.asked.trace {
             let opened = Trace::open(&self.output, every, run.it);
             run.checkpoints.trace = Some(opened.map_err(|(path, source)| ProgramError::Io { path, source })?);
@@ -266,97 +179,6 @@ impl Plan {
         Ok(Outcome::Done)
     }
 
-    /// The networks with their first weights.
-    fn trainer(&self, links: &Links, journal: &Journal) -> Result<Trainer, ProgramError> {
-        let banner = Banner { config: &self.scaled, journal };
-        let sharding = Sharding::over(Arc::clone(&links.trains));
-        let (kind, device) = (self.kind(), self.asked.device);
-        dinov3_torch::device::set_tf32(device, true);
-        let mut trainer = Trainer::with_parts(&self.config, kind, device, &sharding, &Parts::of_program())?;
-        let elements = trainer.groups().filter(|(name, ..)| name.starts_with("student.backbone."));
-        let elements: i64 = elements.map(|(_, shape, _)| shape.iter().product::<i64>()).sum();
-        banner.networks(elements as usize, self.config.student.size.embed_dim);
-        banner.groups(&trainer);
-        banner.schedules(self.config.training.batch_size_per_gpu as f64 * links.trains.size() as f64);
-        let (rank, world) = (links.talks.rank() as u64, links.talks.size());
-        if world > 1 {
-            // All ranks draw the same network, of which each keeps its rows, and have a stream of their own from then on.
-            runtime::manual_seed(u64::from(self.asked.seed));
-            trainer.init_weights();
-            runtime::manual_seed(u64::from(self.asked.seed) + rank);
-        } else {
-            trainer.init_weights();
-        }
-        banner.checkpoints();
-        for loaded in trainer.load_checkpoints()? {
-            for Cast { from, to, tensors, first } in loaded.casts {
-                let path = loaded.path.display();
-                let which = if tensors == 1 { first } else { format!("{tensors} tensors, {first} the first") };
-                journal.info(OURS, &format!("{path}: {from} is cast to {to}, as load_state_dict does: {which}"));
-            }
-        }
-        if let Some(seed) = self.asked.ulp_seed {
-            nudge(&mut trainer, seed).map_err(|source| ProgramError::Part {
-                what: "the first weights cannot be moved",
-                source: source.into(),
-            })?;
-        }
-        Ok(trainer)
-    }
-
-    fn parts(
-        &self,
-        trainer: Trainer,
-        links: &Links,
-        journal: &Arc<Journal>,
-        stop: Stopping,
-    ) -> Result<Training<'static>, ProgramError> {
-        let export = Export {
-            folder: self.output.clone(),
-            period: self.period("evaluation.eval_period_iterations"),
-            sharded: holds(&self.merged.config, "train.sharded_eval_checkpoint"),
-        };
-        let checkpoints = Saving::new(self.folder(), Arc::clone(&links.saves), Arc::clone(journal), export);
-        let iterations = self.config.training.iterations();
-        let world = self.ranks.world;
-        let log = Progress {
-            journal: Arc::clone(journal),
-            table: Table::new(iterations),
-            metrics: (links.talks.rank() == 0).then(|| self.output.join(METRICS)),
-            iterations,
-            device: self.asked.device,
-            global_batch: self.data.batch_size * world,
-            events: None,
-            live: None,
-            ratios: None,
-        };
-        Ok(Run {
-            trainer,
-            loader: self.images(0, links, journal),
-            checkpoints: checkpoints.map_err(ProgramError::io(&self.output))?,
-            log,
-            clock: Wall::default(),
-            stop,
-            meters: Meters::new(),
-            it: 0,
-        })
-    }
-
-    fn images(&self, it: usize, links: &Links, journal: &Arc<Journal>) -> Data {
-        let start = Start {
-            rank: links.talks.rank(),
-            world: self.ranks.world,
-            iteration: it as u64,
-            threads: self.asked.threads,
-            prefetch: PREFETCH,
-            broken_limit: self.asked.broken_limit,
-        };
-        let journal = Arc::clone(journal);
-        let unusable = move |image: Unusable| journal.warning(OURS, &image.to_string());
-        let images = Images::new(self.data.clone(), Arc::clone(&self.dataset) as _, start, Arc::new(unusable));
-        Data::new(images, &self.merged.config)
-    }
-
     /// Takes the last checkpoint, if there is one and it is wanted.
     fn resume(&self, run: &mut Training<'_>, links: &Links, journal: &Arc<Journal>) -> Result<(), ProgramError> {
         let Some(path) = self.folder().latest()?.filter(|_| self.asked.resume != Resume::Not) else { return Ok(()) };
@@ -378,6 +200,20 @@ impl Plan {
         }
         run.checkpoints.resumed(run.it);
         journal.info(("checkpointer.py", 165), &format!("Loaded: {}", path.display()));
+        Ok(())
+    }
+
+    /// Several students load each other's batches, and so take the same iterations.
+    fn all_begin(&self, it: usize, links: &Links) -> Result<(), ProgramError> {
+        if self.students.is_empty() {
+            return Ok(());
+        }
+        let all = links.meets.all_gather(&Tensor::from_slice(&[it as i64]))?;
+        let all: Vec<i64> = all.iter().map(|it| it.int64_value(&[0])).collect();
+        if all.iter().any(|other| *other != it as i64) {
+            let what = format!("the students do not go on from the same iteration; by rank: {all:?}");
+            return Err(ProgramError::refused(what, "remove the checkpoints that not every student has"));
+        }
         Ok(())
     }
 

@@ -69,13 +69,22 @@ pub enum Source {
     File(String),
     /// A recipe on board.
     Recipe(&'static Recipe),
+    /// The base config of several students, of which this rank trains one.
+    Students {
+        /// The YAML file.
+        base: String,
+        /// This rank, of all.
+        rank: usize,
+        /// How many there are.
+        world: usize,
+    },
 }
 
 impl Source {
     /// Its text for people.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Students { base: path, .. } => path.clone(),
             Self::Recipe(recipe) => format!("recipe {}", recipe.name),
         }
     }
@@ -93,6 +102,9 @@ impl Source {
         match self {
             Self::File(path) => merge::merged(Some(Path::new(path)), overrides),
             Self::Recipe(recipe) => merge::merged_text(&self.name(), recipe.yaml, overrides),
+            Self::Students { base, rank, world } => {
+                merge::merged_student(Path::new(base), overrides, *rank, *world, None).map(|student| student.merged)
+            }
         }
     }
 }

@@ -267,7 +267,7 @@ impl Trainer {
         let settings = self.schedules.at(it);
         let loaded = batch.shown(hooks);
         // What this rank's student computes of it.
-        let batch = phases.during(Phase::HostToDevice, || self.shared(&loaded))?;
+        let batch = self.shared(&loaded, phases)?;
         let losses = self.forward(&loaded, &batch, it, &settings, hooks, phases)?;
         self.weights.settled()?;
         phases.during(Phase::Backward, || losses.total.backward());

@@ -45,7 +45,7 @@ pub enum MergeError {
     #[error("`distillation.full_cfg_path` names no config")]
     NoTeacher,
     /// A multi-distillation cannot be set up.
-    #[error("{base} gives rank {rank} of {world_size} no student: {problem}")]
+    #[error("{base} gives rank {rank} of {world_size} no student of its own: {problem}")]
     Student {
         /// The base config.
         base: String,
@@ -168,6 +168,22 @@ pub enum StudentProblem {
         /// Each student and its ranks.
         ranges: String,
     },
+    /// Several ranges contain the rank.
+    #[error("`{first}` and `{second}` both have it")]
+    Twice {
+        /// A student.
+        first: String,
+        /// The other one.
+        second: String,
+    },
+    /// A range reaches beyond the last rank.
+    #[error("the ranks of `{student}` reach to {last}")]
+    Beyond {
+        /// The student.
+        student: String,
+        /// Its last rank.
+        last: usize,
+    },
     /// The student's ranks cannot share the global batch evenly.
     #[error("`multidistillation.global_batch_size: {batch}` cannot be shared by the {ranks} ranks of `{student}`")]
     Batch {
@@ -220,6 +236,8 @@ impl Hint for StudentProblem {
             Self::Value { wanted, .. } => format!("give {wanted}").into(),
             Self::EmptyRange { .. } => "give the first rank and the one after the last".into(),
             Self::NoRange { ranges } => ranges.clone().into(),
+            Self::Twice { .. } => "every rank trains one student".into(),
+            Self::Beyond { last, .. } => format!("start {} ranks, or give it fewer", last + 1).into(),
             Self::Batch { ranks, .. } => format!("give a multiple of {ranks}").into(),
         }
     }

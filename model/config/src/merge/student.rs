@@ -53,6 +53,29 @@ pub fn merged_student(
     Ok(Student { name: entry.name, ranks: entry.ranks, merged })
 }
 
+/// All students of the base config, in its order, as [`merged_student`] has each. Every rank of the world has one.
+///
+/// # Errors
+/// As [`merged_student`], and when a rank has no student or several, or a student has a rank beyond the world.
+pub fn students(base: &Path, overrides: &[String], world_size: usize) -> Result<Vec<Student>, MergeError> {
+    let layer = load(base)?;
+    let fail = |rank, problem| MergeError::Student { base: layer.name.clone(), rank, world_size, problem };
+    let plan = plan(&layer).map_err(|problem| fail(0, problem))?;
+    for rank in 0..world_size {
+        plan.entry(rank).map_err(|problem| fail(rank, problem))?;
+        let mut having = plan.students.iter().filter(|student| student.ranks.contains(&rank));
+        if let (Some(first), Some(second)) = (having.next(), having.next()) {
+            return Err(fail(rank, StudentProblem::Twice { first: first.name.clone(), second: second.name.clone() }));
+        }
+    }
+    if let Some(student) = plan.students.iter().find(|student| student.ranks.end > world_size) {
+        let (last, student) = (student.ranks.end - 1, student.name.clone());
+        return Err(fail(last, StudentProblem::Beyond { student, last }));
+    }
+    let own = |student: &Entry| merged_student(base, overrides, student.ranks.start, world_size, None);
+    plan.students.iter().map(own).collect()
+}
+
 /// `multidistillation` of the base config.
 struct Plan {
     global_batch_size: u64,

@@ -161,6 +161,32 @@ fn what_the_reference_asserts_of_students_is_refused() {
     insta::assert_snapshot!(cases.map(shown).join("\n"));
 }
 
+/// Seen to fail: without the look for a second student, where rank 1 would have trained the first one alone.
+#[test]
+fn every_rank_has_one_student() {
+    let folder = distillation();
+    let path = |name: &str| folder.path().join(name);
+    let all = students(&path("all.yaml"), &[], 5).unwrap();
+    let ranks: Vec<_> = all.iter().map(|student| (student.name.as_str(), student.ranks.clone())).collect();
+    assert_eq!(ranks, [("small", 0..2), ("base", 2..5)]);
+    fs::write(path("twice.yaml"), BASE.replace("[2, 5]", "[1, 5]")).unwrap();
+    fs::write(path("hole.yaml"), BASE.replace("[2, 5]", "[3, 6]")).unwrap();
+    let shown = |(name, world)| {
+        let error = text(&students(&path(name), &[], world).unwrap_err());
+        error.replace(&format!("{}/", folder.path().display()), "") + "\n"
+    };
+    insta::assert_snapshot!([("twice.yaml", 5), ("hole.yaml", 6), ("all.yaml", 4)].map(shown).join("\n"), @r"
+    twice.yaml gives rank 1 of 5 no student of its own: `small` and `base` both have it
+    hint: every rank trains one student
+
+    hole.yaml gives rank 2 of 6 no student of its own: no `ranks_range` contains it
+    hint: small has 0 to 1, base has 3 to 5
+
+    all.yaml gives rank 4 of 4 no student of its own: the ranks of `base` reach to 4
+    hint: start 5 ranks, or give it fewer
+    ");
+}
+
 #[test]
 fn the_teacher_has_a_config_of_its_own() {
     let folder = folder(&[("teacher.yaml", "student: {arch: vit_large}\n")]);

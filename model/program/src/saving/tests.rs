@@ -80,6 +80,22 @@ fn a_save_that_failed_is_tried_again() {
     }
 }
 
+/// `train.sharded_eval_checkpoint`: a folder that the reference reads takes the place of the file. Seen to fail: without the field, where the
+/// file was written.
+#[test]
+fn a_teacher_is_exported_as_a_folder() {
+    let place = Place::new();
+    let Job::Teacher { it, folder, tensors, .. } = teacher(&place) else { unreachable!("it is an export") };
+    let mut saving = place.saving(&[]);
+    saving.begin(Job::Teacher { it, folder: folder.clone(), tensors, sharded: true }).unwrap();
+    saving.wait().unwrap();
+    let read = dinov3_train::weights::read_checkpoint(&folder.join(export::FOLDER)).unwrap();
+    assert_eq!(read["backbone.cls_token"], Tensor::from_slice(&[1.0_f32]));
+    assert_eq!(read.len(), 1);
+    assert!(!folder.join(export::FILE).exists());
+    assert!(place.log().contains(export::FOLDER), "{}", place.log());
+}
+
 #[test]
 fn what_is_given_up_is_an_error_at_the_end_and_the_next_state_is_saved() {
     let place = Place::new();

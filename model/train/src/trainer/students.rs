@@ -5,6 +5,7 @@ use dinov3_ranks::GroupError;
 use dinov3_vit::meta_arch::{Batch, Shares};
 
 use super::{TrainError, Trainer};
+use crate::phases::{Phase, Phases};
 use crate::shard::Sharding;
 
 /// Whether the ranks of `sharding` can train the student of `config`.
@@ -40,12 +41,13 @@ impl Trainer {
     }
 
     /// What of the batches that all ranks have loaded this rank's student computes: `loaded` itself, but for several students.
-    pub(super) fn shared(&self, loaded: &Batch) -> Result<Batch, TrainError> {
+    pub(super) fn shared(&self, loaded: &Batch, phases: &mut Phases<'_>) -> Result<Batch, TrainError> {
         if !self.config.training.multi_distillation {
             return Ok(loaded.again());
         }
         self.fits(loaded)?;
-        let shared: Result<Batch, GroupError> = loaded.shared(&self.shares());
+        // The crops of other ranks come to this one's device.
+        let shared: Result<Batch, GroupError> = phases.during(Phase::HostToDevice, || loaded.shared(&self.shares()));
         Ok(shared?)
     }
 
