@@ -105,6 +105,8 @@ class Recipe:
 
     def _check_students(self) -> None:
         after = 0
+        _require(not self.students or not self.students[0].get("overrides"),
+                 f"{self.name}: the first student has overrides of its own", "it is the one that is recorded: give them to the recipe")
         for student in self.students:
             _require(set(student) == {"ranks", "overrides"}, f"{self.name}: a student has `ranks` and `overrides`", "")
             first, end = student["ranks"]

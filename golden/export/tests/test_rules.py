@@ -167,7 +167,7 @@ class RecipeTest(unittest.TestCase):
 
     def test_every_rank_has_one_student(self):
         def students(*ranks):
-            return tuple({"ranks": list(pair), "overrides": ["a=1"]} for pair in ranks)
+            return tuple({"ranks": list(pair), "overrides": ["a=1"] if pair[0] else []} for pair in ranks)
 
         several = {"training": TRAINING, "stages": TRAINING_STAGES, "world_size": 4}
         recipe = Recipe(name="a", description="", **several, students=students((0, 1), (1, 4)))
@@ -179,6 +179,7 @@ class RecipeTest(unittest.TestCase):
             self.refused("do not follow", **several, students=students(*wrong))
         self.refused("have 3 ranks of 4", **several, students=students((0, 3)))
         self.refused("a student has", **several, students=({"ranks": [0, 4]},))
+        self.refused("first student has overrides", **several, students=({"ranks": [0, 4], "overrides": ["a=1"]},))
 
     def test_where_all_steps_are_taken(self):
         recipe = Recipe(name="a", description="", training=TRAINING, stages=TRAINING_STAGES)
