@@ -185,7 +185,11 @@ fn limits(report: &RunReport) -> Vec<Brief> {
     let mut limits = Vec::new();
     limits.extend(only_bf16.then_some(Brief::OnlyBf16));
     limits.extend((!held).then_some(Brief::NothingHeld));
-    limits.extend((held && !ran("trajectory") && !ran("compare")).then_some(Brief::NoTrajectory));
+    let tensors = || report.checks().flat_map(|check| &check.tensors);
+    let step = ran("training") || tensors().any(|tensor| tensor.stage == Some(Stage::Backward));
+    let followed = ran("trajectory") || ran("compare");
+    limits.extend((held && !followed && !step).then_some(Brief::NoStep));
+    limits.extend((held && !followed).then_some(Brief::NoTrajectory));
     limits.extend((!ran(PERFORMANCE) && !ran("compare")).then_some(Brief::Speed));
     limits.extend((!ran("compare")).then_some([Brief::Mode(mode(report)), Brief::Hosts]).into_iter().flatten());
     limits
@@ -296,7 +300,7 @@ mod tests {
         covered: 1 suite, 1 check, 2 tensors; sets micro (bf16)
         nearest to the limit: no tensor needed a limit
         this entitles one to claim: every tensor of the forward pass is the reference's
-        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a whole training: single steps were judged, no run was followed; speed: nothing was timed; the eager mode: compiled code (torch.compile) was judged; several machines: no run over more than one was judged
+        this says nothing of: what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded; a training step: no gradient, no optimizer and no average of the teacher was judged (suite training); a whole training: no run was followed (suite trajectory); speed: nothing was timed; the eager mode: compiled code (torch.compile) was judged; several machines: no run over more than one was judged
         ");
     }
 

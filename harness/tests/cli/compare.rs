@@ -62,6 +62,10 @@ fn a_gate_and_a_history() {
     let run = "run --suite layers --golden REFERENCE/opt_plain --no-pins";
     let first = place.run(&format!("{run} --report reports/a.json"));
     assert_eq!(first.code, 0, "{}", first.transcript());
+    let missing = place.run(&format!("{run} --baseline baseline.json --gate precision=pass"));
+    assert_eq!(missing.code, 2, "{}", missing.transcript());
+    let said = ["there is no baseline `baseline.json`", "baseline accept RUN.json --to baseline.json --because"];
+    assert!(said.iter().all(|said| missing.stderr.contains(said)), "{}", missing.transcript());
     let accepted = place.run("baseline accept reports/a.json --because checked");
     assert_eq!(accepted.code, 0, "{}", accepted.transcript());
     let gate = "--baseline baseline.json --gate precision=pass";

@@ -83,10 +83,22 @@ words! {
         Inconclusive: "not decided", "无法判定";
         /// Accuracy.
         Differs: "differs", "不一致";
+        /// What measured a row.
+        ByThisProgram: "measured by this program", "本程序实测";
+        /// What measured a row.
+        ByItsLog: "read from the run's own log", "取自该运行自身的日志";
+        /// What measured a row.
+        ByTheScripts: "measured by the published scripts", "由公开脚本测得";
+        /// A column.
+        ImagesASecond: "images/s", "每秒样本数";
+        /// An axis.
+        SoFar: "seconds a step", "每步耗时（秒）";
+        /// A line of a plot.
+        FromThereToHere: "from the base to this run, part by part", "从基准到本运行，逐阶段累计";
         /// The title of a section.
         Slips: "Footnotes to the published rows", "公开数据的脚注";
         /// The title of a section.
-        Differences: "In what the two published rows ran different programs", "两行公开数据所运行程序的差异";
+        Differences: "In what the port behind the published Atlas row differs from the reference's program", "公开的 Atlas 数据所用移植版与标杆程序的差异";
         /// A column.
         Remark: "remark", "说明";
         /// The title of a section.
@@ -126,7 +138,7 @@ words! {
         /// The title of a section.
         Scaling: "Scaling over cards", "多卡扩展性";
         /// A column.
-        PerCard: "FPS a card", "单卡 FPS";
+        PerCard: "images/s a card", "单卡每秒样本数";
         /// A column.
         Efficiency: "efficiency", "线性度";
         /// What a section is.
@@ -235,6 +247,13 @@ pub enum Compared {
         /// The seconds that it seems to take beyond the median.
         extra: Option<Float>,
     },
+    /// Where a row comes from.
+    Measured {
+        /// What measured it.
+        by: ComparedWord,
+        /// What was read.
+        file: String,
+    },
     /// Two words.
     Both {
         /// The first.
@@ -306,6 +325,7 @@ impl Say for Compared {
                 });
                 format!("{} at step {step}{extra}", reason.en(pen))
             }
+            Self::Measured { by, file } => format!("{}: {}", by.en(pen), pen.name(file)),
             Self::Both { first, second } => format!("{}: {}", first.en(pen), pen.text(second)),
         }
     }
@@ -334,6 +354,7 @@ impl Say for Compared {
                 });
                 format!("第 {step} 步的{}{extra}", reason.zh(pen))
             }
+            Self::Measured { by, file } => format!("{}：{}", by.zh(pen), pen.name(file)),
             Self::Both { first, second } => format!("{}：{}", first.zh(pen), pen.text(second)),
         }
     }

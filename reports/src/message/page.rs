@@ -242,6 +242,8 @@ pub(crate) enum Brief {
     Nothing,
     /// No number was held against the reference's.
     NothingHeld,
+    /// No backward pass was judged.
+    NoStep,
     /// No training was followed.
     NoTrajectory,
     /// Only one precision was looked at.
@@ -325,7 +327,11 @@ impl Say for Brief {
                 "whether the numbers are right: nothing was held against the reference (suites precision, trajectory)"
                     .to_owned()
             }
-            Self::NoTrajectory => "a whole training: single steps were judged, no run was followed".to_owned(),
+            Self::NoStep => {
+                "a training step: no gradient, no optimizer and no average of the teacher was judged (suite training)"
+                    .to_owned()
+            }
+            Self::NoTrajectory => "a whole training: no run was followed (suite trajectory)".to_owned(),
             Self::OnlyBf16 => {
                 "what bf16 hides: fp32 was not judged, so another GELU, epsilon or RoPE cannot be excluded".to_owned()
             }
@@ -371,7 +377,8 @@ impl Say for Brief {
             }
             Self::Nothing => "无：本次运行按失败计".to_owned(),
             Self::NothingHeld => "数值是否正确：未与标杆比对（测试套 precision、trajectory）".to_owned(),
-            Self::NoTrajectory => "整个训练过程：只判定了单步，没有比对完整训练".to_owned(),
+            Self::NoStep => "训练单步：未判定梯度、优化器与教师网络的 EMA（测试套 training）".to_owned(),
+            Self::NoTrajectory => "整个训练过程：没有比对完整训练（测试套 trajectory）".to_owned(),
             Self::OnlyBf16 => {
                 "bf16 会掩盖的问题：未判定 fp32，因此不能排除 GELU、epsilon 或 RoPE 的实现差异".to_owned()
             }

@@ -142,8 +142,11 @@ pub enum Performance {
         honest: Float,
         /// What steps in it do beside training, and the last such step.
         special: Vec<(Special, u64)>,
-        /// Seconds that the last such step takes beyond the median, if it alone makes the difference.
+        /// Seconds that the last such step would have to take beyond the median to make the whole difference.
         extra: Option<Float>,
+        /// Those that it took.
+        #[serde(default)]
+        took: Option<Float>,
     },
 }
 
@@ -159,7 +162,7 @@ impl Say for Performance {
     fn en(&self, pen: Pen) -> String {
         use Performance as P;
         match self {
-            P::Title { run } => format!("{}: the speed of the training can be trusted", pen.name(run)),
+            P::Title { run } => format!("{}: how fast, and whether that can be trusted", pen.name(run)),
             P::Part { part, run } => format!("{}: {}", pen.name(run), part.en(pen)),
             P::Speed { fps, interval: (low, high), script } => {
                 let script = script.as_ref().map_or(String::new(), |fps| format!("; {fps} by the published formula"));
@@ -215,7 +218,7 @@ impl Say for Performance {
     fn zh(&self, pen: Pen) -> String {
         use Performance as P;
         match self {
-            P::Title { run } => format!("{}：训练速度可信", pen.name(run)),
+            P::Title { run } => format!("{}：速度及其可信度", pen.name(run)),
             P::Part { part, run } => format!("{}：{}", pen.name(run), part.zh(pen)),
             P::Speed { fps, interval: (low, high), script } => {
                 let script = script.as_ref().map_or(String::new(), |fps| format!("；公开脚本公式为 {fps}"));
@@ -256,7 +259,7 @@ impl Say for Performance {
 }
 
 fn window_en(says: &Performance) -> String {
-    let Performance::Window { lines, span: (first, last), script, honest, special, extra } = says else {
+    let Performance::Window { lines, span: (first, last), script, honest, special, extra, took } = says else {
         return String::new();
     };
     let within: Vec<String> =
@@ -265,9 +268,15 @@ fn window_en(says: &Performance) -> String {
         true => "none of them does more than train".to_owned(),
         false => format!("among them {}", within.join(", ")),
     };
-    let extra = extra.map_or(String::new(), |extra| {
-        format!("; the last of these explains the difference if it takes {} s more than a step", figure(extra))
-    });
+    let extra = match took.zip(*extra) {
+        Some((took, needed)) => format!(
+            "; the last of these took {} s more than the median step, and {} s more would be the whole difference",
+            figure(took),
+            figure(needed)
+        ),
+        None if special.is_empty() => "; one is a mean of few steps, the other a median of many".to_owned(),
+        None => String::new(),
+    };
     format!(
         "the published formula reads the last {lines} lines of the log, which cover steps {first} to {last}, {within}: {} images/s, against {} at the median of all steps that count{extra}",
         figure(*script),
@@ -276,7 +285,7 @@ fn window_en(says: &Performance) -> String {
 }
 
 fn window_zh(says: &Performance) -> String {
-    let Performance::Window { lines, span: (first, last), script, honest, special, extra } = says else {
+    let Performance::Window { lines, span: (first, last), script, honest, special, extra, took } = says else {
         return String::new();
     };
     let within: Vec<String> =
@@ -285,8 +294,13 @@ fn window_zh(says: &Performance) -> String {
         true => "其中各步均只做训练".to_owned(),
         false => format!("其中包含{}", within.join("、")),
     };
-    let extra = extra
-        .map_or(String::new(), |extra| format!("；若差异全由其中最后一步造成，则该步比普通步多 {} 秒", figure(extra)));
+    let extra = match took.zip(*extra) {
+        Some((took, needed)) => {
+            format!("；其中最后一步比中位数步多用 {} 秒，多用 {} 秒即可解释全部差异", figure(took), figure(needed))
+        }
+        None if special.is_empty() => "；前者是少数步的均值，后者是多数步的中位数".to_owned(),
+        None => String::new(),
+    };
     format!(
         "公开脚本公式取日志最后 {lines} 行，覆盖第 {first} 至 {last} 步，{within}：{} 图/秒；按全部计入步的中位数为 {} 图/秒{extra}",
         figure(*script),

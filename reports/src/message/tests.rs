@@ -113,6 +113,7 @@ fn examples() -> Vec<Message> {
             honest: Float(393.8),
             special: vec![(Special::Collection, 124_949), (Special::Evaluation, 124_999)],
             extra: Some(Float(10.0)),
+            took: Some(Float(9.5)),
         }
         .into(),
     ]

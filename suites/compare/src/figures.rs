@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dinov3_reports::message::{Between, Message, Pen, Say};
+use dinov3_reports::message::{Between, ComparedWord, Message, Pen, Say};
 use dinov3_reports::{Check, Lang, RunReport, Verdict};
 
 use crate::{CompareError, Side};
@@ -26,6 +26,7 @@ pub(crate) fn of_script_file(text: &str, file: &Path, side: &mut Side) -> Result
     let number = |key| value(text, key).and_then(|value| value.parse::<u64>().ok());
     let fps = wanted("ActualFPS")?;
     let speeds = fps.parse::<f64>().is_ok_and(|fps| fps.is_finite() && fps > 0.0);
+    side.by = Some(ComparedWord::ByTheScripts);
     side.failed = !speeds;
     side.fps = speeds.then(|| fps.to_owned());
     side.cards = side.cards.or_else(|| number("RankSize"));
@@ -55,6 +56,7 @@ pub(crate) fn of_report(report: &RunReport, file: &Path, side: &mut Side) -> Res
         high: of("fps_high").unwrap_or(median).into(),
     });
     (side.cards, side.batch, side.steps) = (whole("world_size"), whole("global_batch_size"), whole("steps"));
+    side.by = Some(ComparedWord::ByThisProgram);
     side.alone = of("fps_one_rank");
     let judged = report.environment.judged.say(Lang::En, Pen::Plain);
     side.device = Some(format!("{judged}, {}", report.environment.cpu));

@@ -18,6 +18,7 @@ pub(crate) fn of_run(run: Run, side: &mut Side) {
         let last = run.series(TOTAL_LOSS).and_then(|it| it.values.last()).copied();
         side.loss = last.map(|loss| if loss.is_nan() { "NaN".to_owned() } else { format!("{loss:.4}") });
     }
+    side.by = side.by.or(Some(ComparedWord::ByItsLog));
     side.run = Some(run);
 }
 

@@ -46,7 +46,7 @@ pub fn section(title: impl Into<Message>, text: W, mut scales: Vec<Scale>) -> Op
         Column::text(W::Run),
         Column::new(W::Cards, Kind::Count),
         Column::new(W::GlobalBatchSize, Kind::Count),
-        Column::text(W::Fps),
+        Column::text(W::ImagesASecond),
         Column::new(W::PerCard, Kind::Number),
         Column::text(W::Efficiency),
     ]);

@@ -1,7 +1,7 @@
 //! The tables and plots of a comparison.
 
 use dinov3_reports::message::{Compared, ComparedWord as W, Message};
-use dinov3_reports::{Cell, Column, Kind, Section, Table, published};
+use dinov3_reports::{Cell, Column, Kind, Plot, Section, Series, Table, published};
 use dinov3_trajectory::timing::Reason;
 
 use crate::compared::{Beside, outcome};
@@ -108,7 +108,10 @@ fn trust(side: &Side) -> Cell {
 fn source(side: &Side) -> Cell {
     match &side.origin {
         Origin::Published => plain(published::SOURCE),
-        Origin::File(file) => Cell::Name(file.clone()),
+        Origin::File(file) => match side.by {
+            Some(by) => Cell::Says(Compared::Measured { by, file: file.clone() }.into()),
+            None => Cell::Name(file.clone()),
+        },
     }
 }
 
@@ -193,17 +196,33 @@ fn excluded(side: &Side) -> Option<Section> {
     Some(Section { table: Some(table), ..Section::new(of(W::Excluded, side)) })
 }
 
+/// A part of a step, in seconds of two runs.
+struct Part<'a> {
+    /// Its key in reports: `phase_teacher`.
+    key: &'a str,
+    name: &'a Message,
+    ours: f64,
+    theirs: f64,
+}
+
+impl Part<'_> {
+    fn longer(&self) -> f64 {
+        self.ours - self.theirs
+    }
+}
+
 /// Where the difference between two steps goes, part by part; the largest first.
 fn waterfall(side: &Side, base: &Side) -> Option<Section> {
     if std::ptr::eq(side, base) || side.phases.is_empty() || base.phases.is_empty() {
         return None;
     }
-    let theirs = |key: &str| base.phases.iter().find(|it| it.0 == key).map_or(0.0, |it| it.2);
-    let mut rows: Vec<(&Message, f64, f64)> = side.phases.iter().map(|it| (&it.1, it.2, theirs(&it.0))).collect();
+    let seconds = |side: &Side, key: &str| side.phases.iter().find(|it| it.0 == key).map_or(0.0, |it| it.2);
     let missing = base.phases.iter().filter(|it| side.phases.iter().all(|ours| ours.0 != it.0));
-    rows.extend(missing.map(|it| (&it.1, 0.0, it.2)));
-    rows.sort_by(|a, b| (b.1 - b.2).abs().total_cmp(&(a.1 - a.2).abs()));
-    let whole: f64 = rows.iter().map(|(_, ours, theirs)| ours - theirs).sum();
+    let mut parts: Vec<Part<'_>> = (side.phases.iter().chain(missing))
+        .map(|(key, name, _)| Part { key, name, ours: seconds(side, key), theirs: seconds(base, key) })
+        .collect();
+    parts.sort_by(|a, b| b.longer().abs().total_cmp(&a.longer().abs()));
+    let whole: f64 = parts.iter().map(Part::longer).sum();
     let mut table = Table::new([
         Column::text(W::Phase),
         Column::new(W::Here, Kind::Number),
@@ -211,11 +230,41 @@ fn waterfall(side: &Side, base: &Side) -> Option<Section> {
         Column::new(W::Longer, Kind::Number),
         Column::new(W::ShareOfDifference, Kind::Number),
     ]);
-    for (name, ours, theirs) in rows {
-        let share =
-            if whole == 0.0 { Cell::Absent } else { plain(format!("{:+.1} %", 100.0 * (ours - theirs) / whole)) };
-        let seconds = |value: f64| Cell::Number(value.into());
-        table.push([Cell::Says(name.clone()), seconds(ours), seconds(theirs), seconds(ours - theirs), share]);
+    for part in &parts {
+        let share = if whole == 0.0 { Cell::Absent } else { plain(format!("{:+.1} %", 100.0 * part.longer() / whole)) };
+        let number = |value: f64| Cell::Number(value.into());
+        table.push([
+            Cell::Says(part.name.clone()),
+            number(part.ours),
+            number(part.theirs),
+            number(part.longer()),
+            share,
+        ]);
     }
-    Some(Section { table: Some(table), ..Section::new(of(W::Waterfall, side)) })
+    let plot = Some(stairs(&parts, side, base));
+    Some(Section { table: Some(table), plot, ..Section::new(of(W::Waterfall, side)) })
+}
+
+/// From the step of `base` to that of `side`, part by part.
+fn stairs(parts: &[Part<'_>], side: &Side, base: &Side) -> Plot {
+    let mut at: f64 = parts.iter().map(|part| part.theirs).sum();
+    let mut points = vec![(0.0, at)];
+    for (index, part) in parts.iter().enumerate() {
+        let x = (index + 1) as f64;
+        points.push((x, at));
+        at += part.longer();
+        points.push((x, at));
+    }
+    points.push(((parts.len() + 1) as f64, at));
+    let keys = parts.iter().map(|part| part.key.trim_start_matches("phase_").to_owned());
+    Plot {
+        title: of(W::Waterfall, side),
+        x_label: W::Phase.into(),
+        y_label: W::SoFar.into(),
+        log_y: false,
+        x_ticks: std::iter::once(base.name.clone()).chain(keys).chain([side.name.clone()]).collect(),
+        series: vec![Series::new(W::FromThereToHere, points)],
+        band: None,
+        file_stem: format!("difference-{}", side.name),
+    }
 }

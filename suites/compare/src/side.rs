@@ -1,6 +1,6 @@
 //! One run of a comparison: what is known of it, whatever it was read from.
 
-use dinov3_reports::message::{Between, Message};
+use dinov3_reports::message::{Between, ComparedWord, Message};
 use dinov3_reports::published;
 use dinov3_reports::published::Row;
 use dinov3_trajectory::Run;
@@ -22,6 +22,8 @@ pub struct Side {
     pub name: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// What measured it; none where it was only published.
+    pub by: Option<ComparedWord>,
     /// What computed.
     pub chip: Option<Message>,
     /// The device that a report says it was measured on, whatever name the run was given.
@@ -62,6 +64,7 @@ impl Side {
         Self {
             name,
             origin: Origin::File(file),
+            by: None,
             chip: None,
             device: None,
             cards: None,

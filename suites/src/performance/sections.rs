@@ -52,6 +52,10 @@ fn difference(measured: &Measured) -> Option<Message> {
             None => found.push((special(step.reason), step.step)),
         }
     }
+    let took = window.special.last().and_then(|special| {
+        let step = measured.taken.steps.iter().find(|step| step.it == special.step)?;
+        Some((step.took - measured.speed.median).into())
+    });
     let says = Says::Window {
         lines: window.lines.len() as u64,
         span: (window.first, window.last),
@@ -59,6 +63,7 @@ fn difference(measured: &Measured) -> Option<Message> {
         honest: measured.speed.fps().into(),
         special: found,
         extra: window.extra(measured.speed.median).map(Into::into),
+        took,
     };
     Some(says.into())
 }

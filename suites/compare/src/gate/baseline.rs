@@ -1,6 +1,7 @@
 //! Runs that were accepted, each with the reason; the old ones stay.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use dinov3_ground::atomic::StagedFile;
@@ -51,7 +52,10 @@ impl Baseline {
     /// # Errors
     /// When it cannot be read or is no baseline.
     pub fn open(file: &Path) -> Result<Self, GateError> {
-        let text = fs::read_to_string(file).map_err(|cause| GateError::Io { file: file.to_owned(), cause })?;
+        let text = fs::read_to_string(file).map_err(|cause| match cause.kind() {
+            io::ErrorKind::NotFound => GateError::Missing(file.to_owned()),
+            _ => GateError::Io { file: file.to_owned(), cause },
+        })?;
         let none = |cause| GateError::NoBaseline { file: file.to_owned(), cause };
         let document: Document = serde_json::from_str(&text).map_err(none)?;
         let report =

@@ -26,6 +26,9 @@ pub enum GateError {
         /// What the system said.
         cause: io::Error,
     },
+    /// No run has been accepted yet.
+    #[error("there is no baseline `{}`", .0.display())]
+    Missing(PathBuf),
     /// A file is no baseline.
     #[error("`{}` is no baseline: {cause}", file.display())]
     NoBaseline {
@@ -73,6 +76,11 @@ impl Hint for GateError {
                 "write rules such as `fps>=0.97x`, `loss<=1.001x`, `step_p95<=1.4` or `precision=pass`, with commas between them".into()
             }
             Self::Io { .. } => "check that the file exists and can be read, and its folder written to".into(),
+            Self::Missing(file) => format!(
+                "run without `--baseline` once, and accept that: `baseline accept RUN.json --to {} --because \"…\"`",
+                file.display()
+            )
+            .into(),
             Self::NoBaseline { .. } | Self::EmptyBaseline => "`baseline accept RUN.json --because \"…\"` writes one".into(),
             Self::NoReport { cause, .. } => cause.hints(),
             Self::FailingBaseline(_) => "see what failed: `report RUN.json`".into(),
