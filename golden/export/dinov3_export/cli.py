@@ -135,8 +135,9 @@ def _check(arguments: argparse.Namespace) -> None:
                               "--candidate-of SETS, or --candidate")
     if arguments.compile:
         if set(arguments.precision or ()) - {"bf16"}:
-            raise ExportError("compiled code is recorded at bf16, as the recipe has it", "fused operations do not round in between, and "
-                              "the reference rounds rotated queries and keys to bfloat16 at fp32 too; record fp32 without --compile")
+            raise ExportError("compiled code is recorded at bf16, as the recipe has it", "at fp32 the reference "
+                              "rotates queries and keys in bfloat16, and a compiled rotation leaves out the rounding of its products; "
+                              "record fp32 without --compile")
         arguments.precision = ["bf16"]
     if candidate and arguments.out.expanduser().resolve() == SETS.resolve():
         raise ExportError("a candidate is not recorded among the golden sets", "give --out DIR")
