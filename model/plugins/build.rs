@@ -11,11 +11,11 @@ const GLOO: &str = "../torch/shim";
 type Made = (&'static str, &'static [&'static str], &'static str);
 
 /// The plugins, each with the variable that tells the crate where it is. Of the one for torch_npu it is the half that needs no torch_npu;
-/// `cargo ci npu` makes the other.
+/// `cargo ci npu` makes the other. `cargo run` gives these variables to the program too, so no plugin reads one of their names.
 const PLUGINS: [Made; 3] = [
-    ("simulated", &["backend", "device", "plugin"], "DINOV3_SIMULATED"),
-    ("simulated_npu", &["backend", "kernels", "memory", "plugin", "queue", "runtime"], "DINOV3_SIMULATED_NPU"),
-    ("torch_npu", &["missing", "plugin", "python"], "DINOV3_TORCH_NPU"),
+    ("simulated", &["backend", "device", "plugin"], "DINOV3_BUILT_SIMULATED"),
+    ("simulated_npu", &["backend", "kernels", "memory", "plugin", "queue", "runtime"], "DINOV3_BUILT_SIMULATED_NPU"),
+    ("torch_npu", &["missing", "plugin", "python"], "DINOV3_BUILT_TORCH_NPU"),
 ];
 
 fn main() {
