@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::gate::GateArgs;
 use crate::package::{InstallArgs, PackageArgs};
 use crate::wheel::WheelArgs;
-use crate::{gate, harness, libtorch, npu, package, tasks, wheel};
+use crate::{aarch64, gate, harness, libtorch, npu, package, tasks, wheel};
 
 const VARIABLES: &str = "\
 Environment:
@@ -56,6 +56,8 @@ enum Task {
     },
     /// Compile and link the plugin for torch_npu against PyPI's wheel, which is fetched once
     Npu,
+    /// Compile for aarch64 on a machine of another kind, and run what emulation can
+    Aarch64,
     /// What a change must pass on a device: doctor, precision, trajectory, performance, and a summary
     Gate(GateArgs),
     /// Build dinov3-harness and put it on the PATH, with its golden sets
@@ -86,6 +88,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Bench { name, arguments } => tasks::bench(name.as_deref(), &arguments),
         Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
         Task::Npu => npu::npu(),
+        Task::Aarch64 => aarch64::aarch64(),
         Task::Gate(args) => gate::gate(&args),
         Task::Install(args) => package::install(&args),
         Task::Package(args) => package::package(&args),

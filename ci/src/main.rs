@@ -2,6 +2,7 @@
 //!
 //! This crate depends neither on `tch` nor on any crate of the workspace that does, so that it builds before libtorch is there.
 
+mod aarch64;
 mod benches;
 mod cli;
 mod environment;

@@ -44,6 +44,13 @@ pub fn provide() -> Result<PathBuf, Error> {
     Store::new(&folder, recipe, &Pip::new("python3")).provide()
 }
 
+/// The libtorch of another architecture than this machine's, in the cache.
+pub fn provide_for(architecture: &'static str) -> Result<PathBuf, Error> {
+    let host = Host { architecture, ..Host::this() };
+    let recipe = Recipe::for_host(host).ok_or(Error::UnsupportedPlatform(host))?;
+    Store::new(&cache_folder(env::var_os(CACHE))?, recipe, &Pip::new("python3")).provide()
+}
+
 /// Whether the libtorch at `root` is one that set-up fetched: it lies in the cache, whoever names it.
 pub fn is_fetched(root: &Path) -> bool {
     cache_folder(env::var_os(CACHE)).is_ok_and(|cache| root.starts_with(cache))

@@ -56,6 +56,7 @@ pub fn join(channels: &Channels) -> Pixels {
 
 /// The source of each byte of a shuffle: `[c][p]` for channel `c` from the p-th sixteen bytes of a block, and the
 /// reverse. 0x80 gives a zero.
+#[cfg(target_arch = "x86_64")]
 const fn shuffles(joining: bool) -> [[[u8; LANES]; 3]; 3] {
     let mut table = [[[0x80; LANES]; 3]; 3];
     let mut at = 0;
