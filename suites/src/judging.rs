@@ -133,6 +133,10 @@ impl Plan for Cases<'_> {
                     continue;
                 }
             };
+            if let Some(check) = ranks::on_one_device(self.suite, case, session.ranks()) {
+                reporter.event(&Event::CheckFinished { check })?;
+                continue;
+            }
             let (judgement, forced) = match run_case(self.suite, case, session, reporter) {
                 Ok(judged) => judged,
                 Err(error) if self.goes_on(&error, session) => {

@@ -22,6 +22,11 @@ pub enum Coverage {
         /// The suite.
         suite: String,
     },
+    /// Why a check was skipped: the ranks of a set are threads of one process, and share a device.
+    RanksOnOneDevice {
+        /// How many there are.
+        ranks: u32,
+    },
     /// A remark: one of the two precisions alone was judged.
     OnlyPrecision {
         /// The precision that was judged.
@@ -121,6 +126,11 @@ impl Say for Coverage {
             Self::NoBlock { plant, blocks } => {
                 format!("{} is planted in no block of this network, which has {blocks}", pen.name(plant))
             }
+            Self::RanksOnOneDevice { ranks } => format!(
+                "not judged: threads of one process cannot be its {ranks} ranks on one device, whose backward passes wait for each other; \
+                 {} starts them as processes",
+                pen.name(&format!("--nproc {ranks}"))
+            ),
             Self::NothingForSuite { suite } => format!("not judged: no set is for the suite {}", pen.name(suite)),
             Self::OnlyPrecision { judged: Precision::Bf16 } => {
                 "bf16 alone was judged: what bf16's rounding hides cannot be excluded, such as the approximation of GELU or the epsilon of \
@@ -191,6 +201,10 @@ impl Say for Coverage {
             Self::NoBlock { plant, blocks } => {
                 format!("该网络只有 {blocks} 个 block，{} 未注入其中任何一个", pen.name(plant))
             }
+            Self::RanksOnOneDevice { ranks } => format!(
+                "未判定：同一进程的线程无法在同一设备上充当其 {ranks} 个 rank，反向计算会相互等待；{} 以进程方式启动",
+                pen.name(&format!("--nproc {ranks}"))
+            ),
             Self::NothingForSuite { suite } => format!("未判定：没有适用于测试套 {} 的数据集", pen.name(suite)),
             Self::OnlyPrecision { judged: Precision::Bf16 } => {
                 "仅判定了 bf16：无法排除被 bf16 舍入掩盖的问题，例如 GELU 的近似方式或归一化的 epsilon".to_owned()

@@ -10,6 +10,7 @@ fn of_coverage() -> Vec<Message> {
         of(Coverage::NoPrecision { precision: Precision::Fp32 }),
         of(Coverage::NoPrecision { precision: Precision::Bf16 }),
         of(Coverage::NoRecordings),
+        of(Coverage::RanksOnOneDevice { ranks: 2 }),
         of(Coverage::NothingForSuite { suite: name("training") }),
         of(Coverage::OnlyPrecision { judged: Precision::Fp32 }),
         of(Coverage::OnlyPrecision { judged: Precision::Bf16 }),

@@ -1,11 +1,12 @@
 //! As what the ranks of a set run.
 
 use dinov3_ranks::Group;
-use dinov3_reports::RanksOf;
-use dinov3_reports::message::Remark;
+use dinov3_reports::message::{Coverage, Remark};
+use dinov3_reports::{Check, RanksOf, Verdict};
+use dinov3_torch::device::Device;
 
 use super::Judging;
-use super::cases::Case;
+use super::cases::{Case, Subject};
 use crate::{Part, Ranks};
 
 /// The ranks of a set, and as what a replay runs them: processes where the run has as many, else threads of one.
@@ -26,4 +27,14 @@ pub(super) fn as_threads(suite: &dyn Judging, run_as: &RanksOf, ranks: Option<&R
     let processes = ranks.map(|ranks| ranks.all.size()).filter(|size| *size > 1)?;
     let shared = suite.info().ranks == Part::WhereRecorded && run_as.as_threads();
     shared.then_some(Remark::RanksAsThreads { ranks: run_as.world_size, processes: processes as u32 })
+}
+
+/// The check of a set whose ranks would be threads that compute on one device. libtorch has one thread a device for all backward passes of a
+/// process: the rank that it works for would wait within a collective for one that it does not reach.
+pub(super) fn on_one_device(suite: &dyn Judging, case: &Case, ranks: Option<&Ranks>) -> Option<Check> {
+    let Subject::Trainer { device, .. } = case.subject else { return None };
+    let run_as = of(suite, case, ranks);
+    let shared = device != Device::Cpu && suite.info().ranks == Part::WhereRecorded && run_as.as_threads();
+    let reason = Coverage::RanksOnOneDevice { ranks: run_as.world_size }.into();
+    shared.then(|| Check::new(case.id(&suite.info()), case.title(), Verdict::Skipped { reason }))
 }
