@@ -36,10 +36,7 @@ pub fn aarch64() -> Result<(), Failure> {
     if consts::ARCH == "aarch64" {
         return Err(Failure::usage("this machine is an aarch64 one", "`cargo ci test` tests it"));
     }
-    let shell = Shell::new().map_err(|error| {
-        Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
-    })?;
-    shell.change_dir(workspace::root());
+    let shell = workspace::shell()?;
     has_tools(&shell)?;
     let libtorch = libtorch::provide_for("aarch64")?;
     let cross = Cross { shell: &shell, environment: Environment::of(&libtorch) };
@@ -122,8 +119,7 @@ impl Cross<'_> {
     fn program(&self, libtorch: &Path) -> Result<(), Failure> {
         let failed = |_| Failure::check("the program does not build for aarch64", "the compiler's output is above");
         self.cargo(&["build", "--target", TARGET, "--package", "dinov3-harness"]).run().map_err(failed)?;
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace::root().join("target"), Into::into);
-        let program = target.join(TARGET).join("debug/dinov3-harness");
+        let program = workspace::target_folder().join(TARGET).join("debug/dinov3-harness");
         let libraries = format!("LD_LIBRARY_PATH={}:{LIBRARIES}", libtorch.join("lib").display());
         for line in ["--version", "golden verify golden/sets/micro"] {
             eprintln!("$ {EMULATOR} dinov3-harness {line}");

@@ -30,9 +30,7 @@ const CANN: [&str; 8] = [
 /// Makes the plugin, and tells where it is and what this machine lacks for it.
 pub fn npu() -> Result<(), Failure> {
     let (torch, torch_npu) = (libtorch::provide()?, libtorch::torch_npu::provide()?);
-    let shell = Shell::new().map_err(|error| {
-        Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
-    })?;
+    let shell = workspace::shell()?;
     let out = workspace::root().join("target/torch_npu");
     let no_folder = |error| {
         Failure::environment(format!("{} cannot be made: {error}", out.display()), "see whether the disk is full")
@@ -114,7 +112,6 @@ impl Make<'_> {
     /// Checks one capability of the plugin with the program for that, and gives its exit code and what it printed.
     fn conforms(&self, capability: &str, variables: &[(&str, String)]) -> Result<(Option<i32>, String), Failure> {
         let (shell, cargo, plugin) = (self.shell, workspace::cargo(), self.out.join(HALVES[0].0));
-        shell.change_dir(workspace::root());
         for (name, value) in &crate::environment::Environment::of(self.torch).set {
             shell.set_var(name, value);
         }

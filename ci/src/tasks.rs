@@ -25,10 +25,7 @@ impl Workspace {
         let libtorch = libtorch::provide()?;
         let fetched = libtorch::is_fetched(&libtorch);
         let environment = Environment::of(&libtorch);
-        let shell = Shell::new().map_err(|error| {
-            Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
-        })?;
-        shell.change_dir(workspace::root());
+        let shell = workspace::shell()?;
         for (name, value) in &environment.set {
             shell.set_var(name, value);
         }

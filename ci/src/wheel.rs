@@ -42,7 +42,7 @@ pub fn wheel(args: &WheelArgs) -> Result<(), Failure> {
     command.args(&maturin[1..]).current_dir(folder);
     // The libraries are the user's own: nothing is bundled, and no tag promises a range of systems.
     command.args(["build", "--auditwheel", "skip", "--compatibility", "linux", "--out"]).arg(&out);
-    command.arg("--target-dir").arg(target_folder());
+    command.arg("--target-dir").arg(workspace::target_folder());
     command.args(if args.dev { &["--profile", "dev"][..] } else { &["--release"] });
     Environment::of(&libtorch).apply(&mut command);
     let status = command.status().map_err(|error| no_maturin(&error.to_string()))?;
@@ -66,13 +66,6 @@ fn no_maturin(why: &str) -> Failure {
         format!("maturin, which makes the wheel, cannot be run: {why}"),
         format!("pip install '{MATURIN}'"),
     )
-}
-
-/// The folder that cargo builds in: the one of this program.
-fn target_folder() -> PathBuf {
-    let this = std::env::current_exe().ok();
-    let folder = this.as_deref().and_then(Path::parent).and_then(Path::parent);
-    folder.map_or_else(|| workspace::root().join("target"), Path::to_owned)
 }
 
 /// Copies what the wheel carries beside the program: the project, our Python, the exporter, golden sets.

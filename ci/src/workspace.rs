@@ -4,6 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use xshell::Shell;
+
+use crate::failure::Failure;
+
 /// The workspace's root folder.
 ///
 /// `cargo run` says where this crate is now; the path of compile time serves when the program is started by hand.
@@ -16,6 +20,22 @@ pub fn root() -> PathBuf {
 /// The cargo that started this program, or else the one in `PATH`.
 pub fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+}
+
+/// The folder that cargo builds in: the one of this program.
+pub fn target_folder() -> PathBuf {
+    let this = env::current_exe().ok();
+    let folder = this.as_deref().and_then(Path::parent).and_then(Path::parent);
+    folder.map_or_else(|| root().join("target"), Path::to_owned)
+}
+
+/// A shell in the workspace's root.
+pub fn shell() -> Result<Shell, Failure> {
+    let shell = Shell::new().map_err(|error| {
+        Failure::environment(format!("there is no current folder: {error}"), "change to a folder that exists")
+    })?;
+    shell.change_dir(root());
+    Ok(shell)
 }
 
 /// Whether any library's documentation holds a code block, so that a separate run of the doc tests is worth its time.
