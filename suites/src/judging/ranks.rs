@@ -22,11 +22,16 @@ pub(super) fn of(suite: &dyn Judging, case: &Case, ranks: Option<&Ranks>) -> Ran
     }
 }
 
+/// Whether the suite takes the ranks of a set, and takes them as threads.
+fn are_threads(suite: &dyn Judging, run_as: &RanksOf) -> bool {
+    suite.info().ranks == Part::WhereRecorded && run_as.as_threads()
+}
+
 /// What there is to say of ranks that run as threads although the run has several processes.
 pub(super) fn as_threads(suite: &dyn Judging, run_as: &RanksOf, ranks: Option<&Ranks>) -> Option<Remark> {
     let processes = ranks.map(|ranks| ranks.all.size()).filter(|size| *size > 1)?;
-    let shared = suite.info().ranks == Part::WhereRecorded && run_as.as_threads();
-    shared.then_some(Remark::RanksAsThreads { ranks: run_as.world_size, processes: processes as u32 })
+    are_threads(suite, run_as)
+        .then_some(Remark::RanksAsThreads { ranks: run_as.world_size, processes: processes as u32 })
 }
 
 /// The check of a set whose ranks would be threads that compute on one device. libtorch has one thread a device for all backward passes of a
@@ -34,7 +39,7 @@ pub(super) fn as_threads(suite: &dyn Judging, run_as: &RanksOf, ranks: Option<&R
 pub(super) fn on_one_device(suite: &dyn Judging, case: &Case, ranks: Option<&Ranks>) -> Option<Check> {
     let Subject::Trainer { device, .. } = case.subject else { return None };
     let run_as = of(suite, case, ranks);
-    let shared = device != Device::Cpu && suite.info().ranks == Part::WhereRecorded && run_as.as_threads();
+    let shared = device != Device::Cpu && are_threads(suite, &run_as);
     let reason = Coverage::RanksOnOneDevice { ranks: run_as.world_size }.into();
     shared.then(|| Check::new(case.id(&suite.info()), case.title(), Verdict::Skipped { reason }))
 }
