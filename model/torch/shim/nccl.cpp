@@ -5,11 +5,33 @@
 
 #ifndef DINOV3_NO_NCCL
 #define USE_C10D_NCCL
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
+
+namespace {
+
+// Counts what libtorch would warn of, which is each call that waits for the device, and hands on every other warning.
+class Waits final : public c10::WarningHandler {
+public:
+  void process(const c10::Warning &warning) override {
+    if (warning.msg().find("synchronizing CUDA operation") == std::string::npos) {
+      c10::WarningHandler::process(warning);
+    } else {
+      ++count;
+    }
+  }
+  std::atomic<int64_t> count{0};
+};
+
+Waits waits;
+
+}  // namespace
 #endif
 
 extern "C" {
@@ -23,6 +45,12 @@ dinov3_outcome dinov3_nccl_group(dinov3_store, int, int, int, int64_t, dinov3_ba
 }
 
 bool dinov3_cuda_memory(int, int64_t *, int64_t *) { return false; }
+
+bool dinov3_cuda_count_waits(bool) { return false; }
+
+int64_t dinov3_cuda_waits() { return 0; }
+
+const char *dinov3_cuda_bus(int) { return nullptr; }
 
 #else
 
@@ -51,6 +79,30 @@ bool dinov3_cuda_memory(int device, int64_t *allocated, int64_t *most) {
     *allocated = bytes.current;
     *most = bytes.peak;
   });
+}
+
+bool dinov3_cuda_count_waits(bool on) {
+  return succeeds([&] {
+    using c10::cuda::SyncDebugMode;
+    waits.count = 0;
+    // A warning of a thread of backward is said again on the thread that called for it.
+    c10::WarningUtils::set_warning_handler(on ? &waits : nullptr);
+    c10::cuda::warning_state().set_sync_debug_mode(on ? SyncDebugMode::L_WARN : SyncDebugMode::L_DISABLED);
+  });
+}
+
+int64_t dinov3_cuda_waits() { return waits.count; }
+
+const char *dinov3_cuda_bus(int device) {
+  static thread_local std::string bus;
+  const auto found = succeeds([&] {
+    const auto *card = at::cuda::getDeviceProperties(static_cast<c10::DeviceIndex>(device));
+    char text[32];
+    std::snprintf(text, sizeof text, "%08x:%02x:%02x.0", static_cast<unsigned>(card->pciDomainID),
+                  static_cast<unsigned>(card->pciBusID), static_cast<unsigned>(card->pciDeviceID));
+    bus = text;
+  });
+  return found ? bus.c_str() : nullptr;
 }
 
 #endif

@@ -95,15 +95,25 @@ dinov3_tensor dinov3_to_device(dinov3_tensor self, const char *device);
 dinov3_tensor dinov3_place(dinov3_tensor self, const char *device, dinov3_tensor of_dtype);
 // `torch.empty(shape, device=device, dtype=of_dtype.dtype)`.
 dinov3_tensor dinov3_empty(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype);
+// The same on the host, page-locked where `device` is CUDA's or a plugin's, which copies from such memory while the host goes on.
+dinov3_tensor dinov3_staging(const int64_t *shape, size_t dimensions, const char *device, dinov3_tensor of_dtype);
 // An undefined tensor of the dtype and the device of `self`, of which it has `times` as many rows.
 dinov3_tensor dinov3_empty_rows(dinov3_tensor self, int64_t times);
 
-// torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32; and torch.backends.cudnn.benchmark off.
+// torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32, torch.backends.cuda.enable_mem_efficient_sdp; and
+// torch.backends.cudnn.benchmark off.
 bool dinov3_set_tf32(bool allowed);
-// Whether both are set.
+// Whether the first two are set.
 bool dinov3_tf32();
 // torch.cuda.memory_allocated and max_memory_allocated, in bytes; false without a device of CUDA or without CUDA's headers.
 bool dinov3_cuda_memory(int device, int64_t *allocated, int64_t *most);
+// Counts from 0 the calls of this thread, and of its backward passes, in which the host waits for CUDA, as
+// torch.cuda.set_sync_debug_mode("warn") warns of them; or counts no longer. False without CUDA's headers.
+bool dinov3_cuda_count_waits(bool on);
+int64_t dinov3_cuda_waits();
+// Where a device of CUDA is on the bus, as NVIDIA's tools name it: `00000000:1b:00.0`; null where it is not known. The pointer is valid until
+// the next call on this thread.
+const char *dinov3_cuda_bus(int device);
 
 // `torch.get_rng_state()`: the state of the host's generator, `[5056]` uint8.
 dinov3_tensor dinov3_rng_state();

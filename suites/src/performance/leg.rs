@@ -40,6 +40,10 @@ pub(super) struct Taken {
     pub(super) sent: u64,
     /// Joules of this machine's processors.
     pub(super) energy: Option<f64>,
+    /// Joules of this rank's card.
+    pub(super) energy_device: Option<f64>,
+    /// How often the host waited for the device in a step behind the warm-up.
+    pub(super) waits: Option<f64>,
     /// The most memory of a rank, in bytes.
     pub(super) peak_memory: Option<u64>,
     /// The most memory that tensors of this rank have had on its device, in bytes.
@@ -77,7 +81,7 @@ impl Leg<'_> {
         let outcome = plan.train(&links, screen);
         let (mut clock, after) = (watching.stop(), Usage::now());
         let behind = card::state(resolved.device);
-        if behind.as_deref().is_some_and(card::is_held_back) {
+        if behind.as_ref().is_some_and(|card| card.held_back) {
             clock.events = Some(clock.events.unwrap_or(0) + 1);
         }
         let outcome = outcome.map_err(Failure::from)?;
@@ -86,6 +90,7 @@ impl Leg<'_> {
             Outcome::Stopped { it, .. } if (it as u64) < self.steps => return Err(Failure::Stopped(it).into()),
             Outcome::Stopped { .. } | Outcome::Done => {}
         }
+        let waits = recorder.waits();
         let Recorder { failed, facts, steps, .. } = recorder;
         if let Some(error) = failed {
             return Err(Failure::Device(Box::new(error)).into());
@@ -100,7 +105,12 @@ impl Leg<'_> {
             cadence: cadence(Some(&facts), self.steps),
             log: self.log()?,
             clock,
-            card: [before, behind],
+            energy_device: before
+                .as_ref()
+                .zip(behind.as_ref())
+                .and_then(|(before, behind)| behind.joules_since(before)),
+            waits,
+            card: [before, behind].map(|card| card.map(|card| card.said)),
             others,
             sent: self.sent() - sent,
             energy: machine::energy().zip(energy).map(|(after, before)| after - before).filter(|used| *used > 0.0),

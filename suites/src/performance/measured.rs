@@ -167,6 +167,8 @@ impl Measured {
         put("peak_memory_host", taken.peak_memory.map(|bytes| bytes as f64));
         put("peak_memory_device", taken.peak_memory_device.map(|bytes| bytes as f64));
         put("energy_host", taken.energy.map(|joules| joules / taken.steps.len() as f64));
+        put("energy_device", taken.energy_device.map(|joules| joules / taken.steps.len() as f64));
+        put("waits", taken.waits);
         put("others_share", taken.others.map(|(share, _)| share));
         put("fps_one_rank", self.alone.as_ref().map(Speed::fps));
         put("scaling_efficiency", self.scaling());

@@ -7,7 +7,7 @@ use dinov3_torch::device::Device;
 use dinov3_torch::plugin::PluginError;
 use dinov3_train::phases::{Listener, Phase};
 
-use super::device::synchronise;
+use super::device::{Waits, synchronise};
 
 /// Parts of a step: its phases, and the rest of it.
 pub(super) const PARTS: usize = Phase::ALL.len() + 1;
@@ -46,6 +46,10 @@ pub(super) struct Recorder {
     device: Device,
     synchronised: std::ops::Range<u64>,
     delay: Option<Delay>,
+    /// Counts from the first step on that does not belong to the warm-up.
+    waits: Option<Waits>,
+    /// The number of steps since.
+    counted: u64,
     /// Why the device could not be waited for.
     pub(super) failed: Option<PluginError>,
     pub(super) facts: Option<Facts>,
@@ -58,8 +62,9 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn new(device: Device, synchronised: std::ops::Range<u64>, delay: Option<Delay>) -> Self {
-        let (failed, facts, steps, now) = (None, None, Vec::new(), Step::default());
-        Self { device, synchronised, delay, failed, facts, steps, now, mark: Instant::now(), idle: true }
+        let (waits, failed, facts, steps, now) = (None, None, None, Vec::new(), Step::default());
+        let (mark, idle) = (Instant::now(), true);
+        Self { device, synchronised, delay, waits, counted: 0, failed, facts, steps, now, mark, idle }
     }
 
     /// Seconds since the mark, which moves here.
@@ -72,6 +77,12 @@ impl Recorder {
 
     fn step(&self) -> u64 {
         self.steps.last().map_or(0, |last| last.it + 1)
+    }
+
+    /// How often the host waited for the device in a step, where that is counted.
+    pub(super) fn waits(&self) -> Option<f64> {
+        let count = self.waits.as_ref()?.count();
+        (self.counted > 0).then(|| count as f64 / self.counted as f64)
     }
 }
 
@@ -99,6 +110,11 @@ impl Listener for Recorder {
         self.now.parts[PARTS - 1] += self.lap();
         let (it, waited, took) = (it as u64, waited.as_secs_f64(), took.as_secs_f64());
         self.steps.push(Step { it, waited, took, ..std::mem::take(&mut self.now) });
+        if it + 1 == self.synchronised.end {
+            self.waits = Waits::begin(self.device);
+        } else if self.waits.is_some() {
+            self.counted += 1;
+        }
         self.idle = true;
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn figure(key: &str) -> Option<Known> {
 }
 
 /// All of them, in the order of the table.
-pub(super) const FIGURES: [Known; 27] = [
+pub(super) const FIGURES: [Known; 29] = [
     known(
         "fps_median",
         IMAGES,
@@ -185,6 +185,24 @@ pub(super) const FIGURES: [Known; 27] = [
         Some(say("J", "焦耳")),
         say("energy of the processors a step", "每步处理器能耗"),
         say("of all processors of this machine, by their own counters", "本机全部处理器，取自其自身计数器"),
+    ),
+    known(
+        "energy_device",
+        Some(say("J", "焦耳")),
+        say("energy of the card a step", "每步加速卡能耗"),
+        say(
+            "of rank 0's card, by its own counter, from before the first step to behind the last",
+            "0 号卡自身计数器，自首步之前至末步之后",
+        ),
+    ),
+    known(
+        "waits",
+        NONE,
+        say("waits of the host for the device a step", "每步主机等待设备的次数"),
+        say(
+            "calls that return when the device is done, such as a figure that the log reads; by libtorch's own check on CUDA, by the plugin's counter elsewhere",
+            "须待设备完成才返回的调用，例如日志读取的数值；CUDA 由 libtorch 自身检查计数，其他设备由插件计数",
+        ),
     ),
     known(
         "others_share",

@@ -1,15 +1,22 @@
-//! What CUDA alone has: TF32, and an allocator that counts.
+//! What CUDA alone has: TF32, an allocator that counts, calls that wait, and a place on the bus.
+
+use std::ffi::c_char;
 
 use super::Device;
+use crate::shim::text;
 
 unsafe extern "C" {
     fn dinov3_set_tf32(allowed: bool) -> bool;
     fn dinov3_tf32() -> bool;
     fn dinov3_cuda_memory(device: i32, allocated: *mut i64, most: *mut i64) -> bool;
+    fn dinov3_cuda_count_waits(on: bool) -> bool;
+    fn dinov3_cuda_waits() -> i64;
+    fn dinov3_cuda_bus(device: i32) -> *const c_char;
 }
 
-/// Lets CUDA round the operands of float32 products and convolutions to TF32, which has 10 bits of fraction, or not; and lets cuDNN choose its
-/// algorithms without trying them. Other devices have no such switch, and nothing changes for them: libtorch's is one for all devices, and
+/// Lets CUDA round the operands of float32 products and convolutions to TF32, which has 10 bits of fraction, or not; and likewise lets it take the
+/// memory-efficient kernels of attention, which make a product of float32 from three of TF32: on an H200 they have eight times the error that
+/// attention has without them. cuDNN chooses its algorithms without trying them. Other devices have no such switch, and nothing changes for them: libtorch's is one for all devices, and
 /// oneDNN reads it too.
 ///
 /// The reference's training program allows TF32 (`dinov3/train/train.py`, line 44). A float32 golden set is judged by the rounding of float32.
@@ -44,6 +51,41 @@ pub fn memory(device: Device) -> Option<Memory> {
     counted.then_some(Memory { allocated: u64::try_from(allocated).ok()?, most: u64::try_from(most).ok()? })
 }
 
+/// Counts the calls of this thread, and of its backward passes, in which the host waits for CUDA: those that
+/// `torch.cuda.set_sync_debug_mode("warn")` warns of. Waiting on purpose ([`tch::Cuda::synchronize`]) is none of them.
+#[derive(Debug)]
+pub struct Waits(());
+
+impl Waits {
+    /// Begins to count. `None` for other devices, and in a build without CUDA's headers.
+    pub fn begin(device: Device) -> Option<Self> {
+        // SAFETY: a flag of libtorch, and this thread's handler of warnings.
+        (matches!(device, Device::Cuda(_)) && unsafe { dinov3_cuda_count_waits(true) }).then_some(Self(()))
+    }
+
+    /// So many until now.
+    pub fn count(&self) -> u64 {
+        // SAFETY: reads a counter.
+        unsafe { dinov3_cuda_waits() }.max(0) as u64
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        // SAFETY: as in `begin`.
+        unsafe { dinov3_cuda_count_waits(false) };
+    }
+}
+
+/// Where a device of CUDA is on the bus, as NVIDIA's tools name it: `00000000:1b:00.0`. They count cards otherwise than CUDA, which
+/// `CUDA_VISIBLE_DEVICES` tells which to see.
+pub fn bus(device: Device) -> Option<String> {
+    let Device::Cuda(index) = device else { return None };
+    // SAFETY: the text is copied before the next call.
+    let bus = unsafe { dinov3_cuda_bus(i32::try_from(index).ok()?) };
+    (!bus.is_null()).then(|| text(bus))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +96,6 @@ mod tests {
         set_tf32(Device::Cpu, !before);
         assert_eq!(tf32(), before);
         assert_eq!(memory(Device::Cpu), None);
+        assert!(Waits::begin(Device::Cpu).is_none() && bus(Device::Cpu).is_none());
     }
 }
