@@ -334,9 +334,13 @@ at::Tensor copy_from(const at::Tensor &from, const at::Tensor &to, bool non_bloc
   const bool leaves = !is_of_a_device(to), comes = !is_of_a_device(from);
   const int device = (leaves ? from : to).device().index();
   count(comes ? "copy to the device" : leaves ? "copy to the host" : "copy on the device");
-  // Memory that is not page-locked is read before the call returns.
+  // Memory that is not page-locked is read before the call returns, for which the host waits until the device has come to it.
   Bytes bytes;
-  const at::Tensor source = comes && !(non_blocking && is_pinned(from.storage().data())) ? from.clone() : seen(from, bytes);
+  const bool reads_now = comes && !(non_blocking && is_pinned(from.storage().data()));
+  const at::Tensor source = reads_now ? from.clone() : seen(from, bytes);
+  if (reads_now) {
+    count("wait for a copy to the device");
+  }
   enqueue(device, "a copy", [source, there = seen(to, bytes)] {
     const at::AutoDispatchBelowADInplaceOrView guard;
     there.copy_(source);

@@ -119,6 +119,7 @@ impl Plan {
         let journal = Arc::clone(journal);
         let unusable = move |image: Unusable| journal.warning(OURS, &image.to_string());
         let images = Images::new(self.data.clone(), Arc::clone(&self.dataset) as _, start, Arc::new(unusable));
-        Data::new(images.saved_by(links.saves.size()), &self.merged.config)
+        let images = images.saved_by(links.saves.size()).staged_for(self.asked.device, self.kind());
+        Data::new(images, &self.merged.config)
     }
 }

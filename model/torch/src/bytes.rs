@@ -1,8 +1,10 @@
 //! A tensor's bytes on the host.
 
-use tch::{Device, Kind, Tensor};
+use half::bf16;
+use half::slice::HalfFloatSliceExt;
+use tch::{Kind, Tensor};
 
-use crate::device::host;
+use crate::device::{Device, host};
 
 /// A contiguous tensor on the host, with a view of its bytes.
 #[derive(Debug)]
@@ -50,21 +52,29 @@ pub fn copied(tensor: &Tensor) -> Vec<u8> {
     with_bytes(tensor, |_, _, bytes| bytes.to_vec())
 }
 
-/// Overwrites `to`: its element (i, j, …) becomes the element of `values` at index i · strides\[0\] + j · strides\[1\] + ….
+/// Writes `values` into `to`, a contiguous tensor on the host, from its element `first` on, each rounded to its dtype: float32 or bfloat16.
 ///
 /// # Panics
-/// If the shape of `to` reaches beyond the values.
-pub fn fill_strided(to: &Tensor, values: &[f32], strides: &[i64]) {
-    let shape = to.size();
-    let last: i64 = shape.iter().zip(strides).map(|(extent, stride)| (extent - 1).max(0) * stride).sum();
-    assert!(
-        shape.contains(&0) || (last as usize) < values.len(),
-        "{shape:?} by {strides:?} of {} values",
-        values.len()
-    );
-    // SAFETY: the values are borrowed until they have been copied, and the shape stays within them.
-    let all = unsafe { Tensor::from_blob(values.as_ptr().cast(), &shape, strides, Kind::Float, Device::Cpu) };
-    to.shallow_clone().copy_(&all);
+/// If there are fewer elements, the tensor has another dtype or is elsewhere.
+pub fn put(to: &mut Tensor, first: usize, values: &[f32]) {
+    let (kind, all) = (to.kind(), to.numel());
+    assert!(Device::of(to) == Device::Cpu && to.is_contiguous(), "a contiguous tensor of the host");
+    assert!(first + values.len() <= all, "{} values behind {first} of {all}", values.len());
+    let behind = first..first + values.len();
+    match kind {
+        Kind::Float => {
+            // SAFETY: the storage holds `all` elements of this dtype from `data_ptr` on, `to` is borrowed alone, and no code of ours writes
+            // to a tensor that another thread has.
+            let to = unsafe { std::slice::from_raw_parts_mut(to.data_ptr().cast::<f32>(), all) };
+            to[behind].copy_from_slice(values);
+        }
+        Kind::BFloat16 => {
+            // SAFETY: as above.
+            let to = unsafe { std::slice::from_raw_parts_mut(to.data_ptr().cast::<bf16>(), all) };
+            to[behind].convert_from_f32_slice(values);
+        }
+        other => panic!("no values are put into a tensor of {other:?}"),
+    }
 }
 
 /// The bytes of `tensor`. Copies the tensor only if it is on a device or not contiguous.
@@ -80,20 +90,43 @@ pub unsafe fn bytes_of(tensor: &Tensor) -> TensorBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::HOST;
 
     #[test]
     fn bytes_are_row_major_whatever_the_strides() {
-        let columns = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu));
-        fill_strided(&columns, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[1, 3]);
-        assert_eq!(columns, Tensor::from_slice(&[1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0]).view([3, 2]));
-        let bytes: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0].into_iter().flat_map(f32::to_le_bytes).collect();
-        let seen = with_bytes(&columns.transpose(0, 1), |kind, shape, all| (kind, shape.to_vec(), all.to_vec()));
-        assert_eq!(seen, (Kind::Float, vec![2, 3], bytes));
+        let columns = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]).view([2, 3]).transpose(0, 1);
+        let bytes: Vec<u8> = [1.0f32, 4.0, 2.0, 5.0, 3.0, 6.0].into_iter().flat_map(f32::to_le_bytes).collect();
+        let seen = with_bytes(&columns, |kind, shape, all| (kind, shape.to_vec(), all.to_vec()));
+        assert_eq!(seen, (Kind::Float, vec![3, 2], bytes));
     }
 
     #[test]
-    #[should_panic(expected = "of 5 values")]
-    fn a_shape_beyond_the_values_is_refused() {
-        fill_strided(&Tensor::zeros([3, 2], (Kind::Float, Device::Cpu)), &[0.0; 5], &[1, 3]);
+    fn values_are_rounded_as_torch_rounds_them() {
+        // Ties, neighbours of ties, values below the normal range, and those that become infinite.
+        let mut bits: Vec<u32> = vec![
+            0x3F80_8000,
+            0x3F81_8000,
+            0x3F80_7FFF,
+            0x3F80_8001,
+            0x7F7F_FFFF,
+            0x7F7F_8000,
+            0x8000_0001,
+            0x0040_8000,
+        ];
+        bits.extend((0..2000u32).map(|it| it.wrapping_mul(0x9E37_79B9) & 0xBFFF_FFFF));
+        let values: Vec<f32> = bits.into_iter().map(f32::from_bits).collect();
+        let all = Tensor::from_slice(&values);
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let mut to = Tensor::zeros([values.len() as i64 + 3], (kind, HOST));
+            put(&mut to, 2, &values);
+            assert_eq!(to.narrow(0, 2, values.len() as i64), all.to_kind(kind));
+            assert_eq!((to.double_value(&[1]), to.double_value(&[-1])), (0.0, 0.0));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "5 values behind 2 of 6")]
+    fn values_beyond_the_tensor_are_refused() {
+        put(&mut Tensor::zeros([3, 2], (Kind::Float, HOST)), 2, &[0.0; 5]);
     }
 }

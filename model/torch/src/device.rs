@@ -15,8 +15,8 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
 pub use caught::{DeviceFailure, caught};
-pub use cuda::{Memory, memory, set_tf32, tf32};
-pub use place::{HOST, beside, empty, empty_rows, host, moved, send, to};
+pub use cuda::{Memory, Waits, bus, memory, set_tf32, tf32};
+pub use place::{HOST, beside, empty, empty_rows, host, moved, send, staging, to};
 use tch::{Cuda, Tensor};
 use thiserror::Error;
 

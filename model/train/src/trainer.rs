@@ -21,7 +21,7 @@ use std::sync::Arc;
 use dinov3_config::{Decay, SslConfig};
 use dinov3_names::Kind as EntryKind;
 use dinov3_ranks::{Group, GroupError};
-use dinov3_torch::device::{Device, moved};
+use dinov3_torch::device::{Device, send};
 use dinov3_torch::shim::ShimError;
 use dinov3_vit::hook::Hooks;
 use dinov3_vit::loss::koleo::KoLeoError;
@@ -331,7 +331,7 @@ impl Trainer {
         let iterations = hooks.number("sinkhorn", "iterations", sinkhorn::ITERATIONS as f64) as usize;
         let group = self.group.as_ref();
         let cls = sinkhorn_knopp(&teacher.cls_after_head, temperature, Samples::Equal, iterations, group)?;
-        let mut count = moved(&Tensor::from_slice(&[batch.mask_indices.size()[0]]), self.device);
+        let mut count = send(&Tensor::from_slice(&[batch.mask_indices.size()[0]]), self.device, Kind::Int64);
         let counted = Samples::Counted(&mut count);
         let patches = sinkhorn_knopp(&teacher.masked_patch_after_head, temperature, counted, iterations, group)?;
         let cls = hooks.value(EntryKind::Sinkhorn.of("dino"), cls.unflatten(0, [2, batch.images()]));

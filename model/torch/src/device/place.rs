@@ -20,6 +20,12 @@ unsafe extern "C" {
         device: *const c_char,
         of_dtype: *const c_void,
     ) -> *mut c_void;
+    fn dinov3_staging(
+        shape: *const i64,
+        dimensions: usize,
+        device: *const c_char,
+        of_dtype: *const c_void,
+    ) -> *mut c_void;
     fn dinov3_empty_rows(this: *const c_void, times: i64) -> *mut c_void;
 }
 
@@ -45,12 +51,12 @@ pub fn moved(tensor: &Tensor, device: Device) -> Tensor {
     to(tensor, device).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The tensor on the device of `other`; itself if it is there already.
+/// The tensor on the device of `other`, as [`send`] brings it there; itself if it is there already.
 ///
 /// # Panics
 /// As [`moved`].
 pub fn beside(tensor: &Tensor, other: &Tensor) -> Tensor {
-    moved(tensor, Device::of(other))
+    send(tensor, Device::of(other), tensor.kind())
 }
 
 /// The tensor on the host; itself if it is there already.
@@ -81,6 +87,17 @@ pub fn empty(shape: &[i64], kind: Kind, device: Device) -> Tensor {
     let (device, of_dtype) = (name(device), Tensor::empty([0], (kind, HOST)));
     // SAFETY: shape, tensor and text outlive the call; of the tensor only the dtype is read.
     let made = unsafe { dinov3_empty(shape.as_ptr(), shape.len(), device.as_ptr(), of_dtype.as_ptr().cast()) };
+    owned(made, "empty").unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A tensor on the host that [`send`] brings to `device` without copying it before: page-locked for an accelerator. Its values are undefined.
+///
+/// # Panics
+/// As [`moved`].
+pub fn staging(shape: &[i64], kind: Kind, device: Device) -> Tensor {
+    let (device, of_dtype) = (name(device), Tensor::empty([0], (kind, HOST)));
+    // SAFETY: as in `empty`.
+    let made = unsafe { dinov3_staging(shape.as_ptr(), shape.len(), device.as_ptr(), of_dtype.as_ptr().cast()) };
     owned(made, "empty").unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -137,6 +154,8 @@ mod tests {
         let made = empty(&[2, 0, 3], Kind::BFloat16, Device::Cpu);
         assert_eq!((made.size(), made.kind(), Device::of(&made)), (vec![2, 0, 3], Kind::BFloat16, Device::Cpu));
         assert_eq!(empty(&[], Kind::Bool, Device::Cpu).size(), [0i64; 0]);
+        let staged = staging(&[2, 3], Kind::BFloat16, Device::Cpu);
+        assert_eq!((staged.size(), staged.kind(), Device::of(&staged)), (vec![2, 3], Kind::BFloat16, Device::Cpu));
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use dinov3_data::config::DataConfig;
 use dinov3_data::dataset::Dataset;
-use dinov3_data::loader::{OnUnusable, RunAt, RunLoader, RunPosition, Start, StartError};
-use dinov3_torch::device::HOST;
+use dinov3_data::loader::{LoaderError, OnUnusable, RunAt, RunLoader, RunPosition, Start, StartError};
+use dinov3_torch::device::{Device, HOST};
 use dinov3_vit::meta_arch::Batch;
 use tch::{Kind, Tensor};
 
@@ -25,7 +27,9 @@ pub struct Images {
     dataset: Arc<dyn Dataset>,
     start: Start,
     unusable: OnUnusable,
-    loader: Option<RunLoader>,
+    stager: Option<Stager>,
+    /// What the trainer takes.
+    wanted: (Device, Kind),
     /// How many ranks share a checkpoint: those of a student, where there are several.
     saving: usize,
 }
@@ -34,7 +38,13 @@ impl Images {
     /// Images of `dataset` from `start` on. `unusable` is told of those that cannot be used.
     pub fn new(config: DataConfig, dataset: Arc<dyn Dataset>, start: Start, unusable: OnUnusable) -> Self {
         let saving = start.world;
-        Self { config, dataset, start, unusable, loader: None, saving }
+        Self { config, dataset, start, unusable, stager: None, wanted: (Device::Cpu, Kind::Float), saving }
+    }
+
+    /// The same for a trainer on `device` that takes crops in this dtype, fp32 or bf16: what can be done beforehand is, by a thread beside it.
+    #[must_use]
+    pub fn staged_for(self, device: Device, kind: Kind) -> Self {
+        Self { wanted: (device, kind), ..self }
     }
 
     /// The same where only `ranks` of those that load share a checkpoint.
@@ -48,12 +58,67 @@ impl Images {
         Ok(self.saving == self.start.world || state.get::<usize>(LOADING)? == self.start.world)
     }
 
-    fn started(&mut self) -> Result<&mut RunLoader, StartError> {
-        let loader = match self.loader.take() {
-            Some(loader) => loader,
-            None => RunLoader::start(&self.config, &self.dataset, &self.start, base_seed, &self.unusable)?,
+    fn started(&mut self) -> Result<&mut Stager, StartError> {
+        let stager = match self.stager.take() {
+            Some(stager) => stager,
+            None => {
+                let loader = RunLoader::start(&self.config, &self.dataset, &self.start, base_seed, &self.unusable)?;
+                Stager::start(loader, self.wanted)?
+            }
         };
-        Ok(self.loader.insert(loader))
+        Ok(self.stager.insert(stager))
+    }
+}
+
+/// A batch as the trainer takes it, and where the loader stood behind it.
+type Staged = (Batch, RunPosition);
+
+/// A thread that makes the loader's batches ready for the trainer, one ahead of it.
+struct Stager {
+    /// `None` once it is to end.
+    batches: Option<Receiver<Result<Staged, LoaderError>>>,
+    thread: Option<JoinHandle<()>>,
+    /// Behind the last batch that was taken.
+    position: RunPosition,
+}
+
+impl Stager {
+    fn start(loader: RunLoader, wanted: (Device, Kind)) -> Result<Self, LoaderError> {
+        let position = loader.position();
+        let (outbox, batches) = sync_channel(0);
+        let thread = thread::Builder::new().name("batches".to_owned()).spawn(move || stage(loader, wanted, &outbox))?;
+        Ok(Self { batches: Some(batches), thread: Some(thread), position })
+    }
+
+    fn next(&mut self) -> Result<Option<Batch>, LoaderError> {
+        let Some(staged) = self.batches.as_ref().and_then(|batches| batches.recv().ok()) else {
+            let ended = self.thread.take().map_or(Ok(()), JoinHandle::join);
+            return ended.map(|()| None).map_err(|_| LoaderError::Panicked("while it made a batch ready".to_owned()));
+        };
+        let (batch, position) = staged?;
+        self.position = position;
+        Ok(Some(batch))
+    }
+}
+
+impl Drop for Stager {
+    fn drop(&mut self) {
+        // Whoever waits to hand over a batch ends.
+        self.batches = None;
+        if let Some(thread) = self.thread.take() {
+            // Nobody is left to be told of a panic.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Hands over batches until there are no more, or nobody takes them.
+fn stage(mut loader: RunLoader, (device, kind): (Device, Kind), outbox: &SyncSender<Result<Staged, LoaderError>>) {
+    while let Some(batch) = loader.next() {
+        let staged = batch.map(|batch| (Batch::staged(&batch, device, kind), loader.position()));
+        if outbox.send(staged).is_err() {
+            return;
+        }
     }
 }
 
@@ -70,8 +135,7 @@ fn base_seed() -> u64 {
 
 impl Loader for Images {
     fn next_batch(&mut self) -> Result<Option<Batch>, PartError> {
-        let batch = self.started()?.next().transpose()?;
-        Ok(batch.as_ref().map(Batch::of))
+        Ok(self.started()?.next()?)
     }
 }
 
@@ -79,12 +143,12 @@ impl Loader for Images {
 /// again.
 impl Stateful for Images {
     fn save(&self, state: &mut State) {
-        let position = self.loader.as_ref().map(RunLoader::position);
-        state.put_own_value(POSITION, position.as_ref().map(|it| &it.at));
+        let position = self.stager.as_ref().map(|stager| &stager.position);
+        state.put_own_value(POSITION, position.map(|it| &it.at));
         if self.saving != self.start.world {
             state.put(LOADING, self.start.world);
         }
-        state.put_own(STREAMS, &Tensor::from_slice(position.as_ref().map_or(&[][..], |it| &it.streams)));
+        state.put_own(STREAMS, &Tensor::from_slice(position.map_or(&[][..], |it| &it.streams)));
     }
 
     fn fit<'a>(&'a mut self, state: &State) -> Result<Taking<'a>, StateError> {
@@ -94,14 +158,15 @@ impl Stateful for Images {
         let streams = state.own_tensor(STREAMS, Kind::Uint8, self.saving)?;
         let unusable = |reason: String| StateError::Value { key: POSITION.to_owned(), reason };
         let streams = streams.map(|it| Vec::<u8>::try_from(it).map_err(|error| unusable(error.to_string())));
-        let loader = match (at, streams.transpose()?) {
+        let stager = match (at, streams.transpose()?) {
             (Some(at), Some(streams)) => {
                 let position = RunPosition { at, streams };
                 let resumed = RunLoader::resume(&self.config, &self.dataset, &self.start, &position, &self.unusable);
-                Some(resumed.map_err(|error| unusable(error.to_string()))?)
+                let staged = resumed.and_then(|loader| Ok(Stager::start(loader, self.wanted)?));
+                Some(staged.map_err(|error| unusable(error.to_string()))?)
             }
             _ => None,
         };
-        Ok(Box::new(move || self.loader = loader))
+        Ok(Box::new(move || self.stager = stager))
     }
 }

@@ -3,8 +3,8 @@
 use dinov3_data::augment::Crop;
 use dinov3_data::collate;
 use dinov3_ranks::GroupError;
-use dinov3_torch::bytes::fill_strided;
-use dinov3_torch::device::{Device, HOST, send};
+use dinov3_torch::bytes::put;
+use dinov3_torch::device::{Device, send, staging};
 use tch::{Kind, Tensor};
 
 use super::Shares;
@@ -38,11 +38,17 @@ impl Batch {
 
     /// A batch of the loader, on the host in fp32.
     pub fn of(collated: &collate::Batch) -> Self {
+        Self::staged(collated, Device::Cpu, Kind::Float)
+    }
+
+    /// A batch of the loader, on the host with its crops in fp32 or bf16, which [`Batch::to`] brings to `device` without the host's doing.
+    pub fn staged(collated: &collate::Batch, device: Device, kind: Kind) -> Self {
         let masks = &collated.masks;
         let shape = [masks.images() as i64, masks.tokens() as i64];
         let masks = Tensor::from_slice(masks.values()).view(shape);
-        let gram = collated.gram_teacher_crops.as_deref().map(stacked);
-        Self::new(stacked(&collated.global_crops), stacked(&collated.local_crops), masks).with_gram_teacher_crops(gram)
+        let crops = |crops: &[Crop]| staged(crops, device, kind);
+        let gram = collated.gram_teacher_crops.as_deref().map(crops);
+        Self::new(crops(&collated.global_crops), crops(&collated.local_crops), masks).with_gram_teacher_crops(gram)
     }
 
     /// The same with crops for the Gram teacher.
@@ -108,12 +114,17 @@ impl Batch {
     }
 }
 
-/// `[n, 3, S, S]` of n crops `[3, S, S]`.
+/// `[n, 3, S, S]` of n crops `[3, S, S]`, on the host in fp32.
 pub fn stacked(crops: &[Crop]) -> Tensor {
+    staged(crops, Device::Cpu, Kind::Float)
+}
+
+/// The same in another dtype, ready to be sent to `device`.
+fn staged(crops: &[Crop], device: Device, kind: Kind) -> Tensor {
     let side = crops.first().map_or(0, |crop| (crop.len() / 3).isqrt() as i64);
-    let all = Tensor::empty([crops.len() as i64, 3, side, side], (Kind::Float, HOST));
+    let mut all = staging(&[crops.len() as i64, 3, side, side], kind, device);
     for (number, crop) in crops.iter().enumerate() {
-        fill_strided(&all.get(number as i64), crop, &[side * side, side, 1]);
+        put(&mut all, number * crop.len(), crop);
     }
     all
 }
