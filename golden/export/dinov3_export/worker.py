@@ -50,6 +50,8 @@ def prepare(reference: Path, device: str, threads: int, tf32: bool = False, impo
     # rounding, so TF32 is off here unless it is asked for; it does not affect the bf16 matrix products of mixed precision.
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
+    # The memory-efficient kernels of attention make a product of float32 from three of TF32.
+    torch.backends.cuda.enable_mem_efficient_sdp(tf32)
     add_micro_architectures()
 
 

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use crate::names::{Kind, Stage};
 use crate::set::Recorded;
 use crate::tensor::TensorView;
-use crate::tolerance::{COMPLEMENT, correction};
+use crate::tolerance::{COMPLEMENT, SQUARE, correction};
 
 use super::rule::{self, Beside, Yardstick};
 use super::{Judge, JudgeError};
@@ -58,13 +58,20 @@ impl<'a> Judge<'a> {
         Ok(decided)
     }
 
-    /// The error that AdamW's arithmetic in float32 adds to an entry: see [`COMPLEMENT`] and [`correction`].
-    pub(super) fn beside(&self, golden: Recorded<'_>) -> Result<Beside, JudgeError> {
+    /// The error that AdamW's arithmetic adds to an entry: see [`COMPLEMENT`], [`SQUARE`] and [`correction`].
+    pub(super) fn beside(&mut self, golden: Recorded<'_>) -> Result<Beside, JudgeError> {
         Ok(match (golden.entry.name.kind(), golden.entry.stage) {
-            (Kind::ExpAvgSq, _) => Beside { relative: COMPLEMENT, each: 0.0 },
+            (Kind::ExpAvgSq, _) => Beside { relative: COMPLEMENT, each: self.square(golden.entry.name.as_str())? },
             (Kind::Param, Stage::Optimizer | Stage::Ema) => Beside { relative: 0.0, each: self.step()? },
             _ => Beside::default(),
         })
+    }
+
+    /// The square of the largest error that the first moment beside a second one may have, as a second moment weighs it.
+    fn square(&mut self, second: &str) -> Result<f64, JudgeError> {
+        let first = second.replacen("exp_avg_sq:", "exp_avg:", 1);
+        let Some(moment) = self.index.get(first.as_str()).copied() else { return Ok(0.0) };
+        Ok(SQUARE * self.largest_error(moment)?.unwrap_or(0.0).powi(2))
     }
 
     /// The error of one element's step: AdamW moves none by much more than the learning rate.
@@ -83,17 +90,21 @@ impl<'a> Judge<'a> {
     /// The elements of a first moment that are larger than the largest error allowed for it; `None` if that error is
     /// unknown.
     fn beyond_rounding(&mut self, moment: usize) -> Result<Option<Decided>, JudgeError> {
-        let reference = self.reference_error(moment)?;
-        let borrowed = self.borrowed(moment)?;
-        let golden: Recorded<'a> = self.golden.recorded(&self.golden.manifest().entries[moment], self.precision)?;
-        let truth = self.truth(moment)?;
-        let Some(stored) = truth.and_then(|it| it.stored) else { return Ok(None) };
-        let resolution = golden.record.dtype;
-        let yardstick =
-            Yardstick { golden, truth, reference, borrowed, resolution, in_part: false, beside: Beside::default() };
-        let Some(limit) = rule::largest_error(&yardstick) else { return Ok(None) };
+        let Some(limit) = self.largest_error(moment)? else { return Ok(None) };
+        let Some(stored) = self.truth(moment)?.and_then(|it| it.stored) else { return Ok(None) };
         let mut decided = Vec::with_capacity(stored.numel());
         stored.for_each_chunk(|values| decided.extend(values.iter().map(|value| value.abs() > limit)));
         Ok(Some(Decided(decided)))
+    }
+
+    /// The largest error allowed for an element of a first moment, where it is known.
+    fn largest_error(&mut self, moment: usize) -> Result<Option<f64>, JudgeError> {
+        let reference = self.reference_error(moment)?;
+        let borrowed = self.borrowed(moment)?;
+        let golden: Recorded<'a> = self.golden.recorded(&self.golden.manifest().entries[moment], self.precision)?;
+        let (truth, resolution) = (self.truth(moment)?, golden.record.dtype);
+        let yardstick =
+            Yardstick { golden, truth, reference, borrowed, resolution, in_part: false, beside: Beside::default() };
+        Ok(rule::largest_error(&yardstick))
     }
 }

@@ -161,6 +161,29 @@ fn a_second_moment_may_be_weighed_by_a_complement_in_float32() {
     assert_eq!(off(names[0], 2.6e-5), Outcome::Beyond);
 }
 
+/// As on an H200 at the end of a long run: the gradient is a hundredth of its own rounding, and its square is all error.
+#[test]
+fn the_square_of_a_rounding_is_allowed_what_the_rounding_is() {
+    // A first moment with so many times the rounding, and a second one with the square of it.
+    let first = |by: f64| -> Vec<f64> { Noise(2).take(200).iter().map(|it| by * 1e-6 * it).collect() };
+    let second = |by: f64| -> Vec<f64> { first(by).iter().map(|it| 0.1 * it * it).collect() };
+    let single = |values: Vec<f64>| Number::Single(values.iter().map(|it| *it as f32).collect());
+    let recording =
+        |name, truth, fp32| Recording { name, stage: Stage::Optimizer, truth: Some(truth), fp32: single(fp32) };
+    let moments = [
+        recording("exp_avg:student.w", first(0.01), first(1.0)),
+        recording("exp_avg_sq:student.w", second(0.01), second(1.0)),
+    ];
+    let (_root, set) = written(None, &moments);
+    let outcomes =
+        |by| [outcome(&set, moments[0].name, single(first(by))), outcome(&set, moments[1].name, single(second(by)))];
+    assert_eq!(outcomes(3.0), [Outcome::WithinYardstick, Outcome::WithinYardstick]);
+    assert_eq!(outcomes(20.0), [Outcome::Beyond, Outcome::Beyond]);
+    // Without its first moment nobody knows what it is the square of.
+    let (_root, alone) = written(None, &moments[1..]);
+    assert_eq!(outcome(&alone, moments[1].name, single(second(3.0))), Outcome::Beyond);
+}
+
 #[test]
 fn what_python_computes_may_be_a_few_ulps_of_its_largest_value_off() {
     let curve: Vec<f64> =
