@@ -5,12 +5,13 @@ use std::io::{self, ErrorKind, Write};
 
 use clap::{Parser, Subcommand};
 
+use crate::cuda::CudaArgs;
 use crate::environment::shell_lines;
 use crate::failure::Failure;
 use crate::gate::GateArgs;
 use crate::package::{InstallArgs, PackageArgs};
 use crate::wheel::WheelArgs;
-use crate::{aarch64, gate, harness, libtorch, npu, package, tasks, wheel};
+use crate::{aarch64, cuda, gate, harness, libtorch, npu, package, tasks, wheel};
 
 const VARIABLES: &str = "\
 Environment:
@@ -58,6 +59,8 @@ enum Task {
     Npu,
     /// Compile for aarch64 on a machine of another kind, and run what emulation can
     Aarch64,
+    /// Make a folder that judges and measures on a bare machine with one GPU
+    Cuda(CudaArgs),
     /// What a change must pass on a device: doctor, precision, trajectory, performance, and a summary
     Gate(GateArgs),
     /// Build dinov3-harness and put it on the PATH, with its golden sets
@@ -89,6 +92,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<(), Failure> {
         Task::Fuzz { minutes, target } => tasks::fuzz(minutes, target.as_deref()),
         Task::Npu => npu::npu(),
         Task::Aarch64 => aarch64::aarch64(),
+        Task::Cuda(args) => cuda::cuda(&args),
         Task::Gate(args) => gate::gate(&args),
         Task::Install(args) => package::install(&args),
         Task::Package(args) => package::package(&args),

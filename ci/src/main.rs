@@ -5,6 +5,7 @@
 mod aarch64;
 mod benches;
 mod cli;
+mod cuda;
 mod environment;
 mod failure;
 mod gate;

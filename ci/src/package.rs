@@ -89,7 +89,7 @@ fn is_on_path(folder: &Path) -> bool {
 }
 
 /// Builds the program and gives its file.
-fn build(libtorch: &Path, dev: bool) -> Result<PathBuf, Failure> {
+pub fn build(libtorch: &Path, dev: bool) -> Result<PathBuf, Failure> {
     let mut command = Command::new(workspace::cargo());
     command.arg("build").arg("--manifest-path").arg(workspace::root().join("Cargo.toml"));
     command.args(["--package", PROGRAM, "--bin", PROGRAM, "--message-format", "json-render-diagnostics"]);
@@ -184,7 +184,8 @@ pub fn share(program: &Path, libtorch: Option<&Path>, into: &Path) -> Result<(),
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a file, and makes the folder that it goes to.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
