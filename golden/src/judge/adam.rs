@@ -61,15 +61,15 @@ impl<'a> Judge<'a> {
     /// The error that AdamW's arithmetic adds to an entry: see [`COMPLEMENT`], [`SQUARE`] and [`correction`].
     pub(super) fn beside(&mut self, golden: Recorded<'_>) -> Result<Beside, JudgeError> {
         Ok(match (golden.entry.name.kind(), golden.entry.stage) {
-            (Kind::ExpAvgSq, _) => Beside { relative: COMPLEMENT, each: self.square(golden.entry.name.as_str())? },
+            (Kind::ExpAvgSq, _) => Beside { relative: COMPLEMENT, each: self.square(golden.entry.name.path())? },
             (Kind::Param, Stage::Optimizer | Stage::Ema) => Beside { relative: 0.0, each: self.step()? },
             _ => Beside::default(),
         })
     }
 
     /// The square of the largest error that the first moment beside a second one may have, as a second moment weighs it.
-    fn square(&mut self, second: &str) -> Result<f64, JudgeError> {
-        let first = second.replacen("exp_avg_sq:", "exp_avg:", 1);
+    fn square(&mut self, parameter: &str) -> Result<f64, JudgeError> {
+        let first = Kind::ExpAvg.name(parameter);
         let Some(moment) = self.index.get(first.as_str()).copied() else { return Ok(0.0) };
         Ok(SQUARE * self.largest_error(moment)?.unwrap_or(0.0).powi(2))
     }
