@@ -148,10 +148,11 @@ pub fn remark(merged: &Merged, notes: &[String]) -> CommandResult<()> {
     for key in &merged.missing {
         text += &format!("{} `{key}` is `???`: it must be given a value\n", "warning:".yellow().bold());
     }
-    let unread = (!merged.unread.is_empty()).then(|| {
-        let keys: Vec<_> = merged.unread.iter().map(|key| format!("`{key}`")).collect();
-        format!("nothing in the reference at this commit reads {}", keys.join(", "))
-    });
+    // Of some a note says already that they have no effect.
+    let is_noted = |key: &&String| notes.iter().any(|note| note.contains(&format!("`{key}:")));
+    let unread: Vec<_> = merged.unread.iter().filter(|key| !is_noted(key)).map(|key| format!("`{key}`")).collect();
+    let unread =
+        (!unread.is_empty()).then(|| format!("nothing in the reference at this commit reads {}", unread.join(", ")));
     for note in notes.iter().chain(&unread) {
         text += &format!("{} {note}\n", "note:".cyan());
     }

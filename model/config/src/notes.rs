@@ -21,8 +21,22 @@ pub fn notes(config: &Value, world: Option<usize>) -> Vec<String> {
         notes
             .push("`train.dataset_path` names no data set: a run needs one, such as `ImageNet:split=TRAIN`".to_owned());
     }
+    notes.extend(unknown_rule(config));
     notes.extend(world.and_then(|world| recipe_batch(config, world)));
     notes
+}
+
+/// A rule for the learning rate that the reference passes over without a word.
+fn unknown_rule(config: &Value) -> Option<String> {
+    let rule = at(config, "optim.scaling_rule").and_then(Value::as_str)?;
+    let known = ["linear_wrt_256", "sqrt_wrt_1024"];
+    let says_none = rule.is_empty() || rule == "none";
+    (config.get("schedules").is_none() && !says_none && !known.contains(&rule)).then(|| {
+        format!(
+            "`optim.scaling_rule: {rule}` scales nothing, as in the reference, which knows `{}`",
+            known.join("` and `")
+        )
+    })
 }
 
 /// Options that the reference reads and this trainer does not.

@@ -116,6 +116,11 @@ fn notes_say_what_a_person_should_know() {
     };
     assert_eq!(notes(&recipe(&[("train.compile", json!(false))]), Some(32)), [""; 0]);
     assert_eq!(notes(&recipe(&[("train.compile", json!(false))]), None), [""; 0]);
+    let rule =
+        |name: &str| notes(&recipe(&[("train.compile", json!(false)), ("optim.scaling_rule", json!(name))]), None);
+    let known = "which knows `linear_wrt_256` and `sqrt_wrt_1024`";
+    assert_eq!(rule("foo"), [format!("`optim.scaling_rule: foo` scales nothing, as in the reference, {known}")]);
+    assert_eq!(["", "none", "linear_wrt_256"].map(|name| rule(name).len()), [0; 3]);
     let several = recipe(&[
         ("train.cudagraphs", json!(1)),
         ("train.checkpointing", json!(true)),
