@@ -62,7 +62,7 @@ pub(crate) fn of_report(report: &RunReport, file: &Path, side: &mut Side) -> Res
     side.device = Some(format!("{judged}, {}", report.environment.cpu));
     side.loss = of("final_loss").map(|loss| format!("{loss:.4}"));
     if side.chip.is_none() {
-        side.chip = Some(Message::name(judged));
+        side.chip = Some(Message::name(chip(report).unwrap_or(judged)));
     }
     let phases = check.figures.iter().filter(|it| it.key.starts_with("phase_"));
     side.phases = phases.map(|it| (it.key.clone(), it.name.clone(), it.value)).collect();
@@ -74,6 +74,19 @@ pub(crate) fn of_report(report: &RunReport, file: &Path, side: &mut Side) -> Res
         side.doubts.extend(check.verdict.reason().filter(|_| check.findings.is_empty()).cloned());
     }
     Ok(())
+}
+
+/// The name of the card that a report was measured on, which `doctor` found: `NVIDIA H200` of `1 x NVIDIA H200`.
+fn chip(report: &RunReport) -> Option<String> {
+    let device = report.environment.judged.say(Lang::En, Pen::Plain);
+    let item = match device.split(':').next()? {
+        "cuda" => "gpus",
+        "npu" => "npus",
+        _ => return None,
+    };
+    let found = report.environment.doctor.iter().find(|line| line.item() == item)?.found(Lang::En, Pen::Plain);
+    let name = found.split_once(" x ")?.1.split(['(', ';', ',']).next()?.trim();
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// Six significant digits, as `awk` prints a number.
@@ -131,6 +144,23 @@ mod tests {
         let mut found = side();
         of_report(&report, Path::new("x"), &mut found).unwrap();
         assert!(found.doubts == [Message::name("others")] && found.allowed.is_empty(), "{found:?}");
+    }
+
+    /// `cuda:0` says nothing of the chip.
+    #[test]
+    fn a_card_has_the_name_that_doctor_found() {
+        use dinov3_reports::Judged;
+        use dinov3_reports::message::{Ailment, Item, Plain};
+        let chip_of = |device: &str, item, found: &str| {
+            let mut report = crate::testing::report("2026-11-01T00:00:00Z", 400.0);
+            report.environment.judged = Judged::Trainer { device: device.to_owned(), planted: None };
+            report.environment.doctor = vec![Ailment::from(Plain::Fine { item, found: found.to_owned() }).into()];
+            chip(&report)
+        };
+        assert_eq!(chip_of("cuda:0", Item::Gpus, "1 x NVIDIA H200").as_deref(), Some("NVIDIA H200"));
+        assert_eq!(chip_of("npu:3", Item::Npus, "8 x 910B3 (NPU 0,1,2)").as_deref(), Some("910B3"));
+        assert_eq!(chip_of("cpu", Item::Gpus, "1 x NVIDIA H200"), None);
+        assert_eq!(chip_of("cuda:0", Item::Gpus, "nvidia-smi hangs"), None);
     }
 
     #[test]
