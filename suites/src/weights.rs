@@ -41,6 +41,9 @@ fn of(set: &GoldenSet) -> Result<Vec<(String, Tensor)>, SuiteError> {
     if recipe.loss_battery.is_some() || recipe.data_battery.is_some() {
         return Err(SuiteError::NoWeights { set: set.manifest().name.clone() });
     }
+    if recipe.training.as_ref().is_some_and(|steps| !steps.students.is_empty()) {
+        return Err(SuiteError::SeveralStudents { set: set.manifest().name.clone() });
+    }
     let (precision, device, notes) = (Precision::Fp32, Device::Cpu, Notes::default());
     let replay = Replay { precision, device, plant: None, free_run: false, notes };
     if let Some(file) = set.manifest().precisions.iter().map(|(_, file)| file).next() {

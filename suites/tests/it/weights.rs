@@ -74,5 +74,7 @@ fn what_cannot_be_handed_out_is_refused() {
     );
     let error = weights::write(&fixture::set("losses"), &path).unwrap_err();
     assert!(matches!(error, SuiteError::NoWeights { .. }), "{error}");
+    let error = weights::write(&fixture::set("train_students"), &path).unwrap_err();
+    assert!(matches!(error, SuiteError::SeveralStudents { .. }), "{error}");
     assert!(!path.exists());
 }
