@@ -26,7 +26,7 @@ pub fn environment(judged: Judged, device: Device) -> Environment {
         .filter(|brand| !brand.is_empty());
     let pins = runtime::AVX2.iter().filter_map(|(name, _)| Some(((*name).to_owned(), runtime::pinned(name)?)));
     // Golden sets are judged without it: see `dinov3_torch::device::set_tf32`.
-    let tf32 = matches!(device, Device::Cuda(_)).then(|| ("TF32".to_owned(), "off".to_owned()));
+    let tf32 = matches!(device, Device::Cuda(_)).then(|| ("TF32".to_owned(), "off for golden sets".to_owned()));
     Environment {
         libtorch: dinov3_torch::shim::torch_version(),
         judged,

@@ -155,8 +155,10 @@ words! {
         Changed: "changes here", "变化点";
         /// A line of a trend.
         MedianBetween: "median between changes", "变化点之间的中位数";
-        /// A doubt.
+        /// A doubt, in reports of before.
         Few: "too few steps", "步数过少";
+        /// A doubt.
+        FewTimes: "too few separate times, each a mean of 20 steps", "独立计时过少（每个为 20 步均值）";
         /// A doubt.
         Drift: "steps become slower or faster all the time", "步时持续漂移";
         /// A doubt.
@@ -212,6 +214,16 @@ pub enum Compared {
         ratio: Option<Between>,
         /// The first run, and its images a second.
         base: Option<(String, String)>,
+        /// The cards of both, where their numbers differ.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cards: Option<(u64, u64)>,
+    },
+    /// Two losses that no margin holds against each other.
+    OtherTraining {
+        /// Steps and images a step.
+        here: (u64, u64),
+        /// Steps and images a step of the first run.
+        there: (u64, u64),
     },
     /// A number with its interval.
     Interval(Between),
@@ -300,12 +312,24 @@ impl Say for Compared {
         match self {
             Self::Plain { text } => pen.text(text),
             Self::SpeedOf { run } => format!("{}: how fast, and whether that can be trusted", pen.name(run)),
-            Self::Speed { run, fps, ratio, base } => {
+            Self::Speed { run, fps, ratio, base, cards } => {
+                let (on, on_base, a_card) = match (cards, ratio) {
+                    (Some((here, there)), Some(ratio)) => {
+                        let a_card = number::figure(ratio.value.0 * *there as f64 / *here as f64);
+                        let on = |cards: u64| format!(" on {cards} card{}", if cards == 1 { "" } else { "s" });
+                        (on(*here), on(*there), format!("; {a_card} a card"))
+                    }
+                    _ => Default::default(),
+                };
                 let ratio = ratio.zip(base.as_ref()).map_or_else(String::new, |(ratio, (base, theirs))| {
-                    format!(", {} of the {theirs} of {}", ratio.en(pen), pen.name(base))
+                    format!(", {} of the {theirs} of {}{on_base}{a_card}", ratio.en(pen), pen.name(base))
                 });
-                format!("{}: {fps} images/s{ratio}", pen.name(run))
+                format!("{}: {fps} images/s{on}{ratio}", pen.name(run))
             }
+            Self::OtherTraining { here, there } => format!(
+                "the losses are of other trainings: {} steps of {} images here, {} steps of {} images there",
+                here.0, here.1, there.0, there.1
+            ),
             Self::Interval(between) => between.en(pen),
             Self::NoFps { run } => {
                 format!(
@@ -334,12 +358,23 @@ impl Say for Compared {
         match self {
             Self::Plain { text } => pen.text(text),
             Self::SpeedOf { run } => format!("{}：速度及其可信度", pen.name(run)),
-            Self::Speed { run, fps, ratio, base } => {
+            Self::Speed { run, fps, ratio, base, cards } => {
+                let (on, on_base, a_card) = match (cards, ratio) {
+                    (Some((here, there)), Some(ratio)) => {
+                        let a_card = number::figure(ratio.value.0 * *there as f64 / *here as f64);
+                        (format!("（{here} 卡）"), format!("，{there} 卡"), format!("，单卡为 {a_card}"))
+                    }
+                    _ => Default::default(),
+                };
                 let ratio = ratio.zip(base.as_ref()).map_or_else(String::new, |(ratio, (base, theirs))| {
-                    format!("，为 {}（{theirs}）的 {}", pen.name(base), ratio.zh(pen))
+                    format!("，为 {}（{theirs}{on_base}）的 {}{a_card}", pen.name(base), ratio.zh(pen))
                 });
-                format!("{}：每秒 {fps} 张图像{ratio}", pen.name(run))
+                format!("{}：每秒 {fps} 张图像{on}{ratio}", pen.name(run))
             }
+            Self::OtherTraining { here, there } => format!(
+                "两个损失来自不同的训练：此处 {} 步、每步 {} 张图像，彼处 {} 步、每步 {} 张图像",
+                here.0, here.1, there.0, there.1
+            ),
             Self::Interval(between) => between.zh(pen),
             Self::NoFps { run } => format!("{} 中 ActualFPS 为空：运行失败，尽管脚本退出码为 0", pen.name(run)),
             Self::NoTimes => "没有步时数据".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dinov3_reports::message::{Between, Compared, ComparedWord, Message};
+use dinov3_reports::message::{Between, Compared, ComparedWord, Message, Trajectory};
 use dinov3_reports::{Bilingual, Check, Figure, Finding, SuiteResult, Verdict};
 use dinov3_trajectory as trajectory;
 use dinov3_trajectory::{CheckKind, Outcome, Run};
@@ -35,6 +35,8 @@ pub(crate) struct Beside {
     pub(crate) ratio: Option<Between>,
     /// Whether its losses follow.
     pub(crate) losses: Option<trajectory::Verdict>,
+    /// Why they cannot be held against the first one's.
+    pub(crate) other: Option<Message>,
 }
 
 /// All sides, the first of which the others are held against. At least one.
@@ -42,11 +44,21 @@ pub fn compare(mut sides: Vec<Side>, options: &Options) -> SuiteResult {
     let begun = Instant::now();
     unique(&mut sides);
     let Some((base, others)) = sides.split_first() else { return result(Vec::new(), Vec::new(), 0.0) };
-    let mut beside = vec![Beside { ratio: None, losses: None }];
-    beside.extend(others.iter().map(|side| Beside { ratio: ratio(side, base), losses: follow(side, base, options) }));
+    let mut beside = vec![Beside { ratio: None, losses: None, other: None }];
+    beside.extend(others.iter().map(|side| {
+        let other = of_other_training(side, base);
+        let losses = if other.is_some() { None } else { follow(side, base, options) };
+        Beside { ratio: ratio(side, base), losses, other }
+    }));
     let mut checks = Vec::new();
     for (side, beside) in sides.iter().zip(&beside) {
         checks.push(speed(side, beside, base));
+        checks.extend(beside.other.as_ref().map(|why| {
+            let tail = told::words::check(CheckKind::Tail);
+            let id = format!("{SUITE}/{}/{}", side.name, told::words::slug(tail));
+            let title = Trajectory::Title { check: tail, run: side.name.clone() };
+            Check::new(id, title, Verdict::Skipped { reason: why.clone() })
+        }));
         if let Some(verdict) = &beside.losses {
             let id = |kind| format!("{SUITE}/{}/{}", side.name, told::words::slug(told::words::check(kind)));
             // Of two numbers there is nothing to check but whether they are equivalent.
@@ -74,6 +86,15 @@ fn unique(sides: &mut [Side]) {
             rest[0].name = free;
         }
     }
+}
+
+/// Two numbers of trainings of other lengths or batches say nothing of each other. A log has a line each ten steps.
+fn of_other_training(side: &Side, base: &Side) -> Option<Message> {
+    let (here, there) = ((side.steps?, side.batch?), (base.steps?, base.batch?));
+    let logs = side.run.is_some() && base.run.is_some();
+    let alike = here.0.abs_diff(there.0) <= 10 && here.1 == there.1;
+    let both = side.loss.is_some() && base.loss.is_some();
+    (both && !logs && !alike).then(|| Compared::OtherTraining { here, there }.into())
 }
 
 /// Whether the losses of `side` follow those of `base`: by their logs where both have one, else by the two numbers at the end.
@@ -116,9 +137,11 @@ fn speed(side: &Side, beside: &Beside, base: &Side) -> Check {
     let medians = side.speed.is_some() && base.speed.is_some();
     let median = |side: &Side| side.speed.map(|it| format!("{:.1}", it.value.0));
     let fps = |side: &Side| if medians { median(side) } else { side.fps.clone().or_else(|| median(side)) };
+    let counted = base.cards;
     let summary = fps(side).map(|shown| {
         let base = fps(base).map(|theirs| (base.name.clone(), theirs));
-        Message::from(Compared::Speed { run: side.name.clone(), fps: shown, ratio: beside.ratio, base })
+        let cards = side.cards.zip(counted).filter(|(here, there)| here != there);
+        Message::from(Compared::Speed { run: side.name.clone(), fps: shown, ratio: beside.ratio, base, cards })
     });
     let untrusted = side.doubts.iter().filter(|_| side.is_timed());
     Check {

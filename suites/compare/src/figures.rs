@@ -55,7 +55,9 @@ pub(crate) fn of_report(report: &RunReport, file: &Path, side: &mut Side) -> Res
         low: of("fps_low").unwrap_or(median).into(),
         high: of("fps_high").unwrap_or(median).into(),
     });
-    (side.cards, side.batch, side.steps) = (whole("world_size"), whole("global_batch_size"), whole("steps"));
+    // Reports of before count the steps that count alone.
+    let steps = whole("steps_taken").or_else(|| whole("steps"));
+    (side.cards, side.batch, side.steps) = (whole("world_size"), whole("global_batch_size"), steps);
     side.by = Some(ComparedWord::ByThisProgram);
     side.alone = of("fps_one_rank");
     let judged = report.environment.judged.say(Lang::En, Pen::Plain);

@@ -52,7 +52,7 @@ fn said(doubt: &Doubt) -> Message {
 
 fn word(flag: Flag) -> ComparedWord {
     match flag {
-        Flag::Few => ComparedWord::Few,
+        Flag::Few => ComparedWord::FewTimes,
         Flag::Drift => ComparedWord::Drift,
         Flag::Jump => ComparedWord::Jump,
         Flag::Bimodal => ComparedWord::Bimodal,

@@ -88,7 +88,7 @@ fn accuracy(index: usize, side: &Side, beside: &Beside) -> Cell {
         _ if index == 0 => words(W::Base),
         _ if side.loss.as_deref() == Some("NaN") => words(W::Differs),
         Some(verdict) => words(outcome(verdict)),
-        None => words(W::NothingToFollow),
+        None => beside.other.as_ref().map_or_else(|| words(W::NothingToFollow), |why| Cell::Says(why.clone())),
     }
 }
 

@@ -52,6 +52,21 @@ fn the_published_rows() {
     assert_eq!(format!("{:.4}", ratio.figures[0].value), "0.6385");
 }
 
+/// Eight cards beside one were called so many times as fast, without a word of the cards.
+#[test]
+fn other_numbers_of_cards_stand_beside_the_ratio() {
+    let mut one = read("competitor-a").unwrap();
+    (one.name, one.cards, one.fps) = ("one".to_owned(), Some(1), Some("100".to_owned()));
+    let result = compare(vec![one, read("atlas-800t-a2").unwrap()], &Options::default());
+    let speed = result.checks.iter().find(|it| it.id == "compare/atlas-800t-a2/speed").unwrap();
+    let said = dinov3_reports::message::Say::say(speed.summary.as_ref().unwrap(), Lang::En, Pen::Plain);
+    assert!(
+        said.contains("393.8 images/s on 8 cards, 3.938")
+            && said.ends_with("of the 100 of one on 1 card; 0.4923 a card"),
+        "{said}"
+    );
+}
+
 #[test]
 fn logs_folders_and_files_of_scripts() {
     let folder = tempfile::tempdir().unwrap();

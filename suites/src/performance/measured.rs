@@ -146,6 +146,7 @@ impl Measured {
         put("step_p5", Some(speed.p5));
         put("step_p95", Some(speed.p95));
         put("steps", Some(speed.steps as f64));
+        put("steps_taken", Some(taken.steps.len() as f64));
         put("effective_steps", Some(speed.effective));
         put("world_size", Some(taken.facts.world as f64));
         put("global_batch_size", Some(speed.images as f64));

@@ -38,7 +38,7 @@ pub(super) fn figure(key: &str) -> Option<Known> {
 }
 
 /// All of them, in the order of the table.
-pub(super) const FIGURES: [Known; 29] = [
+pub(super) const FIGURES: [Known; 30] = [
     known(
         "fps_median",
         IMAGES,
@@ -71,6 +71,12 @@ pub(super) const FIGURES: [Known; 29] = [
             "all steps but the first ones, which warm up, and those that export, save or (in the reference) collect garbage",
             "除预热步以及导出、保存（和标杆的垃圾回收）所在步以外的全部步",
         ),
+    ),
+    known(
+        "steps_taken",
+        NONE,
+        say("steps taken", "实际步数"),
+        say("from the first on, those that do not count included", "自首步起，含不计入的步"),
     ),
     known(
         "effective_steps",
@@ -289,8 +295,8 @@ pub(super) mod head {
     pub(in super::super) const SHARE: Bilingual = say("Share of the step, %", "占单步比例（%）");
     pub(in super::super) const SUM: Bilingual = say("sum", "合计");
     pub(in super::super) const SUM_IS: Bilingual = say(
-        "the step, by the loop's own clock; the mean over the steps that count",
-        "循环自身计时的单步耗时，计入步均值",
+        "the step, by the loop's own clock; the mean over the same steps",
+        "循环自身计时的单步耗时，同一批步的均值",
     );
     pub(in super::super) const REASON: Bilingual = say("Reason", "原因");
     pub(in super::super) const STEPS: Bilingual = say("Steps", "步数");
