@@ -168,8 +168,20 @@ pub const RULES: NameRules = NameRules {
         RareError {
             stages: &[Stage::Forward],
             parts: Some(&["apply_rope", "proj", "ls1"]),
+            lender: None,
             why: "rotated in bfloat16",
         },
-        RareError { stages: &[Stage::Backward, Stage::Optimizer], parts: None, why: "carries those errors on" },
+        RareError {
+            stages: &[Stage::Forward],
+            parts: Some(&["x_norm_clstoken", "dino_head"]),
+            lender: Some("backbone.blocks.*.attn.proj"),
+            why: "made of attention",
+        },
+        RareError {
+            stages: &[Stage::Backward, Stage::Optimizer],
+            parts: None,
+            lender: None,
+            why: "carries those errors on",
+        },
     ],
 };

@@ -19,7 +19,8 @@
 //! the next. The reference's own error is therefore the largest error of several runs: the recorded run, and runs with
 //! weights and pixels moved by one ulp ([`crate::Spread`]). The rules that a suite hands to the judge name the entries
 //! of blocks where an fp32 run's error is rare and large ([`crate::RareError`]). Such an entry gets the largest
-//! relative error at the same place of any block of any network, since the few runs of one block may all be lucky. An
+//! relative error at the same place of any block of any network, since the few runs of one block may all be lucky; the class
+//! token, and what the head of DINO makes of it, that of the projection after attention, whose outcome they are. An
 //! entry with fewer than [`SMALL`] stored elements (half the sample limit, if that is less) borrows the relative error
 //! of the nearest earlier entry of its stage that has more elements and is not exact, if the borrowed error is greater.
 //!

@@ -27,8 +27,9 @@ impl Judge<'_> {
     /// The yardstick in addition to the recorded run's error at an entry: see [`crate::tolerance`].
     pub(super) fn borrowed(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
         let entry = &self.golden.manifest().entries[index];
-        let rare = self.precision == Precision::Fp32 && self.rules.is_rare(entry.stage, &entry.name);
-        let own = if rare { self.of_all_blocks(index)? } else { self.of_all_runs(index)? };
+        let rare = (self.precision == Precision::Fp32).then(|| self.rules.lender(entry.stage, &entry.name)).flatten();
+        let of_any_block = rare.map(|place| self.of_all_blocks(entry.stage, place)).transpose()?.flatten();
+        let own = self.of_all_runs(index)?.into_iter().chain(of_any_block).reduce(Borrowed::at_least);
         if self.reference_error(index)?.is_some_and(|error| error.count >= self.enough()) {
             return Ok(own);
         }
@@ -50,10 +51,9 @@ impl Judge<'_> {
         Ok(error.and_then(|error| Borrowed::of(entry.name.as_str(), &error, spread(entry, self.precision))))
     }
 
-    /// The largest error of all runs at the same place of any block.
-    fn of_all_blocks(&mut self, index: usize) -> Result<Option<Borrowed>, JudgeError> {
+    /// The largest error of all runs at a place of any block.
+    fn of_all_blocks(&mut self, stage: Stage, wanted: String) -> Result<Option<Borrowed>, JudgeError> {
         let entries = &self.golden.manifest().entries;
-        let (stage, wanted) = (entries[index].stage, self.rules.role(&entries[index].name));
         if let Some(known) = self.peers.get(&wanted) {
             return Ok(known.clone());
         }

@@ -15,14 +15,17 @@ pub struct NameRules {
     pub rare: &'static [RareError],
 }
 
-/// Entries of blocks at which the error of an fp32 run is rare and large rather than steady and small. The few runs of
-/// one block may all miss it, so each block is given the largest error at the same place of any block.
+/// Entries at which the error of an fp32 run is rare and large rather than steady and small. The few runs of one block may
+/// all miss it, so each block is given the largest error at the same place of any block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RareError {
     /// The stages of the entries.
     pub stages: &'static [Stage],
-    /// The entries have one of these parts in their path; `None` means every entry of a block.
+    /// The entries have one of these parts in their path or port; `None` means every entry of a block.
     pub parts: Option<&'static [&'static str]>,
+    /// The place in a block, with `*` for its number, whose largest error the entries may have, which then need not be of blocks; `None` means
+    /// their own place.
+    pub lender: Option<&'static str>,
     /// The reason why the error is rare and large.
     pub why: &'static str,
 }
@@ -31,11 +34,17 @@ impl NameRules {
     /// Rules for a model without blocks and without a distinction between networks.
     pub const NONE: Self = Self { block: "", trained: "", averages: &[], rare: &[] };
 
-    /// Whether the entry's error is rare and large, see [`RareError`].
-    pub(super) fn is_rare(&self, stage: Stage, name: &EntryName) -> bool {
-        let has_part = |parts: &[&str]| name.parts().any(|part| parts.contains(&part));
-        let is_of = |rare: &RareError| rare.stages.contains(&stage) && rare.parts.is_none_or(has_part);
-        self.rare.iter().any(is_of) && self.in_block(name)
+    /// The place whose largest error is the entry's own, where that is rare and large, see [`RareError`].
+    pub(super) fn lender(&self, stage: Stage, name: &EntryName) -> Option<String> {
+        let port = || name.port().into_iter().flat_map(|port| port.split('.'));
+        let has_part = |parts: &[&str]| name.parts().chain(port()).any(|part| parts.contains(&part));
+        let is_of = |rare: &&RareError| {
+            rare.stages.contains(&stage)
+                && rare.parts.is_none_or(has_part)
+                && (rare.lender.is_some() || self.in_block(name))
+        };
+        let rare = self.rare.iter().find(is_of)?;
+        Some(rare.lender.map_or_else(|| self.role(name), str::to_owned))
     }
 
     /// Whether the path leads to a module within a block.
@@ -88,12 +97,12 @@ mod tests {
             "teacher.backbone.blocks.0.ls1",
             "a.blocks.1.attn.apply_rope:0",
         ] {
-            assert!(RULES.is_rare(Stage::Forward, &name(text)), "{text}");
+            assert_eq!(RULES.lender(Stage::Forward, &name(text)), Some(RULES.role(&name(text))), "{text}");
         }
         for text in
             ["teacher.backbone.patch_embed.proj", "a.blocks.1.attn.qkv", "a.blocks.1.mlp.fc1", "a.blocks.1.norm1:in"]
         {
-            assert!(!RULES.is_rare(Stage::Forward, &name(text)), "{text}");
+            assert_eq!(RULES.lender(Stage::Forward, &name(text)), None, "{text}");
         }
     }
 
@@ -106,7 +115,19 @@ mod tests {
             (Stage::Ema, "param:teacher.backbone.blocks.0.norm1.bias", false),
             (Stage::Forward, "student.backbone.blocks.0.norm1", false),
         ] {
-            assert_eq!(RULES.is_rare(stage, &name(text)), rare, "{text}");
+            assert_eq!(RULES.lender(stage, &name(text)).is_some(), rare, "{text}");
+        }
+    }
+
+    /// The class token is what attention has made of all patches.
+    #[test]
+    fn a_class_token_may_have_the_error_of_attention() {
+        for text in ["student.backbone:0.x_norm_clstoken", "teacher.dino_head.mlp.3"] {
+            let lender = RULES.lender(Stage::Forward, &name(text));
+            assert_eq!(lender.as_deref(), Some("backbone.blocks.*.attn.proj"), "{text}");
+        }
+        for text in ["student.backbone:0.x_norm_patchtokens", "student.ibot_head.mlp.3"] {
+            assert_eq!(RULES.lender(Stage::Forward, &name(text)), None, "{text}");
         }
     }
 
@@ -142,7 +163,7 @@ mod tests {
     fn without_rules_no_name_means_anything() {
         let proj = name("param:student.backbone.blocks.3.attn.proj");
         let none = NameRules::NONE;
-        assert!(!none.is_rare(Stage::Forward, &proj) && none.moment_of(&proj, Stage::Optimizer).is_none());
+        assert!(none.lender(Stage::Forward, &proj).is_none() && none.moment_of(&proj, Stage::Optimizer).is_none());
         assert_eq!(none.role(&proj), "param:student.backbone.blocks.3.attn.proj");
     }
 }
