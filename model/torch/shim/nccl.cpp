@@ -1,5 +1,5 @@
-// NCCL and the allocator of CUDA, where libtorch has CUDA and CUDA's headers were found: see build.rs, which says why they are missing where
-// they are.
+// NCCL, and what CUDA counts and knows of its devices, where libtorch has CUDA and CUDA's headers were found: see build.rs, which says why
+// they are missing where they are.
 
 #include "c10d.h"
 
