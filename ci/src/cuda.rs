@@ -14,15 +14,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::Args;
-use dinov3_ground::atomic::{Existing, StagedFolder};
 use serde_json::Value;
 
-use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::package::{build, copy, copy_folder, golden, unwritten};
+use crate::package::{build, cargo_build, copy, copy_folder, golden, not_built, unwritten, whole};
 use crate::{libtorch, workspace};
 
 /// The backend that travels.
@@ -44,14 +42,7 @@ pub struct CudaArgs {
 pub fn cuda(args: &CudaArgs) -> Result<(), Failure> {
     let torch = torch(args.torch.as_deref())?;
     let (program, backend) = (build(&torch, false)?, backend(&torch)?);
-    let fault = |error: io::Error| unwritten(&args.out, &error);
-    let disk = |error: io::Error| Failure::environment(error.to_string(), "name another folder, on a disk with room");
-    if let Some(above) = args.out.parent() {
-        fs::create_dir_all(above).map_err(fault)?;
-    }
-    let staged = StagedFolder::create(&args.out).map_err(disk)?;
-    fill(staged.temporary_path(), &program, &backend).map_err(fault)?;
-    staged.publish(Existing::Replace).map_err(disk)?;
+    whole(&args.out, |folder| fill(folder, &program, &backend).map_err(|error| unwritten(&args.out, &error)))?;
     eprintln!("made {}: copy it to the machine with the GPU, and start measure.sh OUT [CHECKOUT]", args.out.display());
     Ok(())
 }
@@ -100,17 +91,8 @@ fn strip(program: &Path) -> io::Result<()> {
 
 /// Builds the plugins and gives the file of the backend, which the build script leaves in a folder of its own.
 fn backend(torch: &Path) -> Result<PathBuf, Failure> {
-    let failed = |what: String| Failure::environment(what, "cargo's first error above says why");
-    let mut command = Command::new(workspace::cargo());
-    command.arg("build").arg("--manifest-path").arg(workspace::root().join("Cargo.toml"));
-    command.args(["--release", "--package", "dinov3-plugins", "--lib", "--message-format", "json-render-diagnostics"]);
-    command.stdin(Stdio::null()).stderr(io::stderr());
-    Environment::of(torch).apply(&mut command);
-    let output = command.output().map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("the plugins do not build ({})", output.status)));
-    }
-    made(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| failed(format!("cargo has built no {BACKEND}")))
+    let messages = cargo_build(torch, "dinov3-plugins", &["--lib"], false)?;
+    made(&messages).ok_or_else(|| not_built(format!("cargo has built no {BACKEND}")))
 }
 
 /// The backend among what cargo's messages name.

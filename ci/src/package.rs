@@ -90,17 +90,27 @@ fn is_on_path(folder: &Path) -> bool {
 
 /// Builds the program and gives its file.
 pub fn build(libtorch: &Path, dev: bool) -> Result<PathBuf, Failure> {
+    let messages = cargo_build(libtorch, PROGRAM, &["--bin", PROGRAM], dev)?;
+    executable(&messages).ok_or_else(|| not_built(format!("cargo has built no {PROGRAM}")))
+}
+
+/// Builds targets of a package and gives cargo's messages, a line of JSON each.
+pub fn cargo_build(libtorch: &Path, package: &str, targets: &[&str], dev: bool) -> Result<String, Failure> {
     let mut command = Command::new(workspace::cargo());
     command.arg("build").arg("--manifest-path").arg(workspace::root().join("Cargo.toml"));
-    command.args(["--package", PROGRAM, "--bin", PROGRAM, "--message-format", "json-render-diagnostics"]);
+    command.args(["--package", package]).args(targets).args(["--message-format", "json-render-diagnostics"]);
     command.args((!dev).then_some("--release")).stdin(Stdio::null()).stderr(io::stderr());
     Environment::of(libtorch).apply(&mut command);
-    let failed = |what: String| Failure::environment(what, "cargo's first error above says why");
-    let output = command.output().map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("{PROGRAM} does not build ({})", output.status)));
+    let output = command.output().map_err(|error| not_built(format!("cargo cannot be run: {error}")))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(not_built(format!("{package} does not build ({})", output.status))),
     }
-    executable(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| failed(format!("cargo has built no {PROGRAM}")))
+}
+
+/// A build that failed, of which cargo has said why.
+pub fn not_built(what: String) -> Failure {
+    Failure::environment(what, "cargo's first error above says why")
 }
 
 /// The last executable that cargo's messages name.
@@ -111,22 +121,32 @@ fn executable(messages: &str) -> Option<PathBuf> {
 
 /// Makes the folder anew, whole or not at all.
 fn assemble(folder: &Path, program: &Path, libtorch: Option<&Path>, full: bool) -> Result<(), Failure> {
-    let fault = |error: io::Error| unwritten(folder, &error);
+    whole(folder, |inside| {
+        let filled = fill(inside, program, libtorch, full).map_err(|error| unwritten(folder, &error));
+        filled.and_then(|()| share(&inside.join("bin").join(PROGRAM), libtorch, &inside.join("share")))
+    })
+}
+
+/// Makes a folder anew with what `fill` puts into it, whole or not at all.
+pub fn whole(folder: &Path, fill: impl FnOnce(&Path) -> Result<(), Failure>) -> Result<(), Failure> {
     if let Some(above) = folder.parent() {
-        fs::create_dir_all(above).map_err(fault)?;
+        fs::create_dir_all(above).map_err(|error| unwritten(folder, &error))?;
     }
     let staged = StagedFolder::create(folder).map_err(|error| Failure::environment(error.to_string(), OTHER_FOLDER))?;
-    let inside = staged.temporary_path();
-    copy(program, &inside.join("bin").join(PROGRAM)).map_err(fault)?;
-    if let Some(libtorch) = libtorch {
-        copy_folder(&libtorch.join("lib"), &inside.join("lib"), &is_library).map_err(fault)?;
-    }
-    golden(&inside.join("golden"), full).map_err(fault)?;
-    for file in ["LICENSE", "README.md", "CHANGELOG.md"] {
-        copy(&workspace::root().join(file), &inside.join(file)).map_err(fault)?;
-    }
-    share(&inside.join("bin").join(PROGRAM), libtorch, &inside.join("share"))?;
+    fill(staged.temporary_path())?;
     staged.publish(Existing::Replace).map_err(|error| Failure::environment(error.to_string(), OTHER_FOLDER))
+}
+
+fn fill(inside: &Path, program: &Path, libtorch: Option<&Path>, full: bool) -> io::Result<()> {
+    copy(program, &inside.join("bin").join(PROGRAM))?;
+    if let Some(libtorch) = libtorch {
+        copy_folder(&libtorch.join("lib"), &inside.join("lib"), &is_library)?;
+    }
+    golden(&inside.join("golden"), full)?;
+    for file in ["LICENSE", "README.md", "CHANGELOG.md"] {
+        copy(&workspace::root().join(file), &inside.join(file))?;
+    }
+    Ok(())
 }
 
 const OTHER_FOLDER: &str = "name another folder, on a disk with room";
