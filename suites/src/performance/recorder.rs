@@ -48,8 +48,6 @@ pub(super) struct Recorder {
     delay: Option<Delay>,
     /// Counts from the first step on that does not belong to the warm-up.
     waits: Option<Waits>,
-    /// The number of steps since.
-    counted: u64,
     /// Why the device could not be waited for.
     pub(super) failed: Option<PluginError>,
     pub(super) facts: Option<Facts>,
@@ -64,7 +62,7 @@ impl Recorder {
     pub(super) fn new(device: Device, synchronised: std::ops::Range<u64>, delay: Option<Delay>) -> Self {
         let (waits, failed, facts, steps, now) = (None, None, None, Vec::new(), Step::default());
         let (mark, idle) = (Instant::now(), true);
-        Self { device, synchronised, delay, waits, counted: 0, failed, facts, steps, now, mark, idle }
+        Self { device, synchronised, delay, waits, failed, facts, steps, now, mark, idle }
     }
 
     /// Seconds since the mark, which moves here.
@@ -81,8 +79,8 @@ impl Recorder {
 
     /// How often the host waited for the device in a step, where that is counted.
     pub(super) fn waits(&self) -> Option<f64> {
-        let count = self.waits.as_ref()?.count();
-        (self.counted > 0).then(|| count as f64 / self.counted as f64)
+        let (count, steps) = (self.waits.as_ref()?.count(), self.step() - self.synchronised.end);
+        (steps > 0).then(|| count as f64 / steps as f64)
     }
 }
 
@@ -112,8 +110,6 @@ impl Listener for Recorder {
         self.steps.push(Step { it, waited, took, ..std::mem::take(&mut self.now) });
         if it + 1 == self.synchronised.end {
             self.waits = Waits::begin(self.device);
-        } else if self.waits.is_some() {
-            self.counted += 1;
         }
         self.idle = true;
     }
