@@ -43,6 +43,6 @@ pub enum Side {
     Bare,
     /// The program.
     Program,
-    /// The program, watched as the suite `performance` watches it.
+    /// The program, every second step of which is watched as the suite `performance` watches all.
     Watched,
 }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::arguments::{Arguments, Side};
 use super::workload::{Measured, WARM_UP};
 use crate::failure::{ENVIRONMENT, FAILED, Failure};
+use crate::rounds::Spread;
 
 /// The recipe that is trained.
 pub(super) const RECIPE: &str = "micro-125k";
@@ -41,6 +42,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
     let output = folder.path().join("run");
     let plan = plan(arguments, &images, &output)?;
     let mut marks = Marks::new(arguments.steps as usize);
+    let mut cost = None;
     let losses = match side {
         Side::Bare => {
             let mut losses = Vec::new();
@@ -54,10 +56,11 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             losses
         }
         Side::Program | Side::Watched => {
-            let mut watch = Watch::default();
+            let mut watch = Watch::new();
             let measure = (side == Side::Watched).then_some(Measure { by: &mut watch, only: Only::Everything });
             let screen = Screen { live: Some(Box::new(&mut marks)), aside: None, quiet: true, measure };
             plan.train(&Links::alone(), screen).map_err(|error| failed(&error))?;
+            cost = watch.cost();
             logged(&output)?
         }
     };
@@ -70,6 +73,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             .seconds()
             .ok_or_else(|| Failure::new(FAILED, "the training ended early", "give fewer --steps"))?,
         losses,
+        cost_of_watching: cost,
     })
 }
 
@@ -147,28 +151,93 @@ impl Live for &mut Marks {
     }
 }
 
-/// Times every phase of every step, as the suite does.
-#[derive(Default)]
+/// Times every phase of every second step, as the suite does, so that a step and its neighbour differ in nothing else: runs differ by more than
+/// watching costs. Which of two neighbours is watched changes from pair to pair.
 struct Watch {
-    steps: Vec<[f64; Phase::ALL.len()]>,
-    now: [f64; Phase::ALL.len()],
-    mark: Option<Instant>,
+    watched: Vec<[f64; PARTS]>,
+    now: [f64; PARTS],
+    mark: Instant,
+    on: bool,
+    /// When the last step was over, and how long each step took from there.
+    over: Instant,
+    took: Vec<f64>,
+}
+
+/// The phases, and what is in none of them.
+const PARTS: usize = Phase::ALL.len() + 1;
+
+impl Watch {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { watched: Vec::new(), now: [0.0; PARTS], mark: now, on: watches(0), over: now, took: Vec::new() }
+    }
+
+    fn lap(&mut self, part: usize) {
+        if self.on {
+            let now = Instant::now();
+            self.now[part] += now.duration_since(self.mark).as_secs_f64();
+            self.mark = now;
+        }
+    }
+
+    /// The median of what a watched step takes over what its neighbour takes, over the pairs behind the warm-up.
+    fn cost(&self) -> Option<f64> {
+        cost_of(self.took.get(WARM_UP..)?)
+    }
+}
+
+/// Whether this step is the watched one of its pair: the first and the fourth of four.
+fn watches(it: usize) -> bool {
+    matches!(it % 4, 0 | 3)
+}
+
+fn cost_of(took: &[f64]) -> Option<f64> {
+    let (pairs, _) = took.as_chunks::<2>();
+    let ratio = |(pair, [first, second]): (usize, &[f64; 2])| {
+        if watches(2 * pair) { first / second } else { second / first }
+    };
+    Spread::of(pairs.iter().enumerate().map(ratio)).map(|spread| spread.median)
 }
 
 impl Listener for Watch {
     fn begin(&mut self, _: Phase) {
-        self.mark = Some(Instant::now());
+        self.lap(PARTS - 1);
     }
 
     fn end(&mut self, phase: Phase) {
-        self.now[phase as usize] += self.mark.map_or(0.0, |mark| mark.elapsed().as_secs_f64());
+        self.lap(phase as usize);
     }
 
-    fn over(&mut self, _: usize, _: Duration, _: Duration) {
-        self.steps.push(std::mem::take(&mut self.now));
+    fn over(&mut self, it: usize, _: Duration, _: Duration) {
+        if self.on {
+            self.lap(PARTS - 1);
+            self.watched.push(std::mem::take(&mut self.now));
+        }
+        let now = Instant::now();
+        self.took.push(now.duration_since(self.over).as_secs_f64());
+        (self.over, self.mark, self.on) = (now, now, watches(it + 1));
     }
 }
 
 impl Measurer for Watch {
     fn begins(&mut self, _: &Facts) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steps that get slower and slower, and a log line each tenth: watching costs a tenth.
+    #[test]
+    fn the_cost_of_watching_is_that_of_neighbours() {
+        let step = |it: usize| {
+            let watched = if watches(it) { 1.1 } else { 1.0 };
+            let line = if it.is_multiple_of(10) { 3.0 } else { 1.0 };
+            (1.0 + 1e-4 * it as f64) * watched * line
+        };
+        let took: Vec<f64> = (0..2000).map(step).collect();
+        let cost = cost_of(&took).unwrap();
+        assert!((cost - 1.1).abs() < 2e-3, "{cost}");
+        assert_eq!(cost_of(&[]), None);
+    }
 }

@@ -11,12 +11,14 @@ fn side(seconds: f64) -> Measured {
         steps: 2500,
         seconds,
         losses: vec![8.25],
+        cost_of_watching: None,
     }
 }
 
 #[test]
 fn the_figures_of_two_rounds() {
-    let round = |reference| Round { bare: side(10.0), program: side(10.1), watched: side(10.15), reference };
+    let watched = Measured { cost_of_watching: Some(1.005), ..side(10.15) };
+    let round = |reference| Round { bare: side(10.0), program: side(10.1), watched: watched.clone(), reference };
     let rounds: Rounds<Round> = [round(Some(side(20.0))), round(Some(side(22.0)))].into_iter().collect();
     insta::assert_snapshot!(text(&rounds));
     let median = json(&rounds)["program_to_bare"]["median"].as_f64().unwrap();

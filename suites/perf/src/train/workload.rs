@@ -31,6 +31,9 @@ pub struct Measured {
     pub seconds: f64,
     /// The logged losses, the first that of the first step; of the bare steps that one alone.
     pub losses: Vec<f64>,
+    /// What a watched step takes over what its neighbour takes; of the watched program alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_of_watching: Option<f64>,
 }
 
 impl Measured {
@@ -63,7 +66,7 @@ pub struct Round {
     pub bare: Measured,
     /// The program.
     pub program: Measured,
-    /// The program, watched.
+    /// The program, every second step of which is watched.
     pub watched: Measured,
     /// The reference's program, if it was measured.
     pub reference: Option<Measured>,
