@@ -126,12 +126,6 @@ pub enum SuiteError {
         /// The set.
         set: String,
     },
-    /// A set of several students, where a file of weights holds one.
-    #[error("the golden set `{set}` starts from the weights of several students, and a file of weights holds one")]
-    SeveralStudents {
-        /// The set.
-        set: String,
-    },
     /// This machine draws other weights from the seed than were recorded.
     #[error("this machine draws another `{tensor}` from the seed than the golden set `{set}` recorded")]
     OtherWeights {
@@ -254,9 +248,6 @@ impl Hint for SuiteError {
             }
             Self::Intermediate { .. } => "record it again with blocks that its network has",
             Self::NoWeights { .. } => "`golden list` shows the other sets",
-            Self::SeveralStudents { .. } => {
-                "record this set with the PyTorch of the golden set, which draws the same weights"
-            }
             Self::OtherWeights { .. } => {
                 "write the file on a machine with the recording's instruction set (`golden show` names it), and carry it"
             }

@@ -3,7 +3,8 @@
 //!
 //! Names: `student.…`, `teacher.…` (the moving average), `distilled.…` (a frozen teacher) and `gram_teacher.…` with the names of
 //! a network's `state_dict`; `init.student.…` for weights before noise was added to them, where a set recorded these;
-//! `uniform.0`, … and `randperm.0`, … for the draws of the forward pass, or of the first step, in their order.
+//! `uniform.0`, … and `randperm.0`, … for the draws of the forward pass, or of the first step, in their order. Of several students it is the
+//! first, whose steps are recorded.
 
 use std::path::Path;
 
@@ -40,9 +41,6 @@ fn of(set: &GoldenSet) -> Result<Vec<(String, Tensor)>, SuiteError> {
     let recipe = &set.manifest().recipe;
     if recipe.loss_battery.is_some() || recipe.data_battery.is_some() {
         return Err(SuiteError::NoWeights { set: set.manifest().name.clone() });
-    }
-    if recipe.training.as_ref().is_some_and(|steps| !steps.students.is_empty()) {
-        return Err(SuiteError::SeveralStudents { set: set.manifest().name.clone() });
     }
     let (precision, device, notes) = (Precision::Fp32, Device::Cpu, Notes::default());
     let replay = Replay { precision, device, plant: None, free_run: false, notes };

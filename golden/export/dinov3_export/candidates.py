@@ -85,21 +85,18 @@ def torch_version() -> str:
 def drawn_anew(wanted: list[tuple[Recipe, list[str], Sources]], version: str) -> str | None:
     """What to say before minutes of recording, where sets start from the seed and another torch recorded them: its draws may
     differ, and nothing that follows can be judged then."""
-    names, several, recorded = [], [], set()
+    names, recorded = [], set()
     for recipe, precisions, sources in wanted:
         draws = not (recipe.has_state or recipe.loss_battery or recipe.data_battery)
         files = read_manifest(sources.folder)["precisions"] if draws and sources.weights is None else {}
         others = {files[p]["fingerprint"]["torch"].partition("+")[0] for p in precisions if p in files} - {version}
         if others:
-            (several if recipe.students else names).append(recipe.name)
+            names.append(recipe.name)
             recorded |= others
-    if not names and not several:
+    if not names:
         return None
-    said = (f"note: torch {version} may draw other initial weights than torch {', '.join(sorted(recorded))}, which recorded "
-            f"{', '.join([*names, *several])}; ")
-    brought = f"`golden weights NAME --out DIR/NAME{SUFFIX}` writes those, and --inputs-from DIR brings them"
-    none = f"nothing brings those of several students ({', '.join(several)})"
-    return said + "; ".join(text for text, wanted in ((brought, names), (none, several)) if wanted)
+    return (f"note: torch {version} may draw other initial weights than torch {', '.join(sorted(recorded))}, which recorded "
+            f"{', '.join(names)}; `golden weights NAME --out DIR/NAME{SUFFIX}` writes those, and --inputs-from DIR brings them")
 
 
 @dataclass

@@ -65,8 +65,6 @@ def _check_weights(recipe: Recipe, sources: Sources) -> None:
         raise ExportError("--inputs-from names a file of weights and no set", "give it a second time, with the golden set's folder")
     if recipe.loss_battery or recipe.data_battery:
         raise ExportError(f"{recipe.name} starts from no weights", "leave the file out")
-    if recipe.students:
-        raise ExportError(f"{recipe.name} has several students, and a file of weights has one", "leave the file out")
     if (owner := TensorFile(sources.weights).metadata().get("set")) != recipe.name:
         raise ExportError(f"{sources.weights.name} holds what {owner or 'no set that it names'} starts from, not {recipe.name}",
                           f"`golden weights {recipe.name} --out FILE` writes the right one")

@@ -19,16 +19,19 @@ class Brought:
     """The tensors of a file: `<root>.<key of the state dictionary>`, `init.student.<key>` for the weights before noise
     was added to them, and `uniform.<i>` and `randperm.<i>` for the draws of the first step."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, student: int = 0) -> None:
+        """`student`: which of several this process trains. The file has the first one, whose steps are recorded, and the frozen
+        teacher, which all share; another student starts from what it draws."""
         from safetensors.torch import load_file
 
         self._tensors = load_file(path)
+        self._roots = ROOTS if student == 0 else {"teacher": ROOTS["teacher"]}
 
     def fill(self, networks: dict[str, nn.Module], initial: bool = False) -> None:
         """Overwrites every parameter and buffer of the networks, by their attributes in the model. `initial`: with
         the weights before noise was added to them, if the file has these."""
-        for attribute, network in networks.items():
-            root = f"{ROOTS[attribute]}."
+        for attribute in (attribute for attribute in networks if attribute in self._roots):
+            network, root = networks[attribute], f"{self._roots[attribute]}."
             before_noise = initial and any(name.startswith(f"init.{root}") for name in self._tensors)
             self._fill(network, f"init.{root}" if before_noise else root)
 

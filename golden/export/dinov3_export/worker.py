@@ -107,7 +107,8 @@ class Session:
         # The truth has none: an operation's own error is judged against what the candidate's inputs give in float64.
         self.activations = self.recipe["activations"] and job["precision"] != "truth"
         reference = Path(job["reference"])
-        self.cfg = load(reference, self.recipe["config_file"], overrides_of(self.recipe, student_of(self.recipe, job["rank"])))
+        student = student_of(self.recipe, job["rank"])
+        self.cfg = load(reference, self.recipe["config_file"], overrides_of(self.recipe, student))
         if self.activations and self.cfg.train.checkpointing:
             raise ExportError("activations cannot be recorded with train.checkpointing, which computes them twice",
                               "give train.checkpointing=false", USAGE)
@@ -120,7 +121,7 @@ class Session:
         self.teacher_config = distillation(
             self.cfg, self.recipe["teacher_overrides"], out / f"{job['mode']}.{job['precision']}.{job['rank']}.{TEACHER}"
         )
-        self.brought = Brought(Path(job["weights"])) if job.get("weights") else None
+        self.brought = Brought(Path(job["weights"]), student) if job.get("weights") else None
         self.dtype = {"truth": torch.float64, "fp32": torch.float32, "bf16": torch.bfloat16}[job["precision"]]
         if job["precision"] != "bf16":
             self.cfg.compute_precision.param_dtype = "fp32"

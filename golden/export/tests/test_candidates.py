@@ -75,10 +75,6 @@ class ChosenTest(unittest.TestCase):
         said = candidates.drawn_anew(wanted, "2.15.0")
         self.assertIn("torch 2.15.0 may draw other initial weights than torch 2.8.0, which recorded micro, train_micro;", said)
         self.assertIsNone(candidates.drawn_anew(wanted, "2.8.0"))
-        several = [(known["train_students"], ["fp32"], candidates.Sources(SETS / "train_students", None))]
-        said = candidates.drawn_anew([*wanted, *several], "2.15.0")
-        self.assertIn("brings them; nothing brings those of several students (train_students)", said)
-        self.assertNotIn("golden weights", candidates.drawn_anew(several, "2.15.0"))
         brought = [(known["micro"], ["fp32"], candidates.Sources(SETS / "micro", Path("micro.weights.safetensors")))]
         self.assertIsNone(candidates.drawn_anew(brought, "2.15.0"))
 

@@ -105,13 +105,13 @@ class BroughtTest(unittest.TestCase):
     def tearDown(self):
         self._folder.cleanup()
 
-    def brought(self, **tensors):
+    def brought(self, student=0, **tensors):
         from dinov3_export.weights import Brought
         from safetensors.torch import save_file
 
         path = Path(self._folder.name) / "weights"
         save_file({name.replace("_OF_", "."): tensor for name, tensor in tensors.items()}, path)
-        return Brought(path)
+        return Brought(path, student)
 
     def state(self, value: float, root: str = "student") -> dict:
         return {f"{root}.{name}".replace(".", "_OF_"): self.torch.full_like(tensor, value)
@@ -123,6 +123,14 @@ class BroughtTest(unittest.TestCase):
                                          ({"model_ema": self.network}, False, 4.0)]:
             brought.fill(networks, initial)
             self.assertTrue(all((tensor == value).all() for tensor in self.network.state_dict().values()))
+
+    def test_another_of_several_students_takes_the_shared_teacher_alone(self):
+        before = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        brought = self.brought(1, **self.state(3.0), **self.state(4.0, "distilled"))
+        brought.fill({"student": self.network, "model_ema": self.network})
+        self.assertTrue(all((tensor == before[name]).all() for name, tensor in self.network.state_dict().items()))
+        brought.fill({"student": self.network, "teacher": self.network})
+        self.assertTrue(all((tensor == 4.0).all() for tensor in self.network.state_dict().values()))
 
     def test_other_names_shapes_and_types_are_refused(self):
         state = self.state(1.0)
