@@ -87,11 +87,11 @@ impl Suite for Trajectories {
 }
 
 /// Measures how far `logs`, runs that differ from the recorded one in `folder` in rounding alone, are from it, and writes that beside it;
-/// gives the file.
+/// gives the file. With `add` it keeps what the file has of windows that more runs tell of.
 ///
 /// # Errors
-/// When the recorded run or a log cannot be read, there are too few logs, or the file cannot be written.
-pub fn measure_spread(folder: &Path, precision: &str, logs: &[PathBuf]) -> Result<PathBuf, Failure> {
+/// When the recorded run or a log cannot be read, there are too few logs, or the file cannot be read or written.
+pub fn measure_spread(folder: &Path, precision: &str, logs: &[PathBuf], add: bool) -> Result<PathBuf, Failure> {
     let trajectory = Trajectory::open(folder)?;
     let recording = trajectory.recording(precision).ok_or_else(|| Failure::NoRecording {
         log: folder.display().to_string(),
@@ -99,6 +99,8 @@ pub fn measure_spread(folder: &Path, precision: &str, logs: &[PathBuf]) -> Resul
     })?;
     let runs: Vec<Run> = logs.iter().map(|log| live::read_run(log)).collect::<Result<_, _>>()?;
     let file = folder.join(spread_file(precision));
-    Spread::measure(SpreadKind::Rounding, &recording.run, &runs)?.write(&file)?;
+    let measured = Spread::measure(SpreadKind::Rounding, &recording.run, &runs)?;
+    let spread = if add { Spread::open(&file)?.joined(measured)? } else { measured };
+    spread.write(&file)?;
     Ok(file)
 }

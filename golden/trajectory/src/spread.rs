@@ -1,5 +1,6 @@
 //! How far correct runs are from each other: measured from runs, kept in `spread-fp32.json` and the like.
 
+mod joined;
 mod measure;
 
 use std::fs;
@@ -115,6 +116,14 @@ pub enum SpreadError {
     /// The run in the middle has no figures.
     #[error("`{0}` has no figures to measure a spread around")]
     Nothing(String),
+    /// Two spreads that do not belong together.
+    #[error("the spread around `{other}` has other steps, meters or windows than that around `{one}`, or another kind")]
+    Apart {
+        /// What the one is around.
+        one: String,
+        /// What the other is around.
+        other: String,
+    },
     /// The file cannot be read or written.
     #[error("{}: {source}", file.display())]
     Io {
@@ -146,6 +155,7 @@ impl Hint for SpreadError {
         match self {
             Self::TooFewRuns(_) => Hints::from("add logs of further runs of the same recipe"),
             Self::Nothing(_) | Self::Io { .. } => Hints::none(),
+            Self::Apart { .. } => Hints::from("leave `--add` out to measure the spread from the new runs alone"),
             Self::Content { .. } => Hints::from("measure the spread again"),
             Self::Version { .. } => {
                 Hints::from("use the harness that the spread was measured with, or measure it again")

@@ -96,6 +96,9 @@ pub struct SpreadArgs {
     /// The precision of all of them.
     #[arg(long, value_enum)]
     pub precision: PrecisionArg,
+    /// Keep what is known of stretches of the run that more of the earlier runs cover.
+    #[arg(long)]
+    pub add: bool,
 }
 
 const WEIGHTS_HELP: &str = "\

@@ -9,7 +9,7 @@ use crate::failure::Result;
 
 /// Measures a spread, and writes it beside the recorded run.
 pub fn spread(args: SpreadArgs) -> Result<i32> {
-    let file = trajectory::measure_spread(&args.trajectory, args.precision.name(), &args.logs)?;
+    let file = trajectory::measure_spread(&args.trajectory, args.precision.name(), &args.logs, args.add)?;
     print(&format!("written  {}\n", file.display()))?;
     Ok(exit::PASS)
 }
