@@ -15,14 +15,18 @@ use crate::failure::Failure;
 use crate::{libtorch, workspace};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
-/// Debian's cross compilers, whose C library lies below this folder.
+/// Debian's cross compilers.
 const C: &str = "aarch64-linux-gnu-gcc";
 const CXX: &str = "aarch64-linux-gnu-g++";
-const SYSROOT: &str = "/usr/aarch64-linux-gnu";
 const EMULATOR: &str = "qemu-aarch64";
+/// Where programs find their loader: with the libraries below. That of the cross compilers' C library is another build of the same version, and
+/// with it the first thread of a program looked for its stack for ever.
+const ROOT: &str = "/";
 /// Debian's libraries for aarch64 on another machine, and the one that libtorch needs beside the C library's.
 const LIBRARIES: &str = "/usr/lib/aarch64-linux-gnu";
 const ZLIB: &str = "libz.so.1";
+/// The libraries of the cross compilers, for that of C++.
+const CROSS_LIBRARIES: &str = "/usr/aarch64-linux-gnu/lib";
 
 /// What must be installed, and how.
 const TOOLS: [(&str, &str); 3] = [
@@ -82,7 +86,7 @@ impl Cross<'_> {
         }
         let variables = [
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", C.to_owned()),
-            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", format!("{EMULATOR} -L {SYSROOT}")),
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", format!("{EMULATOR} -L {ROOT}")),
             // What is compiled on other processors alone is a warning here, and would end clippy there.
             ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "--deny warnings".to_owned()),
             ("CC_aarch64_unknown_linux_gnu", C.to_owned()),
@@ -120,13 +124,13 @@ impl Cross<'_> {
         let failed = |_| Failure::check("the program does not build for aarch64", "the compiler's output is above");
         self.cargo(&["build", "--target", TARGET, "--package", "dinov3-harness"]).run().map_err(failed)?;
         let program = workspace::target_folder().join(TARGET).join("debug/dinov3-harness");
-        let libraries = format!("LD_LIBRARY_PATH={}:{LIBRARIES}", libtorch.join("lib").display());
+        let libraries = format!("LD_LIBRARY_PATH={}:{LIBRARIES}:{CROSS_LIBRARIES}", libtorch.join("lib").display());
         for line in ["--version", "golden verify golden/sets/micro"] {
             eprintln!("$ {EMULATOR} dinov3-harness {line}");
             let arguments = line.split_whitespace();
             // Who waits passively is not started anew, which emulation cannot do.
             let waits = "OMP_WAIT_POLICY=passive";
-            cmd!(self.shell, "{EMULATOR} -L {SYSROOT} -E {libraries} -E {waits} {program} {arguments...}")
+            cmd!(self.shell, "{EMULATOR} -L {ROOT} -E {libraries} -E {waits} {program} {arguments...}")
                 .quiet()
                 .run()
                 .map_err(|_| Failure::check("the program fails under emulation", "its output is above"))?;
