@@ -10,6 +10,7 @@ mod doctor;
 mod gated;
 mod judging;
 mod label;
+mod logged;
 mod own;
 mod page;
 mod pen;
@@ -31,6 +32,7 @@ pub use gated::Gated;
 pub use judging::{Backward, Judging};
 pub(crate) use label::Label;
 pub use label::{Heading, Key, Unit};
+pub use logged::{LogRemark, Logged};
 pub use own::{Explanation, Measure, OwnDefect};
 pub(crate) use page::{Brief, Headline, Mode, Page};
 pub use pen::Pen;
@@ -115,6 +117,8 @@ enum Words {
     Run(Run),
     /// Of whole training runs.
     Trajectory(Box<Trajectory>),
+    /// Of training logs, beside their figures.
+    Logged(Logged),
     /// Of the speed of a training.
     Performance(Box<Performance>),
     /// Why a step does not count for the speed.
@@ -211,6 +215,7 @@ impl Message {
             Words::Reduce(it) => it,
             Words::Run(it) => it,
             Words::Trajectory(it) => it.as_ref(),
+            Words::Logged(it) => it,
             Words::Performance(it) => it.as_ref(),
             Words::Special(it) => it,
             Words::RunCheck(it) => it,
@@ -315,7 +320,7 @@ impl From<Performance> for Message {
 
 kinds! {
     Special => Special,
-    Coverage => Coverage,
+    Coverage => Coverage, Logged => Logged,
     RunCheck => RunCheck, RunWord => RunWord, ComparedWord => ComparedWord, Gated => Gated,
     Judging => Judging, Sections => Section, Reduce => Reduce, Run => Run, Heading => Heading, Key => Figure, Unit => Unit,
     Outcome => Outcome, Stage => Stage, Precision => Precision, Metric => Metric,

@@ -60,6 +60,29 @@ fn a_log_with_a_flaw_fails_by_name() {
     check("trajectory-flaws", &outcomes);
 }
 
+/// A number that is none, a traceback and a last line without end are told by file and line, by whatever reads the log. Seen to fail: no suite
+/// read what the reader had noted.
+#[test]
+fn what_a_log_says_beside_its_figures_is_told() {
+    let place = place();
+    let text = fs::read_to_string(place.path("fp32.txt")).unwrap();
+    let damaged = text.replacen("total_loss: ", "total_loss: x", 3).replacen("total_loss: x", "total_loss: ", 1);
+    let traceback =
+        "Traceback (most recent call last):\n  File \"train.py\", line 1, in <module>\nRuntimeError: out of memory";
+    fs::write(place.path("damaged.txt"), format!("{damaged}{traceback}")).unwrap();
+    let outcomes =
+        ["run --suite trajectory --candidate damaged.txt --against fp32.txt", "compare fp32.txt damaged.txt"]
+            .map(|line| place.run(line));
+    let line = 1 + text.lines().enumerate().filter(|(_, line)| line.contains("total_loss: ")).nth(1).unwrap().0;
+    for outcome in &outcomes {
+        let told = format!("damaged.txt:{line}:");
+        assert!(outcome.stdout.contains(&told), "{told} {}", outcome.transcript());
+        assert!(outcome.stdout.contains("a Python traceback: RuntimeError: out of memory"), "{}", outcome.transcript());
+    }
+    let [judged, _] = outcomes;
+    check("trajectory-notes", &[judged]);
+}
+
 /// A line with one value multiplied.
 fn scaled(line: &str, key: &str, factor: f64) -> String {
     let at = line.find(key).unwrap() + key.len();

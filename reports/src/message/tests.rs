@@ -35,6 +35,27 @@ fn of_coverage() -> Vec<Message> {
     ]
 }
 
+/// What a log says beside its figures.
+fn of_logs() -> Vec<Message> {
+    let name = |name: &str| name.to_owned();
+    let at = |line, what| Message::from(Logged { log: name("npu.log"), line, what });
+    vec![
+        at(Some(3), LogRemark::CutLine),
+        at(Some(3), LogRemark::NoLineEnd),
+        at(Some(120_001), LogRemark::Malformed { column: 45, more: 0 }),
+        at(Some(120_001), LogRemark::Malformed { column: 45, more: 2 }),
+        at(Some(70), LogRemark::Traceback { exception: name("RuntimeError: out of memory") }),
+        at(Some(70), LogRemark::Traceback { exception: String::new() }),
+        at(Some(9), LogRemark::MixedProcesses { kept: name("rank 0"), dropped: 12 }),
+        at(Some(9), LogRemark::NanLoss { lines: 1 }),
+        at(Some(9), LogRemark::NanLoss { lines: 3 }),
+        at(None, LogRemark::Assumed { column: name("loss"), meter: name("total_loss") }),
+        at(None, LogRemark::NotNumbers { columns: vec![name("host"), name("date")] }),
+        at(None, LogRemark::ConfigBeside { path: name("out/config.yaml") }),
+        at(Some(9), LogRemark::OtherHorizon { before: 125_000 }),
+    ]
+}
+
 fn examples() -> Vec<Message> {
     let stage = Stage::Backward;
     let limit = Reason::Limit {
@@ -120,6 +141,7 @@ fn examples() -> Vec<Message> {
     ]
     .into_iter()
     .chain(of_coverage())
+    .chain(of_logs())
     .collect()
 }
 

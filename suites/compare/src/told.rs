@@ -1,5 +1,6 @@
 //! The verdict on a run as checks and sections of a report: the same words whether it was judged alone or laid beside others.
 
+pub mod notes;
 pub mod words;
 
 use dinov3_reports::message::{Heading, RunWord, Trajectory as Says};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use dinov3_compare::told::{self, words};
-use dinov3_reports::{Event, Reporter, Section};
+use dinov3_compare::told::{self, notes, words};
+use dinov3_reports::{Event, Message, Reporter, Section};
 use dinov3_trajectory::{CheckKind, ReadError, Run, Verdict, judge, judge_pair, judge_two};
 
 use super::places::{self, Recorded};
@@ -14,6 +14,8 @@ use crate::{Plan, Request, Session, SuiteError};
 /// A verdict that is reached from logs alone, in the plan: a log that cannot be read is refused there.
 pub(super) struct Judged {
     name: String,
+    /// What the logs say beside their figures.
+    notes: Vec<Message>,
     verdict: Verdict,
     seconds: f64,
 }
@@ -22,7 +24,7 @@ impl Judged {
     pub(super) fn pair(candidate: &Path, against: &Path, runs: &Runs) -> Result<Self, Failure> {
         let begun = Instant::now();
         let options = runs.options();
-        let name = name_of(candidate);
+        let (name, mut notes) = (name_of(candidate), Vec::new());
         let verdict = match (number(candidate), number(against)) {
             (Some(ours), Some(theirs)) => {
                 let decimals = decimals(candidate).min(decimals(against));
@@ -32,10 +34,12 @@ impl Judged {
             (None, Some(_)) => return Err(Failure::OneNumber(name_of(against))),
             (None, None) => {
                 let further: Result<Vec<Run>, ReadError> = runs.spread.iter().map(|log| live::read_run(log)).collect();
-                judge_pair(&live::read_run(candidate)?, &live::read_run(against)?, &further?, &options)
+                let (candidate, against, further) = (live::read_run(candidate)?, live::read_run(against)?, further?);
+                notes.extend([&candidate, &against].into_iter().chain(&further).flat_map(notes::of));
+                judge_pair(&candidate, &against, &further, &options)
             }
         };
-        Ok(Self { name, verdict, seconds: begun.elapsed().as_secs_f64() })
+        Ok(Self { name, notes, verdict, seconds: begun.elapsed().as_secs_f64() })
     }
 
     pub(super) fn recorded(candidate: &Path, request: &Request) -> Result<Self, Failure> {
@@ -45,7 +49,12 @@ impl Judged {
         let recording = places::recording_for(&recorded.trajectory, &run, request.runs.precision.as_deref())?;
         let spread = recorded.spread(&recording.entry.precision)?;
         let verdict = judge(&run, &recording.run, &spread, &request.runs.options());
-        Ok(Self { name: name_of(candidate), verdict, seconds: begun.elapsed().as_secs_f64() })
+        Ok(Self {
+            name: name_of(candidate),
+            notes: notes::of(&run).collect(),
+            verdict,
+            seconds: begun.elapsed().as_secs_f64(),
+        })
     }
 
     fn id(&self, kind: CheckKind) -> String {
@@ -59,6 +68,9 @@ impl Plan for Judged {
     }
 
     fn lead(&self, _: &Session, reporter: &mut dyn Reporter) -> Result<Vec<Section>, SuiteError> {
+        for note in &self.notes {
+            reporter.event(&Event::Note { note: note.clone() })?;
+        }
         for kind in CheckKind::ALL {
             let mut check = told::of(self.id(kind), kind, &self.name, &self.verdict);
             // All checks of a log are made at once.
