@@ -3,6 +3,7 @@
 //! Adam does not see the size of a gradient, so a run that averages gradients over N ranks where the other one sums them
 //! has nearly the same losses, and norms smaller by N. The pinned commit of the reference sums; newer ones average.
 
+use super::meter::Meter;
 use super::{Comparison, of_meter, pass_if};
 use crate::finding::{CheckKind, Detail, Finding, RankFactor};
 use crate::grid;
@@ -15,6 +16,8 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     let window = if partial { comparison.last_window() } else { Some(settled) };
     let Some(window) = window else { return Vec::new() };
     let norms: Vec<_> = comparison.meters.iter().filter(|meter| meter.kind == MeterKind::GradientNorm).collect();
+    let first: Vec<f64> = norms.iter().filter_map(|meter| factor_of_the_first_step(meter)).collect();
+    let known = if first.len() == norms.len() { of_equal_weights(&first) } else { None };
     // Bonferroni's correction: the interval is what is judged.
     let outside = Limit::FactorLevel.value() / norms.len().max(1) as f64;
     let findings = norms.iter().filter_map(|meter| {
@@ -31,13 +34,27 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
             upper: upper.exp(),
             p: estimate.p(),
             limit,
-            ranks: ranks(factor),
+            ranks: known.unwrap_or_else(|| ranks(factor)),
         };
         let passes = low.exp() <= limit && high.exp() >= 1.0 / limit;
         let finding = of_meter(CheckKind::NormFactor, pass_if(passes), meter.name(), detail);
         Some(Finding { window: Some(window), ..finding })
     });
     findings.collect()
+}
+
+/// The factor of a norm in the first step, before any weight was trained.
+fn factor_of_the_first_step(meter: &Meter) -> Option<f64> {
+    let pairing = &meter.pairing;
+    (pairing.iterations.first() == Some(&0)).then(|| pairing.difference[0].exp())
+}
+
+/// What ranks have to do with the factors that the norms have in the first step: where all are one factor, both runs began with the same weights,
+/// and the factor is known well, whatever it becomes as the weights part. `None` where the norms have factors of their own, or there is but one.
+fn of_equal_weights(factors: &[f64]) -> Option<Option<RankFactor>> {
+    let (&first, others) = factors.split_first()?;
+    let near = |factor: &f64| (factor / first - 1.0).abs() <= Limit::RankAgreement.value();
+    (!others.is_empty() && others.iter().all(near)).then(|| ranks(first))
 }
 
 /// The number of ranks that explains a factor.
@@ -54,6 +71,16 @@ fn ranks(factor: f64) -> Option<RankFactor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Gradients halved on purpose in the reference's own program: its norms are halves in the first step, and 0.546 to 0.6 of the others behind it.
+    #[test]
+    fn the_first_step_knows_the_factor_of_runs_that_begin_with_the_same_weights() {
+        assert_eq!(of_equal_weights(&[0.5, 0.5, 0.5]), Some(Some(RankFactor::Averaged(2))));
+        assert_eq!(of_equal_weights(&[1.0, 1.0, 1.0]), Some(None), "whatever the norms become, ranks are not why");
+        assert_eq!(of_equal_weights(&[0.5, 0.9, 0.5]), None, "another seed");
+        assert_eq!(of_equal_weights(&[0.5]), None, "nothing to agree with");
+        assert_eq!(of_equal_weights(&[]), None);
+    }
 
     #[test]
     fn a_factor_near_the_reciprocal_of_a_whole_number_is_explained_by_ranks() {
