@@ -78,7 +78,9 @@ pub(crate) type Line = (Page, Vec<Brief>);
 
 /// The summary that can be handed to somebody who reads nothing else.
 pub(crate) fn brief(report: &RunReport, lang: Lang, pen: Pen) -> Vec<Line> {
-    let mut lines = vec![(Page::WhoWasJudged, vec![judged(report)]), (Page::Covered, vec![covered(report)])];
+    let vacuous = report.counts().vacuous;
+    let looked = std::iter::once(covered(report)).chain((vacuous > 0).then_some(Brief::Vacuous(vacuous)));
+    let mut lines = vec![(Page::WhoWasJudged, vec![judged(report)]), (Page::Covered, looked.collect())];
     let tensors = report.checks().any(|check| !check.tensors.is_empty());
     lines.push((Page::WorstUse, tensors.then(|| worst(report)).into_iter().collect()));
     let published = published(report);

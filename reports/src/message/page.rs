@@ -204,6 +204,8 @@ pub(crate) enum Brief {
         /// Of each training that was timed: the steps that count, and the ranks.
         timed: Vec<(u64, u64)>,
     },
+    /// So many checks are vacuous.
+    Vacuous(usize),
     /// Which passing tensor came nearest to its limit.
     Worst {
         /// Error over limit.
@@ -304,6 +306,13 @@ impl Say for Brief {
                     if of.is_empty() { String::new() } else { format!("; sets {}", sets(of, pen, (", ", " (", ")"))) };
                 parts.join(", ") + &of
             }
+            Self::Vacuous(1) => {
+                "1 check is vacuous: it could not have failed here, proves nothing, and counts as a failure unless it is allowed by name"
+                    .to_owned()
+            }
+            Self::Vacuous(count) => format!(
+                "{count} checks are vacuous: they could not have failed here, prove nothing, and count as failures unless they are allowed by name"
+            ),
             Self::Worst { ratio, tensor, check } => {
                 let much = if *ratio > 1.0 {
                     format!("{} times", times(*ratio))
@@ -360,6 +369,9 @@ impl Say for Brief {
                     format!("；数据集 {}", sets(of, pen, ("、", "（", "）")))
                 };
                 parts.join("，") + &of
+            }
+            Self::Vacuous(count) => {
+                format!("{count} 个用例无效：在此处不可能失败，不能证明任何结论；除非按名称允许，否则按失败计")
             }
             Self::Worst { ratio, tensor, check } => {
                 let much = if *ratio > 1.0 { format!("{} 倍", times(*ratio)) } else { number::ratio(*ratio) };
