@@ -24,5 +24,5 @@ fn the_figures_of_two_rounds() {
     let median = json(&rounds)["program_to_bare"]["median"].as_f64().unwrap();
     assert!((median - 10.0 / 10.1).abs() < 1e-12, "{median}");
     let alone: Rounds<Round> = std::iter::once(round(None)).collect();
-    assert!(text(&alone).contains("| the reference's program  |                    - |"), "{}", text(&alone));
+    assert!(text(&alone).contains("| the reference's program   |                    - |"), "{}", text(&alone));
 }
