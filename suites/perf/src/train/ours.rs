@@ -1,6 +1,8 @@
 //! Our sides of a round.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dinov3_ground::Hint;
@@ -41,7 +43,8 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
     let images = arguments.images.clone().unwrap_or_else(|| folder.path().to_owned());
     let output = folder.path().join("run");
     let plan = plan(arguments, &images, &output)?;
-    let mut marks = Marks::new(arguments.steps as usize);
+    let over = Over::default();
+    let mut marks = Marks::new(arguments.steps as usize, Rc::clone(&over));
     let mut cost = None;
     let losses = match side {
         Side::Bare => {
@@ -56,7 +59,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             losses
         }
         Side::Program | Side::Watched => {
-            let mut watch = Watch::new();
+            let mut watch = Watch::new(over);
             let measure = (side == Side::Watched).then_some(Measure { by: &mut watch, only: Only::Everything });
             let screen = Screen { live: Some(Box::new(&mut marks)), aside: None, quiet: true, measure };
             plan.train(&Links::alone(), screen).map_err(|error| failed(&error))?;
@@ -74,6 +77,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             .ok_or_else(|| Failure::new(FAILED, "the training ended early", "give fewer --steps"))?,
         losses,
         cost_of_watching: cost,
+        share_of_logging: marks.share_of_logging().filter(|_| side == Side::Watched),
     })
 }
 
@@ -118,16 +122,26 @@ fn failed(error: &ProgramError) -> Failure {
     Failure::new(FAILED, format!("{RECIPE} cannot be trained: {error}"), error.hints())
 }
 
-/// When the first iteration on the clock began, and the last one ended.
+/// When the last step was over and its log was not yet written; none before the first.
+type Over = Rc<Cell<Option<Instant>>>;
+
+/// When the first iteration on the clock began, the last one ended, and what the log took between them.
 struct Marks {
     steps: usize,
+    over: Over,
     begun: Option<Instant>,
     took: Option<Duration>,
+    logging: Duration,
 }
 
 impl Marks {
-    fn new(steps: usize) -> Self {
-        Self { steps, begun: None, took: None }
+    fn new(steps: usize, over: Over) -> Self {
+        Self { steps, over, begun: None, took: None, logging: Duration::ZERO }
+    }
+
+    /// What lines, figures and files of the log take of the time of the iterations on the clock.
+    fn share_of_logging(&self) -> Option<f64> {
+        Some(self.logging.as_secs_f64() / self.seconds()?)
     }
 
     fn seconds(&self) -> Option<f64> {
@@ -147,6 +161,9 @@ impl Live for &mut Marks {
     fn show(&mut self, _: &str) {}
 
     fn done(&mut self, iterations: usize) {
+        if let Some(over) = self.over.get().filter(|_| self.begun.is_some() && self.took.is_none()) {
+            self.logging += over.elapsed();
+        }
         Marks::done(self, iterations);
     }
 }
@@ -158,18 +175,20 @@ struct Watch {
     now: [f64; PARTS],
     mark: Instant,
     on: bool,
-    /// When the last step was over, and how long each step took from there.
-    over: Instant,
+    /// How long each step took from the end of the last one.
     took: Vec<f64>,
+    last: Instant,
+    /// The end of a step, for what is logged behind it.
+    over: Over,
 }
 
 /// The phases, and what is in none of them.
 const PARTS: usize = Phase::ALL.len() + 1;
 
 impl Watch {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { watched: Vec::new(), now: [0.0; PARTS], mark: now, on: watches(0), over: now, took: Vec::new() }
+    fn new(over: Over) -> Self {
+        let (now, on) = (Instant::now(), watches(0));
+        Self { watched: Vec::new(), now: [0.0; PARTS], mark: now, on, took: Vec::new(), last: now, over }
     }
 
     fn lap(&mut self, part: usize) {
@@ -214,8 +233,9 @@ impl Listener for Watch {
             self.watched.push(std::mem::take(&mut self.now));
         }
         let now = Instant::now();
-        self.took.push(now.duration_since(self.over).as_secs_f64());
-        (self.over, self.mark, self.on) = (now, now, watches(it + 1));
+        self.took.push(now.duration_since(self.last).as_secs_f64());
+        (self.last, self.mark, self.on) = (now, now, watches(it + 1));
+        self.over.set(Some(now));
     }
 }
 

@@ -28,11 +28,12 @@ pub fn text(rounds: &Rounds<Round>) -> String {
         ]);
     }
     table.align_right(1..4);
-    let watching = spread_or_dash(rounds.spread(cost), 4);
+    let (watching, logging) = (spread_or_dash(rounds.spread(cost), 4), spread_or_dash(rounds.spread(logging), 4));
     let Measured { libtorch, capability, threads, steps, .. } = &rounds.iter().next().expect("at least one round").bare;
     format!(
         "libtorch {libtorch} on cpu, {capability}; threads: {threads}; micro-125k, {steps} iterations\n\n{table}\n\n\
          A step that the suite `performance` watches takes {watching} times what its neighbour in the same run takes.\n\
+         The log takes {logging} of the program's time.\n\
          Medians, and ranges over the rounds ({}); ratios are taken round by round. The program writes its log and figures, and saves\n\
          in the background; the reference's writes its log and figures and saves nothing.\n",
         rounds.len()
@@ -41,6 +42,10 @@ pub fn text(rounds: &Rounds<Round>) -> String {
 
 fn cost(round: &Round) -> Option<f64> {
     round.watched.cost_of_watching
+}
+
+fn logging(round: &Round) -> Option<f64> {
+    round.watched.share_of_logging
 }
 
 /// All figures, raw and summed up: times in seconds, rates a second.
@@ -52,6 +57,7 @@ pub fn json(rounds: &Rounds<Round>) -> Value {
         "reference_steps_per_second": rounds.spread(reference),
         "program_to_bare": rounds.ratio(program, bare),
         "cost_of_watching": rounds.spread(cost),
+        "share_of_logging": rounds.spread(logging),
         "program_to_reference": rounds.ratio(program, reference),
         "rounds": rounds,
     })
