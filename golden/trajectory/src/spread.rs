@@ -212,6 +212,12 @@ impl MeterSpread {
         Some(moments)
     }
 
+    /// How far the means of correct runs are apart in the window around an iteration, or in what follows before an ulp has grown up.
+    pub(crate) fn around(&self, iteration: u64) -> Option<f64> {
+        let window = self.windows.iter().map(|spread| spread.window).find(|window| window.contains(iteration))?;
+        self.window(window, 0).map(|moments| moments.deviation)
+    }
+
     /// The first window in which runs are apart by a good part of what they ever are.
     fn grown(&self) -> usize {
         let most = self.deviations(0..self.windows.len()).fold(0.0, f64::max);
@@ -254,6 +260,8 @@ mod tests {
         let growing = [1e-8, 1e-8, 2e-8, 3e-8, 9e-5, 5e-4, 1.1e-3, 1.5e-3, 4e-4];
         let expected = [1.5e-3, 1.5e-3, 1.5e-3, 1.5e-3, 1.5e-3, 5e-4, 1.1e-3, 1.5e-3, 4e-4];
         assert_eq!(held_to(&spread(&growing)), expected);
+        // So is a spike: one of 3.4e-6 in a norm was called one in a correct run.
+        assert_eq!([1000, 1008, 5].map(|at| spread(&growing).around(at)), [Some(1.5e-3), Some(4e-4), None]);
     }
 
     #[test]

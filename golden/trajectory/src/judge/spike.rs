@@ -40,8 +40,15 @@ fn finding(
         None => largest(&Pairing::alone(kind, series, steps), steps).map_or(0.0, |spike| spike.largest),
     };
     let limit = (Limit::SpikeScale.value() * normal).max(Limit::SpikeHeadroom.value() * seen);
-    let over: Vec<usize> = (0..residuals.heights.len()).filter(|index| residuals.deviation(*index) > limit).collect();
     let iteration = |index: usize| pairing.iterations[residuals.first + index];
+    // Before an ulp has grown up two runs agree to seven digits, and what stands out there by itself is far within what correct runs become apart.
+    let floor = |index: usize| {
+        let spread = comparison.yardstick.spread().and_then(|spread| spread.meter(&series.meter));
+        spread.and_then(|spread| spread.around(iteration(index))).unwrap_or(0.0)
+    };
+    let stands_out =
+        |index: &usize| residuals.deviation(*index) > limit && residuals.heights[*index].abs() > floor(*index);
+    let over: Vec<usize> = (0..residuals.heights.len()).filter(stands_out).collect();
     let at = pairing.iterations[spike.place];
     let detail = Detail::Spike {
         largest: spike.largest,
