@@ -30,8 +30,10 @@ class Brought:
     def fill(self, networks: dict[str, nn.Module], initial: bool = False) -> None:
         """Overwrites every parameter and buffer of the networks, by their attributes in the model. `initial`: with
         the weights before noise was added to them, if the file has these."""
-        for attribute in (attribute for attribute in networks if attribute in self._roots):
-            network, root = networks[attribute], f"{self._roots[attribute]}."
+        for attribute, network in networks.items():
+            if attribute not in self._roots:
+                continue
+            root = f"{self._roots[attribute]}."
             before_noise = initial and any(name.startswith(f"init.{root}") for name in self._tensors)
             self._fill(network, f"init.{root}" if before_noise else root)
 

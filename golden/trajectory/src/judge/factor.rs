@@ -16,8 +16,8 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     let window = if partial { comparison.last_window() } else { Some(settled) };
     let Some(window) = window else { return Vec::new() };
     let norms: Vec<_> = comparison.meters.iter().filter(|meter| meter.kind == MeterKind::GradientNorm).collect();
-    let first: Vec<f64> = norms.iter().filter_map(|meter| factor_of_the_first_step(meter)).collect();
-    let known = if first.len() == norms.len() { of_equal_weights(&first) } else { None };
+    let first: Option<Vec<f64>> = norms.iter().map(|meter| factor_of_the_first_step(meter)).collect();
+    let known = first.and_then(|factors| of_equal_weights(&factors));
     // Bonferroni's correction: the interval is what is judged.
     let outside = Limit::FactorLevel.value() / norms.len().max(1) as f64;
     let findings = norms.iter().filter_map(|meter| {

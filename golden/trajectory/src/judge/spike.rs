@@ -34,18 +34,19 @@ fn finding(
     let spike = largest(pairing, steps)?;
     let points = residuals.heights.len() * tests;
     let normal = normal_exceeded(Limit::SpikeLevel.value() / points as f64 / 2.0);
-    let seen = match comparison.yardstick.spread() {
-        Some(spread) => spread.meter(&series.meter)?.spike,
-        // The other run by itself: its curve has the same noise.
-        None => largest(&Pairing::alone(kind, series, steps), steps).map_or(0.0, |spike| spike.largest),
+    let spread = match comparison.yardstick.spread() {
+        Some(spread) => Some(spread.meter(&series.meter)?),
+        None => None,
     };
+    let seen = spread.map_or_else(
+        // The other run by itself: its curve has the same noise.
+        || largest(&Pairing::alone(kind, series, steps), steps).map_or(0.0, |spike| spike.largest),
+        |spread| spread.spike,
+    );
     let limit = (Limit::SpikeScale.value() * normal).max(Limit::SpikeHeadroom.value() * seen);
     let iteration = |index: usize| pairing.iterations[residuals.first + index];
     // Before an ulp has grown up two runs agree to seven digits, and what stands out there by itself is far within what correct runs become apart.
-    let floor = |index: usize| {
-        let spread = comparison.yardstick.spread().and_then(|spread| spread.meter(&series.meter));
-        spread.and_then(|spread| spread.around(iteration(index))).unwrap_or(0.0)
-    };
+    let floor = |index: usize| spread.and_then(|spread| spread.around(iteration(index))).unwrap_or(0.0);
     let stands_out =
         |index: &usize| residuals.deviation(*index) > limit && residuals.heights[*index].abs() > floor(*index);
     let over: Vec<usize> = (0..residuals.heights.len()).filter(stands_out).collect();
