@@ -63,8 +63,10 @@ pub enum Limit {
     Power,
     /// The steps at the beginning that do not count for the speed.
     WarmUp,
-    /// The probability that the interval of a median does not hold it.
-    MedianLevel,
+    /// The probability that a repeat of a run is outside of its interval.
+    RepeatLevel,
+    /// The runs one after the other of which any has the others in its interval.
+    Repeats,
     /// The fewest times of steps from which doubts are raised.
     FewestTimes,
     /// The probability that a run of equal steps is said to change.
@@ -109,7 +111,7 @@ pub struct Row {
 }
 
 /// All limits.
-pub const TABLE: [Row; 42] = [
+pub const TABLE: [Row; 43] = [
     row(
         Limit::WindowLevel,
         0.003,
@@ -228,7 +230,12 @@ pub const TABLE: [Row; 42] = [
         20.0,
         "The window of the log's means: the first mean without the first step is that of steps 1 to 20. Allocators and the choice of kernels settle within a few steps. A run of fewer than a hundred steps warms up for a fifth of them.",
     ),
-    row(Limit::MedianLevel, 0.05, "The usual confidence of 95 %."),
+    row(Limit::RepeatLevel, 0.05, "The usual confidence of 95 %."),
+    row(
+        Limit::Repeats,
+        10.0,
+        "Whoever measures again does so a few times. Runs whose noise flickers move apart with the logarithm of their number: ten are 1.6 times as far apart as two, a hundred 2.1 times.",
+    ),
     row(
         Limit::FewestTimes,
         20.0,

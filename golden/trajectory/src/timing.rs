@@ -13,6 +13,7 @@
 mod awk;
 mod cadence;
 mod lines;
+mod repeats;
 mod script;
 mod slower;
 mod steps;

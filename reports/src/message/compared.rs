@@ -54,7 +54,7 @@ words! {
         /// What a field means.
         AboutFps: "images a second by the published scripts: the images of a step over the mean of the last five logged times, each of which is a mean of 20 steps", "每秒样本数，按已发布脚本计算：每步样本数除以日志最后五个 time 的均值（每个 time 为 20 步均值）";
         /// What a field means.
-        AboutMedianFps: "images a second at the median step, over all steps but those of warm-up, evaluation, checkpoints and collection, with its 95 % interval", "中位数步对应的每秒样本数，不含预热、评估、保存与垃圾回收步，附 95% 区间";
+        AboutMedianFps: "images a second at the median step, over all steps but those of warm-up, evaluation, checkpoints and collection, with the interval of 95 of 100 repeats", "中位数步对应的每秒样本数，不含预热、评估、保存与垃圾回收步，附 95% 重复运行所在区间";
         /// What a field means.
         AboutRatio: "FPS over that of the first row. With medians on both sides, their ratio and interval; else the ratio of the scripts' figures, with what their last digit leaves open", "FPS 与第一行之比。两侧均有中位数时取中位数之比及其区间；否则取脚本值之比及末位数字的舍入范围";
         /// What a field means.

@@ -147,7 +147,7 @@ impl Measured {
         put("step_p95", Some(speed.p95));
         put("steps", Some(speed.steps as f64));
         put("steps_taken", Some(taken.steps.len() as f64));
-        put("effective_steps", Some(speed.effective));
+        put("noise_floor", Some(speed.floor));
         put("world_size", Some(taken.facts.world as f64));
         put("global_batch_size", Some(speed.images as f64));
         put("final_loss", self.script.as_ref().map(|script| script.loss().unwrap_or(f64::NAN)));

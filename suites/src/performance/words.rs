@@ -79,12 +79,12 @@ pub(super) const FIGURES: [Known; 30] = [
         say("from the first on, those that do not count included", "自首步起，含不计入的步"),
     ),
     known(
-        "effective_steps",
+        "noise_floor",
         NONE,
-        say("independent steps", "等效独立步数"),
+        say("noise that more steps do not lessen", "增加步数无法降低的噪声"),
         say(
-            "steps depend on their neighbours: they are worth so many independent ones",
-            "相邻步的耗时相关，等效的独立步数",
+            "standard deviation of the logarithm of the median from run to run, however long runs are: a clock, neighbours on the machine",
+            "无论运行多长，各次运行中位数对数的标准差：来自时钟与同机其他负载",
         ),
     ),
     known(
@@ -237,8 +237,8 @@ pub(super) const FIGURES: [Known; 30] = [
 ];
 
 const INTERVAL: Bilingual = say(
-    "95 % interval of the median, from order statistics; steps that depend on each other count as fewer",
-    "中位数的 95% 置信区间，由次序统计量得到；相关的步按等效独立步数折减",
+    "95 of 100 repeats are within it, among the next nine runs of as many steps on this machine; from the Allan variance of the steps",
+    "在同一机器上再运行九次同样步数，每 100 次有 95 次落在此区间；由各步耗时的 Allan 方差得到",
 );
 
 const COUNTED: Bilingual = say("over all steps that count", "对全部计入步统计");

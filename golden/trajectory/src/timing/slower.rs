@@ -12,6 +12,8 @@ pub struct Timed {
     pub speed: f64,
     /// The standard error of its logarithm, from the steps of this run alone.
     pub error: f64,
+    /// What of the error no number of further steps lessens.
+    pub floor: f64,
 }
 
 /// The ratio of a run's speed to that of accepted ones, held against a loss that is to be found.
@@ -78,9 +80,9 @@ pub fn slower(run: Timed, accepted: &[Timed], loss: f64) -> Slower {
 #[derive(Clone, Copy)]
 struct Noise {
     /// The error of the run by its own steps.
-    own: f64,
+    own: Own,
     /// That of an accepted one, in the quadratic mean.
-    theirs: f64,
+    theirs: Own,
     /// The deviation of accepted runs from each other; unknown of fewer than three.
     spread: Option<f64>,
     /// What of it their own steps do not explain, and more steps do not lessen.
@@ -88,19 +90,46 @@ struct Noise {
     runs: usize,
 }
 
+/// The error of a run by its own steps.
+#[derive(Clone, Copy)]
+struct Own {
+    error: f64,
+    /// What more steps do not lessen.
+    floor: f64,
+}
+
+impl Own {
+    fn of(run: Timed) -> Self {
+        Self { error: run.error, floor: run.floor.min(run.error) }
+    }
+
+    /// The quadratic mean of several.
+    fn among(runs: &[Timed]) -> Self {
+        let mean =
+            |of: &dyn Fn(Self) -> f64| mean(&runs.iter().map(|run| of(Self::of(*run)).powi(2)).collect::<Vec<_>>());
+        Self { error: mean(&|own| own.error).sqrt(), floor: mean(&|own| own.floor).sqrt() }
+    }
+
+    /// With so many times as many steps.
+    fn longer(self, times: f64) -> Self {
+        let lessened = (self.error.powi(2) - self.floor.powi(2)) / times;
+        Self { error: (lessened + self.floor.powi(2)).sqrt(), ..self }
+    }
+}
+
 impl Noise {
     /// `logs` are the logarithms of the accepted runs' speeds.
     fn of(run: Timed, accepted: &[Timed], logs: &[f64]) -> Self {
-        let square = accepted.iter().map(|it| it.error.powi(2)).sum::<f64>() / accepted.len() as f64;
+        let theirs = Own::among(accepted);
         let known = accepted.len() >= Limit::FewestRuns.value() as usize;
         let spread = known.then(|| deviation(logs));
-        let between = spread.map_or(0.0, |spread| (spread.powi(2) - square).max(0.0).sqrt());
-        Self { own: run.error, theirs: square.sqrt(), spread, between, runs: accepted.len() }
+        let between = spread.map_or(0.0, |spread| (spread.powi(2) - theirs.error.powi(2)).max(0.0).sqrt());
+        Self { own: Own::of(run), theirs, spread, between, runs: accepted.len() }
     }
 
     /// The standard deviation of the ratio by the steps within runs.
     fn within(&self) -> f64 {
-        self.own.hypot(self.theirs / (self.runs as f64).sqrt())
+        self.own.error.hypot(self.theirs.error / (self.runs as f64).sqrt())
     }
 
     /// The deviation of a further run from the mean of those that were accepted, where it is known.
@@ -132,10 +161,11 @@ impl Noise {
 
     /// With so many times as many steps in each run.
     fn longer(&self, times: f64) -> Self {
-        let less = times.sqrt().recip();
+        let (own, theirs) = (self.own.longer(times), self.theirs.longer(times));
+        let left = theirs.error / self.theirs.error;
         let of_steps = |spread: f64| (spread.powi(2) - self.between.powi(2)).max(0.0).sqrt();
-        let spread = self.spread.map(|spread| self.between.hypot(less * of_steps(spread)));
-        Self { own: less * self.own, theirs: less * self.theirs, spread, ..*self }
+        let spread = self.spread.map(|spread| self.between.hypot(left * of_steps(spread)));
+        Self { own, theirs, spread, ..*self }
     }
 
     fn steps(&self, room: f64) -> Option<f64> {
@@ -160,9 +190,10 @@ impl Noise {
     }
 }
 
-/// The standard error of the logarithm of a figure with the interval `low` to `high` of this confidence.
+/// The standard error of the logarithm of a speed whose repeats are between `low` and `high` with this confidence: a repeat differs by the noise of
+/// both runs.
 pub fn error_of(low: f64, high: f64, confidence: f64) -> f64 {
-    (high / low).ln().abs() / (2.0 * normal_exceeded((1.0 - confidence) / 2.0))
+    (high / low).ln().abs() / (2.0 * 2.0_f64.sqrt() * normal_exceeded((1.0 - confidence) / 2.0))
 }
 
 /// The probability of a normal variable below `value`.
@@ -176,10 +207,15 @@ mod tests {
     use super::*;
     use crate::testing::Noise as Draws;
 
+    /// A run whose noise more steps lessen.
+    fn still(speed: f64, error: f64) -> Timed {
+        Timed { speed, error, floor: 0.0 }
+    }
+
     /// A run of this ratio beside one accepted run, where the ratio has this error.
     fn one(ratio: f64, error: f64, loss: f64) -> Slower {
         let error = error / 2.0_f64.sqrt();
-        slower(Timed { speed: ratio, error }, &[Timed { speed: 1.0, error }], loss)
+        slower(still(ratio, error), &[still(1.0, error)], loss)
     }
 
     #[test]
@@ -198,16 +234,26 @@ mod tests {
         assert!((noisy.steps.unwrap() - 4.0).abs() < 0.1, "four times the steps halve the error: {noisy:?}");
     }
 
+    /// No number of steps lessens what flickers.
+    #[test]
+    fn more_steps_are_no_advice_where_noise_flickers() {
+        let of =
+            |floor: f64| slower(Timed { floor, ..still(1.0, 0.012) }, &[Timed { floor, ..still(1.0, 0.012) }], 0.97);
+        let (still, some, all) = (of(0.0), of(0.005), of(0.012));
+        assert!(!still.could_find() && still.steps.unwrap() < some.steps.unwrap(), "{still:?} {some:?}");
+        assert_eq!(all.steps, None);
+    }
+
     #[test]
     fn an_interval_gives_its_error_back() {
-        assert!((error_of(0.99, 1.01, 0.95) - 0.0051).abs() < 1e-4);
+        assert!((error_of(0.99, 1.01, 0.95) - 0.003_61).abs() < 1e-5);
     }
 
     /// Steps within a run cannot say how far runs are apart, and more of them do not bring runs together.
     #[test]
     fn what_differs_between_runs_is_noise_too() {
-        let at = |speeds: &[f64]| -> Vec<Timed> { speeds.iter().map(|&speed| Timed { speed, error: 0.001 }).collect() };
-        let run = Timed { speed: 0.98, error: 0.001 };
+        let at = |speeds: &[f64]| -> Vec<Timed> { speeds.iter().map(|&speed| still(speed, 0.001)).collect() };
+        let run = still(0.98, 0.001);
         let alone = slower(run, &at(&[1.0]), 0.97);
         assert!(alone.is_found() && alone.spread.is_none() && alone.runs == 1, "{alone:?}");
         let few = slower(run, &at(&[1.02, 1.0, 0.98]), 0.97);
@@ -218,7 +264,7 @@ mod tests {
         assert!(!close.could_find() && close.steps.is_none(), "{close:?}");
         assert!(close.runs_needed.is_some_and(|runs| (4..12).contains(&runs)), "{close:?}");
         // Where each run is noisy by itself and they agree, steps are what is missing.
-        let noisy = |speed: f64| Timed { speed, error: 0.02 };
+        let noisy = |speed: f64| still(speed, 0.02);
         let steps = slower(noisy(1.0), &[noisy(1.01), noisy(1.0), noisy(0.99)], 0.97);
         assert!(!steps.could_find() && steps.steps.is_some_and(|times| times > 4.0), "{steps:?}");
     }
@@ -231,7 +277,7 @@ mod tests {
             let mut draws = Draws::new(7);
             let mut draw = || {
                 let own = 0.002 * draws.normal();
-                Timed { speed: (between * draws.normal() + own).exp(), error: 0.002 }
+                still((between * draws.normal() + own).exp(), 0.002)
             };
             let (mut alarms, mut alone) = (0, 0);
             for _ in 0..PAIRS {

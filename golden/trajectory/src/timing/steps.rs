@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::repeats::Repeats;
 use super::{Cadence, Reason, Stretch};
 use crate::limits::Limit;
-use crate::stats::{correlation_time, normal_exceeded};
 
 /// Steps that do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ pub struct Speed {
     pub each: u64,
     /// The median.
     pub median: f64,
-    /// The lower end of its interval: with this confidence the median of such steps lies between both ends. Steps that
-    /// depend on each other are worth fewer.
+    /// The lower end of its interval: with this confidence the median of a repeat, one of the next nine runs on the same machine, lies between
+    /// both ends.
     pub low: f64,
     /// The upper end.
     pub high: f64,
@@ -41,8 +41,8 @@ pub struct Speed {
     pub p95: f64,
     /// The mean.
     pub mean: f64,
-    /// The number of independent steps that these are worth.
-    pub effective: f64,
+    /// The standard deviation of the median's logarithm that no number of further steps lessens: what runs differ by, however long they are.
+    pub floor: f64,
     /// The steps that do not count, by reason.
     pub excluded: Vec<Excluded>,
     /// The confidence of the interval.
@@ -72,9 +72,12 @@ pub fn steps(stretches: &[Stretch], cadence: &Cadence, images: u64) -> Option<Sp
     let mut sorted = times.clone();
     sorted.sort_by(f64::total_cmp);
     let median = quantile(&sorted, 0.5);
-    let effective = effective(&times, median);
-    let confidence = 1.0 - Limit::MedianLevel.value();
-    let (low, high) = interval(&sorted, effective);
+    let confidence = 1.0 - Limit::RepeatLevel.value();
+    let (low, high, floor) = match Repeats::of(&times) {
+        Some(repeats) => (median / repeats.reach(), median * repeats.reach(), repeats.floor()),
+        // Too few for an interval: all that there is.
+        None => (sorted[0], sorted[sorted.len() - 1], 0.0),
+    };
     let count: u64 = kept.iter().map(Stretch::steps).sum();
     let total: f64 = kept.iter().map(|stretch| stretch.seconds * stretch.steps() as f64).sum();
     Some(Speed {
@@ -87,7 +90,7 @@ pub fn steps(stretches: &[Stretch], cadence: &Cadence, images: u64) -> Option<Sp
         p5: quantile(&sorted, 0.05),
         p95: quantile(&sorted, 0.95),
         mean: total / count as f64,
-        effective,
+        floor,
         excluded,
         confidence,
     })
@@ -118,21 +121,6 @@ pub(super) fn split(stretches: &[Stretch], cadence: &Cadence) -> (Vec<Stretch>, 
     }
     excluded.sort_by_key(|excluded| excluded.reason);
     (kept, excluded)
-}
-
-/// The number of independent values that these are worth for their median: it depends on which are above it alone.
-fn effective(values: &[f64], median: f64) -> f64 {
-    let above: Vec<f64> = values.iter().map(|value| if *value > median { 1.0 } else { 0.0 }).collect();
-    values.len() as f64 / correlation_time(&above)
-}
-
-/// The interval of the median of sorted values: order statistics of a binomial distribution. Too few values have none at
-/// this confidence, and get all that there is.
-fn interval(sorted: &[f64], effective: f64) -> (f64, f64) {
-    let half = normal_exceeded(Limit::MedianLevel.value() / 2.0) * 0.5 / effective.sqrt();
-    let last = sorted.len() - 1;
-    let at = |share: f64| (share * sorted.len() as f64).clamp(0.0, last as f64);
-    (sorted[at((0.5 - half).max(0.0)).floor() as usize], sorted[at((0.5 + half).min(1.0)).ceil() as usize])
 }
 
 /// The quantile of sorted values, between neighbours by a straight line.

@@ -145,7 +145,8 @@ fn of<'a>(accepted: &'a Accepted, id: &str) -> Option<&'a Check> {
 fn timed(check: &Check) -> Option<Timed> {
     const CONFIDENCE: f64 = 0.95;
     let error = timing::error_of(value(check, "fps_low")?, value(check, "fps_high")?, CONFIDENCE);
-    (error.is_finite() && error > 0.0).then_some(Timed { speed: value(check, SPEED)?, error })
+    let floor = value(check, "noise_floor").unwrap_or(0.0);
+    (error.is_finite() && error > 0.0).then_some(Timed { speed: value(check, SPEED)?, error, floor })
 }
 
 fn plain(rule: &Rule, about: &str, value: f64, limit: f64, base: Option<f64>, bound: Bound) -> Check {

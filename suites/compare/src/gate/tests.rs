@@ -67,18 +67,18 @@ fn a_run_as_good_as_the_baseline_and_ones_that_are_not() {
     let baseline = accepted(folder.path(), &timed(400.0, 1.0, 9.93, true)).unwrap();
     let of = |report: RunReport| said(&held(&report, &baseline, RULES, &[]).unwrap());
     insta::assert_snapshot!(of(timed(399.0, 1.0, 9.931, true)), @"
-    gate/fps_median/performance/micro/fp32 pass: 0.9975 of the baseline's speed, at least 0.9849 is asked; noise 0.18 % within a run (between runs it is known from three accepted ones on), so a ratio of 0.97 is found in 100 % of runs
+    gate/fps_median/performance/micro/fp32 pass: 0.9975 of the baseline's speed, at least 0.9849 is asked; noise 0.13 % within a run (between runs it is known from three accepted ones on), so a ratio of 0.97 is found in 100 % of runs
     gate/final_loss/performance/micro/fp32 pass: 9.931, limit 9.94; the baseline has 9.93
     gate/precision pass: 1 of 1 checks pass
     ");
     insta::assert_snapshot!(of(timed(388.0, 1.0, 9.95, false)), @"
-    gate/fps_median/performance/micro/fp32 fail: 0.9700 of the baseline's speed, at least 0.9849 is asked; noise 0.18 % within a run (between runs it is known from three accepted ones on), so a ratio of 0.97 is found in 100 % of runs
+    gate/fps_median/performance/micro/fp32 fail: 0.9700 of the baseline's speed, at least 0.9849 is asked; noise 0.13 % within a run (between runs it is known from three accepted ones on), so a ratio of 0.97 is found in 100 % of runs
     gate/final_loss/performance/micro/fp32 fail: 9.95, limit 9.94; the baseline has 9.93
     gate/precision fail: 0 of 1 checks pass
     ");
     // Noise of 3 % hides a loss of 3 %: that is no pass.
     insta::assert_snapshot!(of(timed(399.0, 24.0, f64::NAN, true)), @"
-    gate/fps_median/performance/micro/fp32 vacuous: the noise hides a ratio of 0.97: it would be found in 9 % of runs alone; 16587 steps in place of 1250 would do
+    gate/fps_median/performance/micro/fp32 vacuous: the noise hides a ratio of 0.97: it would be found in 18 % of runs alone; 8294 steps in place of 1250 would do
     gate/final_loss/performance/micro/fp32 fail: NaN, limit 9.94; the baseline has 9.93
     gate/precision pass: 1 of 1 checks pass
     ");
@@ -149,8 +149,28 @@ fn replayed(draw: &mut Draw, recorded: &[f64], times: usize) -> Timed {
     let stretch = |(step, seconds): (usize, &f64)| Stretch::step(step as u64, *seconds, None);
     let stretches: Vec<Stretch> = run.iter().take(times).enumerate().map(stretch).collect();
     let never = Cadence { warm_up: 0, evaluation: 0, checkpoint: 0, collection: 0 };
-    let run = timing::steps(&stretches, &never, 6).unwrap();
-    Timed { speed: run.fps(), error: timing::error_of(run.low, run.high, run.confidence) }
+    timed_by(&timing::steps(&stretches, &never, 6).unwrap())
+}
+
+fn timed_by(run: &timing::Speed) -> Timed {
+    Timed { speed: run.fps(), error: timing::error_of(run.low, run.high, run.confidence), floor: run.floor }
+}
+
+/// Pieces of the recording in the order of its steps, neighbours and all: one program on one machine. Errors that know only what steps remember of
+/// the few before them called one piece slower than another in 10 of 121 pairs.
+#[test]
+fn pieces_of_one_run_are_not_slower_than_each_other() {
+    let recorded: Vec<f64> = RECORDED.lines().map(|line| line.parse().unwrap()).collect();
+    let never = Cadence { warm_up: 0, evaluation: 0, checkpoint: 0, collection: 0 };
+    let piece = |times: &[f64]| {
+        let stretches: Vec<Stretch> = (0..).zip(times).map(|(step, time)| Stretch::step(step, *time, None)).collect();
+        timed_by(&timing::steps(&stretches, &never, 6).unwrap())
+    };
+    let pieces: Vec<Timed> = recorded.chunks_exact(45).map(piece).collect();
+    let pairs = || pieces.iter().flat_map(|run| pieces.iter().map(move |other| (*run, *other)));
+    let alarms = pairs().filter(|(run, other)| timing::slower(*run, &[*other], 0.97).is_found()).count();
+    println!("{alarms} of {}", pairs().count());
+    assert!(alarms * 50 <= pairs().count(), "{alarms} of {}", pairs().count());
 }
 
 /// Runs of so many times each, to draw from.
@@ -194,11 +214,11 @@ const ALARMS: usize = PAIRS / 100 + 9;
 #[test]
 fn a_loss_of_three_percent_among_neighbours() {
     let (mut draw, machine) = (Draw(1), Machine { accepted: 1, apart: 0.0 });
-    let long = pool(&mut draw, 4000);
+    let long = pool(&mut draw, 8000);
     let (alarms, able, _) = found(&mut draw, &long, machine, 1.0);
     let (seen, ..) = found(&mut draw, &long, machine, 0.97);
-    println!("4000 times: {alarms} false alarms, {able} able, {seen} found, of {PAIRS}");
-    assert!(able * 20 >= PAIRS * 19 && alarms <= ALARMS && seen * 10 >= PAIRS * 9, "{able} {alarms} {seen}");
+    println!("8000 times: {alarms} false alarms, {able} able, {seen} found, of {PAIRS}");
+    assert!(able * 20 >= PAIRS * 17 && alarms <= ALARMS && seen * 10 >= PAIRS * 9, "{able} {alarms} {seen}");
     let short = pool(&mut draw, 500);
     let (alarms, able, _) = found(&mut draw, &short, machine, 1.0);
     println!("500 times: {alarms} false alarms, {able} able, of {PAIRS}");
@@ -210,7 +230,7 @@ fn a_loss_of_three_percent_among_neighbours() {
 #[test]
 fn a_loss_of_three_percent_among_runs_that_differ() {
     let mut draw = Draw(2);
-    let runs = pool(&mut draw, 4000);
+    let runs = pool(&mut draw, 6000);
     for (apart, accepted) in [(0.0, 5), (0.002, 10), (0.004, 10)] {
         let machine = Machine { accepted, apart };
         let (alarms, able, _) = found(&mut draw, &runs, machine, 1.0);
