@@ -141,6 +141,7 @@ fn environment(report: &RunReport) -> Markup {
     html! {
         section #environment {
             h2 { (both(&Label::WhoJudges)) }
+            @if report.environment.judged.is_brought() { p { (both(&Label::JudgedAlone)) } }
             dl.facts {
                 @for (en, zh) in en.iter().zip(&zh) {
                     dt { (pair(&cell(en, 0), &cell(zh, 0))) }

@@ -70,6 +70,9 @@ pub fn markdown(report: &RunReport, lang: Lang, images: Option<&str>) -> String 
     head::failures(&mut page, report, pictures);
     head::notes(&mut page, report);
     page.heading("##", Label::WhoJudges);
+    if report.environment.judged.is_brought() {
+        page.block(Label::JudgedAlone.say(lang, Pen::Markdown));
+    }
     page.block(table::table(&head::environment(report, lang, Pen::Markdown)));
     if !report.environment.doctor.is_empty() {
         page.block(table::table(&head::doctor(report, lang)));

@@ -136,6 +136,13 @@ pub enum Judged {
     },
 }
 
+impl Judged {
+    /// Whether it was computed before this run, maybe elsewhere.
+    pub fn is_brought(&self) -> bool {
+        matches!(self, Self::Candidate { .. } | Self::Runs { .. })
+    }
+}
+
 impl Say for Judged {
     fn en(&self, pen: Pen) -> String {
         match self {

@@ -1,6 +1,6 @@
 use super::figures::FINDINGS_SHOWN;
 use super::*;
-use crate::{Check, Verdict, fixture};
+use crate::{Check, Judged, Verdict, fixture};
 
 fn english(report: &RunReport) -> String {
     markdown(report, Lang::En, None)
@@ -53,6 +53,16 @@ fn a_run_that_proved_nothing_says_so() {
     assert!(matches!(report.suites[0].checks[..], [Check { verdict: Verdict::Skipped { .. }, .. }]));
     let text = english(&report);
     assert!(text.contains("The run counts as failed: nothing passed, so nothing was proved."), "{text}");
+}
+
+/// Seen to be taken for the machine of the runs.
+#[test]
+fn the_machine_that_judges_is_not_that_of_the_runs() {
+    let mut report = fixture::report();
+    let said = "## Judged by\n\nThe machine that read and judged.";
+    assert!(!english(&report).contains(said));
+    report.environment.judged = Judged::Runs { names: vec!["a".to_owned()] };
+    assert!(english(&report).contains(said));
 }
 
 #[test]

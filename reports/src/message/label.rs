@@ -183,6 +183,8 @@ words! {
         WhoWasJudged: "Judged", "待测对象";
         /// A heading.
         WhoJudges: "Judged by", "判定方";
+        /// Stands under that heading where nothing was computed here.
+        JudgedAlone: "The machine that read and judged. What it judged was computed before, on machines that the runs' own reports and logs name.", "本机仅读取并判定；待测结果此前已在其他机器上算出，见各次运行自身的报告与日志。";
         /// A head.
         EnvironmentHead: "judged by", "项目";
         /// A head: sets and precisions.
