@@ -9,6 +9,7 @@ mod ours;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod workload;
 
 pub use arguments::{Arguments, Side};

@@ -1,24 +1,22 @@
 //! Our sides of a round.
 
-use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use dinov3_ground::Hint;
 use dinov3_program::{
-    Asked, Facts, Links, Live, Measure, Measurer, Only, Plan, ProgramError, Recipe, Resume, Screen, Source, photographs,
+    Asked, Links, Live, Measure, Only, Plan, ProgramError, Recipe, Resume, Screen, Source, photographs,
 };
 use dinov3_torch::device::Device;
 use dinov3_torch::{runtime, shim};
-use dinov3_train::phases::{Listener, Phase};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::arguments::{Arguments, Side};
+use super::watch::{Over, Watch};
 use super::workload::{Measured, WARM_UP};
 use crate::failure::{ENVIRONMENT, FAILED, Failure};
-use crate::rounds::Spread;
 
 /// The recipe that is trained.
 pub(super) const RECIPE: &str = "micro-125k";
@@ -45,7 +43,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
     let plan = plan(arguments, &images, &output)?;
     let over = Over::default();
     let mut marks = Marks::new(arguments.steps as usize, Rc::clone(&over));
-    let mut cost = None;
+    let (mut cost, mut save) = (None, None);
     let losses = match side {
         Side::Bare => {
             let mut losses = Vec::new();
@@ -63,7 +61,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             let measure = (side == Side::Watched).then_some(Measure { by: &mut watch, only: Only::Everything });
             let screen = Screen { live: Some(Box::new(&mut marks)), aside: None, quiet: true, measure };
             plan.train(&Links::alone(), screen).map_err(|error| failed(&error))?;
-            cost = watch.cost();
+            (cost, save) = (watch.cost(), watch.seconds_of_save(arguments.saved_every as usize));
             logged(&output)?
         }
     };
@@ -77,6 +75,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             .ok_or_else(|| Failure::new(FAILED, "the training ended early", "give fewer --steps"))?,
         losses,
         cost_of_watching: cost,
+        seconds_of_save: save.filter(|_| side == Side::Watched),
         share_of_logging: marks.share_of_logging().filter(|_| side == Side::Watched),
     })
 }
@@ -122,9 +121,6 @@ fn failed(error: &ProgramError) -> Failure {
     Failure::new(FAILED, format!("{RECIPE} cannot be trained: {error}"), error.hints())
 }
 
-/// When the last step was over and its log was not yet written; none before the first.
-type Over = Rc<Cell<Option<Instant>>>;
-
 /// When the first iteration on the clock began, the last one ended, and what the log took between them.
 struct Marks {
     steps: usize,
@@ -165,99 +161,5 @@ impl Live for &mut Marks {
             self.logging += over.elapsed();
         }
         Marks::done(self, iterations);
-    }
-}
-
-/// Times every phase of every second step, as the suite does, so that a step and its neighbour differ in nothing else: runs differ by more than
-/// watching costs. Which of two neighbours is watched changes from pair to pair.
-struct Watch {
-    watched: Vec<[f64; PARTS]>,
-    now: [f64; PARTS],
-    mark: Instant,
-    on: bool,
-    /// How long each step took from the end of the last one.
-    took: Vec<f64>,
-    last: Instant,
-    /// The end of a step, for what is logged behind it.
-    over: Over,
-}
-
-/// The phases, and what is in none of them.
-const PARTS: usize = Phase::ALL.len() + 1;
-
-impl Watch {
-    fn new(over: Over) -> Self {
-        let (now, on) = (Instant::now(), watches(0));
-        Self { watched: Vec::new(), now: [0.0; PARTS], mark: now, on, took: Vec::new(), last: now, over }
-    }
-
-    fn lap(&mut self, part: usize) {
-        if self.on {
-            let now = Instant::now();
-            self.now[part] += now.duration_since(self.mark).as_secs_f64();
-            self.mark = now;
-        }
-    }
-
-    /// The median of what a watched step takes over what its neighbour takes, over the pairs behind the warm-up.
-    fn cost(&self) -> Option<f64> {
-        cost_of(self.took.get(WARM_UP..)?)
-    }
-}
-
-/// Whether this step is the watched one of its pair: the first and the fourth of four.
-fn watches(it: usize) -> bool {
-    matches!(it % 4, 0 | 3)
-}
-
-fn cost_of(took: &[f64]) -> Option<f64> {
-    let (pairs, _) = took.as_chunks::<2>();
-    let ratio = |(pair, [first, second]): (usize, &[f64; 2])| {
-        if watches(2 * pair) { first / second } else { second / first }
-    };
-    Spread::of(pairs.iter().enumerate().map(ratio)).map(|spread| spread.median)
-}
-
-impl Listener for Watch {
-    fn begin(&mut self, _: Phase) {
-        self.lap(PARTS - 1);
-    }
-
-    fn end(&mut self, phase: Phase) {
-        self.lap(phase as usize);
-    }
-
-    fn over(&mut self, it: usize, _: Duration, _: Duration) {
-        if self.on {
-            self.lap(PARTS - 1);
-            self.watched.push(std::mem::take(&mut self.now));
-        }
-        let now = Instant::now();
-        self.took.push(now.duration_since(self.last).as_secs_f64());
-        (self.last, self.mark, self.on) = (now, now, watches(it + 1));
-        self.over.set(Some(now));
-    }
-}
-
-impl Measurer for Watch {
-    fn begins(&mut self, _: &Facts) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Steps that get slower and slower, and a log line each tenth: watching costs a tenth.
-    #[test]
-    fn the_cost_of_watching_is_that_of_neighbours() {
-        let step = |it: usize| {
-            let watched = if watches(it) { 1.1 } else { 1.0 };
-            let line = if it.is_multiple_of(10) { 3.0 } else { 1.0 };
-            (1.0 + 1e-4 * it as f64) * watched * line
-        };
-        let took: Vec<f64> = (0..2000).map(step).collect();
-        let cost = cost_of(&took).unwrap();
-        assert!((cost - 1.1).abs() < 2e-3, "{cost}");
-        assert_eq!(cost_of(&[]), None);
     }
 }

@@ -12,13 +12,19 @@ fn side(seconds: f64) -> Measured {
         seconds,
         losses: vec![8.25],
         cost_of_watching: None,
+        seconds_of_save: None,
         share_of_logging: None,
     }
 }
 
 #[test]
 fn the_figures_of_two_rounds() {
-    let watched = Measured { cost_of_watching: Some(1.005), share_of_logging: Some(0.004), ..side(10.15) };
+    let watched = Measured {
+        cost_of_watching: Some(1.005),
+        seconds_of_save: Some(0.012),
+        share_of_logging: Some(0.004),
+        ..side(10.15)
+    };
     let round = |reference| Round { bare: side(10.0), program: side(10.1), watched: watched.clone(), reference };
     let rounds: Rounds<Round> = [round(Some(side(20.0))), round(Some(side(22.0)))].into_iter().collect();
     insta::assert_snapshot!(text(&rounds));

@@ -34,6 +34,9 @@ pub struct Measured {
     /// What a watched step takes over what its neighbour takes; of the watched program alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_of_watching: Option<f64>,
+    /// The seconds that a checkpoint and an export of the teacher take of the loop; of the watched program alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds_of_save: Option<f64>,
     /// What the log takes of a run; of the watched program alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_of_logging: Option<f64>,
