@@ -1,6 +1,5 @@
 //! `compare`: lays runs beside each other and beside what was published.
 
-use dinov3_compare::told::notes;
 use dinov3_compare::{CompareError, Options, Side, compare as laid, read};
 use dinov3_reports::message::Pen;
 use dinov3_reports::published::ROWS;
@@ -19,7 +18,7 @@ pub fn compare(args: CompareArgs) -> Result<i32> {
     let sides: Result<Vec<Side>, CompareError> = named(runs).iter().map(|run| read(run)).collect();
     let sides = sides?;
     let names = sides.iter().map(|side| side.name.clone()).collect();
-    let notes = sides.iter().filter_map(|side| side.run.as_ref()).flat_map(notes::of).collect();
+    let notes = sides.iter().flat_map(|side| side.remarks.clone()).collect();
     let losses = dinov3_compare::losses(steps, margin);
     let result = laid(sides, &Options { losses, spread: dinov3_compare::logs(&spread)? });
     let report = RunReport { notes, ..report(result, names) };

@@ -6,6 +6,7 @@ use dinov3_trajectory::timing::{self, Cadence, Doubt, Evidence, Flag, IMAGES};
 use dinov3_trajectory::{Format, Run};
 
 use crate::Side;
+use crate::told::notes;
 
 /// Takes over what the losses and settings of a run say.
 pub(crate) fn of_run(run: Run, side: &mut Side) {
@@ -19,6 +20,7 @@ pub(crate) fn of_run(run: Run, side: &mut Side) {
         side.loss = last.map(|loss| if loss.is_nan() { "NaN".to_owned() } else { format!("{loss:.4}") });
     }
     side.by = side.by.or(Some(ComparedWord::ByItsLog));
+    side.remarks.extend(notes::of(&run));
     side.run = Some(run);
 }
 

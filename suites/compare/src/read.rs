@@ -8,6 +8,7 @@ use dinov3_reports::{json, published};
 use dinov3_trajectory as trajectory;
 use dinov3_trajectory::{Format, Run};
 
+use crate::told::notes;
 use crate::{CompareError, Side, figures, log};
 
 /// Reads one side. `argument` is a published row's name, a file or a folder, with `LABEL=` before it or not.
@@ -111,7 +112,13 @@ fn folder(path: &Path, side: &mut Side) -> Result<(), CompareError> {
         (false, None) => {}
     }
     match text {
-        Some(text) => log::of_times(&bytes(&text)?, Format::Text, side),
+        Some(text) => {
+            // A log without a line of losses, which has no run in it, may have times all the same.
+            if let (true, Ok(run)) = (losses.is_file(), trajectory::read(&text)) {
+                side.remarks.extend(notes::of(&run));
+            }
+            log::of_times(&bytes(&text)?, Format::Text, side);
+        }
         None if losses.is_file() => log::of_times(&bytes(&losses)?, Format::JsonLines, side),
         None => {}
     }

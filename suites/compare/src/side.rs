@@ -56,6 +56,8 @@ pub struct Side {
     pub phases: Vec<(String, Message, f64)>,
     /// Its losses, where it has a log.
     pub run: Option<Run>,
+    /// What its logs say beside their figures.
+    pub remarks: Vec<Message>,
 }
 
 impl Side {
@@ -81,6 +83,7 @@ impl Side {
             excluded: Vec::new(),
             phases: Vec::new(),
             run: None,
+            remarks: Vec::new(),
         }
     }
 

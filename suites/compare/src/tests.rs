@@ -94,6 +94,24 @@ fn logs_folders_and_files_of_scripts() {
     assert_eq!(verdict("Atlas/speed"), Some("pass"));
 }
 
+/// The losses of a run's folder are read from one log, and its times from another: what either says beside them is told.
+#[test]
+fn both_logs_of_a_folder_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("logs")).unwrap();
+    let crash =
+        "Traceback (most recent call last):\n  File \"train.py\", line 1, in <module>\nRuntimeError: device lost\n";
+    std::fs::write(folder.path().join("logs/log.txt"), log(300, 1.3, falling) + crash).unwrap();
+    let line = |step: u64| format!("{{\"iteration\": {}, \"total_loss\": {}}}\n", 10 * step, falling(10 * step));
+    let losses: String = (0..30).map(line).chain(["{\"iteration\": 300, \"tot".to_owned()]).collect();
+    std::fs::write(folder.path().join("training_metrics.json"), losses).unwrap();
+    let side = read(&folder.path().to_string_lossy()).unwrap();
+    let said: Vec<String> =
+        side.remarks.iter().map(|it| dinov3_reports::message::Say::say(it, Lang::En, Pen::Plain)).collect();
+    assert!(said.iter().any(|it| it.contains("training_metrics.json:31")), "{said:?}");
+    assert!(said.iter().any(|it| it.contains("log.txt:") && it.contains("RuntimeError: device lost")), "{said:?}");
+}
+
 /// An export of ten seconds in the last step of a full log: the scripts' figure falls, the median stays, and the step is named.
 #[test]
 fn the_export_in_the_published_window_is_named() {
