@@ -56,8 +56,8 @@ const MOST_RUNS: usize = 50;
 
 /// Holds `run` against runs that were `accepted`, at least one, and against the loss that leaves `loss` of their speed (0.97 for 3 %).
 ///
-/// From three accepted runs on the noise is that of a run among runs, and not that of the steps within one: what moves the clock, the place in
-/// memory or a neighbour from one run to the next is in no run's own interval. Where both are known, the larger one counts.
+/// From three accepted runs on the noise is that of a run among runs, and not that of the steps within one: a run's own error knows what moves
+/// while it lasts and in the next few, and nothing of another day. Where both are known, the larger one counts.
 ///
 /// The threshold lies between 1 and `loss`: at 1 a run at the very edge would pass in half of the cases, and at `loss` a run without any
 /// loss would fail in none, but one with exactly that loss would be found in half of them only.
