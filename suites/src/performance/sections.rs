@@ -77,13 +77,14 @@ fn speed(measured: &Measured) -> Table {
     ]);
     for (key, value) in measured.figures() {
         let Some(known) = words::FIGURES.iter().find(|known| known.key == key) else { continue };
+        let readable = known.unit.map(|unit| words::readable(value, unit));
         // The published figure has the digits that its script prints.
         let value = match (key.as_str(), &measured.script) {
             ("fps_script", Some(script)) => Cell::Says(Message::name(&script.fps)),
             ("final_loss", Some(script)) => Cell::Says(Message::name(&script.loss)),
-            _ => Cell::number(Some(value)),
+            _ => Cell::number(Some(readable.map_or(value, |(value, _)| value))),
         };
-        let unit = known.unit.map_or(Cell::Absent, |unit| Cell::Says(unit.into()));
+        let unit = readable.map_or(Cell::Absent, |(_, unit)| Cell::Says(unit.into()));
         table.push([Cell::Says(known.name.into()), value, unit, Cell::Says(known.is.into())]);
     }
     table

@@ -21,6 +21,13 @@ const fn say(en: &'static str, zh: &'static str) -> Bilingual {
 const IMAGES: Option<Bilingual> = Some(say("images/s", "图/秒"));
 const SECONDS: Option<Bilingual> = Some(say("s", "秒"));
 const BYTES: Option<Bilingual> = Some(say("bytes", "字节"));
+
+/// A figure as a person reads it: bytes in the largest unit of which it is one.
+pub(super) fn readable(value: f64, unit: Bilingual) -> (f64, Bilingual) {
+    const UNITS: [(f64, Bilingual); 2] = [(1_073_741_824.0, say("GiB", "GiB")), (1_048_576.0, say("MiB", "MiB"))];
+    let larger = || UNITS.into_iter().find(|(bytes, _)| value >= *bytes).map(|(bytes, unit)| (value / bytes, unit));
+    (Some(unit) == BYTES).then(larger).flatten().unwrap_or((value, unit))
+}
 const OPERATIONS: Option<Bilingual> = Some(say("FLOP", "FLOP"));
 const RATE: Option<Bilingual> = Some(say("FLOP/s", "FLOP/s"));
 const NONE: Option<Bilingual> = None;
@@ -48,8 +55,8 @@ pub(super) const FIGURES: [Known; 30] = [
             "全局批大小除以全部计入步的耗时中位数；逐步计时，自请求数据起至该步保存动作结束",
         ),
     ),
-    known("fps_low", IMAGES, say("lower end of its interval", "置信区间下限"), INTERVAL),
-    known("fps_high", IMAGES, say("upper end of its interval", "置信区间上限"), INTERVAL),
+    known("fps_low", IMAGES, say("lower end of its interval", "其区间下限"), INTERVAL),
+    known("fps_high", IMAGES, say("upper end of its interval", "其区间上限"), INTERVAL),
     known(
         "fps_script",
         IMAGES,
@@ -326,5 +333,18 @@ mod tests {
         assert_eq!(figure("phase_host_to_device").unwrap().name.en, "host to device");
         assert_eq!(figure("phase_rest").unwrap().name.en, "rest");
         assert!(figure("phase_").is_none() && figure("fps").is_none());
+    }
+
+    /// Seen as 4.59e10 bytes.
+    #[test]
+    fn bytes_are_told_in_a_unit_that_a_person_knows() {
+        let said = |value, unit: Option<Bilingual>| {
+            let (value, unit) = readable(value, unit.unwrap());
+            (value, unit.en)
+        };
+        assert_eq!(said(45.9 * 1_073_741_824.0, BYTES), (45.9, "GiB"));
+        assert_eq!(said(3_145_728.0, BYTES), (3.0, "MiB"));
+        assert_eq!(said(1000.0, BYTES), (1000.0, "bytes"));
+        assert_eq!(said(4.59e10, RATE), (4.59e10, "FLOP/s"));
     }
 }
