@@ -14,7 +14,11 @@ type Made = (&'static str, &'static [&'static str], &'static str);
 /// `cargo ci npu` makes the other. `cargo run` gives these variables to the program too, so no plugin reads one of their names.
 const PLUGINS: [Made; 3] = [
     ("simulated", &["backend", "device", "plugin"], "DINOV3_BUILT_SIMULATED"),
-    ("simulated_npu", &["backend", "kernels", "memory", "plugin", "queue", "runtime"], "DINOV3_BUILT_SIMULATED_NPU"),
+    (
+        "simulated_npu",
+        &["backend", "kernels", "memory", "plugin", "queue", "runtime", "tensors"],
+        "DINOV3_BUILT_SIMULATED_NPU",
+    ),
     ("torch_npu", &["missing", "plugin", "python"], "DINOV3_BUILT_TORCH_NPU"),
 ];
 

@@ -60,6 +60,9 @@ private:
 
 inline bool is_of_a_device(const at::Tensor &tensor) { return tensor.defined() && tensor.is_privateuseone(); }
 
+// The bytes of a tensor, of the host or of a device, as a tensor of the host.
+inline at::Tensor seen(const at::Tensor &tensor, Bytes &bytes) { return is_of_a_device(tensor) ? bytes.on_host(tensor) : tensor; }
+
 // `value` with `change` done to each tensor in it.
 template <typename Change> IValue changed(const IValue &value, const Change &change) {
   if (value.isTensor()) {

@@ -9,6 +9,10 @@
 
 #include <optional>
 
+namespace torch {
+class Library;
+}
+
 namespace npu {
 
 int current_device();
@@ -38,6 +42,8 @@ at::Generator host_generator(int device);
 // Tells libtorch about the type of device, once.
 void register_runtime();
 void register_kernels();
+// The ones that are about memory, which `register_kernels` gives to `all`.
+void register_memory_ops(torch::Library &all);
 
 } // namespace npu
 
