@@ -14,7 +14,7 @@ use crate::stats::{mean, normal_exceeded};
 /// few for a variance.
 const BLOCKS: [usize; 4] = [64, 32, 16, 8];
 
-/// Ratios of both kinds that are tried, on each side of 1: a third of a decade apart, over three decades.
+/// Ratios of both kinds that are tried on each side of 1, a tenth of a decade apart.
 const RATIOS: i32 = 30;
 
 /// The noise of a run's median, as variances of its logarithm.
