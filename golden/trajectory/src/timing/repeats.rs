@@ -1,7 +1,7 @@
 //! How far the medians of repeats of a run are apart, by the steps of one run.
 //!
 //! The noise of steps is of two kinds. One is another in each step: a run of four times as many steps has half of it. The other is that of a
-//! clock, of neighbours on the machine, of the place in memory. It is as large between one thousand of steps and the next as between two steps
+//! clock and of neighbours on the machine. It is as large between one thousand of steps and the next as between two steps
 //! (flicker noise), no number of steps lessens it, and an interval without it is too narrow for whoever measures again.
 //!
 //! The Allan variance tells them apart: half the mean square of what neighbouring blocks of steps differ by. It falls with the length of the
@@ -27,13 +27,13 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// The noise in the median of these times, in the order of the run; `None` if they are too few, or one is not above zero.
+    /// The noise in the median of these times, in the order of the run; `None` if they are too few, or one is no time above zero.
     pub(super) fn of(times: &[f64]) -> Option<Self> {
         let logs: Vec<f64> = times.iter().map(|time| time.ln()).collect();
         let mut lengths: Vec<usize> = BLOCKS.iter().map(|blocks| logs.len() / blocks).filter(|it| *it > 0).collect();
         lengths.dedup();
         let seen: Vec<Seen> = lengths.into_iter().filter_map(|length| Seen::of(&logs, length)).collect();
-        if seen.is_empty() || times.iter().any(|time| *time <= 0.0) {
+        if seen.is_empty() || !times.iter().all(|time| time.is_finite() && *time > 0.0) {
             return None;
         }
         let tried = (-RATIOS..=RATIOS).map(|ratio| 10.0_f64.powf(f64::from(ratio) / 10.0));
@@ -183,6 +183,6 @@ mod tests {
         let still = Repeats::of(&[0.5; 100]).unwrap();
         assert_eq!((still.error(), still.reach()), (0.0, 1.0));
         assert_eq!(Repeats::of(&[0.5; 7]), None);
-        assert_eq!(Repeats::of(&[0.0; 100]), None);
+        assert_eq!([0.0, f64::NAN, f64::INFINITY].map(|time| Repeats::of(&[time; 100])), [None; 3]);
     }
 }
