@@ -193,6 +193,11 @@ pub enum Trajectory {
     },
     /// The teacher's temperature is in no log.
     TemperatureUnseen,
+    /// Correct runs are too far apart in this norm.
+    FactorUnseen {
+        /// Its name.
+        norm: String,
+    },
     /// Medians hide spikes that are shorter.
     ShortSpikesUnseen {
         /// Than so many steps.

@@ -49,6 +49,8 @@ pub enum Unseen {
         /// Half a window, in steps.
         steps: u64,
     },
+    /// Correct runs are apart by more in this norm than a number of ranks makes: other norms alone show one.
+    NormFactor,
 }
 
 /// How many runs would show equivalence, at most how far apart.

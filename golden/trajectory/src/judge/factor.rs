@@ -5,10 +5,13 @@
 
 use super::meter::Meter;
 use super::{Comparison, of_meter, pass_if};
-use crate::finding::{CheckKind, Detail, Finding, RankFactor};
+use crate::finding::{CheckKind, Detail, Finding, RankFactor, Status, Unseen};
 use crate::grid;
 use crate::limits::Limit;
 use crate::meters::MeterKind;
+
+/// The smallest factor that a number of ranks makes.
+const TWO_RANKS: f64 = 2.0;
 
 pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     let settled = grid::settled(comparison.covered.whole);
@@ -20,7 +23,7 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
     let known = first.and_then(|factors| of_equal_weights(&factors));
     // Bonferroni's correction: the interval is what is judged.
     let outside = Limit::FactorLevel.value() / norms.len().max(1) as f64;
-    let findings = norms.iter().filter_map(|meter| {
+    let judged = norms.iter().filter_map(|meter| {
         let estimate = comparison
             .yardstick
             .mean(meter, window, |spread| if partial { spread.window(window, 0) } else { Some(spread.settled) })?;
@@ -37,10 +40,25 @@ pub(super) fn findings(comparison: &Comparison) -> Vec<Finding> {
             ranks: known.unwrap_or_else(|| ranks(factor)),
         };
         let passes = low.exp() <= limit && high.exp() >= 1.0 / limit;
-        let finding = of_meter(CheckKind::NormFactor, pass_if(passes), meter.name(), detail);
+        // An interval from a half to two holds every factor that is looked for.
+        let is_blind = passes && high - low >= 2.0 * TWO_RANKS.ln();
+        let status = if is_blind { Status::Inconclusive } else { pass_if(passes) };
+        let finding = of_meter(CheckKind::NormFactor, status, meter.name(), detail);
         Some(Finding { window: Some(window), ..finding })
     });
-    findings.collect()
+    without_blind(judged.collect())
+}
+
+/// Norms that could not show a factor are no obstacle where another one can, and no evidence either.
+fn without_blind(mut judged: Vec<Finding>) -> Vec<Finding> {
+    let decides = |finding: &Finding| finding.status != Status::Inconclusive;
+    if judged.iter().any(decides) {
+        for blind in judged.iter_mut().filter(|finding| !decides(finding)) {
+            (blind.check, blind.status) = (CheckKind::Coverage, Status::Note);
+            blind.detail = Detail::Unseen(Unseen::NormFactor);
+        }
+    }
+    judged
 }
 
 /// The factor of a norm in the first step, before any weight was trained.
@@ -80,6 +98,20 @@ mod tests {
         assert_eq!(of_equal_weights(&[0.5, 0.9, 0.5]), None, "another seed");
         assert_eq!(of_equal_weights(&[0.5]), None, "nothing to agree with");
         assert_eq!(of_equal_weights(&[]), None);
+    }
+
+    /// Seen to pass: the norm of a head over 125000 steps, with an interval from 0.002 to 180000.
+    #[test]
+    fn a_norm_that_could_show_no_factor_is_no_evidence() {
+        let of = |meter: &str, status| of_meter(CheckKind::NormFactor, status, meter, Detail::FewRuns);
+        let alone = without_blind(vec![of("head", Status::Inconclusive)]);
+        assert_eq!(alone[0].status, Status::Inconclusive);
+        for status in [Status::Pass, Status::Fail] {
+            let beside = without_blind(vec![of("head", Status::Inconclusive), of("backbone", status)]);
+            let statuses: Vec<_> = beside.iter().map(|finding| (finding.check, finding.status)).collect();
+            assert_eq!(statuses, [(CheckKind::Coverage, Status::Note), (CheckKind::NormFactor, status)]);
+            assert_eq!(beside[0].detail, Detail::Unseen(Unseen::NormFactor));
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Rounded { decimals: Some(decimals) } => format!("the log gives {decimals} decimals: values that agree are equal as printed, never identical"),
         T::Rounded { decimals: None } => "the log gives rounded values: values that agree are equal as printed, never identical".to_owned(),
         T::TemperatureUnseen => "the teacher's temperature is in no log: a wrong one shows in the losses alone".to_owned(),
+        T::FactorUnseen { norm } => format!("no number of ranks shows in {}: correct runs are apart in it by more than a factor of two", pen.name(norm)),
         T::ShortSpikesUnseen { steps } => format!("the log has medians: a spike of fewer than {steps} steps does not show"),
         T::Prefix { .. } => prefix(message, pen),
         T::States { same, of, first } => match first {

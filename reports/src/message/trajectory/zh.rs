@@ -32,6 +32,7 @@ pub(super) fn sentence(message: &Trajectory, pen: Pen) -> String {
         T::Rounded { decimals: Some(decimals) } => format!("日志只保留 {decimals} 位小数：相同仅指打印值相同，不代表二进制一致"),
         T::Rounded { decimals: None } => "日志中的数值经过舍入：相同仅指打印值相同，不代表二进制一致".to_owned(),
         T::TemperatureUnseen => "教师温度不在日志中：其错误只能体现在损失上".to_owned(),
+        T::FactorUnseen { norm } => format!("{} 看不出 rank 数：正确运行之间该范数的差异已超过两倍", pen.name(norm)),
         T::ShortSpikesUnseen { steps } => format!("日志记录的是中位数：短于 {steps} 步的尖峰无法看到"),
         T::Prefix { .. } => prefix(message, pen),
         T::States { same, of, first } => match first {

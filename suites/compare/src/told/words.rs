@@ -65,6 +65,7 @@ pub fn sentence(finding: &run::Finding) -> Message {
         Detail::Rounded(Resolution::Decimals(decimals)) => Says::Rounded { decimals: Some(*decimals) },
         Detail::Rounded(_) => Says::Rounded { decimals: None },
         Detail::Unseen(Unseen::TeacherTemperature) => Says::TemperatureUnseen,
+        Detail::Unseen(Unseen::NormFactor) => Says::FactorUnseen { norm: finding.meter.clone().unwrap_or_default() },
         Detail::Unseen(Unseen::ShortSpikes { steps }) => Says::ShortSpikesUnseen { steps: *steps },
         Detail::Cadence { candidate, against, medians } => {
             Says::Cadence { candidate: *candidate, against: *against, medians: *medians }
