@@ -146,13 +146,19 @@ fn replayed(draw: &mut Draw, recorded: &[f64], times: usize) -> Timed {
         let from = draw.below(recorded.len() - BLOCK);
         run.extend(&recorded[from..from + BLOCK]);
     }
-    let stretch = |(step, seconds): (usize, &f64)| Stretch::step(step as u64, *seconds, None);
-    let stretches: Vec<Stretch> = run.iter().take(times).enumerate().map(stretch).collect();
-    let never = Cadence { warm_up: 0, evaluation: 0, checkpoint: 0, collection: 0 };
-    timed_by(&timing::steps(&stretches, &never, 6).unwrap())
+    speed_of(&run[..times])
 }
 
-fn timed_by(run: &timing::Speed) -> Timed {
+/// The recording's times, in the order of its steps.
+fn recorded() -> Vec<f64> {
+    RECORDED.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// The speed of steps that took these times, all of which count.
+fn speed_of(times: &[f64]) -> Timed {
+    let stretches: Vec<Stretch> = (0..).zip(times).map(|(step, time)| Stretch::step(step, *time, None)).collect();
+    let never = Cadence { warm_up: 0, evaluation: 0, checkpoint: 0, collection: 0 };
+    let run = timing::steps(&stretches, &never, 6).unwrap();
     Timed { speed: run.fps(), error: timing::error_of(run.low, run.high, run.confidence), floor: run.floor }
 }
 
@@ -160,13 +166,7 @@ fn timed_by(run: &timing::Speed) -> Timed {
 /// the few before them called one piece slower than another in 10 of 121 pairs.
 #[test]
 fn pieces_of_one_run_are_not_slower_than_each_other() {
-    let recorded: Vec<f64> = RECORDED.lines().map(|line| line.parse().unwrap()).collect();
-    let never = Cadence { warm_up: 0, evaluation: 0, checkpoint: 0, collection: 0 };
-    let piece = |times: &[f64]| {
-        let stretches: Vec<Stretch> = (0..).zip(times).map(|(step, time)| Stretch::step(step, *time, None)).collect();
-        timed_by(&timing::steps(&stretches, &never, 6).unwrap())
-    };
-    let pieces: Vec<Timed> = recorded.chunks_exact(45).map(piece).collect();
+    let pieces: Vec<Timed> = recorded().chunks_exact(45).map(speed_of).collect();
     let pairs = || pieces.iter().flat_map(|run| pieces.iter().map(move |other| (*run, *other)));
     let alarms = pairs().filter(|(run, other)| timing::slower(*run, &[*other], 0.97).is_found()).count();
     println!("{alarms} of {}", pairs().count());
@@ -175,7 +175,7 @@ fn pieces_of_one_run_are_not_slower_than_each_other() {
 
 /// Runs of so many times each, to draw from.
 fn pool(draw: &mut Draw, times: usize) -> Vec<Timed> {
-    let recorded: Vec<f64> = RECORDED.lines().map(|line| line.parse().unwrap()).collect();
+    let recorded = recorded();
     (0..200).map(|_| replayed(draw, &recorded, times)).collect()
 }
 
@@ -214,11 +214,11 @@ const ALARMS: usize = PAIRS / 100 + 9;
 #[test]
 fn a_loss_of_three_percent_among_neighbours() {
     let (mut draw, machine) = (Draw(1), Machine { accepted: 1, apart: 0.0 });
-    let long = pool(&mut draw, 8000);
+    let long = pool(&mut draw, 16_000);
     let (alarms, able, _) = found(&mut draw, &long, machine, 1.0);
     let (seen, ..) = found(&mut draw, &long, machine, 0.97);
-    println!("8000 times: {alarms} false alarms, {able} able, {seen} found, of {PAIRS}");
-    assert!(able * 20 >= PAIRS * 17 && alarms <= ALARMS && seen * 10 >= PAIRS * 9, "{able} {alarms} {seen}");
+    println!("16000 times: {alarms} false alarms, {able} able, {seen} found, of {PAIRS}");
+    assert!(able * 20 >= PAIRS * 19 && alarms <= ALARMS && seen * 10 >= PAIRS * 9, "{able} {alarms} {seen}");
     let short = pool(&mut draw, 500);
     let (alarms, able, _) = found(&mut draw, &short, machine, 1.0);
     println!("500 times: {alarms} false alarms, {able} able, of {PAIRS}");
