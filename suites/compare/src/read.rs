@@ -106,19 +106,19 @@ fn folder(path: &Path, side: &mut Side) -> Result<(), CompareError> {
     // The losses of `training_metrics.json` have all their digits; its times are those of the text log.
     let losses = path.join("training_metrics.json");
     match (losses.is_file(), &text) {
-        (true, _) => log::of_run(trajectory::read(&losses)?, side),
+        (true, text) => {
+            log::of_run(trajectory::read(&losses)?, side);
+            // A text log without a line of losses, which has no run in it, may have times all the same.
+            if let Some(Ok(run)) = text.as_ref().map(|text| trajectory::read(text)) {
+                side.remarks.extend(notes::of(&run));
+            }
+        }
         (false, Some(text)) => log::of_run(trajectory::read(text)?, side),
         (false, None) if scripts.is_empty() => log::of_run(trajectory::read(path)?, side),
         (false, None) => {}
     }
     match text {
-        Some(text) => {
-            // A log without a line of losses, which has no run in it, may have times all the same.
-            if let (true, Ok(run)) = (losses.is_file(), trajectory::read(&text)) {
-                side.remarks.extend(notes::of(&run));
-            }
-            log::of_times(&bytes(&text)?, Format::Text, side);
-        }
+        Some(text) => log::of_times(&bytes(&text)?, Format::Text, side),
         None if losses.is_file() => log::of_times(&bytes(&losses)?, Format::JsonLines, side),
         None => {}
     }

@@ -21,19 +21,19 @@ const fn say(en: &'static str, zh: &'static str) -> Bilingual {
 const IMAGES: Option<Bilingual> = Some(say("images/s", "图/秒"));
 const SECONDS: Option<Bilingual> = Some(say("s", "秒"));
 const BYTES: Option<Bilingual> = Some(say("bytes", "字节"));
-
-/// A figure as a person reads it: bytes in the largest unit of which it is one.
-pub(super) fn readable(value: f64, unit: Bilingual) -> (f64, Bilingual) {
-    const UNITS: [(f64, Bilingual); 2] = [(1_073_741_824.0, say("GiB", "GiB")), (1_048_576.0, say("MiB", "MiB"))];
-    let larger = || UNITS.into_iter().find(|(bytes, _)| value >= *bytes).map(|(bytes, unit)| (value / bytes, unit));
-    (Some(unit) == BYTES).then(larger).flatten().unwrap_or((value, unit))
-}
 const OPERATIONS: Option<Bilingual> = Some(say("FLOP", "FLOP"));
 const RATE: Option<Bilingual> = Some(say("FLOP/s", "FLOP/s"));
 const NONE: Option<Bilingual> = None;
 
 const fn known(key: &'static str, unit: Option<Bilingual>, name: Bilingual, is: Bilingual) -> Known {
     Known { key, name, unit, is }
+}
+
+/// A figure as a person reads it: bytes in the largest unit of which it is one.
+pub(super) fn readable(value: f64, unit: Bilingual) -> (f64, Bilingual) {
+    const UNITS: [(f64, Bilingual); 2] = [(1_073_741_824.0, say("GiB", "GiB")), (1_048_576.0, say("MiB", "MiB"))];
+    let larger = || UNITS.into_iter().find(|(bytes, _)| value >= *bytes).map(|(bytes, unit)| (value / bytes, unit));
+    (Some(unit) == BYTES).then(larger).flatten().unwrap_or((value, unit))
 }
 
 /// The figure of this key; the parts of a step are [`PARTS`].

@@ -7,6 +7,7 @@
 //! The Allan variance tells them apart: half the mean square of what neighbouring blocks of steps differ by. It falls with the length of the
 //! blocks by the first kind, and stays by the second.
 
+use super::steps::middle;
 use crate::limits::Limit;
 use crate::stats::{mean, normal_exceeded};
 
@@ -29,11 +30,14 @@ pub(super) struct Repeats {
 impl Repeats {
     /// The noise in the median of these times, in the order of the run; `None` if they are too few, or one is no time above zero.
     pub(super) fn of(times: &[f64]) -> Option<Self> {
+        if !times.iter().all(|time| time.is_finite() && *time > 0.0) {
+            return None;
+        }
         let logs: Vec<f64> = times.iter().map(|time| time.ln()).collect();
         let mut lengths: Vec<usize> = BLOCKS.iter().map(|blocks| logs.len() / blocks).filter(|it| *it > 0).collect();
         lengths.dedup();
         let seen: Vec<Seen> = lengths.into_iter().filter_map(|length| Seen::of(&logs, length)).collect();
-        if seen.is_empty() || !times.iter().all(|time| time.is_finite() && *time > 0.0) {
+        if seen.is_empty() {
             return None;
         }
         let tried = (-RATIOS..=RATIOS).map(|ratio| 10.0_f64.powf(f64::from(ratio) / 10.0));
@@ -75,11 +79,7 @@ struct Seen {
 impl Seen {
     /// Of the medians of blocks of this length; blocks begin at each quarter of one, which lessens the noise of the variance.
     fn of(logs: &[f64], length: usize) -> Option<Self> {
-        let median = |from: usize| {
-            let mut block = logs[from..from + length].to_vec();
-            block.sort_by(f64::total_cmp);
-            super::steps::quantile(&block, 0.5)
-        };
+        let median = |from: usize| middle(&logs[from..from + length]);
         let places = (0..=logs.len().checked_sub(2 * length)?).step_by((length / 4).max(1));
         let squares: Vec<f64> = places.map(|from| (median(from + length) - median(from)).powi(2)).collect();
         Some(Self { blocks: logs.len() as f64 / length as f64, variance: mean(&squares) / 2.0 })
@@ -116,19 +116,13 @@ mod tests {
         sum
     }
 
-    fn median(times: &[f64]) -> f64 {
-        let mut sorted = times.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        super::super::steps::quantile(&sorted, 0.5)
-    }
-
     /// In how many of a hundred cases a run of `steps` holds the median of one that begins so many runs later.
     fn held(steps: usize, later: usize, mut times: impl FnMut(&mut Noise, usize) -> Vec<f64>) -> f64 {
         let mut held = 0;
         for seed in 0..PAIRS {
             let all = times(&mut Noise::new(seed), (later + 1) * steps);
             let (run, repeat) = (&all[..steps], &all[later * steps..]);
-            let far = (median(repeat) / median(run)).ln().abs();
+            let far = (middle(repeat) / middle(run)).ln().abs();
             held += u32::from(far <= Repeats::of(run).unwrap().reach().ln());
         }
         100.0 * f64::from(held) / f64::from(PAIRS)
@@ -160,14 +154,14 @@ mod tests {
         let errors: Vec<f64> =
             (0..40).map(|seed| Repeats::of(&white(&mut Noise::new(seed), 4000)).unwrap().error()).collect();
         let expected = 0.02 * (std::f64::consts::FRAC_PI_2 / 4000.0).sqrt();
-        assert_relative_eq!(median(&errors), expected, max_relative = 0.25);
+        assert_relative_eq!(middle(&errors), expected, max_relative = 0.25);
     }
 
     #[test]
     fn more_steps_lessen_one_kind_alone() {
         let of = |steps| {
             let floors = (0..20).map(|seed| Repeats::of(&flickering(&mut Noise::new(seed), steps)).unwrap().floor());
-            median(&floors.collect::<Vec<_>>())
+            middle(&floors.collect::<Vec<_>>())
         };
         assert_relative_eq!(of(16_000), of(1000), max_relative = 0.3);
     }

@@ -130,3 +130,10 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     below + (above - below) * at.fract()
 }
+
+/// The median of values in any order, between both middle ones.
+pub(super) fn middle(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.5)
+}

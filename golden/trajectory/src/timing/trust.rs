@@ -5,7 +5,7 @@ mod trend;
 
 use serde::{Deserialize, Serialize};
 
-use super::steps::{quantile, split};
+use super::steps::{middle, quantile, split};
 use super::{Cadence, Stretch};
 use crate::limits::Limit;
 use modes::Modes;
@@ -152,12 +152,7 @@ fn jump(times: &[f64], median: f64, two: &Modes, first: impl Fn(usize) -> Option
         }
     }
     let (before, behind) = times.split_at(place);
-    let level = |times: &[f64]| {
-        let mut sorted = times.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        quantile(&sorted, 0.5)
-    };
-    let value = (level(behind) - level(before)) / median;
+    let value = (middle(behind) - middle(before)) / median;
     let doubt = Doubt { flag: Flag::Jump, value, limit: Limit::TrendSize.value(), at: first(place) };
     (ordered >= Limit::JumpOrder.value()).then_some(doubt)
 }
@@ -179,9 +174,8 @@ fn outliers(kept: &[Stretch], sorted: &[f64], median: f64) -> Option<Doubt> {
 
 /// The standard deviation of a normal distribution with this median deviation from the median.
 fn width(sorted: &[f64], median: f64) -> f64 {
-    let mut far: Vec<f64> = sorted.iter().map(|value| (value - median).abs()).collect();
-    far.sort_by(f64::total_cmp);
-    1.4826 * quantile(&far, 0.5)
+    let far: Vec<f64> = sorted.iter().map(|value| (value - median).abs()).collect();
+    1.4826 * middle(&far)
 }
 
 fn starved(kept: &[Stretch]) -> Option<Doubt> {
@@ -193,14 +187,9 @@ fn starved(kept: &[Stretch]) -> Option<Doubt> {
 
 fn throttled(clock: &Clock) -> Option<Doubt> {
     let quarter = clock.readings.len().div_ceil(4);
-    let median = |readings: &[f64]| {
-        let mut sorted = readings.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        quantile(&sorted, 0.5)
-    };
     let (early, late) = (&clock.readings[..quarter], &clock.readings[clock.readings.len() - quarter..]);
-    let full = clock.base.unwrap_or_else(|| median(early));
-    let lost = 1.0 - median(late) / full;
+    let full = clock.base.unwrap_or_else(|| middle(early));
+    let lost = 1.0 - middle(late) / full;
     let noted = clock.events.is_some_and(|events| events > 0);
     let limit = Limit::ClockLoss.value();
     (noted || lost > limit).then_some(Doubt { flag: Flag::Throttled, value: lost.max(0.0), limit, at: None })

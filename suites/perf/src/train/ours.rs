@@ -75,7 +75,7 @@ pub fn measure(side: Side, arguments: &Arguments) -> Result<Measured, Failure> {
             .ok_or_else(|| Failure::new(FAILED, "the training ended early", "give fewer --steps"))?,
         losses,
         cost_of_watching: cost,
-        seconds_of_save: save.filter(|_| side == Side::Watched),
+        seconds_of_save: save,
         share_of_logging: marks.share_of_logging().filter(|_| side == Side::Watched),
     })
 }

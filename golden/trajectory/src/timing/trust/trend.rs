@@ -1,6 +1,6 @@
 //! Times that change over a run: all the time, or from some step on.
 
-use super::{Doubt, Flag, quantile, width};
+use super::{Doubt, Flag, middle, width};
 use crate::limits::Limit;
 use crate::stats::{both_sides, correlation_time, deviation, line, mean};
 
@@ -104,5 +104,5 @@ fn step(times: &[f64]) -> Option<Fit> {
 /// The difference of the medians on both sides.
 fn jump(times: &[f64], place: Option<usize>) -> f64 {
     let (left, right) = times.split_at(place.unwrap_or_default());
-    quantile(&sorted(right), 0.5) - quantile(&sorted(left), 0.5)
+    middle(right) - middle(left)
 }
